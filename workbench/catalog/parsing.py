@@ -1,0 +1,33 @@
+"""Parsers: which pixel is which part of the face."""
+
+from workbench.catalog import File, ModelSpec
+from workbench.catalog.detection import MATTE
+from workbench.parts import PARTS
+
+_CELEBAMASK = "CelebAMask-HQ: non-commercial research and education"
+
+ROWS = (
+    ModelSpec(
+        id="compact",
+        task="parsing",
+        title="Compact parser (trained here)",
+        load="workbench.models.compact_parser:load",
+        files=(File("builtin:compact_parser.safetensors"), MATTE),
+        labels=PARTS,
+        weights_license="non-commercial research and education, as its training data",
+        data_license=_CELEBAMASK,
+        gradients=True,
+        default=True,
+    ),
+    ModelSpec(
+        id="mesh",
+        task="parsing",
+        title="Mesh parser (no training, frontal faces)",
+        load="workbench.models.mesh_parser:load",
+        files=(MATTE,),
+        labels=PARTS,
+        weights_license="Apache-2.0",
+        data_license="none: regions of the face mesh, a person matte and a colour model of this photo",
+        default=True,
+    ),
+)

@@ -1,0 +1,71 @@
+"""The tree of things a person may be told.
+
+    WorkbenchError                 anything below; its text is a sentence for the person in front of the screen
+    ├── BadImage                   the file or array is not a photo we can read
+    │   └── ImageTooLarge          refused before it is decoded
+    ├── NoFace                     the photo holds no face we can find
+    ├── FaceTooSmall               a face is there, but too small to work on
+    ├── ManyFaces                  one face was needed, several were found
+    ├── BadRequest                 a value from the browser, the API or the command line is not allowed
+    ├── ModelMissing               the weights are not on this machine; says how to get them
+    ├── BadWeights                 the weights are here but damaged, or belong to another model
+    ├── SourceUnreachable          a download failed; says what to try
+    ├── Cancelled                  the person pressed Cancel
+    ├── StudyError                 a labeling study or one of its files is wrong
+    └── NotAllowed                 this call needs a right the caller has not shown
+
+Code outside this package's tasks raises only from this tree; one place in `ui/events.py` turns it into a toast
+and one place in `cli` into a line on stderr. Anything else that escapes is a bug.
+"""
+
+
+class WorkbenchError(Exception):
+    """The root: its message says what was expected, what came, and what to do."""
+
+
+class BadImage(WorkbenchError):
+    """The file or array is not a photo that can be read."""
+
+
+class ImageTooLarge(BadImage):
+    """The picture has more pixels or bytes than the limit; it was refused before decoding."""
+
+
+class NoFace(WorkbenchError):
+    """No face was found in the photo."""
+
+
+class FaceTooSmall(WorkbenchError):
+    """A face was found, but it has too few pixels for this task."""
+
+
+class ManyFaces(WorkbenchError):
+    """One face was needed and several were found; says how to choose."""
+
+
+class BadRequest(WorkbenchError):
+    """A value that came from outside is not one of those allowed."""
+
+
+class ModelMissing(WorkbenchError):
+    """The weights are not on this machine; the message holds the command that fetches them."""
+
+
+class BadWeights(WorkbenchError):
+    """The weights are damaged, were tampered with, or belong to another model."""
+
+
+class SourceUnreachable(WorkbenchError):
+    """A download failed; the message says what to try."""
+
+
+class Cancelled(WorkbenchError):
+    """The person asked for the work to stop."""
+
+
+class StudyError(WorkbenchError):
+    """A labeling study, or a file it names, is wrong."""
+
+
+class NotAllowed(WorkbenchError):
+    """The caller has not shown the right that this call needs."""

@@ -1,0 +1,79 @@
+"""Every choice that comes from the environment, read once and passed on. No other module reads `os.environ`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.errors import BadRequest
+
+MEGA = 1_000_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How this process runs.
+
+    cache: folder for fetched weights. data: folder for judgements and signing secrets (never weights, never photos).
+    max_pixels and max_bytes: larger pictures are refused before decoding. working_side: photos are analysed at most
+    this many pixels wide or high. memory: bytes of loaded weights to keep before the least recently used is dropped.
+    offline: never open a connection. space: the process runs on Hugging Face Spaces. device: "cpu" or "cuda".
+    """
+
+    cache: Path
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 7860
+    offline: bool = False
+    space: bool = False
+    device: str = "cpu"
+    threads: int = 0
+    max_pixels: int = 60 * MEGA
+    max_bytes: int = 40 * MEGA
+    working_side: int = 2048
+    memory: int = 1_500 * MEGA
+    photo_lifetime: int = 3600
+    owner_token: str = ""
+    hub_token: str = ""
+    hub_dataset: str = ""
+    database_url: str = ""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "Settings":
+        """Read WORKBENCH_* variables (and the ones Spaces and the Hub define) from `env`, usually `os.environ`.
+
+        Raises BadRequest when a number is not a number or not positive.
+        """
+        space = bool(env.get("SPACE_ID"))
+        home = Path(env.get("XDG_CACHE_HOME") or Path(env.get("HOME", "/tmp")) / ".cache")
+        return cls(
+            cache=Path(env.get("WORKBENCH_CACHE") or home / "face-workbench").expanduser(),
+            data=Path(env.get("WORKBENCH_DATA") or ("/data" if space and Path("/data").is_dir() else "data")).expanduser(),
+            host=env.get("WORKBENCH_HOST") or env.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if space else cls.host),
+            port=_positive(env, "WORKBENCH_PORT", _positive(env, "GRADIO_SERVER_PORT", cls.port)),
+            offline=env.get("WORKBENCH_OFFLINE", "") in ("1", "true", "yes"),
+            space=space,
+            device=env.get("WORKBENCH_DEVICE") or "cpu",
+            threads=_positive(env, "WORKBENCH_THREADS", 0),
+            max_pixels=_positive(env, "WORKBENCH_MAX_PIXELS", cls.max_pixels),
+            max_bytes=_positive(env, "WORKBENCH_MAX_BYTES", cls.max_bytes),
+            working_side=_positive(env, "WORKBENCH_WORKING_SIDE", cls.working_side),
+            memory=_positive(env, "WORKBENCH_MEMORY_MB", cls.memory // MEGA) * MEGA,
+            photo_lifetime=_positive(env, "WORKBENCH_PHOTO_LIFETIME", cls.photo_lifetime),
+            owner_token=env.get("WORKBENCH_OWNER_TOKEN", ""),
+            hub_token=env.get("HF_TOKEN", ""),
+            hub_dataset=env.get("WORKBENCH_HUB_DATASET", ""),
+            database_url=env.get("WORKBENCH_DATABASE_URL", ""),
+        )
+
+    def __repr__(self) -> str:
+        """Without the token and secrets, so that a logged Settings gives nothing away."""
+        return f"Settings(cache={str(self.cache)!r}, data={str(self.data)!r}, device={self.device!r}, offline={self.offline})"
+
+
+def _positive(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name, "")
+    if not text:
+        return default
+    if not text.isdecimal() or int(text) == 0:
+        raise BadRequest(f"{name} must be a whole number above 0, got {text!r}.")
+    return int(text)

@@ -1,0 +1,165 @@
+"""What travels between the layers: frozen values that check themselves when made.
+
+NumPy, never tensors. One image rule: RGB, uint8, height × width × 3, upright. Points are (x, y) in pixels of the photo,
+with (0, 0) the centre of the top-left pixel. Knows nothing of models, files or screens.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from workbench.errors import BadRequest
+from workbench.parts import INDEX, PARTS
+
+MESH_POINTS = 478
+"""468 points of the MediaPipe face mesh, then five for each iris (468–472 image left, 473–477 image right)."""
+
+
+def _expect(name: str, array: np.ndarray, shape: tuple[int | None, ...], dtype: type) -> None:
+    fits = array.ndim == len(shape) and all(want in (None, got) for want, got in zip(shape, array.shape, strict=True))
+    if not fits or array.dtype != dtype:
+        wanted = " × ".join("any" if n is None else str(n) for n in shape)
+        raise BadRequest(f"{name}: expected {wanted} of {np.dtype(dtype)}, got {' × '.join(map(str, array.shape))} of {array.dtype}.")
+
+
+def check_image(image: np.ndarray) -> np.ndarray:
+    """The image itself, if it follows the one image rule; otherwise BadRequest says what it is instead."""
+    if not isinstance(image, np.ndarray):
+        raise BadRequest(f"image: expected an RGB array, got {type(image).__name__}.")
+    _expect("image", image, (None, None, 3), np.uint8)
+    return image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """Where a head points, in degrees. yaw > 0: towards the image's right; pitch > 0: up; roll > 0: clockwise in the image."""
+
+    yaw: float
+    pitch: float
+    roll: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One face of a photo.
+
+    box: (4,) float32, left, top, right, bottom. points: (5, 2) float32, image-left eye, image-right eye, nose tip,
+    image-left and image-right mouth corner. score: detector's probability. mesh: (478, 3) float32, x and y in photo pixels,
+    z in the same unit, smaller is nearer; None when landmarks were not asked for or not found. mesh_score: 0..1.
+    pose: from the mesh. eyes_open: (image left, image right) lid gap over eye width. mouth_open: lip gap over mouth width.
+    """
+
+    box: np.ndarray
+    points: np.ndarray
+    score: float
+    mesh: np.ndarray | None = None
+    mesh_score: float = 0.0
+    pose: Pose | None = None
+    eyes_open: tuple[float, float] | None = None
+    mouth_open: float | None = None
+
+    def __post_init__(self) -> None:
+        _expect("Face.box", self.box, (4,), np.float32)
+        _expect("Face.points", self.points, (5, 2), np.float32)
+        if self.mesh is not None:
+            _expect("Face.mesh", self.mesh, (MESH_POINTS, 3), np.float32)
+        if not self.box[0] < self.box[2] or not self.box[1] < self.box[3]:
+            raise BadRequest(f"Face.box: expected left < right and top < bottom, got {self.box.tolist()}.")
+
+    @property
+    def size(self) -> float:
+        """The longer side of the box in pixels."""
+        return float(max(self.box[2] - self.box[0], self.box[3] - self.box[1]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parsing:
+    """Which part every pixel is, and whose.
+
+    labels: (H, W) uint8, canonical indices of `parts.PARTS`. owners: (H, W) uint8, 0 nobody, n the n-th of `faces`.
+    model: catalogue id.
+    """
+
+    labels: np.ndarray
+    owners: np.ndarray
+    faces: tuple[Face, ...]
+    model: str
+
+    def __post_init__(self) -> None:
+        _expect("Parsing.labels", self.labels, (None, None), np.uint8)
+        _expect("Parsing.owners", self.owners, self.labels.shape, np.uint8)
+        if self.labels.size and int(self.labels.max()) >= len(PARTS):
+            raise BadRequest(f"Parsing.labels: expected 0 to {len(PARTS) - 1}, got {int(self.labels.max())}.")
+        if self.owners.size and int(self.owners.max()) > len(self.faces):
+            raise BadRequest(f"Parsing.owners: expected at most {len(self.faces)} faces, got {int(self.owners.max())}.")
+
+    def mask(self, part: str, face: int = 0) -> np.ndarray:
+        """(H, W) bool: the pixels of a part; of one face (counted from 1) or, with 0, of all."""
+        if part not in INDEX:
+            raise BadRequest(f"Unknown part {part!r}; expected one of {', '.join(PARTS)}.")
+        mask: np.ndarray = self.labels == INDEX[part]
+        return mask & (self.owners == face) if face else mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """What a classifier says of one face: a number per label.
+
+    values: (n,) float32, in the order of labels. exclusive: the labels share one probability of 1 (expressions); otherwise
+    each stands alone in 0..1 (attributes).
+    """
+
+    labels: tuple[str, ...]
+    values: np.ndarray
+    model: str
+    exclusive: bool = True
+
+    def __post_init__(self) -> None:
+        _expect("Scores.values", self.values, (len(self.labels),), np.float32)
+        if not np.isfinite(self.values).all():
+            raise BadRequest("Scores.values: expected finite numbers, got NaN or infinity.")
+
+    @property
+    def top(self) -> str:
+        """The label with the highest value."""
+        return self.labels[int(self.values.argmax())]
+
+    def as_dict(self) -> dict[str, float]:
+        """Label to value, highest first."""
+        order = np.argsort(-self.values, kind="stable")
+        return {self.labels[i]: float(self.values[i]) for i in order}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    """One face as a recogniser sees it. vector: (d,) float32, as the metric wants it ("cosine": unit length; "l2": raw)."""
+
+    vector: np.ndarray
+    metric: str
+    model: str
+
+    def __post_init__(self) -> None:
+        _expect("Embedding.vector", self.vector, (None,), np.float32)
+        if self.metric not in ("cosine", "l2"):
+            raise BadRequest(f"Embedding.metric: expected cosine or l2, got {self.metric!r}.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heatmap:
+    """Why a number came out as it did.
+
+    values: (H, W) float32 over the photo; positive speaks for the target, negative against it; any scale. target: what was
+    explained, in words. extra: figures that belong to the method (parts' Shapley values, convergence gap ...).
+    """
+
+    values: np.ndarray
+    method: str
+    target: str
+    model: str
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _expect("Heatmap.values", self.values, (None, None), np.float32)
+        if not np.isfinite(self.values).all():
+            raise BadRequest("Heatmap.values: expected finite numbers, got NaN or infinity.")
