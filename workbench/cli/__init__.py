@@ -1,0 +1,42 @@
+"""The command line: `python -m workbench COMMAND`. One module per command, imported only when it is asked for.
+
+A command module has a docstring whose first line is its help, `add_arguments(parser)` and `run(args, settings) -> int`.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from workbench.errors import Cancelled, WorkbenchError
+from workbench.settings import Settings
+
+COMMANDS: dict[str, str] = {
+    "serve": "open the app, or one tab of it, in the browser",
+    "models": "list, fetch and verify weights",
+    "parse": "write a part map for every photo of a folder",
+    "spaces": "write, check, assemble and push the Spaces",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code: 0 done, 1 some files failed, 2 the request itself was wrong."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(prog="python -m workbench", description="Face Workbench on the command line.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, sentence in COMMANDS.items():
+        command = commands.add_parser(name, help=sentence, description=sentence)
+        if words[:1] == [name]:
+            importlib.import_module(f"workbench.cli.{name}").add_arguments(command)
+    args = parser.parse_args(words)
+    try:
+        settings = Settings.from_env(os.environ)
+        code: int = importlib.import_module(f"workbench.cli.{args.command}").run(args, settings)
+    except (KeyboardInterrupt, Cancelled):
+        print("Stopped. What was finished is kept; the same command goes on from there.", file=sys.stderr)
+        return 130
+    except WorkbenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return code

@@ -1,0 +1,1 @@
+"""What people said about faces. Knows no model, no torch and no screen."""

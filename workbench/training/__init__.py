@@ -1,0 +1,1 @@
+"""How the built-in weights and thresholds were made: runnable, seeded, documented."""

@@ -1,0 +1,100 @@
+"""The Workbench: settings, loaded models and nothing else. Everything with state lives here and is passed on.
+
+Knows no task and no screen.
+"""
+
+import importlib
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+from workbench import sources
+from workbench.catalog import MODELS, ModelSpec
+from workbench.errors import BadRequest, ModelMissing
+from workbench.settings import Settings
+
+
+class Workbench:
+    """Loads each model once, on first use, and keeps the most recently used within `settings.memory` bytes of weights."""
+
+    def __init__(self, settings: Settings, models: Mapping[str, ModelSpec] = MODELS) -> None:
+        """Make a bench over `settings` and a catalogue; loads nothing."""
+        self.settings = settings
+        self._models = models
+        self._loaded: OrderedDict[str, tuple[Any, int]] = OrderedDict()
+        self._guard = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+
+    @classmethod
+    def from_env(cls, preload: str = "") -> "Workbench":
+        """A bench from `os.environ`; `preload` names a task whose available models load now (ZeroGPU wants them early)."""
+        import os
+
+        bench = cls(Settings.from_env(os.environ))
+        for spec in bench.specs(preload) if preload and bench.settings.space and bench.settings.device != "cpu" else ():
+            if bench.available(spec.id):
+                bench.model(spec.id)
+        return bench
+
+    def specs(self, task: str) -> tuple[ModelSpec, ...]:
+        """All rows of a task, default first."""
+        return tuple(spec for spec in self._models.values() if spec.task == task)
+
+    def spec(self, model_id: str, task: str = "") -> ModelSpec:
+        """The row of this id. Raises BadRequest when there is none, or when it does another task than `task`."""
+        spec = self._models.get(model_id)
+        if spec is None or (task and spec.task != task):
+            known = ", ".join(row.id for row in self._models.values() if task in ("", row.task))
+            raise BadRequest(f"There is no {task or 'such'} model {str(model_id)[:80]!r}. Known: {known}.")
+        return spec
+
+    def available(self, model_id: str) -> bool:
+        """Whether all of a model's files are on this machine."""
+        return all(sources.locate(file, self.settings) for file in self.spec(model_id).files)
+
+    def first(self, task: str) -> ModelSpec:
+        """The first row of a task whose files are here; the first of all when none is."""
+        rows = self.specs(task)
+        return next((spec for spec in rows if self.available(spec.id)), rows[0])
+
+    def model(self, model_id: str, task: str = "") -> Any:
+        """The loaded model. Two threads that ask at once get one object.
+
+        Raises BadRequest (unknown id), ModelMissing (not fetched; says the command), BadWeights (damaged file).
+        """
+        spec = self.spec(model_id, task)
+        with self._guard:
+            lock = self._locks.setdefault(spec.id, threading.Lock())
+        with lock:
+            with self._guard:
+                if spec.id in self._loaded:
+                    self._loaded.move_to_end(spec.id)
+                    return self._loaded[spec.id][0]
+            model, size = self._load(spec)
+            with self._guard:
+                self._loaded[spec.id] = (model, size)
+                self._forget_oldest()
+            return model
+
+    def loaded(self) -> tuple[str, ...]:
+        """Ids in memory now, least recently used first."""
+        with self._guard:
+            return tuple(self._loaded)
+
+    def _load(self, spec: ModelSpec) -> tuple[Any, int]:
+        if not self.available(spec.id):
+            raise ModelMissing(f"{spec.title} is not on this machine. Fetch it with: {fetch_command(spec)}")
+        paths = tuple(sources.verify(file, self.settings) for file in spec.files)
+        module, _, name = spec.load.partition(":")
+        load = getattr(importlib.import_module(module), name)
+        return load(spec, paths, self.settings.device), sum(path.stat().st_size for path in paths)
+
+    def _forget_oldest(self) -> None:
+        while len(self._loaded) > 1 and sum(size for _, size in self._loaded.values()) > self.settings.memory:
+            self._loaded.popitem(last=False)
+
+
+def fetch_command(spec: ModelSpec) -> str:
+    """The one command that brings a model's weights here."""
+    return f"python -m workbench models fetch {spec.id}"

@@ -1,0 +1,96 @@
+"""List, fetch and verify weights."""
+
+import argparse
+import threading
+
+from tqdm import tqdm
+
+from workbench import sources
+from workbench.catalog import MODELS, ModelSpec, find
+from workbench.errors import BadWeights, WorkbenchError
+from workbench.settings import Settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="every model, whether it is here, its size and licences")
+    fetch = actions.add_parser("fetch", help="bring weights here, once")
+    fetch.add_argument("ids", nargs="*", help="model ids; none: the default set")
+    fetch.add_argument("--all", action="store_true", help="every model that can be fetched")
+    verify = actions.add_parser("verify", help="hash what is here against the record")
+    verify.add_argument("ids", nargs="*", help="model ids; none: all that are here")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    return {"list": _list, "fetch": _fetch, "verify": _verify}[args.action](args, settings)
+
+
+def _here(spec: ModelSpec, settings: Settings) -> bool:
+    return all(sources.locate(file, settings) for file in spec.files)
+
+
+def _list(args: argparse.Namespace, settings: Settings) -> int:
+    for spec in MODELS.values():
+        state = "here" if _here(spec, settings) else f"{spec.download_bytes / 1e6:.0f} MB away" if spec.download_bytes else "absent"
+        print(f"{spec.id:28} {spec.task:12} {state:14} {spec.title}")
+        print(f"{'':28} weights: {spec.weights_license or 'unknown'}; data: {spec.data_license or 'unknown'}")
+    return 0
+
+
+def _chosen(args: argparse.Namespace, settings: Settings) -> list[ModelSpec]:
+    if args.ids:
+        return [find(name) for name in args.ids]
+    if args.action == "fetch":
+        return [spec for spec in MODELS.values() if spec.default or getattr(args, "all", False)]
+    return [spec for spec in MODELS.values() if _here(spec, settings)]
+
+
+def _fetch(args: argparse.Namespace, settings: Settings) -> int:
+    failed = 0
+    wanted = [spec for spec in _chosen(args, settings) if not _here(spec, settings)]
+    for spec in wanted:
+        print(f"{spec.title}\n  weights: {spec.weights_license}; trained on: {spec.data_license}")
+        try:
+            with _Bar() as bar:
+                sources.fetch(spec.files, settings, bar.show)
+        except WorkbenchError as error:
+            failed += 1
+            print(f"  failed: {error}")
+    print(f"{len(wanted) - failed} fetched, {failed} failed, everything else was already here.")
+    return 1 if failed else 0
+
+
+def _verify(args: argparse.Namespace, settings: Settings) -> int:
+    bad = 0
+    for spec in _chosen(args, settings):
+        try:
+            for file in spec.files:
+                sources.verify(file, settings)
+            print(f"{spec.id:28} good")
+        except BadWeights as error:
+            bad += 1
+            print(f"{spec.id:28} BAD: {error}")
+    return 1 if bad else 0
+
+
+class _Bar:
+    """One tqdm bar that a `sources.Progress` feeds."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bar: tqdm | None = None
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, done: int, total: int, name: str) -> None:
+        with self._lock:
+            if self._bar is None or self._bar.desc != f"  {name}: ":
+                if self._bar is not None:
+                    self._bar.close()
+                self._bar = tqdm(total=total or None, desc=f"  {name}", unit="B", unit_scale=True, leave=True)
+            self._bar.update(done - self._bar.n)

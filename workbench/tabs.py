@@ -1,0 +1,45 @@
+"""The table of tabs: one row each, in the order they are shown. The app, the Spaces, the docs and the tests read it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One tab, which is also one Space.
+
+    stem: the name every layer uses. build: "module:function", imported when the app is built; `(bench, photo) -> gr.Blocks`.
+    tasks: catalogue tasks whose default models it needs. takes_photo: "Send to ..." may carry a photo here.
+    """
+
+    stem: str
+    title: str
+    emoji: str
+    sentence: str
+    build: str
+    tasks: tuple[str, ...]
+    takes_photo: bool = True
+
+
+TABS: tuple[Tab, ...] = (
+    Tab(
+        stem="parsing",
+        title="Parsing",
+        emoji="🎨",
+        sentence="Which pixels are hair, skin, brows, eyes, lips: every face of a photo, coloured and measured.",
+        build="workbench.ui.parsing:build",
+        tasks=("detection", "parsing"),
+    ),
+    Tab(
+        stem="landmarks",
+        title="Landmarks",
+        emoji="📍",
+        sentence="Where every face is, its 478 points, where the head turns and whether eyes and mouth are open.",
+        build="workbench.ui.landmarks:build",
+        tasks=("detection",),
+    ),
+)
+
+
+def find(stem: str) -> Tab:
+    """The row of this stem; KeyError when there is none."""
+    return next(tab for tab in TABS if tab.stem == stem)
