@@ -47,14 +47,14 @@ class Roc:
 def check_scores(scores: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The two as (n,) float64 and (n,) bool, if they can be judged.
 
-    Raises BadRequest when lengths differ, a score is NaN, `same` holds anything but 0 and 1, or one of the two kinds is absent.
+    Raises BadRequest when lengths differ, a score is NaN or infinite, `same` holds anything but 0 and 1, or one of the two kinds is absent.
     """
     values = np.asarray(scores, dtype=np.float64)
     truth = np.asarray(same)
     if values.ndim != 1 or truth.shape != values.shape:
         raise BadRequest(f"scores and same: expected two lists of one length, got {values.shape} and {truth.shape}.")
-    if np.isnan(values).any():
-        raise BadRequest(f"scores: expected numbers, got {int(np.isnan(values).sum())} NaN of {len(values)}.")
+    if not np.isfinite(values).all():
+        raise BadRequest(f"scores: expected finite numbers, got {int((~np.isfinite(values)).sum())} NaN or infinite of {len(values)}.")
     if not np.isin(truth, (0, 1)).all():
         raise BadRequest("same: expected only True and False (or 1 and 0).")
     truth = truth.astype(bool)
@@ -145,9 +145,7 @@ def _last_within(curve: Roc, far: float) -> int:
     return int(np.searchsorted(curve.far, far, side="right")) - 1
 
 
-def resample(
-    n: int, rounds: int, seed: int, strata: np.ndarray | None = None, clusters: np.ndarray | None = None
-) -> np.ndarray:
+def resample(n: int, rounds: int, seed: int, strata: np.ndarray | None = None, clusters: np.ndarray | None = None) -> np.ndarray:
     """(rounds, n) int32: how often each of n rows is drawn, with replacement, in each round of a bootstrap.
 
     strata: (n,) keys; each stratum keeps its size in every round (no round without a different pair).
@@ -171,7 +169,10 @@ def resample(
 
 
 def _draw(n: int, rounds: int, rng: np.random.Generator) -> np.ndarray:
-    return rng.multinomial(n, np.full(n, 1 / n), size=rounds).astype(np.int32)
+    counts = np.empty((rounds, n), dtype=np.int32)
+    for row in counts:
+        row[:] = np.bincount(rng.integers(0, n, n), minlength=n)
+    return counts
 
 
 def interval(value: float, replicates: np.ndarray, level: float = 0.95) -> Interval:
@@ -222,7 +223,8 @@ def _weighted_auc(counts: np.ndarray, truth: np.ndarray, starts: np.ndarray) -> 
     below = np.cumsum(different, axis=1) - different / 2
     pairs = same.sum(axis=1) * different.sum(axis=1)
     wins = (same * below).sum(axis=1)
-    return np.divide(wins, pairs, out=np.full(len(wins), np.nan), where=pairs > 0)
+    replicates: np.ndarray = np.divide(wins, pairs, out=np.full(len(wins), np.nan), where=pairs > 0)
+    return replicates
 
 
 def auc_interval(scores: np.ndarray, same: np.ndarray, rounds: int = 1000, seed: int = 0, level: float = 0.95) -> Interval:
