@@ -1,0 +1,84 @@
+"""BlazeFace's arithmetic: anchors, decoding, weighted non-maximum suppression. No network, no picture.
+
+Bazarevsky et al., BlazeFace, arXiv 1907.05047, sections 3.2 (anchors) and 3.3 (blending instead of suppression).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+KEYPOINTS = 6
+"""Image-left eye, image-right eye, nose tip, mouth centre, image-left ear, image-right ear."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """Candidate faces of one photo, in photo pixels. boxes: (n, 4) left, top, right, bottom. keypoints: (n, 6, 2). scores: (n,)."""
+
+    boxes: np.ndarray
+    keypoints: np.ndarray
+    scores: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def take(self, index: np.ndarray) -> "Detections":
+        """Those that `index` (integers or booleans) picks, in its order."""
+        return Detections(self.boxes[index], self.keypoints[index], self.scores[index])
+
+
+def join(parts: list[Detections]) -> Detections:
+    """All candidates of several passes in one."""
+    empty = Detections(np.zeros((0, 4), np.float32), np.zeros((0, KEYPOINTS, 2), np.float32), np.zeros(0, np.float32))
+    every = [empty, *parts]
+    return Detections(*(np.concatenate([getattr(part, name) for part in every]) for name in ("boxes", "keypoints", "scores")))
+
+
+def anchors(side: int, layers: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """Anchor centres in 0..1, (n, 2) float32. layers: (stride, anchors per cell) from the finest to the coarsest."""
+    centres = []
+    for stride, count in layers:
+        cells = side // stride
+        y, x = np.divmod(np.arange(cells * cells), cells)
+        centres.append(np.repeat(np.stack([x + 0.5, y + 0.5], axis=1) / cells, count, axis=0))
+    return np.concatenate(centres).astype(np.float32)
+
+
+def decode(regression: np.ndarray, logits: np.ndarray, centres: np.ndarray, side: int, threshold: float) -> Detections:
+    """The anchors whose probability is at least `threshold`, in pixels of the network's input (edges at 0 and `side`).
+
+    regression: (n, 16) box centre, box size and six points, each relative to the anchor in input pixels. logits: (n,).
+    """
+    keep = np.flatnonzero(logits >= np.log(threshold / (1 - threshold)))
+    offset = centres[keep] * side
+    values = regression[keep].reshape(-1, 2 + KEYPOINTS, 2)
+    middle, half = values[:, 0] + offset, np.abs(values[:, 1]) / 2
+    scores = 1 / (1 + np.exp(-np.clip(logits[keep], -80, 80)))
+    return Detections(np.concatenate([middle - half, middle + half], axis=1), values[:, 2:] + offset[:, None], scores.astype(np.float32))
+
+
+def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Intersection over union of one box (4,) with each of boxes (n, 4)."""
+    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    shared = np.clip(sides, 0, None).prod(axis=1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return shared / np.maximum((box[2:] - box[:2]).prod() + areas - shared, 1e-9)
+
+
+def blend(found: Detections, limit: float = 0.3) -> Detections:
+    """One detection per face, best first: each best box is replaced by the score-weighted mean of those that overlap it by `limit`."""
+    rest = found.take(np.argsort(-found.scores, kind="stable"))
+    merged = []
+    while len(rest):
+        same = overlap(rest.boxes[0], rest.boxes) >= limit
+        same[0] = True
+        weight = rest.scores[same] / rest.scores[same].sum()
+        merged.append(
+            Detections(
+                np.einsum("n,nk->k", weight, rest.boxes[same])[None],
+                np.einsum("n,nkd->kd", weight, rest.keypoints[same])[None],
+                rest.scores[:1],
+            )
+        )
+        rest = rest.take(~same)
+    return join(merged)
