@@ -1,0 +1,100 @@
+"""The page: one tab per row of `TABS`, the one photo that "Send to ..." carries between them, the look, and the launch."""
+
+import importlib
+import os
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from workbench.bench import Workbench
+from workbench.tabs import TABS, Tab
+from workbench.ui import uploads
+from workbench.ui.widgets import Handoff
+
+TITLE = "Face Workbench"
+
+CSS = """
+.gradio-container { max-width: 1280px !important; margin: 0 auto; }
+.send-to button { flex-grow: 0; }
+#headline { padding: 6px 2px 0; }
+#headline h1 { margin: 0; font-size: 1.5rem; }
+#headline p { margin: 2px 0 6px; opacity: .85; }
+@media (max-width: 640px) { .gradio-container { padding: 6px !important; } }
+"""
+
+FOOTER = (
+    "Photos stay on this server for at most an hour, are never logged and never leave it. "
+    "Each model's licence, and that of its training data, stands beside it."
+)
+
+
+def theme() -> gr.themes.Base:
+    """Local fonts only: the page asks no other server for anything."""
+    fonts = ["system-ui", "Segoe UI", "Roboto", "Helvetica", "sans-serif"]
+    return gr.themes.Soft(primary_hue="indigo", neutral_hue="slate", font=fonts, font_mono=["ui-monospace", "Consolas", "monospace"])
+
+
+def builder(tab: Tab) -> Callable[..., gr.Blocks]:
+    """The function that builds a tab, imported now."""
+    module, _, name = tab.build.partition(":")
+    build: Callable[..., gr.Blocks] = getattr(importlib.import_module(module), name)
+    return build
+
+
+def build_app(bench: Workbench, tabs: tuple[Tab, ...] = TABS) -> gr.Blocks:
+    """The whole workbench as one page."""
+    prepare(bench)
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, bench.settings.photo_lifetime)) as demo:
+        gr.HTML(f"<h1>{TITLE}</h1><p>See what face models do, and whether to believe them.</p>", elem_id="headline")
+        photo = gr.State(None, time_to_live=bench.settings.photo_lifetime)
+        with gr.Tabs(elem_id="tabs") as bar:
+            for tab in tabs:
+                with gr.Tab(f"{tab.emoji} {tab.title}", id=tab.stem, elem_id=f"tab-{tab.stem}"):
+                    builder(tab)(bench, photo)
+        gr.Markdown(FOOTER)
+        photo.change(_open_tab, photo, bar, api_visibility="private", show_progress="hidden")
+    return demo
+
+
+def build_tab(bench: Workbench, tab: Tab) -> gr.Blocks:
+    """One tab as a page of its own, as its Space shows it."""
+    prepare(bench)
+    with gr.Blocks(title=tab.title, analytics_enabled=False, delete_cache=(600, bench.settings.photo_lifetime)) as demo:
+        gr.HTML(f"<h1>{tab.emoji} {tab.title}</h1><p>{tab.sentence}</p>", elem_id="headline")
+        builder(tab)(bench, None)
+        gr.Markdown(FOOTER)
+    return demo
+
+
+def prepare(bench: Workbench) -> None:
+    """Point Gradio's files at the folder that is swept, before the first component is made."""
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads.folder(bench.settings))
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+
+def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
+    """Serve a page with our look, without analytics, run history or monitoring, and keep its uploads swept."""
+    uploads.keep_swept(bench.settings)
+    settings = bench.settings
+    return demo.queue(default_concurrency_limit=8, api_open=True).launch(
+        **{
+            "server_name": settings.host,
+            "server_port": settings.port,
+            "theme": theme(),
+            "css": CSS,
+            "max_file_size": settings.max_bytes,
+            "state_session_capacity": 64,
+            "run_history": False,
+            "enable_monitoring": False,
+            "ssr_mode": False,
+            "pwa": False,
+            "show_error": False,
+            "footer_links": ["api", "settings"],
+            **options,
+        }
+    )
+
+
+def _open_tab(handoff: Handoff | None) -> Any:
+    return gr.skip() if handoff is None else gr.Tabs(selected=handoff.to)

@@ -1,0 +1,183 @@
+"""The Parsing tab: one photo, two models beside each other, or many photos at once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pandas as pd
+
+from workbench.bench import Workbench
+from workbench.errors import BadRequest, NoFace
+from workbench.ui import parsing_compare, parsing_many
+from workbench.ui.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
+from workbench.ui.examples import example_row
+from workbench.ui.widgets import PartViewer, Photo, model_choice, model_notes, read_photo, receive, results, send_to, viewer_value
+from workbench.values import Face, Parsing
+
+ALL = "All faces"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """One parsed photo, kept for the session so that switches and downloads need no second run."""
+
+    image: np.ndarray
+    parsing: Parsing
+
+
+def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
+    """The tab. `photo` is the app's one photo that "Send to ..." carries; None in a Space of its own."""
+    with gr.Blocks() as tab, gr.Tabs():
+        with gr.Tab("One photo", id="one"):
+            _one_photo(bench, photo)
+        with gr.Tab("Compare two models", id="compare"):
+            parsing_compare.build_inside(bench)
+        with gr.Tab("Many photos", id="many"):
+            parsing_many.build_inside(bench)
+    return tab
+
+
+def _one_photo(bench: Workbench, photo: gr.State | None) -> None:
+    answer = gr.State(None, time_to_live=bench.settings.photo_lifetime)
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=280):
+            source = Photo("Photo", elem_id="parsing-photo")
+            example_row(bench, source)
+            model = model_choice(bench, "parsing", elem_id="parsing-model")
+            face = gr.Dropdown([ALL], value=ALL, label="Faces", info="Or click a face in the picture.", elem_id="parsing-face")
+            start = gr.Button("Parse", variant="primary", elem_id="parsing-start")
+            with gr.Accordion("Models and licences", open=False):
+                gr.Markdown(model_notes(bench, "parsing"))
+        with gr.Column(scale=3, min_width=320):
+            viewer = PartViewer(elem_id="parsing-viewer")
+            with gr.Row():
+                palette = gr.DownloadButton("Part map (PNG)", size="sm", interactive=False, elem_id="parsing-palette")
+                masks = gr.DownloadButton("Masks (zip)", size="sm", interactive=False, elem_id="parsing-masks")
+                coco = gr.DownloadButton("COCO (JSON)", size="sm", interactive=False, elem_id="parsing-coco")
+                sheet = gr.DownloadButton("Table (CSV)", size="sm", interactive=False, elem_id="parsing-csv")
+            table = gr.Dataframe(label="Parts", interactive=False, wrap=False, elem_id="parsing-table", max_height=420)
+            send_to("parsing", source, photo, bench)
+
+    shown = [answer, viewer, table, face, palette]
+    parse_event = {"fn": bound(parse, bench), "inputs": [source, model], "outputs": shown}
+    queue = {"concurrency_id": MODELS_QUEUE, "concurrency_limit": MODELS_AT_ONCE, "show_progress_on": [viewer]}
+    runs = [
+        start.click(**parse_event, **queue, api_name="parse"),
+        source.change(**parse_event, **queue, api_visibility="private"),
+        model.input(**parse_event, **queue, api_visibility="private"),
+    ]
+    for run in runs:
+        run.success(bound(write_downloads, bench), answer, [masks, coco, sheet], api_visibility="private", show_progress="hidden")
+    face.input(bound(show_face, bench), [answer, face], [viewer, table], api_visibility="private", show_progress="hidden")
+    viewer.select(bound(pick_face, bench), answer, face, api_visibility="private", show_progress="hidden").then(
+        bound(show_face, bench), [answer, face], [viewer, table], api_visibility="private", show_progress="hidden"
+    )
+    receive("parsing", photo, source)
+
+
+@GPU
+def parse(bench: Workbench, source: str | None, model: str, progress: gr.Progress = gr.Progress()) -> tuple[Any, ...]:  # noqa: B008
+    """Find every face of a photo and colour its parts.
+
+    Returns the viewer's content (photo and part map as data URLs), the table of parts per face, the faces to choose from,
+    and the part map as a palette PNG whose values are the canonical part indices.
+    """
+    if source is None:
+        return None, None, None, gr.Dropdown([ALL], value=ALL), gr.DownloadButton(interactive=False)
+    answer = run_parser(bench, source, model, progress)
+    names = [ALL, *(f"Face {n}" for n in range(1, len(answer.parsing.faces) + 1))]
+    path = results(bench.settings) / "parts.png"
+    path.write_bytes(_export().palette_png(answer.parsing))
+    return (
+        answer,
+        viewer_value(answer.image, answer.parsing, _caption(answer.parsing)),
+        part_table(answer),
+        gr.Dropdown(names, value=ALL),
+        gr.DownloadButton(value=str(path), interactive=True),
+    )
+
+
+def run_parser(bench: Workbench, source: str | np.ndarray | None, model: str, progress: Any) -> Answer:
+    """Read, detect, parse. Raises BadRequest, BadImage, NoFace, ModelMissing."""
+    from workbench.tasks.detection import find_faces
+    from workbench.tasks.parsing import parse as parse_faces
+
+    image = read_photo(source, bench.settings)
+    if not model:
+        raise BadRequest("No parsing model is on this machine. Run: python -m workbench models fetch")
+    bench.spec(model, "parsing")
+    progress(0.1, desc="Looking for faces")
+    faces: tuple[Face, ...] = find_faces(image, bench.model("blazeface"))
+    if not faces:
+        raise NoFace("No face was found. Try a larger, brighter or less covered one.")
+    progress(0.4, desc=f"Parsing {len(faces)} face{'s' if len(faces) > 1 else ''}")
+    return Answer(image, parse_faces(image, bench.model(model), faces))
+
+
+def show_face(bench: Workbench, answer: Answer | None, face: str) -> tuple[Any, Any]:
+    """The viewer and the table for one face, or for all."""
+    if answer is None:
+        return gr.skip(), gr.skip()
+    number = _number(face, len(answer.parsing.faces))
+    parsing = answer.parsing
+    if number:
+        mine = parsing.owners == number
+        parsing = Parsing(np.where(mine, parsing.labels, 0).astype(np.uint8), parsing.owners, parsing.faces, parsing.model)
+    return viewer_value(answer.image, parsing, _caption(parsing, number)), part_table(answer, number)
+
+
+def pick_face(bench: Workbench, answer: Answer | None, event: gr.EventData) -> str:
+    """The face that was clicked; a click beside all faces means all."""
+    data = getattr(event, "_data", None)
+    number = data.get("face", 0) if isinstance(data, dict) else 0
+    if answer is None or not isinstance(number, int) or not 1 <= number <= len(answer.parsing.faces) or len(answer.parsing.faces) == 1:
+        return ALL
+    return f"Face {number}"
+
+
+def part_table(answer: Answer, face: int = 0) -> pd.DataFrame:
+    """Area, mean colour and symmetry of every part found, per face."""
+    rows = _export().measure_parts(answer.image, answer.parsing)
+    table = pd.DataFrame(rows)
+    return table if not face or table.empty else table[table["face"] == face].reset_index(drop=True)
+
+
+def write_downloads(bench: Workbench, answer: Answer | None) -> list[Any]:
+    """Masks, COCO JSON and CSV of the last answer, as files to download."""
+    if answer is None:
+        return [gr.DownloadButton(interactive=False)] * 3
+    export, folder = _export(), results(bench.settings)
+    files: dict[str, bytes] = {
+        "masks.zip": export.masks_zip(answer.parsing),
+        "parts.coco.json": export.coco_json(answer.parsing).encode(),
+        "parts.csv": part_table(answer).to_csv(index=False).encode(),
+    }
+    return [gr.DownloadButton(value=str(_write(folder / name, data)), interactive=True) for name, data in files.items()]
+
+
+def _write(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def _export() -> Any:
+    from workbench.tasks import parsing_export
+
+    return parsing_export
+
+
+def _caption(parsing: Parsing, face: int = 0) -> str:
+    parts = len(np.unique(parsing.labels)) - 1
+    who = f"Face {face}" if face else f"{len(parsing.faces)} face{'s' if len(parsing.faces) != 1 else ''}"
+    return f"{who}, {parts} parts. Point at one to read its name."
+
+
+def _number(face: str, count: int) -> int:
+    word = str(face).removeprefix("Face ")
+    if face == ALL:
+        return 0
+    if word.isdecimal() and 1 <= int(word) <= count:
+        return int(word)
+    raise BadRequest(f"There is no {str(face)[:40]!r} in this photo: choose {ALL} or Face 1 to Face {count}.")
