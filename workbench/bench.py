@@ -77,6 +77,12 @@ class Workbench:
                 self._forget_oldest()
             return model
 
+    def fetch_defaults(self, *tasks: str) -> None:
+        """Bring the default models of these tasks here (all tasks when none is named): what a Space does once, at its start."""
+        for spec in self._models.values():
+            if spec.default and (not tasks or spec.task in tasks) and not self.available(spec.id):
+                sources.fetch(spec.files, self.settings)
+
     def loaded(self) -> tuple[str, ...]:
         """Ids in memory now, least recently used first."""
         with self._guard:

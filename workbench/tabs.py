@@ -9,6 +9,7 @@ class Tab:
 
     stem: the name every layer uses. build: "module:function", imported when the app is built; `(bench, photo) -> gr.Blocks`.
     tasks: catalogue tasks whose default models it needs. takes_photo: "Send to ..." may carry a photo here.
+    needs: groups of requirements.txt its Space installs. colors: of the Space's card.
     """
 
     stem: str
@@ -18,6 +19,8 @@ class Tab:
     build: str
     tasks: tuple[str, ...]
     takes_photo: bool = True
+    needs: tuple[str, ...] = ("core", "runtimes")
+    colors: tuple[str, str] = ("indigo", "blue")
 
 
 TABS: tuple[Tab, ...] = (

@@ -56,8 +56,19 @@ def _fetch(args: argparse.Namespace, settings: Settings) -> int:
         except WorkbenchError as error:
             failed += 1
             print(f"  failed: {error}")
+    if not args.ids:
+        _make_examples(settings)
     print(f"{len(wanted) - failed} fetched, {failed} failed, everything else was already here.")
     return 1 if failed else 0
+
+
+def _make_examples(settings: Settings) -> None:
+    """Write the example photos once; they need the models that were just fetched."""
+    if not (settings.cache / "examples" / "1-NASA-astronaut.png").is_file():
+        from workbench import examples
+        from workbench.bench import Workbench
+
+        print(f"Made {len(examples.make(Workbench(settings)))} example photos.")
 
 
 def _verify(args: argparse.Namespace, settings: Settings) -> int:

@@ -1,21 +1,13 @@
 """Photos to click: NASA's public-domain portrait and synthetic faces sampled here. Nobody's private picture is shipped."""
 
-from pathlib import Path
-
 import gradio as gr
 
 from workbench.bench import Workbench
-from workbench.settings import Settings
-
-
-def folder(settings: Settings) -> Path:
-    """Where `make setup` writes the examples."""
-    return settings.cache / "examples"
 
 
 def example_row(bench: Workbench, target: gr.components.Component) -> None:
     """Clickable examples that fill a photo box; nothing when none were made on this machine."""
-    files = sorted(folder(bench.settings).glob("*.png"))
+    files = sorted((bench.settings.cache / "examples").glob("*.png"))
     if not files:
         return
     labels = [path.stem.partition("-")[2].replace("-", " ") for path in files]

@@ -1,0 +1,10 @@
+"""The whole workbench as a Space. Written by `make docs`."""
+
+from workbench import examples
+from workbench.bench import Workbench
+from workbench.ui.app import build_app, launch
+
+bench = Workbench.from_env()
+bench.fetch_defaults("detection", "parsing")
+examples.make(bench)
+launch(build_app(bench), bench)

@@ -1,0 +1,80 @@
+"""Write a part map for every photo of a folder."""
+
+import argparse
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from workbench import batch
+from workbench.settings import Settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, help="a folder of photos, or one photo")
+    parser.add_argument("--model", default="compact", help="catalogue id of a parser (default: compact)")
+    parser.add_argument("--out", type=Path, required=True, help="where <stem>.png goes: a palette PNG of part indices, at the photo's size")
+    parser.add_argument("--workers", type=int, default=2, help="photos at a time (default: 2)")
+    parser.add_argument("--no-face", choices=["fail", "background"], default="fail", help="what a photo without a face is")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    from workbench.bench import Workbench
+
+    bench = Workbench(settings)
+    bench.spec(args.model, "parsing")
+    photos = batch.photos(args.folder)
+    targets = _targets(photos, args.folder, args.out)
+    finder, parser = bench.model("blazeface"), bench.model(args.model)
+
+    def work(path: Path) -> list[dict[str, Any]]:
+        return _parse(path, targets[path], finder, parser, settings, args.no_face)
+
+    account = batch.run(photos, work, done=lambda path: targets[path].is_file(), workers=max(1, min(args.workers, 16)), label="parse")
+    _write_summary(args.out / "summary.csv", {targets[path].name: rows for path, rows in account.done.items()})
+    return account.tell()
+
+
+def _targets(photos: list[Path], folder: Path, out: Path) -> dict[Path, Path]:
+    """<stem>.png for every photo; the whole name where two photos share a stem, the subfolder where there is one."""
+    base = folder if folder.is_dir() else folder.parent
+    stems: dict[Path, list[Path]] = {}
+    for photo in photos:
+        stems.setdefault(photo.relative_to(base).with_suffix(""), []).append(photo)
+    return {
+        photo: out / (f"{stem}.png" if len(group) == 1 else f"{photo.relative_to(base)}.png") for stem, group in stems.items() for photo in group
+    }
+
+
+def _parse(path: Path, target: Path, finder: Any, parser: Any, settings: Settings, no_face: str) -> list[dict[str, Any]]:
+    import numpy as np
+
+    from workbench import images
+    from workbench.errors import NoFace
+    from workbench.tasks.detection import find_faces
+    from workbench.tasks.parsing import parse
+    from workbench.tasks.parsing_export import measure_parts, palette_png
+    from workbench.values import Parsing
+
+    image = images.decode(path, settings)
+    faces = find_faces(image, finder)
+    if not faces and no_face == "fail":
+        raise NoFace("no face was found (use --no-face background to write an empty map)")
+    empty = np.zeros(image.shape[:2], np.uint8)
+    parsing = parse(image, parser, faces) if faces else Parsing(empty, empty, (), "none")
+    batch.write_atomically(target, palette_png(parsing))
+    return measure_parts(image, parsing)
+
+
+def _write_summary(path: Path, rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Add this run's rows to the summary; a photo done again replaces its old rows."""
+    old = list(csv.DictReader(io.StringIO(path.read_text()))) if path.is_file() else []
+    merged: list[dict[str, Any]] = [row for row in old if row.get("file") not in rows]
+    merged += [{"file": name, **row} for name, found in rows.items() for row in found]
+    if not merged:
+        return
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, fieldnames=list(dict.fromkeys(key for row in merged for key in row)))
+    writer.writeheader()
+    writer.writerows(merged)
+    batch.write_atomically(path, stream.getvalue().encode())

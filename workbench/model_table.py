@@ -1,0 +1,75 @@
+"""The README's generated tables: models with their licences and measured figures. Reads the catalogue and `weights/figures.json`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from workbench.catalog import MODELS, ModelSpec
+from workbench.errors import BadRequest
+
+FIGURES = Path(__file__).parent / "weights" / "figures.json"
+BEGIN, END = "<!-- models: begin (written by `make docs`) -->", "<!-- models: end -->"
+
+
+def figures(section: str) -> dict[str, Any]:
+    """What was measured for a task, by model id; empty when nothing was."""
+    if not FIGURES.is_file():
+        return {}
+    found: dict[str, Any] = json.loads(FIGURES.read_text()).get(section, {})
+    return found
+
+
+def insert_tables(text: str) -> str:
+    """`text` with everything between the markers written anew. Raises BadRequest when the markers are not there once each."""
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise BadRequest(f"README.md must hold {BEGIN!r} and {END!r} once each.")
+    head, _, rest = text.partition(BEGIN)
+    tail = rest.partition(END)[2]
+    return f"{head}{BEGIN}\n{models_table()}\n{parts_table()}\n{END}{tail}"
+
+
+def models_table() -> str:
+    """Every model: task, parameters, where it comes from, licences, and what was measured."""
+    lines = [
+        "| Model | Task | Parameters | From | Licence of weights | Trained on | Measured here |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for spec in MODELS.values():
+        lines.append(
+            f"| {spec.title} (`{spec.id}`) | {spec.task} | {_parameters(spec)} | {_origin(spec)} | {spec.weights_license or 'unknown'} "
+            f"| {spec.data_license or 'unknown'} | {measured(spec)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def measured(spec: ModelSpec) -> str:
+    """The headline figures of one model, or an em dash."""
+    return str(figures(spec.task).get(spec.id, {}).get("headline", "—"))
+
+
+def parts_table() -> str:
+    """F1 and IoU of every facial part for the parsers that were measured."""
+    measured_models = {name: row for name, row in figures("parsing").items() if "parts" in row}
+    if not measured_models:
+        return ""
+    names = list(measured_models)
+    lines = [
+        "F1 per part (pixels pooled over the validation pictures):\n",
+        "| Part | " + " | ".join(f"`{name}`" for name in names) + " |",
+        "|---|" + "---|" * len(names),
+    ]
+    for part in next(iter(measured_models.values()))["parts"]:
+        cells = [measured_models[name]["parts"][part].get("f1") for name in names]
+        lines.append(f"| {part} | " + " | ".join("—" if cell is None else f"{cell:.3f}" for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _parameters(spec: ModelSpec) -> str:
+    return f"{spec.parameters / 1e6:.2f} M" if spec.parameters else "—"
+
+
+def _origin(spec: ModelSpec) -> str:
+    schemes = {file.scheme for file in spec.files}
+    if schemes == {"builtin"}:
+        return "shipped"
+    return ", ".join(sorted(schemes - {"builtin"})) + (f", {spec.download_bytes / 1e6:.0f} MB" if spec.download_bytes else "")
