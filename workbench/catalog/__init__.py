@@ -67,9 +67,9 @@ def table(rows: Iterable[ModelSpec]) -> dict[str, ModelSpec]:
 
 
 def _all_rows() -> Iterable[ModelSpec]:
-    from workbench.catalog import detection, parsing
+    from workbench.catalog import detection, generation, parsing
 
-    for module in (detection, parsing):
+    for module in (detection, parsing, generation):
         yield from module.ROWS
 
 
