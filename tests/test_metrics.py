@@ -223,3 +223,20 @@ def test_an_interval_from_too_few_usable_rounds_says_it_does_not_know():
 
 def test_an_interval_reads_well():
     assert str(metrics.Interval(0.9123, 0.9, 0.92449)) == "0.912 [0.900, 0.924]"
+
+
+def test_wilson_matches_published_values_and_stays_inside_0_to_1():
+    found = metrics.wilson(8, 10)
+    assert (found.low, found.high) == (pytest.approx(0.4901625, abs=1e-6), pytest.approx(0.9433178, abs=1e-6))
+    assert metrics.wilson(0, 10).low == 0
+    assert metrics.wilson(0, 10).high == pytest.approx(0.2775328, abs=1e-6)
+    assert metrics.wilson(10, 10).high == 1
+    assert np.isnan(metrics.wilson(0, 0).value)
+    with pytest.raises(BadRequest, match="0 to 3"):
+        metrics.wilson(4, 3)
+
+
+def test_wilson_solves_the_equation_it_is_defined_by():
+    z = 1.959963984540054
+    for bound in (metrics.wilson(13, 20).low, metrics.wilson(13, 20).high):
+        assert abs(13 / 20 - bound) == pytest.approx(z * (bound * (1 - bound) / 20) ** 0.5)

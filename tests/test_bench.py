@@ -1,0 +1,87 @@
+"""The bench loads once, forgets the least recently used, and says how to get what is absent."""
+
+import sys
+import threading
+import types
+from pathlib import Path
+
+import pytest
+
+from workbench.bench import Workbench
+from workbench.catalog import File, ModelSpec, table
+from workbench.errors import BadRequest, BadWeights, ModelMissing
+from workbench.settings import Settings
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    made: list[str] = []
+    module = types.ModuleType("toy_models")
+
+    def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> object:
+        made.append(spec.id)
+        return types.SimpleNamespace(id=spec.id, files=files)
+
+    module.load = load  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "toy_models", module)
+    return made
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Workbench:
+    for name in "abc":
+        (tmp_path / name).write_bytes(b"x" * 400)
+    rows = [ModelSpec(name, "parsing", name, "toy_models:load", (File(f"local:{tmp_path / name}"),)) for name in "abcd"]
+    return Workbench(Settings(cache=tmp_path, data=tmp_path, memory=1000), table(rows))
+
+
+def test_a_model_loads_once(toy: Workbench, calls: list[str]) -> None:
+    assert toy.model("a") is toy.model("a")
+    assert calls == ["a"]
+
+
+def test_two_threads_get_one_object(toy: Workbench, calls: list[str]) -> None:
+    found: list[object] = []
+    threads = [threading.Thread(target=lambda: found.append(toy.model("a"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len({id(model) for model in found}) == 1
+    assert calls == ["a"]
+
+
+def test_the_least_recently_used_is_forgotten(toy: Workbench, calls: list[str]) -> None:
+    toy.model("a"), toy.model("b"), toy.model("a"), toy.model("c")
+
+    assert toy.loaded() == ("a", "c")
+
+
+def test_an_absent_model_says_its_command(toy: Workbench, calls: list[str]) -> None:
+    with pytest.raises(ModelMissing, match="python -m workbench models fetch d"):
+        toy.model("d")
+
+
+def test_an_unknown_model_names_the_known_ones(toy: Workbench) -> None:
+    with pytest.raises(BadRequest, match="Known: a, b, c, d"):
+        toy.model("../../etc/passwd")
+
+
+def test_a_model_of_another_task_is_refused(toy: Workbench) -> None:
+    with pytest.raises(BadRequest, match="no recognition model"):
+        toy.model("a", "recognition")
+
+
+def test_a_damaged_builtin_file_is_refused(tmp_path: Path) -> None:
+    row = ModelSpec("x", "detection", "x", "toy_models:load", (File("builtin:iris_landmark.tflite", "0" * 64),))
+
+    with pytest.raises(BadWeights):
+        Workbench(Settings(cache=tmp_path, data=tmp_path), table([row])).model("x")
+
+
+def test_one_id_cannot_be_taken_twice() -> None:
+    row = ModelSpec("x", "parsing", "x", "m:load", ())
+
+    with pytest.raises(BadRequest, match="taken twice"):
+        table([row, row])
