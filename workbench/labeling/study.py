@@ -65,7 +65,8 @@ class Exclusion:
     """When a rater is flagged or excluded; every verdict names its rule, nothing is dropped silently.
 
     gold_accuracy: lowest accepted share on gold. floor_ms: answers faster than this are too fast, of which `fast_share` may be.
-    straight_share: most of one answer. consistency: lowest share of repeats answered alike. agreement: lowest with the others.
+    straight_share: most of one answer. consistency: lowest share of repeats answered alike. agreement: lowest with
+    the others, corrected for chance (0: guessing, 1: always the others' answer). smallest: fewer observations than this raise no flag.
     """
 
     gold_accuracy: float = 0.6
@@ -73,7 +74,7 @@ class Exclusion:
     fast_share: float = 0.1
     straight_share: float = 0.9
     consistency: float = 0.5
-    agreement: float = 0.5
+    agreement: float = 0.2
     smallest: int = 5
 
 
