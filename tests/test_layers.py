@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "workbench"
 
-LIGHT = {"values", "errors", "parts", "settings", "catalog", "tabs", "metrics", "figures"}
+LIGHT = {"values", "errors", "parts", "settings", "catalog", "tabs", "metrics", "metrics_parts", "figures"}
 """May import the standard library and numpy."""
 
 ORDER = (

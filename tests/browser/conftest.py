@@ -1,0 +1,112 @@
+"""A real server in its own process and a real Chromium, shared by the browser tests. Screenshots go to `artifacts/`."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/browser" in item.path.as_posix():
+            item.add_marker(pytest.mark.browser)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The whole workbench on a free port; its address."""
+    folder = tmp_path_factory.mktemp("server")
+    port = free_port()
+    keep = {key: value for key, value in os.environ.items() if not key.startswith(("WORKBENCH_DATA", "WORKBENCH_PORT", "SPACE_"))}
+    environment = keep | {"WORKBENCH_DATA": str(folder / "data"), "WORKBENCH_PORT": str(port), "OMP_NUM_THREADS": "2"}
+    environment |= {"WORKBENCH_OWNER_TOKEN": "owner-token-of-the-browser-tests"}
+    log = folder / "log.txt"
+    with log.open("w") as stream:
+        process = subprocess.Popen([sys.executable, str(ROOT / "app.py")], cwd=ROOT, env=environment, stdout=stream, stderr=subprocess.STDOUT)
+    try:
+        for _ in range(360):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert process.poll() is None, log.read_text()[-3000:]
+            time.sleep(0.25)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+    assert "Traceback" not in log.read_text(), log.read_text()[-3000:]
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Debian's Chromium, headless."""
+    from playwright.sync_api import sync_playwright
+
+    path = shutil.which("chromium")
+    assert path, "Chromium is not installed: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium):
+    """A fresh page that notes every request to another machine and every error of its own scripts."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 950}, accept_downloads=True)
+    page = context.new_page()
+    outside: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda request: None if request.url.startswith(("http://127.0.0.1", "data:", "blob:")) else outside.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.set_default_timeout(30_000)
+    yield page
+    context.close()
+    assert outside == []
+    assert errors == []
+
+
+@pytest.fixture(scope="session")
+def portrait(tmp_path_factory: pytest.TempPathFactory, astronaut) -> str:
+    """NASA's astronaut as a file to upload."""
+    path = tmp_path_factory.mktemp("photos") / "astronaut.png"
+    Image.fromarray(astronaut).save(path)
+    return str(path)
+
+
+@pytest.fixture
+def keep(request: pytest.FixtureRequest):
+    """Keep a screenshot under `artifacts/`, named after the test."""
+    folder = ROOT / "artifacts"
+    folder.mkdir(exist_ok=True)
+
+    def save(page, name: str = "") -> Path:
+        path = folder / f"{request.node.name}{'-' + name if name else ''}.png"
+        page.screenshot(path=path, full_page=True)
+        return path
+
+    return save

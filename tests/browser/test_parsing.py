@@ -1,0 +1,105 @@
+"""A person uploads a photo, reads the parts, switches one off, downloads a mask and takes the photo to another tab."""
+
+import io
+import re
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from workbench.parts import INDEX
+
+
+def _upload(page, server: str, path: str) -> None:
+    page.goto(server)
+    page.locator("#parsing-photo input[type=file]").set_input_files(path)
+    expect(page.locator("#parsing-viewer .pv")).to_have_attribute("data-state", "ready", timeout=60_000)
+
+
+def _canvas(page) -> np.ndarray:
+    data = page.locator("#parsing-viewer .pv-canvas").evaluate("c => c.toDataURL('image/png').split(',')[1]")
+    import base64
+
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), np.int16)
+
+
+def test_a_photo_is_parsed_switched_and_downloaded(page, server, portrait, keep) -> None:
+    _upload(page, server, portrait)
+    chips = page.locator("#parsing-viewer .pv-chips button")
+    hair = chips.filter(has_text=re.compile("^Hair$"))
+    expect(hair).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#parsing-table")).to_contain_text("Hair")
+
+    before = _canvas(page)
+    hair.click()
+    expect(hair).to_have_attribute("aria-pressed", "false")
+    page.mouse.move(5, 5)
+    changed = (np.abs(_canvas(page) - before).max(axis=2) > 8).mean()
+    assert 0.01 < changed < 0.6, "switching hair off must change the hair's pixels and not the whole photo"
+    keep(page)
+
+    with page.expect_download() as download:
+        page.locator("#parsing-masks").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        names = archive.namelist()
+        assert any("hair" in name for name in names)
+    with page.expect_download() as download:
+        page.locator("#parsing-palette").click()
+    labels = np.asarray(Image.open(download.value.path()))
+    assert labels.shape == (512, 512)
+    assert INDEX["hair"] in labels
+
+
+def test_pointing_names_the_part(page, server, portrait) -> None:
+    _upload(page, server, portrait)
+    box = page.locator("#parsing-viewer .pv-canvas").bounding_box()
+    # the middle of the astronaut's cheek
+    page.mouse.move(box["x"] + box["width"] * 0.40, box["y"] + box["height"] * 0.30)
+
+    expect(page.locator("#parsing-viewer .pv-status")).to_have_text(re.compile("Skin|Nose"))
+
+
+def test_the_photo_travels_to_another_tab(page, server, portrait, keep) -> None:
+    _upload(page, server, portrait)
+    page.get_by_role("button", name=re.compile("Send to Landmarks")).click()
+    expect(page.locator("#tab-landmarks")).to_be_visible()
+    expect(page.locator("#landmarks-drawn img")).to_be_visible(timeout=60_000)
+    expect(page.locator("#landmarks-table")).to_contain_text("yaw")
+    keep(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_everything_without_sideways_scrolling(chromium, server, portrait, keep, scheme) -> None:
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    _upload(page, f"{server}?__theme={scheme}", portrait)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    keep(page)
+    context.close()
+
+    assert width <= 392
+
+
+def test_a_text_file_named_jpg_gets_a_sentence(page, server, tmp_path) -> None:
+    path = tmp_path / "notes.jpg"
+    path.write_text("this is no photo")
+    page.goto(server)
+    page.locator("#parsing-photo input[type=file]").set_input_files(str(path))
+    toast = page.get_by_test_id("toast-body").first
+
+    expect(toast).to_be_visible(timeout=30_000)
+    expect(toast).not_to_contain_text("Traceback")
+
+
+def test_two_models_are_compared(page, server, portrait, keep) -> None:
+    page.goto(server)
+    page.get_by_role("tab", name="Compare two models").click()
+    page.locator("#compare-photo input[type=file]").set_input_files(portrait)
+    expect(page.locator("#compare-photo img")).to_be_visible()
+    page.locator("#compare-start").click()
+    expect(page.locator("#compare-right .pv")).to_have_attribute("data-state", "ready", timeout=60_000)
+    expect(page.locator("#compare-table")).to_contain_text("Hair")
+    keep(page)

@@ -1,0 +1,56 @@
+"""The page: fixed API names, nothing heavy at start, no call to another machine, no rendering twice."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workbench.tabs import TABS
+from workbench.ui.app import build_app, build_tab
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def page(bench):
+    return build_app(bench)
+
+
+def _public(page) -> list[str]:
+    return [str(fn.api_name) for fn in page.fns.values() if fn.api_visibility == "public" and fn.api_name]
+
+
+def test_public_api_names_are_unique_and_ours(page) -> None:
+    names = _public(page)
+
+    assert sorted(names) == sorted(set(names))
+    assert not [name for name in names if name.rsplit("_", 1)[-1].isdigit()], "Gradio renamed a clash"
+
+
+def test_public_api_names_are_stable(page) -> None:
+    """Clients depend on these. Adding one is fine: add it here. Renaming or removing one breaks somebody."""
+    promised = (ROOT / "tests" / "api_names.txt").read_text().split()
+
+    assert sorted(_public(page)) == sorted(promised)
+
+
+@pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.stem)
+def test_every_tab_is_also_a_page_of_its_own(bench, tab) -> None:
+    assert build_tab(bench, tab).blocks
+
+
+def test_building_twice_makes_two_pages(bench) -> None:
+    assert build_app(bench) is not build_app(bench)
+
+
+def test_starting_loads_no_model_library(settings) -> None:
+    code = (
+        "import sys; from workbench.bench import Workbench; from workbench.ui.app import build_app; build_app(Workbench.from_env()); "
+        "print([name for name in ('torch', 'transformers', 'diffusers', 'captum', 'onnxruntime', 'sklearn') if name in sys.modules])"
+    )
+    environment = {key: value for key, value in os.environ.items() if key in ("HOME", "PATH", "XDG_CACHE_HOME")}
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=True)
+
+    assert run.stdout.strip() == "[]"
