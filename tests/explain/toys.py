@@ -12,7 +12,7 @@ class Toy:
     """A Scorer around any network; the chip is the photo itself."""
 
     def __init__(self, network: nn.Module, size: int, labels: tuple[str, ...], features: nn.Module | None = None, gradients: bool = True):
-        self.network, self.size, self.labels = network.eval(), size, labels
+        self.network, self.size, self.labels = network.eval().requires_grad_(False), size, labels
         self.features = features
         self.exclusive = True
         self.device = torch.device("cpu")
@@ -115,7 +115,9 @@ class Trained:
 def sticker_finder(steps: int = 60) -> Trained:
     """A convolutional classifier trained here, in a second or two, to tell chips with a sticker from those without."""
     torch.manual_seed(0)
-    body = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
+    body = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)
+    )
     network = nn.Sequential(Scale(), body, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(16, 2))
     optimiser = torch.optim.Adam(network.parameters(), 5e-3)
     for step in range(steps):
