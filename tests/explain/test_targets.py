@@ -22,7 +22,7 @@ def test_the_scales_of_a_class_score_agree():
 def test_log_odds_do_not_saturate():
     toy = toys.linear()
     chip = (toys.chip(16) * 0 + 255 * (toy.network.weight > 0)).detach().requires_grad_()
-    assert float(targets.class_score(toy, "yes", "probability").score(chip)) == pytest.approx(1.0, abs=1e-6)
+    assert targets.class_score(toy, "yes", "probability").score(chip).item() == pytest.approx(1.0, abs=1e-6)
     targets.class_score(toy, "yes").score(chip).sum().backward()
     assert chip.grad.abs().max() > 1e-3
 
