@@ -8,6 +8,7 @@ not faces, raters or models.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -187,6 +188,22 @@ def interval(value: float, replicates: np.ndarray, level: float = 0.95) -> Inter
     return Interval(float(value), float(low), float(high), level)
 
 
+def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
+    """A share and its Wilson score interval (Wilson 1927; Brown, Cai and DasGupta 2001, section 3.1.1); all NaN for n = 0.
+
+    Unlike the textbook interval it stays in 0..1 and is honest for few trials and for shares near 0 and 1.
+    """
+    if not 0 <= successes <= n:
+        raise BadRequest(f"Wilson interval: expected 0 to {n} successes, got {successes}.")
+    if n == 0:
+        return Interval(float("nan"), float("nan"), float("nan"), level)
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share = successes / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    reach = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
+    return Interval(share, max(0.0, centre - reach), min(1.0, centre + reach), level)
+
+
 def bootstrap(
     statistic: Callable[[np.ndarray], float],
     n: int,
@@ -234,9 +251,7 @@ def auc_interval(scores: np.ndarray, same: np.ndarray, rounds: int = 1000, seed:
     return interval(auc(values, truth), auc_replicates(values, truth, counts), level)
 
 
-def auc_gap(
-    first: np.ndarray, second: np.ndarray, same: np.ndarray, rounds: int = 1000, seed: int = 0, level: float = 0.95
-) -> Interval:
+def auc_gap(first: np.ndarray, second: np.ndarray, same: np.ndarray, rounds: int = 1000, seed: int = 0, level: float = 0.95) -> Interval:
     """AUC of `first` minus AUC of `second`, two scores of the same pairs (n,); the bootstrap is paired: both see one draw."""
     one, truth = check_scores(first, same)
     two, _ = check_scores(second, same)
