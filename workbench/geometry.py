@@ -6,7 +6,7 @@ A matrix is (2, 3) float64 and takes photo points (x, y), with (0, 0) the centre
 import numpy as np
 
 from workbench.errors import BadRequest
-from workbench.values import Face
+from workbench.values import Face, Pose
 
 ARCFACE_112 = np.array([(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)])
 """Where a 112-pixel crop wants eyes, nose tip and mouth corners, in the order of Face.points (ArcFace, arXiv 1801.07698)."""
@@ -123,3 +123,21 @@ def aligned(matrix: np.ndarray, shape: tuple[int, ...], size: int) -> bool:
     corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], np.float64)
     apart = apply(invert(matrix), corners * size - 0.5) - (corners * (width, height) - 0.5)
     return bool(np.abs(apart).max() <= ALIGNED * max(height, width))
+
+
+def turn(pose: Pose) -> np.ndarray:
+    """The (3, 3) rotation of a head: from its own axes (x to the image's right, y down, z away from the camera) to the photo's."""
+    y, p, r = np.radians([pose.yaw, pose.pitch, pose.roll])
+    yaw = np.array([[np.cos(y), 0, -np.sin(y)], [0, 1, 0], [np.sin(y), 0, np.cos(y)]])
+    pitch = np.array([[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]])
+    roll = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
+    return yaw @ pitch @ roll
+
+
+def pose_of(rotation: np.ndarray) -> Pose:
+    """The head pose of a (3, 3) rotation; the way back from `turn`."""
+    return Pose(
+        yaw=float(np.degrees(np.arctan2(-rotation[0, 2], rotation[2, 2]))),
+        pitch=float(np.degrees(np.arcsin(np.clip(rotation[1, 2], -1, 1)))),
+        roll=float(np.degrees(np.arctan2(rotation[1, 0], rotation[1, 1]))),
+    )
