@@ -3,11 +3,12 @@
 import krippendorff
 import numpy as np
 import pytest
-from .judged import from_matrix, judged
 
 from workbench.errors import StudyError
 from workbench.labeling import agreement
 from workbench.metrics import resample
+
+from .judged import from_matrix, judged
 
 N = None
 PUBLISHED = [  # Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", example C

@@ -1,10 +1,11 @@
 """Which rows of a table of judgements count, and what they mean."""
 
 import pytest
-from .judged import judged
 
 from workbench.errors import StudyError
 from workbench.labeling.judgements import check_table, counted, given, kinds, latest, one_task, places
+
+from .judged import judged
 
 
 def test_a_missing_column_is_named():
