@@ -1,0 +1,94 @@
+"""Which published network a set of weights looks like, from names and shapes alone, so that a wrong file can be told by name.
+
+Knows names, not networks: one line per layout, the more particular first.
+"""
+
+from collections.abc import Callable, Mapping
+
+from torch import Tensor
+
+Weights = Mapping[str, Tensor]
+Test = Callable[[Weights], bool]
+
+
+def looks_like(weights: Weights) -> str:
+    """The family and variant in words, with the number of weights: "AdaFace IR-50 (467 weights)"."""
+    names = {_bare(name): value for name, value in weights.items()}
+    for test, describe in _LAYOUTS:
+        if test(names):
+            return f"{describe(names)} ({len(weights)} weights)"
+    return f"no network known here ({len(weights)} weights)"
+
+
+def _bare(name: str) -> str:
+    for prefix in ("module.", "model.net.", "model.", "net.", "state_dict."):
+        name = name.removeprefix(prefix)
+    return name
+
+
+def _has(*starts: str) -> Test:
+    return lambda names: all(any(name.startswith(start) for name in names) for start in starts)
+
+
+def _count(names: Weights, start: str, place: int) -> int:
+    return len({name.split(".")[place] for name in names if name.startswith(start)})
+
+
+def _ir(names: Weights) -> str:
+    blocks = _count(names, "body.", 1)
+    wide = any(value.shape[:1] == (2048,) for name, value in names.items() if name.startswith("body.") and value.ndim)
+    squeezed = any(".fc1." in name for name in names)
+    old = not any(name.endswith("res_layer.5.running_mean") for name in names)
+    depth = {8: "18", 16: "34", 24: "50", 49: "101", 50: "152"}.get(blocks, f" with {blocks} blocks")
+    if wide:
+        return "a bottleneck IR-152 of AdaFace's training code"
+    if old or squeezed:
+        return f"an IR-SE-{depth} (InsightFace_Pytorch)" if squeezed else f"an IR-{depth} of face.evoLVe or InsightFace_Pytorch"
+    return f"AdaFace IR-{depth}"
+
+
+def _iresnet(names: Weights) -> str:
+    depth = {2: "18", 6: "34", 14: "50", 30: "100"}.get(_count(names, "layer3.", 1), "?")
+    return f"CR-FIQA on IResNet-{depth}" if any(name.startswith("qs.") for name in names) else f"InsightFace's IResNet-{depth}"
+
+
+def _facenet(names: Weights) -> str:
+    people = next((int(value.shape[0]) for name, value in names.items() if name == "logits.weight"), 0)
+    return {8631: "FaceNet trained on VGGFace2", 10575: "FaceNet trained on CASIA-WebFace", 0: "FaceNet without its classifier"}.get(
+        people, f"FaceNet with {people} people"
+    )
+
+
+def _vit(names: Weights) -> str:
+    layers = _count(names, "vit.encoder.layer.", 3)
+    outputs = next((int(value.shape[0]) for name, value in names.items() if name == "classifier.weight"), 0)
+    return f"a vision transformer of {layers} layers with {outputs} outputs"
+
+
+def _segformer(names: Weights) -> str:
+    blocks = sum(_count(names, f"segformer.encoder.block.{stage}.", 4) for stage in range(4))
+    return f"a SegFormer of {blocks} blocks"
+
+
+def _segface(names: Weights) -> str:
+    if any(".landmarks_token" in name for name in names):
+        return "FaceXFormer"
+    classes = sum(name.startswith("face_decoder.") and name.endswith("_token.weight") for name in names)
+    return f"SegFace with {classes} classes"
+
+
+_LAYOUTS: tuple[tuple[Test, Callable[[Weights], str]], ...] = (
+    (_has("face_decoder.", "pe_layer."), _segface),
+    (_has("input_layer.", "body.", "output_layer."), _ir),
+    (_has("prelu.", "layer1.0.bn1", "features."), _iresnet),
+    (_has("conv2d_1a.", "mixed_6a."), _facenet),
+    (_has("conv_6_dw.", "conv_45."), lambda names: "MobileFaceNet of InsightFace_Pytorch"),
+    (_has("vit.", "classifier."), _vit),
+    (_has("segformer.", "decode_head."), _segformer),
+    (_has("cp.resnet.", "ffm."), lambda names: "BiSeNet (face-parsing.PyTorch)"),
+    (_has("fpn.", "ffm."), lambda names: "BiSeNet (yakhyo/face-parsing)"),
+    (_has("backbone.stages_0.", "afg."), lambda names: "py-feat's multitask network"),
+    (_has("encoder.layer1.0.conv_polar"), lambda names: "RTNet"),
+    (_has("backbone.transformer.resblocks.", "head."), lambda names: "FaRL's attribute network"),
+    (_has("conv_stem.", "blocks.", "conv_head."), lambda names: "an EfficientNet of timm"),
+)
