@@ -19,6 +19,7 @@ import cv2
 import measure
 import numpy as np
 from skimage import data
+from skimage.feature import Cascade
 
 from workbench.bench import Workbench
 from workbench.tasks.detection import find_faces
@@ -34,13 +35,12 @@ def full_hd() -> np.ndarray:
     return canvas
 
 
-def haar_grabcut(image: np.ndarray) -> Any:
-    """The route people start from: a Haar cascade's box, then GrabCut inside it. One region, no parts."""
-    finder = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
-    boxes = finder.detectMultiScale(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), 1.1, 5, minSize=(80, 80))
-    small = cv2.resize(image, None, fx=0.5, fy=0.5)
+def cascade_grabcut(image: np.ndarray, cascade: Cascade) -> Any:
+    """The route people start from: a classical cascade's box, then GrabCut inside it. One region, no parts."""
+    small = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    found = cascade.detect_multi_scale(img=small, scale_factor=1.2, step_ratio=1, min_size=(80, 80), max_size=(400, 400))
+    box = tuple(int(found[0][key]) for key in ("c", "r", "width", "height")) if found else (300, 60, 250, 250)
     mask = np.zeros(small.shape[:2], np.uint8)
-    box = tuple(int(v // 2) for v in (boxes[0] if len(boxes) else (500, 100, 500, 500)))
     return cv2.grabCut(cv2.cvtColor(small, cv2.COLOR_RGB2BGR), mask, box, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_RECT)
 
 
@@ -66,8 +66,8 @@ def warm_rows(bench: Workbench) -> list[dict[str, Any]]:
                 return peer(crop)
 
         works["peer: BiSeNet shape at 512 px, random weights, network alone"] = bisenet
-    if hasattr(cv2, "CascadeClassifier"):
-        works["peer: Haar cascade + GrabCut (one region)"] = lambda: haar_grabcut(photo)
+    cascade = Cascade(data.lbp_frontal_face_cascade_filename())
+    works["peer: LBP cascade + GrabCut (one region)"] = lambda: cascade_grabcut(photo, cascade)
     limits = {"detection alone": "<= 15", "detect + mesh + compact parser": "<= 120"}
     timed = measure.in_turn(works, runs=11)
     return [{"what": name, "ms (median)": row["median"], "min": row["min"], "max": row["max"], "aim": limits.get(name, "")} for name, row in timed.items()]

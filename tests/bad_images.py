@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -114,3 +115,14 @@ def many_faces(face: np.ndarray, count: int = 10, side: int = 180) -> np.ndarray
         top, left = 20 + row * step, 20 + column * step
         canvas[top : top + side, left : left + side] = portrait[:, ::-1] if number % 2 else portrait
     return canvas
+
+
+REFUSED: dict[str, Callable[[], bytes]] = {**UNREADABLE, "no face": lambda: png(no_face()), "1 × 1": one_pixel}
+"""Whatever a tab or a command that needs a face must refuse with a sentence."""
+
+
+def write(folder: Path, name: str) -> Path:
+    """One of `REFUSED` as a file called .jpg, whatever it is."""
+    path = folder / f"{''.join(letter if letter.isalnum() else '-' for letter in name)}.jpg"
+    path.write_bytes(REFUSED[name]())
+    return path

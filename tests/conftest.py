@@ -22,7 +22,11 @@ REAL_ENVIRONMENT = dict(os.environ)
 def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the WORKBENCH_*, Space or Hub variables of whoever runs it."""
     for name in list(os.environ):
-        if name.startswith(("WORKBENCH_", "SPACE_", "HF_TOKEN", "OAUTH_")) or name in ("SYSTEM", "GRADIO_SERVER_PORT", "GRADIO_SERVER_NAME"):
+        if name.startswith(("WORKBENCH_", "SPACE_", "HF_TOKEN", "OAUTH_")) or name in (
+            "SYSTEM",
+            "GRADIO_SERVER_PORT",
+            "GRADIO_SERVER_NAME",
+        ):
             monkeypatch.delenv(name)
 
 
@@ -48,7 +52,9 @@ def settings():
     """Settings over the real cache, where `make setup` put the weights."""
     from workbench.settings import Settings
 
-    return Settings.from_env({key: value for key, value in REAL_ENVIRONMENT.items() if key in ("HOME", "XDG_CACHE_HOME", "WORKBENCH_CACHE")})
+    return Settings.from_env(
+        {key: value for key, value in REAL_ENVIRONMENT.items() if key in ("HOME", "XDG_CACHE_HOME", "WORKBENCH_CACHE")}
+    )
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,9 @@ def check(root: Path = ROOT) -> list[str]:
         for path, text in generated(root).items()
         if not path.is_file() or path.read_text() != text
     ]
-    faults += [f"{path.relative_to(root)} must not exist: it hides the package `spaces`." for path in (root / "spaces").rglob("__init__.py")]
+    faults += [
+        f"{path.relative_to(root)} must not exist: it hides the package `spaces`." for path in (root / "spaces").rglob("__init__.py")
+    ]
     known = {*stems()}
     faults += [f"spaces/{path.name} belongs to no tab." for path in (root / "spaces").iterdir() if path.is_dir() and path.name not in known]
     return faults

@@ -46,7 +46,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     environment |= {"WORKBENCH_OWNER_TOKEN": "owner-token-of-the-browser-tests"}
     log = folder / "log.txt"
     with log.open("w") as stream:
-        process = subprocess.Popen([sys.executable, str(ROOT / "app.py")], cwd=ROOT, env=environment, stdout=stream, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "app.py")], cwd=ROOT, env=environment, stdout=stream, stderr=subprocess.STDOUT
+        )
     try:
         for _ in range(360):
             with socket.socket() as probe:
@@ -81,7 +83,9 @@ def page(chromium):
     page = context.new_page()
     outside: list[str] = []
     errors: list[str] = []
-    page.on("request", lambda request: None if request.url.startswith(("http://127.0.0.1", "data:", "blob:")) else outside.append(request.url))
+    page.on(
+        "request", lambda request: None if request.url.startswith(("http://127.0.0.1", "data:", "blob:")) else outside.append(request.url)
+    )
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.set_default_timeout(30_000)
     yield page

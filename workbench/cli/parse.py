@@ -42,7 +42,9 @@ def _targets(photos: list[Path], folder: Path, out: Path) -> dict[Path, Path]:
     for photo in photos:
         stems.setdefault(photo.relative_to(base).with_suffix(""), []).append(photo)
     return {
-        photo: out / (f"{stem}.png" if len(group) == 1 else f"{photo.relative_to(base)}.png") for stem, group in stems.items() for photo in group
+        photo: out / (f"{stem}.png" if len(group) == 1 else f"{photo.relative_to(base)}.png")
+        for stem, group in stems.items()
+        for photo in group
     }
 
 

@@ -18,7 +18,7 @@ try:
     from spaces import GPU
 except ImportError:
 
-    def GPU(function: Callable[..., Any] | None = None, **options: Any) -> Any:  # noqa: N802 - the name Spaces gives it
+    def GPU(function: Callable[..., Any] | None = None, **options: Any) -> Any:
         """Off ZeroGPU a function stays as it is."""
         return function if function is not None else lambda inner: inner
 

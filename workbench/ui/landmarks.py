@@ -10,29 +10,29 @@ from workbench.bench import Workbench
 from workbench.errors import NoFace
 from workbench.ui.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.examples import example_row
-from workbench.ui.widgets import Photo, read_photo, receive, send_to
+from workbench.ui.widgets import PLAIN, photo_box, read_photo, receive, send_to
 from workbench.values import Face
 
 
 def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
     """The tab."""
-    with gr.Blocks() as tab, gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=280):
-            source = Photo("Photo", elem_id="landmarks-photo")
-            example_row(bench, source)
-            start = gr.Button("Find faces", variant="primary", elem_id="landmarks-start")
-        with gr.Column(scale=3, min_width=320):
-            drawn = gr.Image(label="Faces", interactive=False, elem_id="landmarks-drawn", format="png")
-            table = gr.Dataframe(label="Faces, largest first (angles in degrees)", interactive=False, elem_id="landmarks-table")
-            send_to("landmarks", source, photo, bench)
-    event: dict[str, Any] = {
-        "fn": bound(find, bench),
-        "inputs": [source],
-        "outputs": [drawn, table],
-        "concurrency_id": MODELS_QUEUE,
-        "concurrency_limit": MODELS_AT_ONCE,
-    }
-    with tab:
+    with gr.Blocks() as tab:
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=2, min_width=280):
+                source = photo_box("Photo", elem_id="landmarks-photo")
+                example_row(bench, source)
+                start = gr.Button("Find faces", variant="primary", elem_id="landmarks-start")
+            with gr.Column(scale=3, min_width=320):
+                drawn = gr.Image(label="Faces", interactive=False, elem_id="landmarks-drawn", format="png", buttons=PLAIN)
+                table = gr.Dataframe(label="Faces, largest first (angles in degrees)", interactive=False, elem_id="landmarks-table")
+                send_to("landmarks", source, photo, bench)
+        event: dict[str, Any] = {
+            "fn": bound(find, bench),
+            "inputs": [source],
+            "outputs": [drawn, table],
+            "concurrency_id": MODELS_QUEUE,
+            "concurrency_limit": MODELS_AT_ONCE,
+        }
         start.click(**event, api_name="landmarks")
         source.change(**event, api_visibility="private")
         receive("landmarks", photo, source)

@@ -10,13 +10,15 @@ import pandas as pd
 
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, NoFace
+from workbench.parts import title
 from workbench.ui import parsing_compare, parsing_many
 from workbench.ui.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.examples import example_row
-from workbench.ui.widgets import PartViewer, Photo, model_choice, model_notes, read_photo, receive, results, send_to, viewer_value
+from workbench.ui.widgets import model_choice, model_notes, part_viewer, photo_box, read_photo, receive, results, send_to, viewer_value
 from workbench.values import Face, Parsing
 
 ALL = "All faces"
+COLUMNS = ["Face", "Part", "Area of the face, %", "Pixels", "Mean colour", "Symmetry"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +45,7 @@ def _one_photo(bench: Workbench, photo: gr.State | None) -> None:
     answer = gr.State(None, time_to_live=bench.settings.photo_lifetime)
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
-            source = Photo("Photo", elem_id="parsing-photo")
+            source = photo_box("Photo", elem_id="parsing-photo")
             example_row(bench, source)
             model = model_choice(bench, "parsing", elem_id="parsing-model")
             face = gr.Dropdown([ALL], value=ALL, label="Faces", info="Or click a face in the picture.", elem_id="parsing-face")
@@ -51,13 +53,15 @@ def _one_photo(bench: Workbench, photo: gr.State | None) -> None:
             with gr.Accordion("Models and licences", open=False):
                 gr.Markdown(model_notes(bench, "parsing"))
         with gr.Column(scale=3, min_width=320):
-            viewer = PartViewer(elem_id="parsing-viewer")
+            viewer = part_viewer(elem_id="parsing-viewer")
             with gr.Row():
                 palette = gr.DownloadButton("Part map (PNG)", size="sm", interactive=False, elem_id="parsing-palette")
                 masks = gr.DownloadButton("Masks (zip)", size="sm", interactive=False, elem_id="parsing-masks")
                 coco = gr.DownloadButton("COCO (JSON)", size="sm", interactive=False, elem_id="parsing-coco")
                 sheet = gr.DownloadButton("Table (CSV)", size="sm", interactive=False, elem_id="parsing-csv")
-            table = gr.Dataframe(label="Parts", interactive=False, wrap=False, elem_id="parsing-table", max_height=420)
+            table = gr.Dataframe(
+                label="Parts", headers=COLUMNS, interactive=False, wrap=True, elem_id="parsing-table", max_height=420, buttons=["copy"]
+            )
             send_to("parsing", source, photo, bench)
 
     shown = [answer, viewer, table, face, palette]
@@ -93,7 +97,7 @@ def parse(bench: Workbench, source: str | None, model: str, progress: gr.Progres
     return (
         answer,
         viewer_value(answer.image, answer.parsing, _caption(answer.parsing)),
-        part_table(answer),
+        coloured(part_table(answer)),
         gr.Dropdown(names, value=ALL),
         gr.DownloadButton(value=str(path), interactive=True),
     )
@@ -125,7 +129,7 @@ def show_face(bench: Workbench, answer: Answer | None, face: str) -> tuple[Any, 
     if number:
         mine = parsing.owners == number
         parsing = Parsing(np.where(mine, parsing.labels, 0).astype(np.uint8), parsing.owners, parsing.faces, parsing.model)
-    return viewer_value(answer.image, parsing, _caption(parsing, number)), part_table(answer, number)
+    return viewer_value(answer.image, parsing, _caption(parsing, number)), coloured(part_table(answer, number))
 
 
 def pick_face(bench: Workbench, answer: Answer | None, event: gr.EventData) -> str:
@@ -138,10 +142,30 @@ def pick_face(bench: Workbench, answer: Answer | None, event: gr.EventData) -> s
 
 
 def part_table(answer: Answer, face: int = 0) -> pd.DataFrame:
-    """Area, mean colour and symmetry of every part found, per face."""
-    rows = _export().measure_parts(answer.image, answer.parsing)
-    table = pd.DataFrame(rows)
-    return table if not face or table.empty else table[table["face"] == face].reset_index(drop=True)
+    """Area, mean colour and symmetry of every part found, largest first within its face; of one face or, with 0, of all."""
+    rows = [row for row in _export().measure_parts(answer.image, answer.parsing) if face in (0, row["face"])]
+    table = pd.DataFrame(rows, columns=["face", "part", "share", "pixels", "color", "symmetry"])
+    table = table.sort_values(["face", "share"], ascending=[True, False], ignore_index=True)
+    return pd.DataFrame(
+        {
+            "Face": table["face"],
+            "Part": table["part"].map(title),
+            "Area of the face, %": (table["share"].astype(float) * 100).round(1),
+            "Pixels": table["pixels"],
+            "Mean colour": table["color"],
+            "Symmetry": table["symmetry"].astype(float).round(2),
+        }
+    )
+
+
+def coloured(table: pd.DataFrame) -> Any:
+    """The table with each mean colour as its cell's background."""
+    return table.style.map(_swatch, subset=["Mean colour"]).format(precision=2, na_rep="")
+
+
+def _swatch(color: str) -> str:
+    bright = sum(int(color[i : i + 2], 16) * weight for i, weight in ((1, 0.3), (3, 0.59), (5, 0.11)))
+    return f"background-color: {color}; color: {'#000' if bright > 140 else '#fff'}"
 
 
 def write_downloads(bench: Workbench, answer: Answer | None) -> list[Any]:

@@ -7,9 +7,10 @@ import pandas as pd
 
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
+from workbench.parts import title
 from workbench.ui.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.examples import example_row
-from workbench.ui.widgets import PartViewer, Photo, model_choice, viewer_value
+from workbench.ui.widgets import PLAIN, model_choice, part_viewer, photo_box, viewer_value
 
 
 def build_inside(bench: Workbench) -> None:
@@ -17,7 +18,7 @@ def build_inside(bench: Workbench) -> None:
     here = [spec.id for spec in bench.specs("parsing") if bench.available(spec.id)]
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=260):
-            source = Photo("Photo", elem_id="compare-photo", height=280)
+            source = photo_box("Photo", elem_id="compare-photo", height=280)
             example_row(bench, source)
             first = model_choice(bench, "parsing", "First model", elem_id="compare-first")
             second = model_choice(bench, "parsing", "Second model", elem_id="compare-second")
@@ -25,10 +26,12 @@ def build_inside(bench: Workbench) -> None:
             start = gr.Button("Compare", variant="primary", elem_id="compare-start")
         with gr.Column(scale=3, min_width=320):
             with gr.Row():
-                left = PartViewer(elem_id="compare-left", min_width=280)
-                right = PartViewer(elem_id="compare-right", min_width=280)
+                left = part_viewer(elem_id="compare-left", min_width=280)
+                right = part_viewer(elem_id="compare-right", min_width=280)
             with gr.Row(equal_height=False):
-                where = gr.Image(label="Where they disagree (white)", interactive=False, elem_id="compare-where", min_width=240)
+                where = gr.Image(
+                    label="Where they disagree (white)", interactive=False, elem_id="compare-where", min_width=240, buttons=PLAIN
+                )
                 table = gr.Dataframe(label="Agreement per part", interactive=False, elem_id="compare-table", min_width=240)
     start.click(
         bound(compare, bench),
@@ -51,7 +54,7 @@ def compare(bench: Workbench, source: str | None, first: str, second: str, progr
         raise BadRequest("Choose two different models to compare.")
     one = run_parser(bench, source, first, progress)
     two = run_parser(bench, one.image, second, progress)
-    rows = part_iou(one.parsing, two.parsing)
+    rows = [{**row, "part": title(row["part"])} for row in part_iou(one.parsing, two.parsing)]
     where = disagreement(one.parsing, two.parsing)
     share = float((where > 0).mean())
     titles = [bench.spec(model).title for model in (first, second)]

@@ -23,6 +23,10 @@ from workbench.values import Parsing
 _VIEWER = Path(__file__).parent / "part_viewer"
 
 
+PLAIN = ["download", "fullscreen"]
+"""Buttons of a result picture: Gradio's third one would share a face with the world."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Handoff:
     """A photo on its way to another tab. to: that tab's stem."""
@@ -31,23 +35,24 @@ class Handoff:
     to: str
 
 
-class Photo(gr.Image):
-    """A photo box that hands over the uploaded file untouched, so that `images.decode` sees it before any decoder does."""
+def photo_box(label: str = "Photo", **options: Any) -> gr.Image:
+    """A photo box with upload, webcam and clipboard; options as for `gr.Image`.
 
-    is_template = True
+    It hands over the uploaded file untouched, so that `images.decode` sees it before any other decoder does. (Not a subclass:
+    Gradio writes a stub file beside every module that defines one.)
+    """
+    usual = {"type": "filepath", "image_mode": None, "format": "png", "sources": ["upload", "webcam", "clipboard"], "height": 340}
+    usual["buttons"] = ["fullscreen"]
+    box = gr.Image(label=label, **(usual | options))
+    box.preprocess = _untouched  # type: ignore[method-assign]
+    return box
 
-    def __init__(self, label: str = "Photo", **options: Any) -> None:
-        """Upload, webcam and clipboard; everything else as `gr.Image`."""
-        settings = {"type": "filepath", "image_mode": None, "format": "png", "sources": ["upload", "webcam", "clipboard"], "height": 360}
-        super().__init__(label=label, **(settings | options))
 
-    def preprocess(self, payload: Any) -> str | None:
-        """The path of the uploaded file inside the upload folder, or a data URL as it came."""
-        if payload is None:
-            return None
-        if payload.url and payload.url.startswith("data:"):
-            return str(payload.url)
-        return payload.path
+def _untouched(payload: Any) -> str | None:
+    """The path of the uploaded file inside the upload folder, or a data URL as it came."""
+    if payload is None:
+        return None
+    return str(payload.url) if payload.url and payload.url.startswith("data:") else payload.path
 
 
 def read_photo(source: str | np.ndarray | None, settings: Settings) -> np.ndarray:
@@ -96,7 +101,7 @@ def send_to(stem: str, source: gr.components.Component, photo: gr.State | None, 
     with gr.Row(elem_classes="send-to"):
         for tab in TABS:
             if tab.takes_photo and tab.stem != stem:
-                button = gr.Button(f"Send to {tab.title} {tab.emoji}", size="sm", min_width=120)
+                button = gr.Button(f"Send to {tab.title} {tab.emoji}", size="sm", min_width=170)
                 button.click(
                     bound(_hand_over, bench), [source, gr.State(tab.stem)], photo, api_visibility="private", show_progress="hidden"
                 )
@@ -124,26 +129,19 @@ def results(settings: Settings) -> Path:
     return path
 
 
-class PartViewer(gr.HTML):
+def part_viewer(elem_id: str, **options: Any) -> gr.HTML:
     """The photo with its parts in colour: opacity, part switches, names under the pointer; all in the browser, without delay.
 
-    A click triggers `select` with {"part", "face"}.
+    Its value is what `viewer_value` makes. A click triggers `select` with {"part", "face"}.
     """
-
-    def __init__(self, elem_id: str, **options: Any) -> None:
-        """An empty viewer."""
-        super().__init__(
-            value=None,
-            elem_id=elem_id,
-            html_template=(_VIEWER / "viewer.html").read_text(),
-            css_template=(_VIEWER / "viewer.css").read_text(),
-            js_on_load=(_VIEWER / "viewer.js").read_text(),
-            **options,
-        )
-
-    def api_info(self) -> dict[str, Any]:
-        """What the API returns: pictures as data URLs and the names of the parts."""
-        return {"type": "object", "description": "photo, labels (red: part index, green: face number) as data URLs; parts; size"}
+    return gr.HTML(
+        value=None,
+        elem_id=elem_id,
+        html_template=(_VIEWER / "viewer.html").read_text(),
+        css_template=(_VIEWER / "viewer.css").read_text(),
+        js_on_load=(_VIEWER / "viewer.js").read_text(),
+        **options,
+    )
 
 
 def viewer_value(image: np.ndarray, parsing: Parsing, scores: str = "") -> dict[str, Any]:
