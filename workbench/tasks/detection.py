@@ -7,6 +7,7 @@ import numpy as np
 from workbench.errors import BadRequest, ManyFaces, NoFace
 from workbench.models.blazeface import Detections
 from workbench.models.mediapipe import Mesh
+from workbench.tasks.tight_crops import look_twice
 from workbench.values import Face, check_image
 
 FIVE = (468, 473, 1, 61, 291)
@@ -37,7 +38,7 @@ def find_faces(image: np.ndarray, finder: FaceFinder, *, landmarks: bool = True,
     """
     if min(check_image(image).shape[:2]) < SMALLEST:
         return ()
-    found = finder.detect(image)
+    found = look_twice(image, finder)
     faces = [_face(image, finder, found.take(np.array([i])), landmarks) for i in range(len(found))]
     return tuple(sorted((face for face in faces if face is not None), key=lambda face: -face.size))[:limit]
 
