@@ -11,6 +11,7 @@ import numpy as np
 from workbench.bench import Workbench
 from workbench.settings import Settings
 
+GENERATOR = "dcgan-digiface-64"
 SYNTHETIC = "synthetic"
 """In the name of every picture of a person who does not exist."""
 
@@ -23,14 +24,14 @@ def folder(settings: Settings) -> Path:
 
 
 def make(bench: Workbench, wanted: int = 3) -> list[Path]:
-    """Write the examples that are not there yet and return all of them. Needs the detector; synthetic faces need `dcgan`."""
+    """Write the examples that are not there yet and return all of them. Needs the detector; synthetic faces need the GAN."""
     out = folder(bench.settings)
     out.mkdir(parents=True, exist_ok=True)
     from skimage import data
 
     astronaut = data.astronaut()
     _write(out / "1-NASA-astronaut.png", astronaut)
-    if "dcgan" in {spec.id for spec in bench.specs("generation")} and bench.available("dcgan"):
+    if GENERATOR in {spec.id for spec in bench.specs("generation")} and bench.available(GENERATOR):
         faces = _synthetic(bench, wanted)
         for number, face in enumerate(faces, start=2):
             _write(out / f"{number}-{SYNTHETIC}-face-{number - 1}.png", face)
@@ -42,7 +43,7 @@ def _synthetic(bench: Workbench, wanted: int) -> list[np.ndarray]:
     """Sampled faces, 256 × 256, the first ones the detector is sure of."""
     from workbench.tasks.detection import find_faces
 
-    draw, finder = bench.model("dcgan"), bench.model("blazeface")
+    draw, finder = bench.model(GENERATOR), bench.model("blazeface")
     faces = (cv2.resize(draw(1, seed)[0], (256, 256), interpolation=cv2.INTER_CUBIC) for seed in _SEEDS)
     sure = [face for face in faces if any(found.score > 0.8 for found in find_faces(face, finder))]
     return sure[:wanted]

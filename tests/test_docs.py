@@ -1,0 +1,87 @@
+"""What the README shows is run: its commands exist, its library example works, its links lead somewhere, its tables are fresh."""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from workbench.cli import COMMANDS, main
+from workbench.tabs import TABS
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def _commands() -> list[str]:
+    found: list[str] = []
+    for path in DOCS:
+        for block in re.findall(r"```sh\n(.*?)```", path.read_text(), re.DOTALL):
+            found += [line.split("#")[0].strip() for line in block.splitlines() if line.startswith("python -m workbench")]
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize("command", _commands())
+def test_every_command_in_the_docs_exists(command: str, capsys: pytest.CaptureFixture) -> None:
+    words = shlex.split(command)[3:]
+    depth = 2 if words[0] in ("models", "spaces", "label") else 1
+    with pytest.raises(SystemExit) as stopped:
+        main([*words[:depth], "--help"])
+
+    assert stopped.value.code == 0
+    helped = capsys.readouterr().out
+    for option in (word for word in words if word.startswith("--")):
+        assert option in helped, f"{command}: no option {option}"
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_stands_in_the_readme(name: str) -> None:
+    assert f"python -m workbench {name}" in README
+
+
+def test_every_tab_stands_in_the_readme() -> None:
+    for tab in TABS:
+        assert f"**{tab.title}**" in README
+
+
+def test_make_targets_in_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"make (\w+)", README)) - {"is"}:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_library_example_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, astronaut: np.ndarray, settings) -> None:
+    Image.fromarray(astronaut).save(tmp_path / "photo.jpg", quality=95)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORKBENCH_CACHE", str(settings.cache))
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert code is not None
+    names: dict = {}
+    exec(compile(code[1], "README.md", "exec"), names)
+
+    assert names["hair"].shape == (512, 512)
+    assert names["hair"].mean() > 0.005
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_links_and_named_files_lead_somewhere(path: Path) -> None:
+    text = path.read_text()
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+        assert (path.parent / target).exists(), target
+    for name in re.findall(r"`((?:workbench|tests|docs|spaces|benchmarks)/[\w./-]+\.\w+)`", text):
+        assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_docs_name_no_machine_path(path: Path) -> None:
+    assert not re.search(r"(/work/|/root/|/home/\w|/tmp/)", path.read_text())
+
+
+def test_the_version_is_one() -> None:
+    from workbench import __version__
+
+    assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
