@@ -54,6 +54,11 @@ def test_a_copy_leaves_the_original_alone():
     assert torch.equal(toy.forward(chip), before)
 
 
+def test_the_features_of_a_copy_are_part_of_its_network():
+    twin = targets.copy_of(toys.convolutional())
+    assert any(module is twin.features for module in twin.network.modules())
+
+
 def test_the_area_of_a_part_is_the_mean_of_its_probability():
     network = torch.nn.Conv2d(3, 19, 1)
     toy, chip = toys.Toy(network, 16, ()), toys.chip(16)

@@ -153,7 +153,7 @@ def for_label(model: Any, label: str, scale: str = "log odds") -> Target:
 def copy_of(model: Any) -> Any:
     """The model with a network of its own, so that changing its weights leaves the original alone."""
     twin = copy.copy(model)
-    twin.network = copy.deepcopy(model.network)
+    twin.network, twin.features = copy.deepcopy((model.network, model.features))  # together: one is a part of the other
     return twin
 
 

@@ -1,0 +1,99 @@
+"""Does a heatmap depend on what the network has learnt? Shuffle its weights, from the output back, and look again.
+
+Source: Adebayo et al., "Sanity Checks for Saliency Maps" (2018), section 3.2, cascading randomisation. A map that stays the
+same without the learnt weights explains the photo, not the model.
+"""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from skimage.metrics import structural_similarity
+from torch import nn
+
+from workbench.explain.question import ChipMap, Question, Watch
+from workbench.explain.targets import copy_of
+
+STAYS = 0.5
+"""A rank correlation with the original map above this, with every weight shuffled, fails the check."""
+
+Draw = Callable[[Question], ChipMap]
+
+
+@dataclass(frozen=True, slots=True)
+class Randomisation:
+    """stages: the layers shuffled so far, output first. spearman: of the maps' sizes, ssim: of the scaled maps, both to the original."""
+
+    stages: tuple[str, ...]
+    spearman: tuple[float, ...]
+    ssim: tuple[float, ...]
+    passed: bool
+    sentence: str
+
+
+def randomisation_check(question: Question, draw: Draw, original: ChipMap, stages: int = 4, watch: Watch | None = None) -> Randomisation:
+    """Draw the map again after each stage of shuffling; `draw` makes it. An empty map passes nothing and fails nothing: refused as failed.
+
+    Raises Cancelled.
+    """
+    watch = watch or question.watch
+    if not original.values.any():
+        return Randomisation((), (), (), False, "The map is empty, so there is nothing to check against shuffled weights.")
+    twin = copy_of(question.target.model)
+    groups = _groups(twin.network, stages)
+    generator = torch.Generator().manual_seed(question.seed)
+    found = []
+    for place, (_, modules) in enumerate(groups):
+        part = watch.part(place / len(groups), (place + 1) / len(groups))
+        part.tell(0.0, "shuffling weights")
+        for module in modules:
+            _shuffle(module, generator)
+        asked = replace(question, target=question.target.of(twin), watch=part)
+        found.append(likeness(original.values, draw(asked).values))
+    spearman, ssim = (tuple(values) for values in zip(*found, strict=True))
+    passed = spearman[-1] < STAYS
+    return Randomisation(tuple(name for name, _ in groups), spearman, ssim, passed, _sentence(passed, spearman[-1]))
+
+
+def _sentence(passed: bool, rank: float) -> str:
+    if passed:
+        return f"The map depends on what the model has learnt: with all weights shuffled it changes (rank correlation {rank:.2f})."
+    return (
+        f"The map hardly depends on what the model has learnt: with all weights shuffled it stays alike (rank correlation {rank:.2f}). "
+        "It shows the photo more than the model."
+    )
+
+
+def likeness(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    """Spearman rank correlation of the sizes of two maps, and their structural similarity when each is scaled to 0..1.
+
+    An empty map is unlike everything: (0, 0).
+    """
+    first, second = np.abs(one).astype(np.float64), np.abs(other).astype(np.float64)
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return 0.0, 0.0
+    rank = float(spearmanr(first.ravel(), second.ravel()).statistic)
+    scaled = [(heat - heat.min()) / np.ptp(heat) for heat in (first, second)]
+    window = min(7, (one.shape[0] - 1) | 1)
+    return rank, float(structural_similarity(*scaled, data_range=1.0, win_size=window))
+
+
+def _groups(network: nn.Module, stages: int) -> list[tuple[str, list[nn.Module]]]:
+    """Modules with weights of their own, output first, in at most `stages` groups of about equal number; named by the last one."""
+    named = [(name or "network", module) for name, module in network.named_modules() if any(True for _ in module.parameters(recurse=False))]
+    named.reverse()
+    count = min(stages, len(named))
+    cuts = np.linspace(0, len(named), count + 1).round().astype(int)
+    pieces = [named[start:end] for start, end in itertools.pairwise(cuts)]
+    return [(piece[-1][0], [module for _, module in piece]) for piece in pieces]
+
+
+def _shuffle(module: nn.Module, generator: torch.Generator) -> None:
+    """Each weight tensor keeps its values and loses their places: the network stays in scale and knows nothing."""
+    with torch.no_grad():
+        for parameter in module.parameters(recurse=False):
+            order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
+            parameter.copy_(parameter.flatten()[order].reshape(parameter.shape))
