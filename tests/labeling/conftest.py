@@ -1,10 +1,16 @@
 """A small study on disk, drawn pictures only."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.labeling.databases import postgres_database, postgres_server
+from workbench.labeling.items import load_items
+from workbench.labeling.store import Store
+from workbench.labeling.study import Study, load_study
 
 STUDY = """
 [study]
@@ -56,3 +62,57 @@ def write_study(folder: Path, *, items: int = 12, gold: int = 4, text: str = STU
 def study_folder(tmp_path: Path) -> Path:
     """A folder with a small same/different study."""
     return write_study(tmp_path / "study")
+
+
+class Time:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server for the whole run."""
+    with postgres_server() as address:
+        yield address
+
+
+@pytest.fixture
+def clock() -> Time:
+    """A clock that stands still until the test moves it."""
+    return Time()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'labels.db'}"
+        return
+    with postgres_database(request.getfixturevalue("postgres")) as database:
+        yield database
+
+
+@pytest.fixture
+def store(address: str, clock: Time) -> Iterator[Store]:
+    """An empty store on each database."""
+    store = Store(address, clock)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def study(study_folder: Path) -> Study:
+    """The small study, read."""
+    return load_study(study_folder)
+
+
+@pytest.fixture
+def filled_store(store: Store, study: Study) -> Store:
+    """A store that knows the small study."""
+    store.add_study(study, load_items(study))
+    return store
