@@ -201,7 +201,7 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
     share = successes / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     reach = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
-    return Interval(share, max(0.0, centre - reach), min(1.0, centre + reach), level)
+    return Interval(share, centre - reach if successes else 0.0, centre + reach if successes < n else 1.0, level)
 
 
 def bootstrap(

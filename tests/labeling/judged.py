@@ -11,7 +11,7 @@ def judged(answers, task="same_different", **columns):
     value = {answer.key: answer.value for answer in find_task(task).answers}
     rows = pd.DataFrame(list(answers), columns=["item", "rater", "answer"])
     rows = rows.assign(
-        id=[f"j{i}" for i in range(len(rows))],
+        label=[f"j{i}" for i in range(len(rows))],
         study="t",
         task_type=task,
         value=[float("nan") if value.get(a) is None else value[a] for a in rows["answer"]],
@@ -31,7 +31,7 @@ def judged(answers, task="same_different", **columns):
     rows["shown_at"] = rows["answered_at"]
     for name, values in columns.items():
         rows[name] = values
-    return rows[["id", *COLUMNS]]
+    return rows[["label", *COLUMNS, *[name for name in columns if name == "seed"]]]
 
 
 def from_matrix(matrix, task="similarity_7"):

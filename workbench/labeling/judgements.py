@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import StudyError
-from workbench.labeling.tasktypes import SKIP, find_task
+from workbench.labeling.tasktypes import SKIP, display_order, find_task
 
 COLUMNS: dict[str, str] = {
     "study": "study name",
@@ -20,7 +20,7 @@ COLUMNS: dict[str, str] = {
     "is_gold": "the item's answer was known beforehand",
     "is_repeat": "the rater had judged this item before",
     "repeat_of": "for a repeat: the item (or judgement) it repeats",
-    "swapped": "the images that may move were shown in reversed order",
+    "swapped": "the images were not shown in the item's own order",
     "response_ms": "milliseconds from the last image painted to the answer",
     "shown_at": "when the item was shown",
     "answered_at": "when the answer was given",
@@ -28,8 +28,9 @@ COLUMNS: dict[str, str] = {
     "block": "number of the block within the rater's session, from 0",
     "group": "group of the item, for audits",
     "propensity": "probability with which assignment chose the item",
-    "supersedes": "id of the judgement that this one replaces",
+    "supersedes": "label of the judgement that this one replaces",
 }
+"""A column label (the judgement's id) and a column seed (of the order in which images were shown) are used when there."""
 
 VOIDING_FLAGS: tuple[str, ...] = ("broken", "image_broken", "known", "known_person")
 """A judgement with one of these says something about the picture, not about the answer; it does not count."""
@@ -46,14 +47,14 @@ def check_table(table: pd.DataFrame) -> pd.DataFrame:
 def latest(table: pd.DataFrame) -> pd.DataFrame:
     """The rows that nobody took back: a row named in another's `supersedes` is dropped.
 
-    Needs a column `id` when anything was superseded; raises StudyError otherwise.
+    Needs the column label when anything was superseded; raises StudyError otherwise.
     """
     named = {str(name) for name in check_table(table)["supersedes"].dropna() if str(name)}
     if not named:
         return table
-    if "id" not in table.columns:
-        raise StudyError("Judgements: some rows supersede others; expected a column id to find those, got none.")
-    return table[~table["id"].astype(str).isin(named)]
+    if "label" not in table.columns:
+        raise StudyError("Judgements: some rows supersede others; expected a column label to find those, got none.")
+    return table[~table["label"].astype(str).isin(named)]
 
 
 def given(table: pd.DataFrame) -> pd.DataFrame:
@@ -91,13 +92,18 @@ def kinds(table: pd.DataFrame) -> pd.Series:
 def places(table: pd.DataFrame) -> tuple[np.ndarray, int]:
     """Where on the screen the chosen image stood: (n,) int, 0 leftmost of those that move, and how many move.
 
-    (empty, 0) for tasks whose answers name no image.
+    Follows the column seed where there is one; without it, swapped images are taken to be reversed. (empty, 0) for tasks whose
+    answers name no image.
     """
     task = find_task(one_task(table)) if len(table) else None
     if task is None or not task.choose_image:
         return np.empty(0, dtype=int), 0
     moving = task.images - task.fixed
-    own = table["answer"].str.removeprefix("image_").astype(int).to_numpy() - 1 - task.fixed
+    chosen = table["answer"].str.removeprefix("image_").astype(int).to_numpy() - 1
+    if "seed" in table.columns:
+        orders = [display_order(task, int(seed)) for seed in table["seed"]]
+        return np.array([order.index(image) - task.fixed for order, image in zip(orders, chosen, strict=True)], dtype=int), moving
+    own = chosen - task.fixed
     return np.where(table["swapped"].astype(bool), moving - 1 - own, own), moving
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from workbench.errors import StudyError
 from workbench.labeling.judgements import COLUMNS
-from workbench.labeling.tasktypes import find_task
+from workbench.labeling.tasktypes import display_order, find_task
 
 CUTS = (-1.2, -0.5, 0.0, 0.5, 1.2)
 """Where evidence turns into the next of the six levels of same/different, in units of private noise, before the rater's own bias."""
@@ -82,10 +82,11 @@ def simulate(
     rng = np.random.default_rng(seed)
     shared = rng.normal(0, plan.hardness, len(items))
     gold = rng.choice(len(items), max(1, round(plan.gold * len(items))), replace=False)
+    shared[gold] = np.where(items["same"].to_numpy(dtype=bool)[gold], 1.0, -1.0)  # gold is chosen to be plain
     shown = [
         _session(rater, number, items, shared, plan, gold, rng, study) for rater, number in _assign(len(items), raters, plan, gold, rng)
     ]
-    return pd.concat(shown, ignore_index=True)[["id", *COLUMNS]]
+    return pd.concat(shown, ignore_index=True)[["label", "seed", *COLUMNS]]
 
 
 def _assign(n: int, raters: Sequence[SimulatedRater], plan: Plan, gold: np.ndarray, rng: np.random.Generator):  # type: ignore[no-untyped-def]
@@ -113,11 +114,13 @@ def _session(rater, items_of, items, shared, plan, gold, rng, study):  # type: i
     seconds = rater.seconds * rng.lognormal(0, 0.35, len(chosen)) * (1 + 0.3 * (np.abs(values) < 2))
     starts = np.cumsum(seconds + 0.3) - seconds
     begin = pd.Timestamp("2026-01-05T09:00:00Z")
+    task, seeds = find_task("same_different"), rng.integers(0, 2**31, len(chosen))
     is_gold = np.isin(chosen, gold)
     correct = np.where(is_gold, (kind == "same") == truth, None)
     return pd.DataFrame(
         {
-            "id": [f"{rater.name}-{i:05d}" for i in range(len(chosen))],
+            "label": [f"{rater.name}-{i:05d}" for i in range(len(chosen))],
+            "seed": seeds,
             "study": study,
             "item": rows["item"].astype(str).to_numpy(),
             "rater": rater.name,
@@ -128,7 +131,7 @@ def _session(rater, items_of, items, shared, plan, gold, rng, study):  # type: i
             "is_gold": is_gold,
             "is_repeat": repeat,
             "repeat_of": np.where(repeat, rows["item"].astype(str).to_numpy(), ""),
-            "swapped": rng.random(len(chosen)) < 0.5,
+            "swapped": [display_order(task, int(seed)) != [0, 1] for seed in seeds],
             "response_ms": np.round(1000 * seconds),
             "shown_at": begin + pd.to_timedelta(starts, unit="s"),
             "answered_at": begin + pd.to_timedelta(starts + seconds, unit="s"),
@@ -174,23 +177,25 @@ def simulate_choices(
     rows = []
     for item, images in members.items():
         for index in rng.choice(len(raters), per_item, replace=False):
-            rater, swapped = raters[int(index)], bool(rng.random() < 0.5)
+            rater, turn = raters[int(index)], int(rng.integers(2**31))
+            order = display_order(shape, turn)
             likeness = _likeness(task, [places[image] for image in images]) + rng.gumbel(0, noise, 3 - shape.fixed)
             chosen = int(likeness.argmax())
             if rater.kind == "random":
                 chosen = int(rng.integers(len(likeness)))
             if rater.kind == "one_side":
-                chosen = len(likeness) - 1 if swapped else 0
-            rows.append((item, rater.name, f"image_{chosen + 1 + shape.fixed}", swapped, 1000 * rater.seconds * rng.lognormal(0, 0.35)))
-    table = pd.DataFrame(rows, columns=["item", "rater", "answer", "swapped", "response_ms"])
+                chosen = order[shape.fixed] - shape.fixed
+            answer, swapped = f"image_{chosen + 1 + shape.fixed}", order != list(range(shape.images))
+            rows.append((item, rater.name, answer, swapped, turn, 1000 * rater.seconds * rng.lognormal(0, 0.35)))
+    table = pd.DataFrame(rows, columns=["item", "rater", "answer", "swapped", "seed", "response_ms"])
     table["answered_at"] = pd.Timestamp("2026-01-05T09:00:00Z") + pd.to_timedelta(np.arange(len(table)), unit="s")
     table = table.assign(
         study="simulated", task_type=task, value=np.nan, correct=None, is_gold=False, is_repeat=False, repeat_of="", supersedes=""
     )
     table = table.assign(
-        shown_at=table["answered_at"], flags="", block=0, group="", propensity=1.0, id=[f"c{i:06d}" for i in range(len(table))]
+        shown_at=table["answered_at"], flags="", block=0, group="", propensity=1.0, label=[f"c{i:06d}" for i in range(len(table))]
     )
-    return table[["id", *COLUMNS]]
+    return table[["label", "seed", *COLUMNS]]
 
 
 def _likeness(task: str, at: Sequence[np.ndarray]) -> np.ndarray:

@@ -3,6 +3,7 @@
 A new kind of question is a new row here; the store, the screen and the statistics read it from this table.
 """
 
+import random
 from dataclasses import dataclass
 
 from workbench.errors import StudyError
@@ -101,6 +102,13 @@ def find_task(name: str) -> TaskType:
     if name not in TASK_TYPES:
         raise StudyError(f"There is no task type {str(name)[:60]!r}; expected one of {', '.join(TASK_TYPES)}.")
     return TASK_TYPES[name]
+
+
+def display_order(task: TaskType, seed: int) -> list[int]:
+    """Which picture stands where, from left to right: a shuffle by the lease's seed that leaves a reference in its place."""
+    fixed, rest = list(range(task.fixed)), list(range(task.fixed, task.images))
+    random.Random(seed).shuffle(rest)
+    return fixed + rest
 
 
 def choices_as_answers(choices: tuple[str, ...]) -> tuple[Answer, ...]:
