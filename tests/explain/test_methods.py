@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tests.explain import toys
+from tests.explain.toys import abilities
 from workbench.errors import BadRequest, Cancelled
 from workbench.explain import activations, gradients, likeness, perturbation, rollout, shapley
 from workbench.explain.anatomy import anatomy
@@ -168,19 +169,19 @@ class TestTheTable:
     def test_a_black_box_is_offered_only_what_asks_for_scores(self):
         box = toys.Toy(torch.nn.Identity(), 8, ())
         box.network = None
-        assert {row.id for row in methods_for(anatomy(box), parts=False)} == {"occlusion", "rise"}
+        assert {row.id for row in methods_for(abilities(box), parts=False)} == {"occlusion", "rise"}
 
     def test_a_network_whose_row_says_no_gradients_is_offered_no_gradient_method(self):
         toy = toys.convolutional()
         toy.spec.gradients = False
-        ids = {row.id for row in methods_for(anatomy(toy))}
+        ids = {row.id for row in methods_for(abilities(toy))}
         assert ids == {"occlusion", "rise", "part_shapley"}
         with pytest.raises(BadRequest, match="Grad-CAM needs a model with gradients"):
-            run(find("grad_cam"), ask(toy, toys.chip(32)), anatomy(toy), {})
+            run(find("grad_cam"), ask(toy, toys.chip(32)), abilities(toy), {})
 
     def test_a_transformer_is_offered_rollout_and_a_convolutional_network_is_not(self):
-        assert find("attention_rollout") in methods_for(anatomy(toys.transformer()))
-        assert find("attention_rollout") not in methods_for(anatomy(toys.convolutional()))
+        assert find("attention_rollout") in methods_for(abilities(toys.transformer()))
+        assert find("attention_rollout") not in methods_for(abilities(toys.convolutional()))
 
     @pytest.mark.parametrize(
         ("method", "knobs", "message"),
@@ -195,7 +196,7 @@ class TestTheTable:
     )
     def test_a_wrong_knob_is_refused_in_words(self, method, knobs, message):
         with pytest.raises(BadRequest, match=message):
-            run(find(method), ask(toys.convolutional(), toys.chip(32)), anatomy(toys.convolutional()), knobs)
+            run(find(method), ask(toys.convolutional(), toys.chip(32)), abilities(toys.convolutional()), knobs)
 
     def test_an_unknown_method_names_those_there_are(self):
         with pytest.raises(BadRequest, match="grad_cam"):
@@ -204,11 +205,11 @@ class TestTheTable:
     def test_parts_without_a_parsed_face_are_refused(self):
         toy = toys.convolutional()
         with pytest.raises(BadRequest, match="a parsed face"):
-            run(find("part_shapley"), ask(toy, toys.chip(32)), anatomy(toy), {})
+            run(find("part_shapley"), ask(toy, toys.chip(32)), abilities(toy), {})
 
 
 def every(toy, pair=True):
-    return [row.id for row in methods_for(anatomy(toy), pair=pair)]
+    return [row.id for row in methods_for(abilities(toy), pair=pair)]
 
 
 class TestAConstantModelGivesAnEmptyMap:
@@ -216,7 +217,7 @@ class TestAConstantModelGivesAnEmptyMap:
     def test_for(self, method):
         toy = toys.constant()
         question = ask(toy, toys.chip(32), regions=quarters(32))
-        found = run(find(method), question, anatomy(toy) if method in every(toy) else None, SMALL.get(method, {}), pair=True)
+        found = run(find(method), question, abilities(toy), SMALL.get(method, {}), pair=True)
         assert not found.values.any()
 
 
@@ -226,7 +227,7 @@ class TestAMirroredFaceMirrorsTheMap:
     @pytest.mark.parametrize("method", EXACT)
     def test_exactly_for(self, method):
         toy, chip = toys.convolutional(symmetric=True), toys.chip(32)
-        model = anatomy(toy)
+        model = abilities(toy)
         here = run(find(method), ask(toy, chip), model, SMALL.get(method, {}), pair=True).values
         there = run(find(method), ask(toy, chip.flip(-1)), model, SMALL.get(method, {}), pair=True).values
         assert np.abs(here).max() > 0
@@ -254,7 +255,7 @@ class TestBadScores:
         with torch.no_grad():
             toy.network.head.bias.fill_(float("nan"))
         with pytest.raises(BadRequest, match="NaN"):
-            run(find(method), ask(toy, toys.chip(32), regions=quarters(32)), anatomy(toy), SMALL.get(method, {}))
+            run(find(method), ask(toy, toys.chip(32), regions=quarters(32)), abilities(toy), SMALL.get(method, {}))
 
     def test_nan_on_some_masks_only_is_refused_too(self):
         toy = toys.convolutional()
@@ -279,14 +280,14 @@ class TestCancel:
 
         question = ask(toy, toys.chip(32), regions=quarters(32), watch=Watch(cancelled=cancelled), batch=4)
         with pytest.raises(Cancelled):
-            run(find(method), question, anatomy(toy), SMALL.get(method, {}), pair=True)
+            run(find(method), question, abilities(toy), SMALL.get(method, {}), pair=True)
         assert len(asked) == 2
 
     def test_leaves_no_hook_behind(self):
         toy = toys.convolutional()
         for method in ("grad_cam", "grad_cam_plus_plus", "eigen_cam"):
             with pytest.raises(Cancelled):
-                run(find(method), ask(toy, toys.chip(32), watch=Watch(cancelled=lambda: True)), anatomy(toy), {})
+                run(find(method), ask(toy, toys.chip(32), watch=Watch(cancelled=lambda: True)), abilities(toy), {})
         assert not any(module._forward_hooks or module._backward_hooks for module in toy.network.modules())
 
     def test_progress_only_rises_and_ends_at_one(self):
@@ -299,7 +300,7 @@ class TestCancel:
                 watch=Watch(lambda share, word, shares=shares: shares.append(share)),
                 batch=16,
             )
-            run(find(method), question, anatomy(toys.convolutional()), SMALL.get(method, {}))
+            run(find(method), question, abilities(toys.convolutional()), SMALL.get(method, {}))
             assert shares == sorted(shares)
             assert shares[-1] > 0.7
 
@@ -357,7 +358,7 @@ class TestAPlantedStickerIsFound:
     @pytest.mark.parametrize("method", CLAIM)
     def test_by(self, trained, method):
         chips, truth, places = toys.sticker(24, seed=3)
-        model, hits = anatomy(trained.toy), 0
+        model, hits = abilities(trained.toy), 0
         stickers = np.flatnonzero(truth.numpy())
         for index in stickers:
             question = ask(trained.toy, chips[index : index + 1], scale="log odds", label="sticker")

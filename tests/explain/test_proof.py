@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from tests.explain import toys
+from tests.explain.toys import abilities
 from workbench.errors import Cancelled
 from workbench.explain import controls
-from workbench.explain.anatomy import anatomy
 from workbench.explain.curves import curves, ranks
 from workbench.explain.fills import make_fill
 from workbench.explain.methods import find, run
@@ -131,8 +131,8 @@ class TestVerdict:
     def test_a_constant_model_gives_no_evidence(self):
         toy = toys.constant()
         question = Question(class_score(toy, "yes"), toys.chip(32))
-        heat = run(find("occlusion"), question, anatomy(toy), {"window": 8, "stride": 4})
-        found = prove(question, heat, lambda asked: run(find("occlusion"), asked, anatomy(toy), {}))
+        heat = run(find("occlusion"), question, abilities(toy), {"window": 8, "stride": 4})
+        found = prove(question, heat, lambda asked: run(find("occlusion"), asked, abilities(toy), {}))
         assert not heat.values.any()
         assert found.verdict.word == NOTHING == "no evidence"
         assert not found.verdict.counts
@@ -166,7 +166,7 @@ class TestRandomisation:
     def test_a_method_that_reads_the_weights_passes(self, method):
         knobs = {"occlusion": {"window": 8, "stride": 4, "fill": "mean"}}.get(method, {})
         toy = toys.convolutional()
-        question, model = ask(toy, toys.chip(32)), anatomy(toy)
+        question, model = ask(toy, toys.chip(32)), abilities(toy)
         heat = run(find(method), question, model, knobs)
         check = randomisation_check(question, lambda asked: run(find(method), asked, model, knobs), heat, stages=3)
         assert check.passed
@@ -204,7 +204,7 @@ def test_cancel_stops_the_proof(finder, chip, spot):
 def test_progress_rises_over_the_whole_panel(finder, chip, spot):
     shares: list[float] = []
     question = ask(finder, chip, Watch(lambda share, word: shares.append(share)))
-    prove(question, ChipMap(spot), lambda asked: run(find("grad_cam"), asked, anatomy(finder), {}), stages=2)
+    prove(question, ChipMap(spot), lambda asked: run(find("grad_cam"), asked, abilities(finder), {}), stages=2)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
 

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from workbench.explain.anatomy import anatomy
+
 
 class Toy:
     """A Scorer around any network; the chip is the photo itself."""
@@ -29,6 +31,10 @@ class Toy:
 
     def values(self, chips: Tensor) -> Tensor:
         return self.forward(chips).softmax(1)
+
+
+def abilities(toy: Toy) -> frozenset[str]:
+    return anatomy(toy).abilities
 
 
 class Linear(nn.Module):

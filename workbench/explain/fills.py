@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from workbench.errors import BadRequest
 from workbench.explain.layer_masking import layer_masked
+from workbench.explain.methods import FILLS
 from workbench.explain.targets import Target
 
-FILLS = ("blur", "grey", "mean", "layer")
 MISSING = -1e6
 """The value of a pixel that is not there; `layer` fill only. Finite, because libraries multiply baselines by zero."""
 

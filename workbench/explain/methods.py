@@ -1,17 +1,21 @@
 """The table of methods: what each asks of a model, which knobs it has, what a person should know about it. Rows are data.
 
-The screen offers what `methods_for` returns; `run` refuses the rest. Adding a method is one function and one row.
+The screen offers what `methods_for` returns; `run` refuses the rest. Adding a method is one function and one row. Importing this
+loads nothing heavy: a row names its function by a string, as a model's row names its loader.
 """
 
-from collections.abc import Callable, Mapping
+import importlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import BadRequest
-from workbench.explain import activations, gradients, likeness, perturbation, rollout, shapley
-from workbench.explain.anatomy import Anatomy
-from workbench.explain.fills import FILLS
-from workbench.explain.question import ChipMap, Question
+
+if TYPE_CHECKING:
+    from workbench.explain.question import ChipMap, Question
+
+FILLS = ("blur", "grey", "mean", "layer")
+"""What may stand where a piece of the face is taken away; see `explain.fills`."""
 
 NEEDS = {
     "gradients": "a model with gradients",
@@ -55,12 +59,16 @@ class Knob:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One way to a heatmap. needs: words of NEEDS. asks_target: False for maps that are the same whatever is asked."""
+    """One way to a heatmap.
+
+    function: "module:name" inside `workbench.explain`. needs: words of NEEDS. asks_target: False for maps that are the same
+    whatever is asked.
+    """
 
     id: str
     title: str
     sentence: str
-    run: Callable[..., ChipMap]
+    function: str
     needs: frozenset[str] = frozenset()
     knobs: tuple[Knob, ...] = ()
     asks_target: bool = True
@@ -82,21 +90,21 @@ ROWS = (
         "grad_cam",
         "Grad-CAM",
         "Fast and coarse: the places of the last layer that raise the score.",
-        activations.grad_cam,
+        "activations:grad_cam",
         frozenset({"gradients", "places"}),
     ),
     Method(
         "grad_cam_plus_plus",
         "Grad-CAM++",
         "As Grad-CAM, fairer to several or small places.",
-        activations.grad_cam_plus_plus,
+        "activations:grad_cam_plus_plus",
         frozenset({"gradients", "places"}),
     ),
     Method(
         "eigen_cam",
         "Eigen-CAM",
         "What the last layer sees most; the same whatever is asked.",
-        activations.eigen_cam,
+        "activations:eigen_cam",
         frozenset({"gradients", "places"}),
         asks_target=False,
     ),
@@ -104,7 +112,7 @@ ROWS = (
         "integrated_gradients",
         "Integrated gradients",
         "Pixel by pixel; sums to the score's rise over a face without detail, and says by how much it misses.",
-        gradients.integrated_gradients,
+        "gradients:integrated_gradients",
         frozenset({"gradients"}),
         (Knob("steps", "Steps", 50, 8, 300), _BASELINE),
     ),
@@ -112,7 +120,7 @@ ROWS = (
         "smooth_grad",
         "SmoothGrad",
         "Which pixels the score reacts to most; strength, not direction.",
-        gradients.smooth_grad,
+        "gradients:smooth_grad",
         frozenset({"gradients"}),
         (Knob("samples", "Noisy copies", 25, 2, 200), Knob("noise", "Noise", 0.1, 0.01, 0.5, 0.01)),
     ),
@@ -120,7 +128,7 @@ ROWS = (
         "occlusion",
         "Occlusion",
         "Covers a square, asks again. The plainest method, and often the clearest.",
-        perturbation.occlusion,
+        "perturbation:occlusion",
         frozenset(),
         (Knob("window", "Window (pixels of the chip)", 16, 2, 128), Knob("stride", "Stride", 8, 1, 64), _FILL),
     ),
@@ -128,7 +136,7 @@ ROWS = (
         "rise",
         "RISE",
         "Random soft masks, weighted by the score they leave; black box.",
-        perturbation.rise,
+        "perturbation:rise",
         frozenset(),
         (
             Knob("masks", "Masks", 2000, 50, 8000, 50),
@@ -141,7 +149,7 @@ ROWS = (
         "part_shapley",
         "Shapley values of the parts",
         "How much each parsed part (mouth, brows, hair …) contributes; adds up exactly.",
-        shapley.part_shapley,
+        "shapley:part_shapley",
         frozenset({"parts"}),
         (Knob("permutations", "Permutations", 25, 2, 500), _FILL),
     ),
@@ -149,7 +157,7 @@ ROWS = (
         "attention_rollout",
         "Attention rollout",
         "Where a vision transformer gathers from; the same whatever is asked.",
-        rollout.attention_rollout,
+        "rollout:attention_rollout",
         frozenset({"attention"}),
         asks_target=False,
     ),
@@ -157,7 +165,7 @@ ROWS = (
         "signed_holes",
         "Signed holes (similarity)",
         "Random holes in one face: where covering parts two faces, and where it brings them together.",
-        likeness.signed_holes,
+        "likeness:signed_holes",
         frozenset({"pair"}),
         (
             Knob("masks", "Masks", 500, 50, 8000, 50),
@@ -178,19 +186,25 @@ def find(method_id: str) -> Method:
     return METHODS[method_id]
 
 
-def methods_for(model: Anatomy, *, parts: bool = True, pair: bool = False) -> tuple[Method, ...]:
-    """The methods that fit a model, in the table's order. parts: a parser is at hand; pair: two faces are compared."""
-    has = model.abilities | ({"parts"} if parts else set()) | ({"pair"} if pair else set())
+def methods_for(abilities: Collection[str], *, parts: bool = True, pair: bool = False) -> tuple[Method, ...]:
+    """The methods that fit a model, in the table's order.
+
+    abilities: of the model, `anatomy(model).abilities`. parts: a parser is at hand; pair: two faces are compared.
+    """
+    has = set(abilities) | ({"parts"} if parts else set()) | ({"pair"} if pair else set())
     return tuple(row for row in ROWS if row.needs <= has)
 
 
-def run(method: Method, question: Question, model: Anatomy, knobs: Mapping[str, Any], *, pair: bool = False) -> ChipMap:
+def run(method: Method, question: "Question", abilities: Collection[str], knobs: Mapping[str, Any], *, pair: bool = False) -> "ChipMap":
     """The map a method draws. Raises BadRequest when the model lacks what it needs or a knob is wrong, Cancelled when asked to."""
     settled = method.settle(knobs)
-    fits = methods_for(model, parts=question.regions is not None, pair=pair)
+    fits = methods_for(abilities, parts=question.regions is not None, pair=pair)
     if method not in fits:
         lacking = [NEEDS[need] for need in sorted(method.needs) if need in NEEDS]
         raise BadRequest(f"{method.title} needs {' and '.join(lacking)}. Here you can use: {', '.join(row.title for row in fits)}.")
-    if settled.get("fill") == "layer" and "layers" not in model.abilities:
+    if settled.get("fill") == "layer" and "layers" not in abilities:
         raise BadRequest("Layer masking works on convolutional networks; choose the fill blur, grey or mean for this model.")
-    return method.run(question, **settled)
+    module, _, name = method.function.partition(":")
+    draw = getattr(importlib.import_module(f"workbench.explain.{module}"), name)
+    drawn: ChipMap = draw(question, **settled)
+    return drawn
