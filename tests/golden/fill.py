@@ -21,7 +21,7 @@ def fill(key: str, shape: tuple[int, ...], dtype: str = "float32", seed: int = 0
     random = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
     if not np.issubdtype(np.dtype(dtype), np.floating):
         return np.ones(shape, dtype)
-    return np.asarray(_values(key.rpartition(".")[2], shape, random)).astype(dtype)
+    return np.asarray(_values(key.rpartition(".")[2], shape, random)).astype(dtype, copy=False)
 
 
 def _values(word: str, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
@@ -31,4 +31,4 @@ def _values(word: str, shape: tuple[int, ...], random: np.random.Generator) -> n
         return random.uniform(0.9, 1.1, shape)
     if len(shape) <= 1:
         return 0.1 * random.standard_normal(shape)
-    return random.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
+    return random.standard_normal(shape, np.float32) * np.float32(1 / np.sqrt(np.prod(shape[1:])))
