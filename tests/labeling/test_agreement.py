@@ -141,7 +141,7 @@ def test_every_item_is_halved_and_an_odd_rater_goes_either_way():
     sizes = set()
     rng = np.random.default_rng(0)
     for _ in range(30):
-        first = agreement._split(item, rng)
+        first = agreement.halve(item, rng)
         assert first[item == 0].sum() == 2
         sizes.add(int(first[item == 1].sum()))
         assert first[item == 2].sum() in (1, 2)

@@ -181,7 +181,7 @@ def split_half(rows: pd.DataFrame, splits: int = 200, seed: int = 0) -> SplitHal
     numbers = not bool(rows["value"].isna().any())
     code = rows["value"].to_numpy(dtype=np.float64) if numbers else np.unique(kinds(rows).astype(str), return_inverse=True)[1]
     compare = _halves_correlate if numbers else _halves_agree
-    found = np.array([compare(code, item, _split(item, rng)) for _ in range(splits)])
+    found = np.array([compare(code, item, halve(item, rng)) for _ in range(splits)])
     halves = interval(float(np.nanmean(found)) if np.isfinite(found).any() else float("nan"), found)
     if not numbers:
         return SplitHalf(halves, None, "agreement")
@@ -189,7 +189,7 @@ def split_half(rows: pd.DataFrame, splits: int = 200, seed: int = 0) -> SplitHal
     return SplitHalf(halves, interval(float(np.nanmean(full)) if np.isfinite(full).any() else float("nan"), full), "correlation")
 
 
-def _split(item: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def halve(item: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(n,) bool: in the first half; every item's judgements are halved, an odd one goes either way."""
     order = np.lexsort((rng.random(len(item)), item))
     size = np.bincount(item)
