@@ -26,6 +26,11 @@ class Detections:
         """Those that `index` (integers or booleans) picks, in its order."""
         return Detections(self.boxes[index], self.keypoints[index], self.scores[index])
 
+    def moved(self, scale: float, shift: tuple[float, float]) -> "Detections":
+        """The same after their picture was scaled, then shifted by (x, y)."""
+        offset = np.array(shift, np.float32)
+        return Detections(self.boxes * scale + np.tile(offset, 2), self.keypoints * scale + offset, self.scores)
+
 
 def join(parts: list[Detections]) -> Detections:
     """All candidates of several passes in one."""

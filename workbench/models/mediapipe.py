@@ -43,7 +43,7 @@ CORNERS = ((33, 133), (362, 263))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mesh:
-    """points: (478, 3) float32 in photo pixels. score: probability that the crop held a face."""
+    """points: (478, 3) float32 in photo pixels, or (468, 3) without irises. score: probability that the crop held a face."""
 
     points: np.ndarray
     score: float
@@ -58,19 +58,16 @@ class _Detector:
 
     def outputs(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         """Regression (n, 16), logits (n,) and the scale from photo to input, for the image fitted into the top-left corner."""
-        height, width = image.shape[:2]
-        scale = self.side / max(height, width)
-        size = max(1, round(width * scale)), max(1, round(height * scale))
+        fitted, scale = _fitted(image, self.side)
         square = np.full((self.side, self.side, 3), -1, np.float32)
-        fitted = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-        square[: size[1], : size[0]] = fitted.astype(np.float32) / 127.5 - 1
+        square[: fitted.shape[0], : fitted.shape[1]] = fitted.astype(np.float32) / 127.5 - 1
         regression, logits = self._network(square[None])
         return regression[0], logits[0, :, 0], scale
 
     def __call__(self, image: np.ndarray, threshold: float) -> Detections:
         regression, logits, scale = self.outputs(image)
         found = blazeface.decode(regression, logits, self._anchors, self.side, threshold)
-        return Detections(found.boxes / scale - 0.5, found.keypoints / scale - 0.5, found.scores)
+        return found.moved(1 / scale, (-0.5, -0.5))
 
 
 class FaceFinder:
@@ -86,19 +83,38 @@ class FaceFinder:
 
     def detect(self, image: np.ndarray, threshold: float = 0.5) -> Detections:
         """Every candidate either detector sees in the whole picture, one per face, best first."""
-        return blazeface.blend(blazeface.join([self._back(image, threshold), self._full(image, threshold)]))
+        small, scale = _fitted(image, self._back.side)  # shrinking a large photo costs more than either network: once
+        found = blazeface.join([self._back(small, threshold), self._full(small, threshold)])
+        return blazeface.blend(found).moved(1 / scale, (0.5 / scale - 0.5,) * 2)
+
+    def glance(self, image: np.ndarray, threshold: float = 0.5) -> Detections:
+        """What the back detector alone sees, one per face, best first. It sees the smaller faces of the two."""
+        return blazeface.blend(self._back(image, threshold))
+
+    def outline(self, image: np.ndarray, box: np.ndarray, keypoints: np.ndarray, turn: float = 0.0) -> Mesh:
+        """The mesh, without irises, of the face in `box` (left, top, right, bottom).
+
+        Its crop is upright by the eyes, the first two of `keypoints`, and turned on by `turn` radians. While the face turns
+        out to sit otherwise in the crop, it is cropped again from its mesh, at most three times.
+        """
+        eyes = keypoints[1] - keypoints[0]
+        crop = _face_crop((box[:2] + box[2:]) / 2, float((box[2:] - box[:2]).max()), _angle(eyes) + turn)
+        points, score = self._mesh_in(image, crop)
+        for _ in range(3):
+            again = _crop_of(points)
+            if score < 0.5 or _apart(crop, again) <= 0.12:
+                break
+            crop = again
+            points, score = self._mesh_in(image, crop)
+        return Mesh(points, score)
+
+    def refine(self, image: np.ndarray, mesh: Mesh) -> Mesh:
+        """The same mesh with the irises and with the lids, eye rings and brows as the iris network sees them."""
+        return Mesh(self._with_irises(image, mesh.points), mesh.score)
 
     def mesh(self, image: np.ndarray, box: np.ndarray, keypoints: np.ndarray) -> Mesh:
-        """The mesh of the face in `box` (left, top, right, bottom), turned upright by the first two of `keypoints`, its eyes.
-
-        A face that turns out to sit otherwise in its crop is cropped again from its first mesh.
-        """
-        crop = _face_crop((box[:2] + box[2:]) / 2, float((box[2:] - box[:2]).max()), keypoints[1] - keypoints[0])
-        points, score = self._mesh_in(image, crop)
-        again = _crop_of(points)
-        if score >= 0.5 and _apart(crop, again) > 0.12:
-            points, score = self._mesh_in(image, again)
-        return Mesh(self._with_irises(image, points), score)
+        """The whole mesh of one candidate: `outline`, then `refine`."""
+        return self.refine(image, self.outline(image, box, keypoints))
 
     def raw(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """What the four networks say of one picture, before any decoding.
@@ -137,6 +153,16 @@ class FaceFinder:
         return full.astype(np.float32)
 
 
+def _fitted(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+    """The picture with its longer side brought to `side`, and the scale."""
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    if scale == 1:
+        return image, 1.0
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), scale
+
+
 def _unit(crop: np.ndarray) -> np.ndarray:
     return (crop.astype(np.float32) / 255.0)[None]
 
@@ -149,18 +175,17 @@ def _angle(vector: np.ndarray) -> float:
     return float(np.arctan2(vector[1], vector[0]))
 
 
-def _face_crop(centre: np.ndarray, size: float, eye_line: np.ndarray) -> np.ndarray:
-    return square_crop(centre, max(size, 1e-3) * MESH_MARGIN, _angle(eye_line), MESH_SIDE)
+def _face_crop(centre: np.ndarray, size: float, angle: float) -> np.ndarray:
+    return square_crop(centre, max(size, 1e-3) * MESH_MARGIN, angle, MESH_SIDE)
 
 
 def _crop_of(points: np.ndarray) -> np.ndarray:
     """The crop a mesh asks for: its own upright box, 1.5 times as large."""
-    eye_line = points[263, :2] - points[33, :2]
-    angle = _angle(eye_line)
+    angle = _angle(points[263, :2] - points[33, :2])
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     upright = points[:, :2] @ turn.T
     low, high = upright.min(axis=0), upright.max(axis=0)
-    return _face_crop(turn.T @ ((low + high) / 2), float((high - low).max()), eye_line)
+    return _face_crop(turn.T @ ((low + high) / 2), float((high - low).max()), angle)
 
 
 def _apart(first: np.ndarray, second: np.ndarray) -> float:

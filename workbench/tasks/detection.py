@@ -1,52 +1,40 @@
-"""Finds the faces of a photo, and reads head pose and eye and mouth opening from their meshes."""
-
-from typing import Protocol
+"""The faces of a photo, each with its landmarks, head pose, and how wide eyes and mouth are open."""
 
 import numpy as np
 
 from workbench.errors import BadRequest, ManyFaces, NoFace
-from workbench.models.blazeface import Detections
-from workbench.models.mediapipe import Mesh
-from workbench.tasks.tight_crops import look_twice
+from workbench.tasks.face_search import FaceFinder, Sighting, search
+from workbench.tasks.head_pose import eyes_open, head_pose, mouth_open
 from workbench.values import Face, check_image
 
 FIVE = (468, 473, 1, 61, 291)
-"""Mesh points of the five every aligner asks for: iris centres, nose tip, mouth corners."""
+"""Mesh points of the five that aligners ask for: iris centres, nose tip, mouth corners."""
 
 SMALLEST = 8
 """Photos with a shorter side than this, in pixels, cannot hold a face."""
 
-SURE = 0.5
-"""A candidate whose mesh score is below this is no face."""
-
-
-class FaceFinder(Protocol):
-    """What `find_faces` needs of a detector."""
-
-    def detect(self, image: np.ndarray, threshold: float = 0.5) -> Detections:
-        """Candidates of the picture, best first."""
-
-    def mesh(self, image: np.ndarray, box: np.ndarray, keypoints: np.ndarray) -> Mesh:
-        """The mesh of one candidate."""
+MOUTH = 0.4
+"""Half a mouth over the distance between the eyes, for faces of which only the middle of the mouth is known."""
 
 
 def find_faces(image: np.ndarray, finder: FaceFinder, *, landmarks: bool = True, limit: int = 20) -> tuple[Face, ...]:
-    """The photo's faces, largest first, at most `limit`; none is an empty tuple.
+    """The photo's faces, largest first, at most `limit`; no face gives an empty tuple.
 
-    With `landmarks` every face has a mesh, and candidates whose mesh is none are dropped. Raises BadRequest for an array
-    that is no photo.
+    Small faces, faces turned by any angle and faces cut by the photo's edge are found too; their boxes may reach beyond it.
+    landmarks: with mesh, head pose and openness. A face so turned or covered that no mesh fits it comes without, when the
+    detector is certain. Raises BadRequest for an array that is no photo.
     """
     if min(check_image(image).shape[:2]) < SMALLEST:
         return ()
-    found = look_twice(image, finder)
-    faces = [_face(image, finder, found.take(np.array([i])), landmarks) for i in range(len(found))]
-    return tuple(sorted((face for face in faces if face is not None), key=lambda face: -face.size))[:limit]
+    found = sorted(search(image, finder), key=lambda face: -face.size)[:limit]
+    return tuple(_with_landmarks(image, finder, face) if landmarks and face.mesh else _without(face) for face in found)
 
 
 def one_face(image: np.ndarray, finder: FaceFinder, choice: int | None = None) -> Face:
     """The photo's only face, or the one chosen, counted from 1 in order of size.
 
-    Raises NoFace when there is none, ManyFaces when there are several and none was chosen, BadRequest when the choice does not exist.
+    Raises NoFace when there is none, ManyFaces when there are several and none was chosen, BadRequest when the choice does
+    not exist.
     """
     faces = find_faces(image, finder)
     if not faces:
@@ -60,13 +48,29 @@ def one_face(image: np.ndarray, finder: FaceFinder, choice: int | None = None) -
     return faces[choice - 1]
 
 
-def _face(image: np.ndarray, finder: FaceFinder, found: Detections, landmarks: bool) -> Face | None:
-    box, keypoints, score = found.boxes[0], found.keypoints[0], float(found.scores[0])
-    if not landmarks:
-        mouth = (keypoints[1] - keypoints[0]) * 0.35
-        points = np.stack([keypoints[0], keypoints[1], keypoints[2], keypoints[3] - mouth, keypoints[3] + mouth])
-        return Face(box.astype(np.float32), points.astype(np.float32), score)
-    mesh = finder.mesh(image, box, keypoints)
-    if mesh.score < SURE:
-        return None
-    return Face(box.astype(np.float32), mesh.points[list(FIVE), :2].copy(), score, mesh.points, mesh.score)
+def _with_landmarks(image: np.ndarray, finder: FaceFinder, found: Sighting) -> Face:
+    assert found.mesh is not None
+    mesh = finder.refine(image, found.mesh).points
+    return Face(
+        box=found.box.astype(np.float32),
+        points=mesh[list(FIVE), :2].copy(),
+        score=found.score,
+        mesh=mesh,
+        mesh_score=found.mesh.score,
+        pose=head_pose(mesh),
+        eyes_open=eyes_open(mesh),
+        mouth_open=mouth_open(mesh),
+    )
+
+
+def _without(found: Sighting) -> Face:
+    """A face by its detector's points, or by its mesh where there is one: pupils in the middle between the eyes' corners."""
+    if found.mesh is not None:
+        mesh = found.mesh.points[:, :2]
+        points = np.stack([mesh[[33, 133]].mean(axis=0), mesh[[362, 263]].mean(axis=0), mesh[1], mesh[61], mesh[291]])
+    else:
+        eyes, nose, mouth = found.keypoints[:2], found.keypoints[2], found.keypoints[3]
+        half = MOUTH * (eyes[1] - eyes[0])
+        points = np.stack([eyes[0], eyes[1], nose, mouth - half, mouth + half])
+    score = found.mesh.score if found.mesh else 0.0
+    return Face(found.box.astype(np.float32), points.astype(np.float32), found.score, mesh_score=score)

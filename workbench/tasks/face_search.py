@@ -1,0 +1,200 @@
+"""Looks over a photo until its faces are found: first the whole, then closer and turned, only as far as that seems useful.
+
+A candidate counts when the mesh network agrees that it is a face. Knows nothing of poses or of who is asking.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from workbench.models.blazeface import Detections, blend, join, overlap
+from workbench.models.mediapipe import Mesh
+
+WINDOW = 256
+"""What the back detector sees at once, in pixels."""
+
+CLOSER = (512, 1024)
+"""The longer sides a photo is brought to for closer looks through windows, in pixels."""
+
+SMALL = 26
+"""A face of fewer pixels than this in one look calls for the next, closer one: others may be smaller still."""
+
+POSSIBLE, LIKELY, CERTAIN = 0.3, 0.5, 0.75
+"""Detector scores: worth a mesh; a face if its mesh is one; a face even without a mesh (a profile, a mask)."""
+
+TURNS = tuple(np.radians(angle) for angle in (90, -90, 180, 45, -45, 135, -135))
+MOST = 40
+"""Candidates of one look that are given to the mesh network, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What a look's candidates must reach. The more candidates a look brings, the firmer the mesh must agree.
+
+    likely, possible, turned: mesh scores for a likely candidate, a merely possible one, and one turned otherwise than its
+    keypoints say; above 1: never. certain: detector score that needs no mesh.
+    """
+
+    likely: float
+    possible: float
+    turned: float
+    certain: float
+
+
+WHOLE = Bar(likely=0.5, possible=0.98, turned=0.98, certain=CERTAIN)
+AGAIN = Bar(likely=0.9, possible=2, turned=0.99, certain=2)
+CLOSE = Bar(likely=0.9, possible=0.995, turned=0.999, certain=2)
+
+
+class FaceFinder(Protocol):
+    """What the search needs of a detector."""
+
+    def detect(self, image: np.ndarray, threshold: float = 0.5) -> Detections:
+        """Candidates of the whole picture, best first."""
+
+    def glance(self, image: np.ndarray, threshold: float = 0.5) -> Detections:
+        """Candidates of a window."""
+
+    def outline(self, image: np.ndarray, box: np.ndarray, keypoints: np.ndarray, turn: float = 0.0) -> Mesh:
+        """The mesh of one candidate, without irises."""
+
+    def refine(self, image: np.ndarray, mesh: Mesh) -> Mesh:
+        """The mesh with irises."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """A face that was found. box: (4,), around its mesh where there is one. keypoints: (6, 2) of the detector."""
+
+    box: np.ndarray
+    keypoints: np.ndarray
+    score: float
+    mesh: Mesh | None
+
+    @property
+    def size(self) -> float:
+        """The longer side of the box."""
+        return float((self.box[2:] - self.box[:2]).max())
+
+
+def search(image: np.ndarray, finder: FaceFinder) -> list[Sighting]:
+    """Every face of the photo, in no particular order."""
+    found = _confirmed(image, finder, finder.detect(image, POSSIBLE), [], WHOLE)
+    if not found:
+        found = _confirmed(image, finder, _framed(image, finder), [], WHOLE)
+    if not found:
+        found = _confirmed(image, finder, _turned(image, finder), [], AGAIN)
+    seen_at = WINDOW
+    for side in CLOSER:
+        longest = max(image.shape[:2])
+        if side > longest or not _may_hide_more(found, seen_at / longest):
+            break
+        found += _confirmed(image, finder, _through_windows(image, finder, side), found, CLOSE)
+        seen_at = side
+    return found
+
+
+def _may_hide_more(found: list[Sighting], scale: float) -> bool:
+    return not found or min(face.size for face in found) * scale < SMALL
+
+
+def _framed(image: np.ndarray, finder: FaceFinder) -> Detections:
+    """Candidates of the photo in a wide frame, for faces that fill it."""
+    small, scale = _shrunk(image, 2 * WINDOW)
+    edge = max(small.shape) // 4
+    framed = cv2.copyMakeBorder(small, edge, edge, edge, edge, cv2.BORDER_CONSTANT)
+    return finder.glance(framed, POSSIBLE).moved(1, (-edge, -edge)).moved(1 / scale, (0.5 / scale - 0.5,) * 2)
+
+
+def _turned(image: np.ndarray, finder: FaceFinder) -> Detections:
+    """Candidates of the photo turned by quarters."""
+    small, scale = _shrunk(image, 2 * WINDOW)
+    looks = [
+        _turned_back(finder.glance(np.ascontiguousarray(np.rot90(small, quarters)), LIKELY), quarters, small.shape[:2])
+        for quarters in (1, 2, 3)
+    ]
+    return blend(join(looks)).moved(1 / scale, (0.5 / scale - 0.5,) * 2)
+
+
+def _turned_back(found: Detections, quarters: int, shape: tuple[int, ...]) -> Detections:
+    """Detections of np.rot90(photo, quarters) in the photo's own pixels. shape: (height, width) of the photo."""
+    height, width = shape
+    points = np.concatenate([found.boxes.reshape(-1, 2, 2), found.keypoints], axis=1)
+    x, y = points[..., 0], points[..., 1]
+    back = {1: (width - 1 - y, x), 2: (width - 1 - x, height - 1 - y), 3: (y, height - 1 - x)}[quarters]
+    points = np.stack(back, axis=-1)
+    boxes = np.concatenate([points[:, :2].min(axis=1), points[:, :2].max(axis=1)], axis=1)
+    return Detections(boxes, points[:, 2:], found.scores)
+
+
+def _through_windows(image: np.ndarray, finder: FaceFinder, side: int) -> Detections:
+    """Candidates of the photo brought to `side`, seen through overlapping windows."""
+    small, scale = _shrunk(image, side)
+    looks = [
+        finder.glance(small[top : top + WINDOW, left : left + WINDOW], POSSIBLE).moved(1, (left, top))
+        for top in _starts(small.shape[0])
+        for left in _starts(small.shape[1])
+    ]
+    return blend(join(looks).moved(1 / scale, (0.5 / scale - 0.5,) * 2))
+
+
+def _starts(length: int) -> Iterator[int]:
+    """Where windows begin so that neighbours share at least a quarter and the last ends at the edge."""
+    count = max(1, -(-(length - WINDOW) // (WINDOW * 3 // 4)) + 1)
+    return (round(step * max(length - WINDOW, 0) / max(count - 1, 1)) for step in range(count))
+
+
+def _shrunk(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+    height, width = image.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    if scale == 1:
+        return image, 1.0
+    return cv2.resize(image, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA), scale
+
+
+def _confirmed(image: np.ndarray, finder: FaceFinder, candidates: Detections, known: list[Sighting], bar: Bar) -> list[Sighting]:
+    """The candidates that are faces and not yet known."""
+    new: list[Sighting] = []
+    for index in range(min(len(candidates), MOST)):
+        box, keypoints, score = candidates.boxes[index], candidates.keypoints[index], float(candidates.scores[index])
+        if _covered(box, [*known, *new]):
+            continue
+        face = _confirm(image, finder, box, keypoints, score, bar)
+        if face is not None and not _covered(face.box, [*known, *new]):
+            new.append(face)
+    return new
+
+
+def _confirm(image: np.ndarray, finder: FaceFinder, box: np.ndarray, keypoints: np.ndarray, score: float, bar: Bar) -> Sighting | None:
+    mesh = finder.outline(image, box, keypoints)
+    wanted = bar.likely if score >= LIKELY else bar.possible
+    if mesh.score < wanted and score >= LIKELY:
+        mesh, wanted = _turned_mesh(image, finder, box, keypoints, bar.turned), bar.turned
+    if mesh.score >= wanted:
+        flat = mesh.points[:, :2]
+        return Sighting(np.concatenate([flat.min(axis=0), flat.max(axis=0)]), keypoints, score, mesh)
+    return Sighting(box, keypoints, score, None) if score >= bar.certain else None
+
+
+def _turned_mesh(image: np.ndarray, finder: FaceFinder, box: np.ndarray, keypoints: np.ndarray, enough: float) -> Mesh:
+    """The best mesh among crops turned otherwise than the keypoints say: those of a face upside down are wrong."""
+    best = Mesh(np.zeros((0, 3)), 0.0)
+    for turn in TURNS:
+        mesh = finder.outline(image, box, keypoints, turn)
+        if mesh.score >= enough:
+            return mesh
+        best = max(best, mesh, key=lambda mesh: mesh.score)
+    return best
+
+
+def _covered(box: np.ndarray, faces: list[Sighting]) -> bool:
+    """Whether the box is a face that is known: much the same as its box, or mostly inside it, or around it."""
+    if not faces:
+        return False
+    boxes = np.stack([face.box for face in faces])
+    shared = np.clip(np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]), 0, None).prod(axis=1)
+    smaller = np.minimum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), (box[2:] - box[:2]).prod())
+    return bool((overlap(box, boxes) >= 0.4).any() or (shared >= 0.6 * smaller).any())
