@@ -69,11 +69,7 @@ class Database:
             return 0
         dialect = sqlite if self.is_sqlite else postgresql
         statement = dialect.insert(table).on_conflict_do_nothing()
-        if len(rows) == 1:
-            return connection.execute(statement, rows[0]).rowcount
-        before = connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
-        connection.execute(statement, rows)
-        return (connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0) - before
+        return connection.execute(statement, rows if len(rows) > 1 else rows[0]).rowcount
 
     def migrate(self) -> None:
         """Bring the tables to this version; safe to call at every start, by several processes at once."""

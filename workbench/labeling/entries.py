@@ -80,6 +80,8 @@ def restore(database: Database, kind: str, rows: Sequence[Mapping[str, Any]], sh
             for row in rows
         ]
         database.insert_new(connection, schema.entries, [note | {"shard": shard} for note in noted])
+        if shard:
+            _lie_in(connection, [note["entry"] for note in noted], shard)
         return new
 
     return database.run(work) if rows else 0
@@ -104,6 +106,18 @@ def recount(connection: sa.Connection, study: str, items: Sequence[str] | None =
     connection.execute(table.update().where(*where).values(is_open=sa.or_(table.c.is_gold, table.c.filled < table.c.target)))
 
 
+def _lie_in(connection: sa.Connection, names: Sequence[str], shard: str) -> None:
+    """Note that rows are on the Hub in `shard`. A shard of ours that holds one of them and never arrived is dissolved."""
+    table, shards = schema.entries, schema.shards
+    unpushed = sa.select(shards.c.shard).where(shards.c.pushed_at == "")
+    for start in range(0, len(names), 500):
+        mine = table.c.entry.in_(names[start : start + 500])
+        doubled = set(connection.scalars(sa.select(table.c.shard).where(mine, table.c.shard.in_(unpushed)).distinct()))
+        connection.execute(table.update().where(mine, sa.or_(table.c.shard == "", table.c.shard.in_(doubled))).values(shard=shard))
+        connection.execute(table.update().where(table.c.shard.in_(doubled)).values(shard=""))
+        connection.execute(shards.delete().where(shards.c.shard.in_(doubled)))
+
+
 def _completed(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: row[name] for name in COLUMNS[kind]}
     if kind == RATER:
@@ -116,3 +130,39 @@ _TABLES: dict[str, tuple[sa.Table, str]] = {
     RATER: (schema.raters, "rater"),
     WITHDRAWAL: (schema.tombstones, "rater"),
 }
+
+
+def to_parquet(kind: str, rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """The same rows as Parquet, sorted by key, typed as the data set's card declares them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    key = "label" if kind == LABEL else "rater"
+    ordered = [public(kind, row) for row in sorted(rows, key=lambda row: row[key])]
+    types = {"string": pa.string(), "float64": pa.float64(), "bool": pa.bool_(), "int64": pa.int64()}
+    schema_of = pa.schema([(name, types[kind_of]) for name, kind_of in features(kind).items()])
+    buffer = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(ordered, schema_of), buffer, compression="zstd")
+    return buffer.getvalue().to_pybytes()
+
+
+def from_parquet(kind: str, data: bytes) -> list[dict[str, Any]]:
+    """Rows of a Parquet file, under stored names. Raises ValueError when it holds other columns."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(pa.BufferReader(data))
+    except pa.ArrowException as error:
+        raise ValueError(str(error)) from error
+    rows = [{_PRIVATE_NAMES.get(name, name): value for name, value in row.items()} for row in table.to_pylist()]
+    if set(table.column_names) != set(features(kind)):
+        raise ValueError(f"expected the columns {', '.join(features(kind))}, got {', '.join(table.column_names)}")
+    return rows
+
+
+def features(kind: str) -> dict[str, str]:
+    """Public column → type, as declared in the data set's card: string, float64, int64, bool."""
+    table, _ = _TABLES[kind]
+    names = {sa.Text: "string", sa.Float: "float64", sa.Integer: "int64", sa.Boolean: "bool"}
+    return {_PUBLIC_NAMES.get(name, name): names[type(table.c[name].type)] for name in COLUMNS[kind]}

@@ -80,7 +80,12 @@ class Store:
             name = found or secrets.token_hex(8)
             written = json.dumps(dict(demographics or {}), ensure_ascii=False, sort_keys=True)
             now = iso(self.now())
-            row: dict[str, Any] = {"study": study.name, "rater": name, "consent_version": study.consent.version, "consented_at": consented_at or now}
+            row: dict[str, Any] = {
+                "study": study.name,
+                "rater": name,
+                "consent_version": study.consent.version,
+                "consented_at": consented_at or now,
+            }
             row |= {"demographics": written, "state": "active", "given": 0, "answered": 0, "seen_at": now}
             if self._is_withdrawn(connection, study.name, name):
                 return name
@@ -144,15 +149,23 @@ class Store:
 
         return self.database.run(work)
 
-    def restore(self, kind: str, rows: Sequence[Mapping[str, Any]], shard: str = "") -> int:
-        """Put rows back from the Hub (`shard` says which) or from receipts (""), then count again; how many were new."""
+    def restore(self, kind: str, rows: Sequence[Mapping[str, Any]], shard: str = "", count: bool = True) -> int:
+        """Put rows back from the Hub (`shard` says which) or from receipts (""); how many were new.
+
+        count: bring the items' and raters' counts up to date (otherwise call `recount` when everything is in).
+        """
         new = entries.restore(self.database, kind, rows, shard)
-        if new and kind in (LABEL, WITHDRAWAL):
-            for study in {str(row["study"]) for row in rows}:
-                touched = sorted({row["item"] for row in rows if row["study"] == study}) if kind == LABEL else None
-                few = touched if touched is not None and len(touched) <= 500 else None
-                self.database.run(lambda c, study=study, few=few: self._recount(c, study, few))  # type: ignore[misc]
+        if not count:
+            return new
+        for study in {str(row["study"]) for row in rows} if new else ():
+            touched = sorted({row["item"] for row in rows if row["study"] == study}) if kind == LABEL else None
+            few = touched if touched is not None and len(touched) <= 500 else None
+            self.database.run(lambda c, study=study, few=few: self._recount(c, study, few))  # type: ignore[misc]
         return new
+
+    def recount(self, study: str) -> None:
+        """Bring all counts of a study up to date with its rows."""
+        self.database.run(lambda c: self._recount(c, study, None))
 
     def state(self, study: str) -> str:
         """open or paused; "" for a study that is not registered."""
