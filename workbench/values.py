@@ -103,6 +103,24 @@ class Parsing:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FaceScores:
+    """What a parser says of one face and its surroundings.
+
+    scores: (19, h, w) float32, the probability of every part in canonical order, 0..1, summing to 1 at each place of the grid.
+    matrix: (2, 3) float32, takes photo points (x, y) to grid points; what falls outside the grid is background.
+    """
+
+    scores: np.ndarray
+    matrix: np.ndarray
+
+    def __post_init__(self) -> None:
+        _expect("FaceScores.scores", self.scores, (len(PARTS), None, None), np.float32)
+        _expect("FaceScores.matrix", self.matrix, (2, 3), np.float32)
+        if not np.isfinite(self.scores).all():
+            raise BadRequest("FaceScores.scores: expected finite numbers, got NaN or infinity.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Scores:
     """What a classifier says of one face: a number per label.
 

@@ -1,0 +1,155 @@
+"""The compact parser: one network, trained here, that colours every part of one face.
+
+Crops the photo as CelebA-HQ does, renders the face's mesh and a person matte beside the colours, and averages what the
+network says of the crop and of its mirror image. Faces without a mesh are parsed from colours and matte alone.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from workbench.catalog import ModelSpec
+from workbench.errors import BadWeights
+from workbench.images import aligned, apply, celeba_quad, stretch, warp
+from workbench.models import checkpoint, mesh_regions
+from workbench.models.compact_network import STEPS, Convolution, Network, Wide, prepare
+from workbench.models.selfie import Matte
+from workbench.parts import MIRROR, PARTS
+from workbench.values import Face, FaceScores, check_image
+
+MARGIN = 1 / 8
+"""How much more than the CelebA-HQ square is looked at on every side, where the photo shows more, in sides of that square."""
+
+PRIOR = "log_prior"
+"""The tensor beside the network's weights that is added to its log probabilities."""
+
+
+class CompactParser:
+    """One face at a time: `parser(image, face)`."""
+
+    def __init__(self, spec: ModelSpec, network: Network, prior: Tensor, side: int, matte: Matte, device: str) -> None:
+        self.spec = spec
+        self.network = network
+        self.side = side
+        self._prior = prior
+        self._matte = matte
+        self._device = device
+        self._dtype = torch.bfloat16 if device == "cpu" and fast_bfloat16() else torch.float32
+        self._fast = fused(network).to(dtype=self._dtype, memory_format=torch.channels_last)
+
+    @property
+    def features(self) -> nn.Module:
+        """The part of the network whose output still has places: the last grid before the decoder's finest steps."""
+        return self.network.to_eighth
+
+    def __call__(self, image: np.ndarray, face: Face) -> FaceScores:
+        """Part probabilities around one face of the photo. Raises BadRequest for an array that is no photo."""
+        matrix, (width, height) = self._grid(face, check_image(image).shape)
+        crop = self.input(image, face.mesh, matrix, (width, height))
+        half = np.concatenate([matrix[:, :2] / 2, (matrix[:, 2:] + 0.5) / 2 - 0.5], axis=1)
+        return FaceScores(self._scores(crop), half.astype(np.float32))
+
+    def input(self, image: np.ndarray, mesh: np.ndarray | None, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """(height, width, 16) uint8: the crop's colours, then `mesh_regions.MAPS`. size: (width, height)."""
+        colours = warp(image, matrix, size)
+        matte = np.round(self._matte(colours) * 255).astype(np.uint8)
+        points = None if mesh is None else apply(matrix, mesh[:, :2].astype(np.float64))
+        return np.concatenate([colours, mesh_regions.maps(points, matte, size[::-1]).transpose(1, 2, 0)], axis=2)
+
+    def window(self, face: Face, shape: Sequence[int] = ()) -> tuple[np.ndarray, int]:
+        """The (2, 3) matrix of the CelebA-HQ square, or of the whole photo where `shape` shows it is one, and the side in pixels."""
+        quad = celeba_quad(face.points, self.side)
+        whole = bool(shape) and aligned(quad, tuple(shape), self.side)
+        return (stretch(tuple(shape), self.side) if whole else quad), self.side
+
+    def crop(self, image: np.ndarray, face: Face) -> np.ndarray:
+        """(side, side, 3) uint8: the square of `window`."""
+        return warp(image, self.window(face, image.shape)[0], (self.side, self.side))
+
+    def forward(self, chips: Tensor) -> Tensor:
+        """(N, 3, S, S) RGB, 0 to 255, to (N, 19, S/2, S/2) logits with gradients: from colours alone, no mesh, no matte."""
+        x = prepare(torch.zeros(1, 1, 1, 3 + len(mesh_regions.MAPS)), torch.float32)
+        maps = x[:, 3:].expand(len(chips), -1, *chips.shape[2:])
+        return cast(Tensor, self.network(torch.cat([(chips - 118) / 64, maps], dim=1)) + self._prior[:, None, None])
+
+    def values(self, chips: Tensor) -> Tensor:
+        """`forward` as probabilities."""
+        return self.forward(chips).softmax(dim=1)
+
+    def raw(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """`logits`: (19, side/2, side/2) float32 of the picture stretched to the input's square, with its matte and no mesh, one pass."""
+        matrix = stretch(check_image(image).shape, self.side)
+        crop = self.input(image, None, matrix, (self.side, self.side))
+        return {"logits": self._logits(crop[None])[0].numpy()}
+
+    def _grid(self, face: Face, shape: tuple[int, ...]) -> tuple[np.ndarray, tuple[int, int]]:
+        """The matrix to the input, and its size: the whole photo if it is aligned, else the square and a margin."""
+        matrix, side = self.window(face, shape)
+        if aligned(matrix, shape, side):
+            return matrix, (side, side)
+        margin = round(side * MARGIN / (STEPS // 2)) * (STEPS // 2)
+        return matrix + np.array([[0, 0, margin]] * 2), (side + 2 * margin, side + 2 * margin)
+
+    def _scores(self, crop: np.ndarray) -> np.ndarray:
+        """(19, h, w): the mean over the crop and its mirror image of the probabilities, after the prior is put right."""
+        seen, mirrored = self._logits(np.stack([crop, mirror(crop)])) + self._prior[:, None, None]
+        back = mirrored.flip(-1)[list(MIRROR)]
+        scores: np.ndarray = ((seen.softmax(0) + back.softmax(0)) / 2).numpy()
+        return scores
+
+    @torch.inference_mode()
+    def _logits(self, crops: np.ndarray) -> Tensor:
+        x = prepare(torch.from_numpy(crops).to(self._device), self._dtype)
+        return cast(Tensor, self._fast(x).float().cpu())
+
+
+def mirror(crop: np.ndarray) -> np.ndarray:
+    """(h, w, 16) flipped left to right as a photo of the mirrored scene: sides change places, `across` points the other way."""
+    maps = crop[:, ::-1, 3:][..., list(mesh_regions.FLIP)].copy()
+    across = maps[..., mesh_regions.MAPS.index("across")]
+    np.subtract(255, across, out=across, where=across > 0)
+    return np.ascontiguousarray(np.concatenate([crop[:, ::-1, :3], maps], axis=2))
+
+
+def fast_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 in hardware; elsewhere float32 is faster."""
+    return "avx512_bf16" in _processor_flags() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def _processor_flags() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text()[:8000]
+    except OSError:
+        return ""
+
+
+def fused(network: Network) -> Network:
+    """A copy for inference only: every convolution takes in the normalisation that follows it."""
+    copy = Network()
+    copy.load_state_dict(network.state_dict())
+    copy.eval().requires_grad_(False)
+    for module in copy.modules():
+        if isinstance(module, Convolution):
+            module[0] = fuse_conv_bn_eval(cast(nn.Conv2d, module[0]), cast(nn.BatchNorm2d, module[1]))
+            module[1] = nn.Identity()
+        elif isinstance(module, Wide):
+            module.look, module.norm = fuse_conv_bn_eval(module.look, module.norm), nn.Identity()
+            module.narrow, module.scale = fuse_conv_bn_eval(module.narrow, module.scale), nn.Identity()
+    return copy
+
+
+def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> CompactParser:
+    """The parser. files: its weights, then the matte's. Raises BadWeights when they are another network's."""
+    weights = checkpoint.read(files[0])
+    about = checkpoint.metadata(files[0])
+    prior = weights.pop(PRIOR, None)
+    side = int(about.get("side", "0")) if about.get("side", "0").isdigit() else 0
+    if prior is None or prior.shape != (len(PARTS),) or not side or side % STEPS:
+        raise BadWeights(f"{files[0].name}: expected the compact parser's weights with {PRIOR!r} and an input side in the file's head.")
+    network = cast(Network, checkpoint.install(Network, weights, spec.title, device))
+    return CompactParser(spec, network, prior.float(), side, Matte(files[1]), device)
