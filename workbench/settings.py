@@ -16,7 +16,7 @@ class Settings:
     cache: folder for fetched weights. data: folder for judgements and signing secrets (never weights, never photos).
     max_pixels and max_bytes: larger pictures are refused before decoding. working_side: photos are analysed at most
     this many pixels wide or high. memory: bytes of loaded weights to keep before the least recently used is dropped.
-    offline: never open a connection. space: the process runs on Hugging Face Spaces. device: "cpu" or "cuda".
+    offline: never open a connection. hub_endpoint: address of the Hub, "" for huggingface.co. space: the process runs on Hugging Face Spaces. device: "cpu" or "cuda".
     """
 
     cache: Path
@@ -34,6 +34,7 @@ class Settings:
     photo_lifetime: int = 3600
     owner_token: str = ""
     hub_token: str = ""
+    hub_endpoint: str = ""
     hub_dataset: str = ""
     database_url: str = ""
 
@@ -61,6 +62,7 @@ class Settings:
             photo_lifetime=_positive(env, "WORKBENCH_PHOTO_LIFETIME", cls.photo_lifetime),
             owner_token=env.get("WORKBENCH_OWNER_TOKEN", ""),
             hub_token=env.get("HF_TOKEN", ""),
+            hub_endpoint=env.get("HF_ENDPOINT", ""),
             hub_dataset=env.get("WORKBENCH_HUB_DATASET", ""),
             database_url=env.get("WORKBENCH_DATABASE_URL", ""),
         )

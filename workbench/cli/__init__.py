@@ -14,7 +14,7 @@ from workbench.settings import Settings
 
 COMMANDS: dict[str, str] = {
     "serve": "open the app, or one tab of it, in the browser",
-    "models": "list, fetch and verify weights",
+    "models": "list, fetch, convert and verify weights",
     "parse": "write a part map for every photo of a folder",
     "spaces": "write, check, assemble and push the Spaces",
 }

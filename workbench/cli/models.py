@@ -1,4 +1,4 @@
-"""List, fetch and verify weights."""
+"""List, fetch, convert and verify weights."""
 
 import argparse
 import threading
@@ -17,12 +17,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fetch = actions.add_parser("fetch", help="bring weights here, once")
     fetch.add_argument("ids", nargs="*", help="model ids; none: the default set")
     fetch.add_argument("--all", action="store_true", help="every model that can be fetched")
+    convert = actions.add_parser("convert", help="turn a training checkpoint into safetensors, once: smaller, and mapped when loaded")
+    convert.add_argument("ids", nargs="+", help="model ids")
+    convert.add_argument("--drop-original", action="store_true", help="delete a fetched checkpoint once its conversion is verified")
     verify = actions.add_parser("verify", help="hash what is here against the record")
     verify.add_argument("ids", nargs="*", help="model ids; none: all that are here")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    return {"list": _list, "fetch": _fetch, "verify": _verify}[args.action](args, settings)
+    return {"list": _list, "fetch": _fetch, "convert": _convert, "verify": _verify}[args.action](args, settings)
 
 
 def _here(spec: ModelSpec, settings: Settings) -> bool:
@@ -53,6 +56,7 @@ def _fetch(args: argparse.Namespace, settings: Settings) -> int:
         try:
             with _Bar() as bar:
                 sources.fetch(spec.files, settings, bar.show)
+            _say_commits(spec, settings)
         except WorkbenchError as error:
             failed += 1
             print(f"  failed: {error}")
@@ -60,6 +64,43 @@ def _fetch(args: argparse.Namespace, settings: Settings) -> int:
         _make_examples(settings)
     print(f"{len(wanted) - failed} fetched, {failed} failed, everything else was already here.")
     return 1 if failed else 0
+
+
+def _say_commits(spec: ModelSpec, settings: Settings) -> None:
+    """Tell which commit an unpinned Hub file came from: the next fetch asks for the same."""
+    for file in spec.files:
+        if file.scheme == "hub" and (noted := sources.locked(file, settings)):
+            print(f"  {file.source.rpartition(':')[2]}: commit {noted['commit'][:12]}, noted in {settings.cache / 'hub.lock.json'}")
+
+
+def _convert(args: argparse.Namespace, settings: Settings) -> int:
+    from workbench.models.convert import convert
+
+    failed = 0
+    for spec in _chosen(args, settings):
+        try:
+            for done in convert(spec, settings):
+                size = (
+                    f"{done.before / 1e6:.0f} MB → {done.after / 1e6:.0f} MB"
+                    if done.new
+                    else f"{done.after / 1e6:.0f} MB, was converted before"
+                )
+                print(f"{spec.id:28} {done.weights} weights, {size}: {done.path}")
+            if args.drop_original:
+                _drop_originals(spec, settings)
+        except WorkbenchError as error:
+            failed += 1
+            print(f"{spec.id:28} failed: {error}")
+    return 1 if failed else 0
+
+
+def _drop_originals(spec: ModelSpec, settings: Settings) -> None:
+    """Delete fetched checkpoints whose conversion is whole; a file of yours (`local:`) is never touched."""
+    for file in spec.files:
+        if file.scheme != "local" and sources.converted(file, settings) and (original := sources.place(file, settings)).is_file():
+            sources.verify(file, settings)
+            original.unlink()
+            print(f"{'':28} deleted {original}")
 
 
 def _make_examples(settings: Settings) -> None:
