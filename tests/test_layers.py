@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "workbench"
 
-LIGHT = {"values", "errors", "parts", "settings", "catalog", "tabs", "metrics", "metrics_parts", "figures"}
+LIGHT = {"values", "errors", "parts", "settings", "catalog", "tabs", "metrics", "metrics_parts", "figures", "verification"}
 """May import the standard library and numpy."""
 
 ORDER = (

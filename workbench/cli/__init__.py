@@ -16,6 +16,9 @@ COMMANDS: dict[str, str] = {
     "serve": "open the app, or one tab of it, in the browser",
     "models": "list, fetch, convert and verify weights",
     "parse": "write a part map for every photo of a folder",
+    "classify": "write the expression, age or gender of every photo of a folder",
+    "embed": "write a vector for every photo of a folder",
+    "verify": "measure a recogniser on a list of pairs",
     "spaces": "write, check, assemble and push the Spaces",
 }
 

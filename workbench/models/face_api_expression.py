@@ -14,7 +14,7 @@ from workbench.models.layers import DLIB_MEAN, Normalise, SameConv, fill
 from workbench.models.windows import upright_square
 
 ORDER = ("neutral", "happy", "sad", "anger", "fear", "disgust", "surprise")
-SIZE, WIDTH = 112, 2.45
+SIZE, WIDTH, DROP = 112, 3.4, 0.18
 WIDTHS = (32, 64, 128, 256)
 
 
@@ -86,4 +86,4 @@ def _kernel(tensor: Tensor, kind: str) -> Tensor:
 def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> ExpressionModel:
     """The scorer; files: manifest, binary. Raises BadWeights when they are not the ones on record."""
     network = fill(FaceApiExpression(), weights(*files), spec.title, device)
-    return ExpressionModel(spec, network, upright_square(SIZE, WIDTH), SIZE, "blocks", ORDER)
+    return ExpressionModel(spec, network, upright_square(SIZE, WIDTH, DROP), SIZE, "blocks", ORDER)

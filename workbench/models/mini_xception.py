@@ -14,7 +14,7 @@ from workbench.models.layers import batch_norm, fill, fold, same_padding
 from workbench.models.windows import upright_square
 
 ORDER = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-SIZE, WIDTH = 64, 2.45
+SIZE, WIDTH, DROP = 64, 3.2, 0.12
 WIDTHS = (16, 32, 64, 128)
 GREY = (0.299, 0.587, 0.114)
 _EPSILON = 1e-3
@@ -96,4 +96,4 @@ def _named(groups: h5py.Group) -> dict[str, Tensor]:
 def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> ExpressionModel:
     """The scorer. Raises BadWeights when the file is not the one on record."""
     network = fill(MiniXception(), weights(files[0]), spec.title, device)
-    return ExpressionModel(spec, network, upright_square(SIZE, WIDTH), SIZE, "blocks", ORDER)
+    return ExpressionModel(spec, network, upright_square(SIZE, WIDTH, DROP), SIZE, "blocks", ORDER)

@@ -19,7 +19,9 @@ from workbench.errors import BadWeights
 from workbench.models.chips import ExpressionModel
 from workbench.models.windows import upright_square
 
-WIDTH = 2.45
+WIDTH, DROP = 3.2, 0.12
+"""The crop that mini-XCEPTION, trained on the same pictures, does best with."""
+
 WORDS = {
     "neutral": "neutral",
     "happy": "happy",
@@ -66,7 +68,7 @@ def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> ExpressionMod
             f"{spec.title}: the network wants {config.get('image_size')} pixels, its preprocessor makes {size}. Fetch it again."
         )
     network = Classifier(_network(config, files[2]), mean, deviation).eval().requires_grad_(False).to(device)
-    return ExpressionModel(spec, network, upright_square(size, WIDTH), size, last_tokens(network), order)
+    return ExpressionModel(spec, network, upright_square(size, WIDTH, DROP), size, last_tokens(network), order)
 
 
 def labels(config: dict[str, Any], name: str) -> list[str]:
