@@ -13,12 +13,16 @@ from workbench.explain.anatomy import anatomy
 class Toy:
     """A Scorer around any network; the chip is the photo itself."""
 
-    def __init__(self, network: nn.Module, size: int, labels: tuple[str, ...], features: nn.Module | None = None, gradients: bool = True):
+    def __init__(self, network: nn.Module, size: int, labels: tuple[str, ...], layer: str | None = None, gradients: bool = True):
         self.network, self.size, self.labels = network.eval().requires_grad_(False), size, labels
-        self.features = features
+        self.layer = layer
         self.exclusive = True
         self.device = torch.device("cpu")
         self.spec = SimpleNamespace(id="toy", gradients=gradients)
+
+    @property
+    def features(self) -> nn.Module | None:
+        return None if self.layer is None else self.network.get_submodule(self.layer)
 
     def window(self, face, shape=()):
         return np.array([[1.0, 0, 0], [0, 1, 0]]), self.size
@@ -86,12 +90,12 @@ def linear(size: int = 16) -> Toy:
 
 def constant(size: int = 32) -> Toy:
     network = Constant()
-    return Toy(network, size, ("yes", "no"), network.look)
+    return Toy(network, size, ("yes", "no"), "look")
 
 
 def convolutional(symmetric: bool = False, seed: int = 0, size: int = 32) -> Toy:
     network = Convolutional(symmetric=symmetric, seed=seed, size=size)
-    return Toy(network, size, ("yes", "no"), network.body)
+    return Toy(network, size, ("yes", "no"), "body")
 
 
 def chip(size: int, seed: int = 0) -> Tensor:
@@ -136,7 +140,7 @@ def sticker_finder(steps: int = 60) -> Trained:
         accuracy = float((network.eval()(chips).argmax(1) == truth).float().mean())
     for parameter in network.parameters():
         parameter.requires_grad_(False)
-    return Trained(Toy(network, 32, ("plain", "sticker"), body), accuracy)
+    return Trained(Toy(network, 32, ("plain", "sticker"), "1"), accuracy)
 
 
 class Scale(nn.Module):
@@ -189,4 +193,4 @@ class Attention(nn.Module):
 
 def transformer() -> Toy:
     network = Transformer()
-    return Toy(network, 32, ("yes", "no"), network.blocks)
+    return Toy(network, 32, ("yes", "no"), "blocks")

@@ -22,14 +22,16 @@ SCALES = ("log odds", "probability", "logit")
 class Scorer(Protocol):
     """A model that can be explained; `models.chips.ChipModel` is one.
 
-    network: the torch module, features: the part of it whose output still has places, (N, C, h, w) or tokens (N, 1 + h·w, C).
+    network: the torch module, features: the part of it whose output still has places, (N, C, h, w) or tokens (N, 1 + h·w, C),
+    looked up in `network` each time.
     window: the (2, 3) matrix from the photo to the chip, and the chip's side. crop: the chip, (S, S, 3) uint8.
     forward: chips (N, 3, S, S), RGB, 0 to 255, to logits or embeddings (N, n); values: the same as people read them.
     """
 
     network: nn.Module
-    features: nn.Module
 
+    @property
+    def features(self) -> nn.Module: ...  # noqa: D102
     def window(self, face: Face, shape: Sequence[int] = ()) -> tuple[np.ndarray, int]: ...  # noqa: D102
     def crop(self, image: np.ndarray, face: Face) -> np.ndarray: ...  # noqa: D102
     def forward(self, chips: Tensor) -> Tensor: ...  # noqa: D102
@@ -153,7 +155,7 @@ def for_label(model: Any, label: str, scale: str = "log odds") -> Target:
 def copy_of(model: Any) -> Any:
     """The model with a network of its own, so that changing its weights leaves the original alone."""
     twin = copy.copy(model)
-    twin.network, twin.features = copy.deepcopy((model.network, model.features))  # together: one is a part of the other
+    twin.network = copy.deepcopy(model.network)
     return twin
 
 
