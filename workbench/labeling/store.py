@@ -102,6 +102,15 @@ class Store:
         row = self.database.run(lambda c: c.execute(_rater_query(study, rater)).mappings().first())
         return dict(row) if row else None
 
+    def is_withdrawn(self, study: str, rater: str) -> bool:
+        """Whether this rater withdrew."""
+        return self.database.run(lambda c: self._is_withdrawn(c, study, rater))
+
+    def has_label(self, label: str) -> bool:
+        """Whether a label of this id is here."""
+        query = sa.select(schema.labels.c.label).where(schema.labels.c.label == label)
+        return self.database.run(lambda c: c.execute(query).first()) is not None
+
     def hold(self, study: Study, rater: str, wanted: int) -> list[Lease]:
         """Up to `wanted` leases for this rater, those already out first. Empty when the study is paused or has nothing left."""
         now = self.now()
