@@ -67,9 +67,9 @@ def table(rows: Iterable[ModelSpec]) -> dict[str, ModelSpec]:
 
 
 def _all_rows() -> Iterable[ModelSpec]:
-    from workbench.catalog import attributes, detection, expression, generation, parsing, recognition
+    from workbench.catalog import attributes, detection, expression, generation, hub_recognition, parsing, recognition
 
-    for module in (detection, parsing, expression, attributes, recognition, generation):
+    for module in (detection, parsing, expression, attributes, recognition, generation, hub_recognition):
         yield from module.ROWS
 
 
