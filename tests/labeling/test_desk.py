@@ -75,7 +75,8 @@ def test_consent_to_an_old_text_is_refused(desk):
         desk.enter({"agree": True, "version": "v0"})
 
 
-def test_a_session_from_consent_to_the_last_pair(desk, clock):
+def test_a_session_from_consent_to_the_last_pair(study_folder, tmp_path, clock):
+    desk = open_desk(study_folder, tmp_path / "own.db", clock, tmp_path / "hub", text=(STUDY + CROWD).replace("gold = 2", "gold = 4"))
     rater = agree(desk, demographics={"Age group": "31-50"}, parameters={"PROLIFIC_PID": "P1", "utm": "x"})
     found = desk.sync({"rater": rater, "want": 3})
     count = 0
@@ -90,6 +91,7 @@ def test_a_session_from_consent_to_the_last_pair(desk, clock):
     assert len(rows(desk)) == count
     assert count >= 14
     assert "P1" not in rows(desk).to_csv()
+    desk.store.close()
 
 
 def test_nothing_sent_to_the_browser_tells_gold_truth_or_file_names(desk):
@@ -314,9 +316,13 @@ def test_before_the_hubs_rows_are_back_nobody_judges(desk):
 
 def test_a_script_that_hammers_waits_and_people_do_not(desk, clock):
     rater, person = agree(desk), agree(desk)
-    with pytest.raises(NotAllowed, match="Too many requests"):
-        for _ in range(200):
+    refused = 0
+    for _ in range(200):
+        try:
             desk.sync({"rater": rater})
+        except NotAllowed as error:
+            refused += "Too many requests" in str(error)
+    assert 70 <= refused <= 90
     desk.sync({"rater": person, "want": 1})
     clock.seconds += 2
     desk.sync({"rater": rater, "want": 1})
