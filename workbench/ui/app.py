@@ -20,6 +20,7 @@ CSS = """
 #headline { padding: 6px 2px 0; }
 #headline h1 { margin: 0; font-size: 1.5rem; }
 #headline p { margin: 2px 0 6px; opacity: .85; }
+.gradio-container .block:has(table) { contain: inline-size; }
 @media (max-width: 640px) { .gradio-container { padding: 6px !important; } }
 """
 

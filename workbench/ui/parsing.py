@@ -60,7 +60,7 @@ def _one_photo(bench: Workbench, photo: gr.State | None) -> None:
                 coco = gr.DownloadButton("COCO (JSON)", size="sm", interactive=False, elem_id="parsing-coco")
                 sheet = gr.DownloadButton("Table (CSV)", size="sm", interactive=False, elem_id="parsing-csv")
             table = gr.Dataframe(
-                label="Parts", headers=COLUMNS, interactive=False, wrap=True, elem_id="parsing-table", max_height=420, buttons=["copy"]
+                label="Parts", headers=COLUMNS, interactive=False, elem_id="parsing-table", max_height=420, buttons=["copy"]
             )
             send_to("parsing", source, photo, bench)
 
