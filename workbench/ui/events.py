@@ -15,7 +15,7 @@ from workbench.bench import Workbench
 from workbench.errors import Cancelled, WorkbenchError
 
 try:
-    from spaces import GPU as GPU
+    from spaces import GPU as GPU  # type: ignore[attr-defined]  # mypy sees our folder of the same name
 except ImportError:
 
     def GPU(function: Callable[..., Any] | None = None, **options: Any) -> Any:
