@@ -66,7 +66,7 @@ class MeshParser:
         person = self._matte(crop)
         places = prior(points, person)
         colours = _colours(crop)
-        likely = places
+        likely = places * _sure_places(points, person.shape)
         for _ in range(ROUNDS):
             likely = places * _colour_evidence(colours, likely)
             likely /= likely.sum(axis=0) + 1e-9
@@ -84,15 +84,19 @@ def prior(points: np.ndarray, person: np.ndarray) -> np.ndarray:
     # Fringes fall over the forehead and temples, never over the middle of the face.
     fringe = _rise(-down, 0.35, 0.12) + 0.5 * _rise(side, 0.8, 0.08)
     neck = _rise(down, 0.75, 0.12) * _rise(-side, -0.75 - 0.35 * np.clip(down - 1, 0, 1), 0.12) * _rise(-down, -2.0, 0.3)
-    cloth = _rise(down, 1.15 + 0.25 * np.exp(-((side / 0.6) ** 2)), 0.15)
-    around = _rise(-down, -0.7, 0.35) + 0.45 * _rise(side, 0.75, 0.15) * _rise(-down, -1.4, 0.35)
+    neck = np.maximum(neck, 0.2 * _rise(down, 1.1, 0.1))
+    forehead = _rise(down, -1.28, 0.06) * _rise(-side, -0.75, 0.1) * (1 - within) * (down < 0)
+    cloth = _rise(down, 1.05 + 0.3 * np.exp(-((side / 0.6) ** 2)), 0.15)
+    around = _rise(-down, -0.7, 0.35) + 0.45 * _rise(side, 0.75, 0.15) * _rise(-down, -1.15, 0.25)
     turned = _turn(points)
     # The nearer ear stands off the outline, the farther one hides behind it.
     at = 1.08 - 0.45 * turned * np.sign(across)
     ear = 1.5 * np.exp(-(((side - at) / 0.16) ** 2) - ((down - 0.05) / 0.38) ** 2) * (1 - within)
     planes = {
         "background": np.where(face > -0.02, 0.0, 1.0) * (1 - person) * 2 + 0.01,
-        "skin": within * (1 - 0.45 * fringe.clip(0, 1)) + 0.25 * _rise(face, -0.16, 0.04) * _rise(-down, -1.0, 0.1),
+        "skin": within * (1 - 0.45 * fringe.clip(0, 1))
+        + 0.5 * forehead * (down < 0)
+        + 0.25 * _rise(face, -0.16, 0.04) * _rise(-down, -1.0, 0.1),
         "hair": ((1 - within) * around + 0.45 * within * fringe.clip(0, 1)) * person,
         "neck": neck * (1 - within) * person,
         "cloth": 1.6 * cloth * (1 - within) * person,
@@ -102,6 +106,14 @@ def prior(points: np.ndarray, person: np.ndarray) -> np.ndarray:
     stacked = np.stack([planes[name] for name in AREAS]).astype(np.float32).clip(1e-4, None)
     normal: np.ndarray = stacked / stacked.sum(axis=0)
     return normal
+
+
+def _sure_places(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(7, h, w) float32, 0..1: where an area's first colours are taken from; hair not beside the jaw, where much else may be."""
+    _, down = mesh_regions.place(points, shape)
+    sure = np.ones((len(AREAS), *shape), np.float32)
+    sure[AREAS.index("hair")] = _rise(-down, 0.1, 0.2)
+    return sure
 
 
 def guided_filter(guide: np.ndarray, plane: np.ndarray, radius: int = 6, softness: float = 2e-3) -> np.ndarray:
@@ -193,7 +205,7 @@ def feature_masks(points: np.ndarray, crop: np.ndarray) -> dict[str, np.ndarray]
         moved = points + NUDGE.get(name.rpartition("_")[2], 0.0) * upright
         masks[name] = mesh_regions.polygon(moved, path, shape).astype(np.float32) / 255
     gap, width = np.linalg.norm(points[13] - points[14]), np.linalg.norm(points[61] - points[291])
-    if gap < 0.06 * width:
+    if gap < 0.03 * width:
         masks["mouth"] *= 0
     for name in ("image_left_brow", "image_right_brow"):
         masks[name] = _darker(crop, masks[name], float(np.linalg.norm(upright)))

@@ -66,10 +66,10 @@ def place(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def signed_distance(mask: np.ndarray) -> np.ndarray:
-    """(h, w) float32 in pixels: positive inside the mask, negative outside."""
+    """(h, w) float32 in pixels: positive inside the mask, negative outside; at most height plus width, where there is no edge."""
     inside = (mask > 127).astype(np.uint8)
     distance: np.ndarray = cv2.distanceTransform(inside, cv2.DIST_L2, 3) - cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
-    return distance
+    return distance.clip(-sum(mask.shape), sum(mask.shape))
 
 
 def maps(points: np.ndarray | None, matte: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:

@@ -61,9 +61,9 @@ class Augmenter:
         if flipped:
             out = out[..., list(FLIP)]
             out[..., _ACROSS] = np.where(out[..., _ACROSS] > 0, np.uint8(255) - out[..., _ACROSS], 0).clip(0, 255)
-        if draw < 0.42:
+        if 0.35 <= draw < 0.42:
             out[..., _MATTE] = 0
-        elif draw < 0.5 or not self._faces.has_mesh(index):
+        if 0.42 <= draw < 0.5 or not self._faces.has_mesh(index):
             out[..., [channel for channel in range(len(MAPS)) if channel != _MATTE]] = 0
         return out
 

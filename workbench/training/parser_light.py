@@ -22,7 +22,8 @@ def relight(image: np.ndarray, rng: Generator) -> np.ndarray:
         small = cv2.resize(out, None, fx=(f := rng.uniform(0.3, 0.8)), fy=f, interpolation=cv2.INTER_AREA)
         out = cv2.resize(small, out.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     if rng.random() < 0.12:
-        out = cv2.imdecode(cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 85))])[1], cv2.IMREAD_COLOR)
+        packed = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 85))])[1]
+        out = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))
     if rng.random() < 0.12:
         noise = rng.normal(0, rng.uniform(2, 12), out.shape[:2]).astype(np.float32)[..., None]
         out = np.clip(out + noise, 0, 255).astype(np.uint8)
