@@ -40,6 +40,14 @@ TABS: tuple[Tab, ...] = (
         build="workbench.ui.landmarks:build",
         tasks=("detection",),
     ),
+    Tab(
+        stem="explanation",
+        title="Explanation",
+        emoji="🔍",
+        sentence="Why a model says what it says of a face, and whether the heatmap deserves to be believed.",
+        build="workbench.ui.explanation:build",
+        tasks=("detection", "parsing", "expression", "attributes", "recognition"),
+    ),
 )
 
 

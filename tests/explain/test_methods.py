@@ -11,8 +11,9 @@ from workbench.explain import activations, gradients, likeness, perturbation, ro
 from workbench.explain.anatomy import anatomy
 from workbench.explain.fills import make_fill
 from workbench.explain.methods import METHODS, ROWS, find, methods_for, run
-from workbench.explain.question import Question, Watch
+from workbench.explain.question import Question
 from workbench.explain.targets import class_score, number, similarity
+from workbench.explain.watch import Watch
 
 SMALL = {
     "rise": {"masks": 400, "grid": 5},

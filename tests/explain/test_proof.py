@@ -12,10 +12,11 @@ from workbench.explain.curves import curves, ranks
 from workbench.explain.fills import make_fill
 from workbench.explain.methods import find, run
 from workbench.explain.proof import prove
-from workbench.explain.question import ChipMap, Question, Watch
+from workbench.explain.question import ChipMap, Question
 from workbench.explain.randomisation import likeness, randomisation_check
 from workbench.explain.targets import class_score
 from workbench.explain.verdict import CHANCE, EVIDENCE, NOTHING, judge
+from workbench.explain.watch import Watch
 
 
 def ask(toy, chip, watch=None, scale="log odds", seed=0):

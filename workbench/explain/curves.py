@@ -10,7 +10,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from workbench.explain.fills import make_fill
-from workbench.explain.question import Question, Watch
+from workbench.explain.question import Question
+from workbench.explain.watch import Watch
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -33,9 +33,14 @@ def frame_matrix(face: Face) -> np.ndarray:
     return similarity(face.points, template)
 
 
+def to_frame(values: np.ndarray, chip_matrix: np.ndarray, face: Face) -> np.ndarray:
+    """(FRAME, FRAME) float32: a chip's map in the common frame, as it is; 0 where the model sees nothing."""
+    return warp(values.astype(np.float32), compose(frame_matrix(face), invert(chip_matrix)), (FRAME, FRAME), "black").astype(np.float32)
+
+
 def in_frame(values: np.ndarray, chip_matrix: np.ndarray, face: Face) -> np.ndarray:
     """(FRAME, FRAME) float32: what of a chip's map is positive, in the common frame, its sum 1 (0 for an empty map)."""
-    warm = warp(np.maximum(values, 0).astype(np.float32), compose(frame_matrix(face), invert(chip_matrix)), (FRAME, FRAME), "black")
+    warm = to_frame(np.maximum(values, 0), chip_matrix, face)
     total = float(warm.sum())
     return warm / total if total > 0 else np.zeros_like(warm)
 

@@ -9,10 +9,11 @@ from workbench.explain import controls
 from workbench.explain.agreement import Share, cam_cos, chance_iou, correlation, iou, part_shares
 from workbench.explain.curves import Curves, curves
 from workbench.explain.human_masks import LOOK_AT, human_mask
-from workbench.explain.question import ChipMap, Question, Watch
+from workbench.explain.question import ChipMap, Question
 from workbench.explain.randomisation import Draw, Randomisation, randomisation_check
 from workbench.explain.units import UNITS, units_map
 from workbench.explain.verdict import Verdict, judge
+from workbench.explain.watch import Watch
 
 RANDOMS = 50
 """Random maps that a verdict rests on."""

@@ -4,40 +4,17 @@ A chip is what the model sees: (1, 3, S, S) float32, RGB, 0 to 255. A method tur
 not finite stop the work, and so does the person who presses Cancel: both are looked for before and after every batch.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from workbench.errors import BadRequest, Cancelled
+from workbench.errors import BadRequest
 from workbench.explain.fills import Fill
 from workbench.explain.targets import Target
-
-Progress = Callable[[float, str], None]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Watch:
-    """Who is told how far the work is (share 0..1 and a word), and who may stop it."""
-
-    progress: Progress = lambda share, word: None
-    cancelled: Callable[[], bool] = lambda: False
-
-    def check(self) -> None:
-        """Raises Cancelled when the person has asked for it."""
-        if self.cancelled():
-            raise Cancelled("The explanation was cancelled; nothing was kept.")
-
-    def tell(self, share: float, word: str) -> None:
-        """Pass on how far the work is, after a look at Cancel."""
-        self.check()
-        self.progress(min(max(share, 0.0), 1.0), word)
-
-    def part(self, start: float, end: float) -> "Watch":
-        """A watch for one stretch of a longer work: its 0..1 becomes `start`..`end` of this one."""
-        return Watch(lambda share, word: self.progress(start + (end - start) * share, word), self.cancelled)
+from workbench.explain.watch import Watch
 
 
 @dataclass(frozen=True, slots=True, eq=False)

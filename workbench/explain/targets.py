@@ -147,8 +147,15 @@ def area(model: Any, part: str) -> Target:
     return Target(f"the area of {title(part).lower()}", model, read, read, "share of the chip")
 
 
-def for_label(model: Any, label: str, scale: str = "log odds") -> Target:
-    """The target a label of an expression or attribute model stands for: `class_score` or `attribute`."""
+def named(model: Any, task: str, label: str, scale: str = "log odds") -> Target:
+    """The target a word stands for: a label of an expression or attribute model, or the part of a parser whose area is asked.
+
+    task: of the catalogue. Raises BadRequest for a word the model does not know, or a task that has no such targets.
+    """
+    if task == "parsing":
+        return area(model, label)
+    if task not in ("expression", "attributes"):
+        raise BadRequest(f"A {task} model has no labels to explain; compare two faces instead.")
     return class_score(model, label, scale) if getattr(model, "exclusive", True) else attribute(model, label)
 
 

@@ -17,8 +17,9 @@ from workbench.explain import methods
 from workbench.explain.anatomy import anatomy
 from workbench.explain.methods import Method
 from workbench.explain.proof import RANDOMS, Proof, prove
-from workbench.explain.question import ChipMap, Progress, Question, Watch
+from workbench.explain.question import ChipMap, Question
 from workbench.explain.targets import Target, similarity
+from workbench.explain.watch import Progress, Watch
 from workbench.geometry import apply, invert
 from workbench.images import warp
 from workbench.values import Face, Heatmap, Parsing, check_image

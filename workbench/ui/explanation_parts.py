@@ -120,11 +120,16 @@ def knob_panel(method: gr.Dropdown, prefix: str) -> gr.Textbox:
                     control: Any = gr.Dropdown(list(knob.choices), value=str(knob.default), label=knob.title)
                 else:
                     control = gr.Slider(knob.low, knob.high, value=float(knob.default), step=knob.step, label=knob.title)
-                js = f"(text, value) => {{ const all = JSON.parse(text || '{{}}'); (all['{row.id}'] ??= {{}})['{knob.name}'] = value; return JSON.stringify(all); }}"
-                control.change(None, [text, control], text, js=js, api_visibility="private")
+                control.change(None, [text, control], text, js=_set_knob(row.id, knob.name), api_visibility="private")
         panels.append(panel)
     method.change(_show_panel, method, panels, api_visibility="private", show_progress="hidden")
     return text
+
+
+def _set_knob(method: str, knob: str) -> str:
+    """The browser's function that writes one knob into the JSON."""
+    put = f"(all['{method}'] ??= {{}})['{knob}'] = value"
+    return f"(text, value) => {{ const all = JSON.parse(text || '{{}}'); {put}; return JSON.stringify(all); }}"
 
 
 def _show_panel(method: str) -> list[Any]:

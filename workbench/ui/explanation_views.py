@@ -74,7 +74,8 @@ def curves_figure(proof: Any) -> Figure:
     """Deletion and insertion of the map, of edges and of the random maps between their 5th and 95th percentile."""
     found = proof.curves
     figure = Figure(figsize=(7.2, 2.7), layout="constrained")
-    for axes, rows, name in zip(figure.subplots(1, 2, sharey=True), (found.deletion, found.insertion), ("Deletion", "Insertion"), strict=True):
+    sides = zip(figure.subplots(1, 2, sharey=True), (found.deletion, found.insertion), ("Deletion", "Insertion"), strict=True)
+    for axes, rows, name in sides:
         low, high = np.percentile(rows[3:], [5, 95], axis=0)
         axes.fill_between(found.share, low, high, color=PALE, alpha=0.35, label=f"{len(rows) - 3} random maps, 5–95 %")
         axes.plot(found.share, rows[1], color=PALE, linestyle="--", label="edges")
