@@ -196,6 +196,17 @@ def test_limit_shrinks_the_longer_side_and_nothing_else(photo):
     assert images.limit(np.zeros((2, 900, 3), np.uint8), 100).shape == (1, 100, 3)
 
 
+@pytest.mark.parametrize("shape", [(400, 300), (301, 977), (1, 900), (1023, 1025)])
+def test_shrinking_quickly_keeps_every_point_to_a_pixel_of_the_small_picture(shape):
+    photo = blob(np.array([0.7 * shape[1], 0.6 * shape[0]]), 20, shape)
+    small, scale = images.shrink(photo, 60)
+    assert 59 <= max(small.shape[:2]) <= 60
+    assert scale == 60 / max(shape)
+    if min(shape) > 1:
+        assert np.abs(centroid(small) - ((centroid(photo) + 0.5) * scale - 0.5)).max() < 0.7
+    assert images.shrink(photo, 5000)[0] is photo
+
+
 def test_limit_refuses_what_is_no_photo():
     with pytest.raises(BadRequest):
         images.limit(np.zeros((4, 4), np.uint8), 2)

@@ -122,7 +122,7 @@ def draw_faces(image: np.ndarray, faces: Collection[Face]) -> np.ndarray:
         if face.mesh is None:
             _dots(result, face.points, 2 * width, (0, 255, 255))
         else:
-            _dots(result, face.mesh[:468, :2], max(1, round(face.size / 300)), (120, 255, 160))
+            _dots(result, face.mesh[:468, :2], max(1, round(face.size / 180)), (120, 255, 160))
             _irises(result, face.mesh, width)
         if face.pose is not None:
             _axes(result, face, 2 * width)

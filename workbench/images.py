@@ -47,6 +47,7 @@ __all__ = [
     "invert",
     "limit",
     "paste",
+    "shrink",
     "similarity",
     "square_crop",
     "stretch",
@@ -166,6 +167,24 @@ def limit(image: np.ndarray, side: int) -> np.ndarray:
     if scale >= 1:
         return image
     return cv2.resize(image, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
+
+
+def shrink(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+    """The photo with its longer side brought down to `side`, quickly, and the scale; the photo itself when it is no larger.
+
+    Halved until less than twice too large, then averaged: four times as fast as averaging at once. Halving drops the last
+    of an odd number of rows or columns, which may leave the result a pixel smaller. Points are right to a pixel of the
+    small picture: for looking, not for measuring.
+    """
+    scale = side / max(image.shape[:2])
+    if scale >= 1:
+        return image, 1.0
+    left = scale
+    while left <= 0.5 and min(image.shape[:2]) >= 2:
+        image = cv2.resize(image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        left *= 2
+    size = max(1, round(image.shape[1] * left)), max(1, round(image.shape[0] * left))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), scale
 
 
 def encode_png(image: np.ndarray) -> bytes:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from workbench.catalog import ModelSpec
-from workbench.images import apply, compose, invert, square_crop, warp
+from workbench.images import apply, compose, invert, shrink, square_crop, warp
 from workbench.models import blazeface
 from workbench.models.blazeface import Detections
 from workbench.models.litert import Network, load_network
@@ -157,10 +157,10 @@ def _fitted(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
     """The picture with its longer side brought to `side`, and the scale."""
     height, width = image.shape[:2]
     scale = side / max(height, width)
-    if scale == 1:
-        return image, 1.0
+    if scale <= 1:
+        return shrink(image, side)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), scale
+    return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), scale
 
 
 def _unit(crop: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from workbench.images import shrink
 from workbench.models.blazeface import Detections, blend, join, overlap
 from workbench.models.mediapipe import Mesh
 
@@ -22,8 +23,11 @@ CLOSER = (512, 1024)
 SMALL = 26
 """A face of fewer pixels than this in one look calls for the next, closer one: others may be smaller still."""
 
-POSSIBLE, LIKELY, CERTAIN = 0.3, 0.5, 0.75
-"""Detector scores: worth a mesh; a face if its mesh is one; a face even without a mesh (a profile, a mask)."""
+POSSIBLE, LIKELY = 0.3, 0.5
+"""Detector scores that are worth a mesh: of the possible ones the mesh must be beyond doubt."""
+
+FIRM = 0.9999
+"""A mesh score beyond doubt. Real faces that fit score more; the tip of a rocket scored 0.9996."""
 
 TURNS = tuple(np.radians(angle) for angle in (90, -90, 180, 45, -45, 135, -135))
 MOST = 40
@@ -32,21 +36,16 @@ MOST = 40
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What a look's candidates must reach. The more candidates a look brings, the firmer the mesh must agree.
+    """What a look's likely candidates must reach. The more candidates a look brings, the higher it is.
 
-    likely, possible, turned: mesh scores for a likely candidate, a merely possible one, and one turned otherwise than its
-    keypoints say; above 1: never. certain: detector score that needs no mesh.
+    mesh: score of the mesh. certain: detector score that needs no mesh (a profile, a mask); above 1: none does.
     """
 
-    likely: float
-    possible: float
-    turned: float
+    mesh: float
     certain: float
 
 
-WHOLE = Bar(likely=0.5, possible=0.98, turned=0.98, certain=CERTAIN)
-AGAIN = Bar(likely=0.9, possible=2, turned=0.99, certain=2)
-CLOSE = Bar(likely=0.9, possible=0.995, turned=0.999, certain=2)
+WHOLE, CLOSER_OR_TURNED = Bar(mesh=0.5, certain=0.75), Bar(mesh=0.9, certain=2)
 
 
 class FaceFinder(Protocol):
@@ -79,20 +78,28 @@ class Sighting:
         """The longer side of the box."""
         return float((self.box[2:] - self.box[:2]).max())
 
+    @property
+    def lies(self) -> bool:
+        """Whether its eyes are far from level: then other faces may be turned too."""
+        if self.mesh is None:
+            return False
+        across, down = self.mesh.points[263, :2] - self.mesh.points[33, :2]
+        return bool(abs(np.arctan2(down, across)) > np.radians(50))
+
 
 def search(image: np.ndarray, finder: FaceFinder) -> list[Sighting]:
     """Every face of the photo, in no particular order."""
-    found = _confirmed(image, finder, finder.detect(image, POSSIBLE), [], WHOLE)
+    found = _looked(image, finder, finder.detect(image, POSSIBLE), [], WHOLE)
     if not found:
-        found = _confirmed(image, finder, _framed(image, finder), [], WHOLE)
-    if not found:
-        found = _confirmed(image, finder, _turned(image, finder), [], AGAIN)
+        found = _looked(image, finder, _framed(image, finder), [], WHOLE)
+    if not found or any(face.lies for face in found):
+        found = _looked(image, finder, _turned(image, finder), found, CLOSER_OR_TURNED)
     seen_at = WINDOW
     for side in CLOSER:
         longest = max(image.shape[:2])
         if side > longest or not _may_hide_more(found, seen_at / longest):
             break
-        found += _confirmed(image, finder, _through_windows(image, finder, side), found, CLOSE)
+        found = _looked(image, finder, _through_windows(image, finder, side), found, CLOSER_OR_TURNED)
         seen_at = side
     return found
 
@@ -103,7 +110,7 @@ def _may_hide_more(found: list[Sighting], scale: float) -> bool:
 
 def _framed(image: np.ndarray, finder: FaceFinder) -> Detections:
     """Candidates of the photo in a wide frame, for faces that fill it."""
-    small, scale = _shrunk(image, 2 * WINDOW)
+    small, scale = shrink(image, 2 * WINDOW)
     edge = max(small.shape) // 4
     framed = cv2.copyMakeBorder(small, edge, edge, edge, edge, cv2.BORDER_CONSTANT)
     return finder.glance(framed, POSSIBLE).moved(1, (-edge, -edge)).moved(1 / scale, (0.5 / scale - 0.5,) * 2)
@@ -111,7 +118,7 @@ def _framed(image: np.ndarray, finder: FaceFinder) -> Detections:
 
 def _turned(image: np.ndarray, finder: FaceFinder) -> Detections:
     """Candidates of the photo turned by quarters."""
-    small, scale = _shrunk(image, 2 * WINDOW)
+    small, scale = shrink(image, 2 * WINDOW)
     looks = [
         _turned_back(finder.glance(np.ascontiguousarray(np.rot90(small, quarters)), LIKELY), quarters, small.shape[:2])
         for quarters in (1, 2, 3)
@@ -132,7 +139,7 @@ def _turned_back(found: Detections, quarters: int, shape: tuple[int, ...]) -> De
 
 def _through_windows(image: np.ndarray, finder: FaceFinder, side: int) -> Detections:
     """Candidates of the photo brought to `side`, seen through overlapping windows."""
-    small, scale = _shrunk(image, side)
+    small, scale = shrink(image, side)
     looks = [
         finder.glance(small[top : top + WINDOW, left : left + WINDOW], POSSIBLE).moved(1, (left, top))
         for top in _starts(small.shape[0])
@@ -147,54 +154,43 @@ def _starts(length: int) -> Iterator[int]:
     return (round(step * max(length - WINDOW, 0) / max(count - 1, 1)) for step in range(count))
 
 
-def _shrunk(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
-    height, width = image.shape[:2]
-    scale = min(1.0, side / max(height, width))
-    if scale == 1:
-        return image, 1.0
-    return cv2.resize(image, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA), scale
-
-
-def _confirmed(image: np.ndarray, finder: FaceFinder, candidates: Detections, known: list[Sighting], bar: Bar) -> list[Sighting]:
-    """The candidates that are faces and not yet known."""
-    new: list[Sighting] = []
+def _looked(image: np.ndarray, finder: FaceFinder, candidates: Detections, known: list[Sighting], bar: Bar) -> list[Sighting]:
+    """The known faces and the candidates that are faces too. Of two sightings of one face the surer counts."""
+    faces = list(known)
     for index in range(min(len(candidates), MOST)):
         box, keypoints, score = candidates.boxes[index], candidates.keypoints[index], float(candidates.scores[index])
-        if _covered(box, [*known, *new]):
+        if any(face.score >= score for face in _covering(box, faces)):
             continue
         face = _confirm(image, finder, box, keypoints, score, bar)
-        if face is not None and not _covered(face.box, [*known, *new]):
-            new.append(face)
-    return new
+        if face is not None:
+            rivals = _covering(face.box, faces)
+            if all(rival.score < score for rival in rivals):
+                faces = [*(other for other in faces if other not in rivals), face]
+    return faces
 
 
 def _confirm(image: np.ndarray, finder: FaceFinder, box: np.ndarray, keypoints: np.ndarray, score: float, bar: Bar) -> Sighting | None:
     mesh = finder.outline(image, box, keypoints)
-    wanted = bar.likely if score >= LIKELY else bar.possible
-    if mesh.score < wanted and score >= LIKELY:
-        mesh, wanted = _turned_mesh(image, finder, box, keypoints, bar.turned), bar.turned
-    if mesh.score >= wanted:
+    if score >= LIKELY and mesh.score < FIRM:  # the keypoints of a face upside down are wrong, and its mesh may half fit
+        mesh = _turned_mesh(image, finder, box, keypoints) or mesh
+    if mesh.score >= (bar.mesh if score >= LIKELY else FIRM):
         flat = mesh.points[:, :2]
         return Sighting(np.concatenate([flat.min(axis=0), flat.max(axis=0)]), keypoints, score, mesh)
     return Sighting(box, keypoints, score, None) if score >= bar.certain else None
 
 
-def _turned_mesh(image: np.ndarray, finder: FaceFinder, box: np.ndarray, keypoints: np.ndarray, enough: float) -> Mesh:
-    """The best mesh among crops turned otherwise than the keypoints say: those of a face upside down are wrong."""
-    best = Mesh(np.zeros((0, 3)), 0.0)
-    for turn in TURNS:
-        mesh = finder.outline(image, box, keypoints, turn)
-        if mesh.score >= enough:
-            return mesh
-        best = max(best, mesh, key=lambda mesh: mesh.score)
-    return best
+def _turned_mesh(image: np.ndarray, finder: FaceFinder, box: np.ndarray, keypoints: np.ndarray) -> Mesh | None:
+    """The first mesh beyond doubt among crops turned otherwise than the keypoints say."""
+    meshes = (finder.outline(image, box, keypoints, turn) for turn in TURNS)
+    return next((mesh for mesh in meshes if mesh.score >= FIRM), None)
 
 
-def _covered(box: np.ndarray, faces: list[Sighting]) -> bool:
-    """Whether the box is a face that is known: much the same as its box, or mostly inside it, or around it."""
+def _covering(box: np.ndarray, faces: list[Sighting]) -> list[Sighting]:
+    """The faces that the box is another sighting of: much the same as theirs, or mostly inside it, or around it."""
     if not faces:
-        return False
+        return []
     boxes = np.stack([face.box for face in faces])
     shared = np.clip(np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2]), 0, None).prod(axis=1)
     smaller = np.minimum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), (box[2:] - box[:2]).prod())
-    return bool((overlap(box, boxes) >= 0.4).any() or (shared >= 0.6 * smaller).any())
+    same = (overlap(box, boxes) >= 0.4) | (shared >= 0.6 * smaller)
+    return [face for face, is_same in zip(faces, same, strict=True) if is_same]
