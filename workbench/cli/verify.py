@@ -104,9 +104,7 @@ def report(pairs: list[tuple[str, str, bool]], vectors: Path, model: Any, out: P
 
 
 def _tell(found: Any, model: Any, left_out: int, out: Path) -> None:
-    print(
-        f"{found.same} same and {found.different} different pairs of {found.people} people; {left_out} pairs left out (a file without a face)"
-    )
+    print(f"{found.same} same and {found.different} different pairs of {found.people} people; {left_out} lack a face and are left out")
     print(f"AUC              {found.auc}\nEER              {found.eer}\nTAR at FAR 1 %   {found.tar_at_far_1}")
     if found.far is not None:
         print(f"at the calibrated threshold {model.threshold:.3f} ({model.metric}): FAR {found.far}, TAR {found.tar}")

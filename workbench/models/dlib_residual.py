@@ -27,6 +27,9 @@ STEPS: tuple[Step, ...] = (
     + ((128, True), *((128, False),) * 2, (256, True), *((256, False),) * 2, (256, True))
 )
 
+LAYER = "blocks.9"
+"""The last block on an 8 × 8 grid; after it only 4 × 4 and 2 × 2 places are left, too few for a map."""
+
 
 class Block(nn.Module):
     """Two 3×3 convolutions beside a shortcut; a halving block averages the shortcut and pads both sides with zeros to fit."""
@@ -99,4 +102,4 @@ def weights(path: Path) -> dict[str, Tensor]:
 def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> Recogniser:
     """The recogniser. Raises BadWeights when the file is not the one on record."""
     network = fill(ResidualNet(32, STEPS, 128, bias=False), weights(files[0]), spec.title, device)
-    return Recogniser(spec, network, dlib_chip(SIZE, PADDING), SIZE, "blocks", "l2")
+    return Recogniser(spec, network, dlib_chip(SIZE, PADDING), SIZE, LAYER, "l2")
