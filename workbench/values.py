@@ -181,3 +181,46 @@ class Heatmap:
         _expect("Heatmap.values", self.values, (None, None), np.float32)
         if not np.isfinite(self.values).all():
             raise BadRequest("Heatmap.values: expected finite numbers, got NaN or infinity.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finding:
+    """One thing about a photo that helps or hinders. value: in `unit`. grade: 0 useless to 1 fine. words: a sentence, or "" when fine."""
+
+    name: str
+    value: float
+    unit: str
+    grade: float
+    words: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.grade <= 1:
+            raise BadRequest(f"Finding.grade: expected 0 to 1, got {self.grade}.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quality:
+    """How well a face can be judged from a photo: the findings, and what a quality network says if one was asked.
+
+    score: 0..1, the lowest grade: a photo is as good as its worst side. model_score: in the network's own unit; None when none was asked.
+    """
+
+    findings: tuple[Finding, ...]
+    model: str = ""
+    model_score: float | None = None
+
+    @property
+    def score(self) -> float:
+        """The lowest grade, 0..1."""
+        return min((finding.grade for finding in self.findings), default=1.0)
+
+    @property
+    def verdict(self) -> str:
+        """ "good", "fair" or "poor"."""
+        return "good" if self.score >= 0.75 else "fair" if self.score >= 0.4 else "poor"
+
+    @property
+    def words(self) -> str:
+        """The verdict and what is behind it, worst first, as sentences."""
+        told = [finding.words for finding in sorted(self.findings, key=lambda finding: finding.grade) if finding.words]
+        return " ".join([f"A {self.verdict} photo of this face.", *told])

@@ -57,21 +57,28 @@ def upright_square(size: int, width: float, drop: float = 0.11) -> Window:
     return window
 
 
-def mtcnn_box(size: int) -> Window:
+def face_unit(face: Face) -> float:
+    """The distance between the eyes in photo pixels; for profiles, whose eyes draw together, 0.87 of that from eyes to mouth."""
+    points = face.points.astype(np.float64)
+    across, down = points[1] - points[0], points[3:].mean(0) - points[:2].mean(0)
+    return max(float(np.hypot(*across)), 0.87 * float(np.hypot(*down)))
+
+
+def mtcnn_box(size: int, grow: float = 1.0) -> Window:
     """The upright box MTCNN draws around a face, stretched to a square of `size` pixels, as FaceNet saw its faces.
+
+    grow: how much wider and higher than that box, around its centre.
 
     Fitted to MTCNN's boxes (facenet-pytorch) on 147 photos: intersection over union 0.86 in the median, 0.68 at the 5th percentile.
     """
 
     def window(face: Face) -> np.ndarray:
-        points = face.points.astype(np.float64)
-        eyes, mouth = points[:2].mean(0), points[3:].mean(0)
-        unit = max(float(np.hypot(*(points[1] - points[0]))), 0.87 * float(np.hypot(*(mouth - eyes))))
+        points, unit = face.points.astype(np.float64), face_unit(face)
         if not unit > 1e-6:
             raise BadRequest("The face's points coincide; expected eyes and mouth at different places.")
-        middle = (eyes + mouth) / 2
+        middle = (points[:2].mean(0) + points[3:].mean(0)) / 2
         centre = middle + np.array([-1.26 * (points[2] - middle)[0], -0.17 * unit])
-        across, down = size / (2.24 * unit), size / (3.03 * unit)
+        across, down = size / (2.24 * grow * unit), size / (3.03 * grow * unit)
         shift = (size - 1) / 2 - centre * (across, down)
         return np.array([[across, 0, shift[0]], [0, down, shift[1]]])
 

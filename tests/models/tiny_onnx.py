@@ -1,0 +1,48 @@
+"""ONNX files of a few hundred bytes, written by hand: the mean colour of a picture through one matrix. No onnx package is needed."""
+
+from pathlib import Path
+
+import numpy as np
+
+
+def _varint(value: int) -> bytes:
+    out = b""
+    while value > 0x7F:
+        out, value = out + bytes([value & 0x7F | 0x80]), value >> 7
+    return out + bytes([value])
+
+
+def _number(field: int, value: int) -> bytes:
+    return _varint(field << 3) + _varint(value)
+
+
+def _bytes(field: int, value: bytes | str) -> bytes:
+    data = value.encode() if isinstance(value, str) else value
+    return _varint(field << 3 | 2) + _varint(len(data)) + data
+
+
+def _node(op: str, inputs: tuple[str, ...], output: str) -> bytes:
+    return b"".join(_bytes(1, name) for name in inputs) + _bytes(2, output) + _bytes(4, op)
+
+
+def _value(name: str, shape: tuple[int, ...]) -> bytes:
+    dims = b"".join(_bytes(1, _number(1, size)) for size in shape)
+    return _bytes(1, name) + _bytes(2, _bytes(1, _number(1, 1) + _bytes(2, dims)))
+
+
+def write(path: Path, matrix: np.ndarray, side: int) -> Path:
+    """A network from (1, 3, side, side) to (1, n): the mean of each channel times `matrix` (3, n)."""
+    weights = matrix.astype("<f4")
+    tensor = b"".join(_number(1, size) for size in weights.shape) + _number(2, 1) + _bytes(8, "w") + _bytes(9, weights.tobytes())
+    graph = (
+        _bytes(1, _node("GlobalAveragePool", ("x",), "pooled"))
+        + _bytes(1, _node("Flatten", ("pooled",), "flat"))
+        + _bytes(1, _node("MatMul", ("flat", "w"), "y"))
+        + _bytes(2, "tiny")
+        + _bytes(5, tensor)
+        + _bytes(11, _value("x", (1, 3, side, side)))
+        + _bytes(12, _value("y", (1, matrix.shape[1])))
+    )
+    opset = _bytes(1, "") + _number(2, 13)
+    path.write_bytes(_number(1, 8) + _bytes(7, graph) + _bytes(8, opset))
+    return path
