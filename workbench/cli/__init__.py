@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "classify": "write the expression, age or gender of every photo of a folder",
     "embed": "write a vector for every photo of a folder",
     "verify": "measure a recogniser on a list of pairs",
+    "explain": "write a heatmap with its proof for every photo of a folder",
     "spaces": "write, check, assemble and push the Spaces",
 }
 
