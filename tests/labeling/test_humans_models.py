@@ -35,14 +35,6 @@ def comparison(parts):
     return humans_models.compare(*parts)
 
 
-def test_cosine_and_distance_by_hand():
-    one, two = np.array([[1.0, 0], [3, 4]]), np.array([[0.0, 2], [6, 8]])
-    assert humans_models.pair_scores(one, two, "cosine") == pytest.approx([0, 1])
-    assert humans_models.pair_scores(one, two, "l2") == pytest.approx([-(5**0.5), -5])
-    with pytest.raises(StudyError, match="cosine or l2"):
-        humans_models.pair_scores(one, two, "dot")
-
-
 def test_a_comparison_by_hand():
     rows = judged([("a", "r", "same_3"), ("a", "s", "different_1"), ("a", "t", "same_1"), ("b", "r", "different_2")])
     items = pd.DataFrame({"item": ["a", "b", "c"], "same": [True, None, False], "group": ["x", "y", "x"]})

@@ -145,7 +145,7 @@ def check_agreement(met: Company, typical: float, rules: Exclusion) -> Check:
         return _unknown("agreement", f"{met.n} answers could be compared with the others'; {why}.")
     state = _against(met.found, met.n, rules.agreement, rules.smallest)
     odds = _guessing_odds(met, typical)
-    words = f"{met.found.value:.2f} beyond chance on {met.n} answers; the rule asks for {rules.agreement:.2f}."
+    words = f"{_signed(met.found.value)} beyond chance on {met.n} answers; the rule asks for {rules.agreement:.2f}."
     if met.found.value < rules.agreement and odds >= GUESSING_ODDS and met.n >= rules.smallest:
         return Check(
             "agreement",
@@ -206,6 +206,10 @@ def _against(found: Interval, n: int, least: float, smallest: int) -> str:
 
 def _below(found: Interval, most: float) -> str:
     return PASSED if found.value <= most else DOUBTFUL if found.low <= most else FAILED
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
 
 
 def _times(odds: float) -> str:

@@ -1,5 +1,7 @@
 """How good people are alone and together: each rater's AUC, crowds of growing size, and one half of the people predicting the other."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -68,6 +70,37 @@ def ceiling(rows: pd.DataFrame, splits: int = 100, seed: int = 0) -> Interval:
         if (lead > 0).any() and (lead < 0).any():
             found.append(metrics.auc(score[decided], lead[decided] > 0))
     return metrics.interval(float(np.mean(found)) if found else float("nan"), np.array(found))
+
+
+def accuracy_by(rows: pd.DataFrame, items: pd.DataFrame, raters: pd.DataFrame, rounds: int = 500, seed: int = 0) -> pd.DataFrame:
+    """How often raters of each demographic answer were right, over all pairs and per group of them (own-group effects; Dooley et al. 2021).
+
+    rows: counted judgements of a same/different study. items: item, same, group. raters: column rater and one column per question. Columns:
+    question, answer, group, raters, judged, accuracy, low, high; the interval draws raters, whose answers are not independent.
+    """
+    truth = _truth(rows, items)
+    groups = items.assign(item=items["item"].astype(str)).drop_duplicates("item").set_index("item")["group"].astype(str)
+    facts = pd.DataFrame({"rater": rows["rater"].astype(str), "right": ((kinds(rows) == "same") == (truth == 1)).astype(float)})
+    facts["group"] = rows["item"].astype(str).map(groups)
+    facts = facts[truth.notna()].merge(raters.assign(rater=raters["rater"].astype(str)), on="rater")
+    found = []
+    for question in (name for name in raters.columns if name != "rater"):
+        for (answer, group), part in _crossed(facts, question):
+            right, who = part["right"].to_numpy(), part["rater"].to_numpy()
+            share = _share(right, who, rounds, seed)
+            found.append((question, answer, group, len(np.unique(who)), len(part), share.value, share.low, share.high))
+    return pd.DataFrame(found, columns=["question", "answer", "group", "raters", "judged", "accuracy", "low", "high"])
+
+
+def _share(right: np.ndarray, who: np.ndarray, rounds: int, seed: int) -> Interval:
+    return metrics.bootstrap(lambda places: float(right[places].mean()), len(right), rounds, seed, clusters=who)
+
+
+def _crossed(facts: pd.DataFrame, question: str) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
+    for answer, part in facts[facts[question].notna()].groupby(question):
+        yield (str(answer), "all"), part
+        for group, inner in part[part["group"] != ""].groupby("group"):
+            yield (str(answer), str(group)), inner
 
 
 def _truth(rows: pd.DataFrame, items: pd.DataFrame) -> pd.Series:

@@ -51,17 +51,6 @@ class Comparison:
         return self.table[self.table["same" if against == TRUTH else PEOPLE].notna()]
 
 
-def pair_scores(first: np.ndarray, second: np.ndarray, metric: str) -> np.ndarray:
-    """(n,) float64 likeness of embeddings (n, d) and (n, d), higher is more alike: cosine (−1..1) or minus the Euclidean distance."""
-    one, two = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if one.ndim != 2 or one.shape != two.shape or metric not in ("cosine", "l2"):
-        raise StudyError(f"Pair scores: expected two (n, d) arrays and cosine or l2, got {one.shape}, {two.shape} and {metric!r}.")
-    if metric == "l2":
-        return -np.asarray(np.linalg.norm(one - two, axis=1))
-    size = np.linalg.norm(one, axis=1) * np.linalg.norm(two, axis=1)
-    return np.einsum("nd,nd->n", one, two) / np.maximum(size, 1e-12)
-
-
 def compare(rows: pd.DataFrame, items: pd.DataFrame, scores: pd.DataFrame) -> Comparison:
     """Put judgements, truth and scores side by side.
 

@@ -32,7 +32,7 @@ COLUMNS: dict[str, str] = {
 }
 """A column label (the judgement's id) and a column seed (of the order in which images were shown) are used when there."""
 
-VOIDING_FLAGS: tuple[str, ...] = ("broken", "image_broken", "known", "known_person")
+VOIDING_FLAGS: tuple[str, ...] = ("broken", "known")
 """A judgement with one of these says something about the picture, not about the answer; it does not count."""
 
 
