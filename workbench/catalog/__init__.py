@@ -67,9 +67,11 @@ def table(rows: Iterable[ModelSpec]) -> dict[str, ModelSpec]:
 
 
 def _all_rows() -> Iterable[ModelSpec]:
-    from workbench.catalog import attributes, detection, expression, generation, hub_recognition, parsing, recognition
+    from workbench.catalog import attributes, detection, expression, generation, parsing, quality, recognition
+    from workbench.catalog import hub_expression, hub_parsing, hub_recognition  # isort: skip
 
-    for module in (detection, parsing, expression, attributes, recognition, generation, hub_recognition):
+    shipped = (detection, parsing, expression, attributes, recognition, generation)
+    for module in (*shipped, hub_parsing, hub_expression, hub_recognition, quality):
         yield from module.ROWS
 
 

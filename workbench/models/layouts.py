@@ -70,11 +70,36 @@ def _segformer(names: Weights) -> str:
     return f"a SegFormer of {blocks} blocks"
 
 
+_SEGFACE_BACKBONES = (
+    ("backbone.0.1.0.attn.logit_scale", "swinv2b"),
+    ("backbone.0.1.0.attn.qkv.weight", "swinb"),
+    ("backbone.0.1.0.block.0.weight", "convnext"),
+    ("backbone.8.0.weight", "efficientnet"),
+    ("backbone.16.0.weight", "mobilenet"),
+    ("backbone.7.0.conv3.weight", "resnet, which the released code cannot run"),
+)
+
+
 def _segface(names: Weights) -> str:
     if any(".landmarks_token" in name for name in names):
         return "FaceXFormer"
     classes = sum(name.startswith("face_decoder.") and name.endswith("_token.weight") for name in names)
-    return f"SegFace with {classes} classes"
+    data = {19: "celeba", 11: "lapa or helen"}.get(classes, f"{classes} classes")
+    backbone = next((word for name, word in _SEGFACE_BACKBONES if name in names), "of an unknown backbone")
+    return f"SegFace {backbone}, {data}"
+
+
+def _rtnet(names: Weights) -> str:
+    classes = next((int(value.shape[0]) for name, value in names.items() if name == "decoder.4.weight"), 0)
+    return f"RTNet-{'101' if _count(names, 'encoder.layer3.', 2) > 6 else '50'} with {classes} classes"
+
+
+def _bisenet(source: str) -> Callable[[Weights], str]:
+    def describe(names: Weights) -> str:
+        deep = any(".layer3.5." in name for name in names)
+        return f"BiSeNet resnet{34 if deep else 18} ({source})"
+
+    return describe
 
 
 _LAYOUTS: tuple[tuple[Test, Callable[[Weights], str]], ...] = (
@@ -85,10 +110,10 @@ _LAYOUTS: tuple[tuple[Test, Callable[[Weights], str]], ...] = (
     (_has("conv_6_dw.", "conv_45."), lambda names: "MobileFaceNet of InsightFace_Pytorch"),
     (_has("vit.", "classifier."), _vit),
     (_has("segformer.", "decode_head."), _segformer),
-    (_has("cp.resnet.", "ffm."), lambda names: "BiSeNet (face-parsing.PyTorch)"),
-    (_has("fpn.", "ffm."), lambda names: "BiSeNet (yakhyo/face-parsing)"),
+    (_has("cp.resnet.", "ffm."), _bisenet("face-parsing.PyTorch")),
+    (_has("fpn.", "ffm."), _bisenet("yakhyo/face-parsing")),
     (_has("backbone.stages_0.", "afg."), lambda names: "py-feat's multitask network"),
-    (_has("encoder.layer1.0.conv_polar"), lambda names: "RTNet"),
+    (_has("encoder.layer1.0.conv_polar"), _rtnet),
     (_has("backbone.transformer.resblocks.", "head."), lambda names: "FaRL's attribute network"),
     (_has("conv_stem.", "blocks.", "conv_head."), lambda names: "an EfficientNet of timm"),
 )
