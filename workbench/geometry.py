@@ -115,14 +115,17 @@ def face_window(face: Face, shape: tuple[int, ...], size: int) -> np.ndarray:
     return stretch(shape, size) if aligned(matrix, shape, size) else matrix
 
 
-def aligned(matrix: np.ndarray, shape: tuple[int, ...], size: int) -> bool:
-    """Whether the square that `matrix` takes out of a photo of `shape` is about the whole photo."""
+def aligned(matrix: np.ndarray, shape: tuple[int, ...], size: int, tolerance: float = ALIGNED) -> bool:
+    """Whether the square that `matrix` takes out of a photo of `shape` is about the whole photo.
+
+    tolerance: how far the corners may lie apart, in sides of the photo.
+    """
     height, width = shape[:2]
     if abs(height - width) > 0.05 * max(height, width):
         return False
     corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], np.float64)
     apart = apply(invert(matrix), corners * size - 0.5) - (corners * (width, height) - 0.5)
-    return bool(np.abs(apart).max() <= ALIGNED * max(height, width))
+    return bool(np.abs(apart).max() <= tolerance * max(height, width))
 
 
 def turn(pose: Pose) -> np.ndarray:

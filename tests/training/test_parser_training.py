@@ -14,7 +14,7 @@ from workbench.models.compact_network import Network
 from workbench.models.mesh_regions import MAPS
 from workbench.parts import INDEX, MIRROR, PARTS
 from workbench.training import parser as training
-from workbench.training import parser_augment, parser_data, parser_export, parser_lend, parser_light
+from workbench.training import parser_augment, parser_data, parser_export, parser_lend, parser_light, parser_run
 from workbench.training.parser_loss import IGNORE, class_weights, coarse_loss, parts_loss
 
 
@@ -160,7 +160,7 @@ def test_rare_parts_weigh_more_and_the_average_pixel_weighs_one():
 
 
 def test_the_learning_rate_warms_up_and_falls_to_nothing():
-    plan = training.Plan()
+    plan = parser_run.Plan()
     assert plan.rate_at(0, 0) < plan.rate_at(0, 200) < plan.rate_at(0.01, 5000)
     assert plan.rate_at(1.0, 5000) == pytest.approx(0, abs=1e-9)
     assert [plan.side(share) for share in (0, 0.5, 0.9, 1.0)] == [256, 320, 352, 352]
@@ -184,41 +184,41 @@ def alone(tmp_path):
 
 def test_a_few_steps_on_one_batch_lower_the_loss(faces, alone):
     torch.set_num_threads(1)
-    plan = training.Plan(batch=2, rate=1e-2)
-    run, weights = training.new_run(plan), class_weights(faces.areas)
+    plan = parser_run.Plan(batch=2, rate=1e-2)
+    run, weights = parser_run.new_run(plan), class_weights(faces.areas)
     augmenter = parser_augment.Augmenter(faces, np.arange(3))
     crops, labels = zip(*(augmenter.sample(index, 64, np.random.default_rng(index)) for index in (0, 1)), strict=True)
     batch = torch.from_numpy(np.stack(crops)), torch.from_numpy(np.stack(labels))
-    losses = [training.learn(run, plan, *batch, weights, share=0.1) for _ in range(8)]
+    losses = [parser_run.learn(run, plan, *batch, weights, share=0.1) for _ in range(8)]
     assert losses[-1] < 0.9 * losses[0]
     assert run.step == 8
     assert run.share == pytest.approx(0.1)
 
 
 def test_a_saved_run_goes_on_where_it_was(tmp_path, faces, alone):
-    plan = training.Plan(batch=1)
-    run, weights = training.new_run(plan), class_weights(faces.areas)
+    plan = parser_run.Plan(batch=1)
+    run, weights = parser_run.new_run(plan), class_weights(faces.areas)
     crop, labels = parser_augment.Augmenter(faces, np.arange(3)).sample(0, 64, np.random.default_rng(0))
     batch = torch.from_numpy(crop[None]), torch.from_numpy(labels[None])
-    training.learn(run, plan, *batch, weights, share=0.25)
-    training._follow(run, plan)
+    parser_run.learn(run, plan, *batch, weights, share=0.25)
+    parser_run.follow(run, plan)
     run.save(tmp_path / "checkpoint.pt")
-    again = training.new_run(training.Plan(seed=9))
+    again = parser_run.new_run(parser_run.Plan(seed=9))
     again.restore(tmp_path / "checkpoint.pt")
     assert (again.step, again.share) == (1, pytest.approx(0.25))
-    next_losses = [training.learn(one, plan, *batch, weights, share=0.3) for one in (run, again)]
+    next_losses = [parser_run.learn(one, plan, *batch, weights, share=0.3) for one in (run, again)]
     assert next_losses[0] == pytest.approx(next_losses[1], rel=1e-3)
     assert not (tmp_path / "checkpoint.partial").exists()
 
 
 def test_the_average_follows_the_network(alone):
-    plan = training.Plan()
-    run = training.new_run(plan)
+    plan = parser_run.Plan()
+    run = parser_run.new_run(plan)
     before = run.average.head.weight.clone()
     with torch.no_grad():
         run.network.head.weight += 1
     run.step = 100_000
-    training._follow(run, plan)
+    parser_run.follow(run, plan)
     assert torch.allclose(run.average.head.weight, before + (1 - plan.average), atol=1e-5)
 
 

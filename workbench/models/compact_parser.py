@@ -25,6 +25,9 @@ from workbench.values import Face, FaceScores, check_image
 MARGIN = 1 / 8
 """How much more than the CelebA-HQ square is looked at on every side, where the photo shows more, in sides of that square."""
 
+NEARLY_WHOLE = 0.2
+"""A photo whose corners are no farther than this share of its side from the square's is taken whole: training moved faces as far."""
+
 PRIOR = "log_prior"
 """The tensor beside the network's weights that is added to its log probabilities."""
 
@@ -62,9 +65,9 @@ class CompactParser:
         return np.concatenate([colours, mesh_regions.maps(points, matte, size[::-1]).transpose(1, 2, 0)], axis=2)
 
     def window(self, face: Face, shape: Sequence[int] = ()) -> tuple[np.ndarray, int]:
-        """The (2, 3) matrix of the CelebA-HQ square, or of the whole photo where `shape` shows it is one, and the side in pixels."""
+        """The (2, 3) matrix of the CelebA-HQ square, or of the whole photo where `shape` shows it about is one, and the side in pixels."""
         quad = celeba_quad(face.points, self.side)
-        whole = bool(shape) and aligned(quad, tuple(shape), self.side)
+        whole = bool(shape) and aligned(quad, tuple(shape), self.side, NEARLY_WHOLE)
         return (stretch(tuple(shape), self.side) if whole else quad), self.side
 
     def crop(self, image: np.ndarray, face: Face) -> np.ndarray:

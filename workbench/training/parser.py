@@ -17,55 +17,27 @@ import json
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as functional
-from torch import Tensor, distributed, nn
+from torch import distributed
 from torch.multiprocessing import Value
 from torch.utils.data import DataLoader, IterableDataset
 
-from workbench import metrics_parts
 from workbench.bench import Workbench
-from workbench.models.compact_network import Network, prepare
-from workbench.parts import PARTS
 from workbench.training import parser_data, parser_export
 from workbench.training.parser_augment import Augmenter
-from workbench.training.parser_data import RARE, SIDE, Faces
-from workbench.training.parser_loss import class_weights, coarse_loss, parts_loss
+from workbench.training.parser_check import check
+from workbench.training.parser_data import RARE, Faces
+from workbench.training.parser_loss import class_weights
+from workbench.training.parser_run import Plan, Run, follow, learn, new_run
 
 log = logging.getLogger("parser")
 
-COARSE_WEIGHT = 0.3
-WARM_UP = 300
-CHECK_SECONDS = 400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How to train. batch: pictures per core and step. sides: (up to this share of the run, input side). power: of a part's
-    frequency, in its weight."""
-
-    batch: int = 4
-    rate: float = 2e-3
-    decay: float = 0.03
-    average: float = 0.999
-    power: float = -0.2
-    sides: tuple[tuple[float, int], ...] = ((0.4, 256), (0.8, 320), (1.0, 352))
-    seed: int = 0
-
-    def side(self, share: float) -> int:
-        """The input side at this share of the run."""
-        return next((side for until, side in self.sides if share < until), self.sides[-1][1])
-
-    def rate_at(self, share: float, step: int) -> float:
-        """Cosine to zero over the run, after a short warm-up."""
-        return self.rate * min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + float(np.cos(np.pi * min(share, 1.0))))
+CHECK_SECONDS = 300.0
 
 
 class Stream(IterableDataset[tuple[np.ndarray, np.ndarray]]):
@@ -96,118 +68,6 @@ def repeat_chances(areas: np.ndarray, threshold: float = 0.2, most: float = 2.0)
     return chances
 
 
-@dataclass(slots=True)
-class Run:
-    """What a checkpoint holds. share: how much of the schedule is done, 0 to 1."""
-
-    network: Network
-    average: Network
-    coarse_head: nn.Conv2d
-    optimiser: torch.optim.AdamW
-    step: int = 0
-    share: float = 0.0
-    seconds: float = 0.0
-
-    def parameters(self) -> list[nn.Parameter]:
-        """Everything that learns."""
-        return [*self.network.parameters(), *self.coarse_head.parameters()]
-
-    def save(self, path: Path) -> None:
-        """The checkpoint, replacing the last one in one move."""
-        parts = {name: getattr(self, name).state_dict() for name in ("network", "average", "coarse_head", "optimiser")}
-        partial = path.with_suffix(".partial")
-        torch.save(parts | {"step": self.step, "share": self.share, "seconds": self.seconds}, partial)
-        partial.replace(path)
-
-    def restore(self, path: Path) -> None:
-        """Goes on from a checkpoint."""
-        state = torch.load(path, weights_only=True)
-        for name in ("network", "average", "coarse_head", "optimiser"):
-            getattr(self, name).load_state_dict(state[name])
-        self.step, self.share, self.seconds = state["step"], state["share"], state["seconds"]
-
-
-def new_run(plan: Plan) -> Run:
-    """A run at its start. Norms and biases are not decayed."""
-    torch.manual_seed(plan.seed)
-    network = Network().to(memory_format=torch.channels_last)
-    average = Network().to(memory_format=torch.channels_last)
-    average.load_state_dict(network.state_dict())
-    coarse_head = nn.Conv2d(64, len(PARTS), 1)
-    parameters = [*network.parameters(), *coarse_head.parameters()]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": plan.decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return Run(network, average.eval(), coarse_head, torch.optim.AdamW(groups, lr=plan.rate, fused=True))
-
-
-def learn(run: Run, plan: Plan, crops: Tensor, labels: Tensor, weights: Tensor, share: float) -> float:
-    """One step of all cores together; this core's loss. share: how far the first core's clock says the run is."""
-    for group in run.optimiser.param_groups:
-        group["lr"] = plan.rate_at(run.share, run.step)
-    truth = labels.long()
-    with torch.autocast("cpu", torch.bfloat16):
-        fine, middle = run.network.features(prepare(crops))
-        logits, coarse = run.network.head(fine), run.coarse_head(middle)
-    loss = parts_loss(logits, truth, weights) + COARSE_WEIGHT * coarse_loss(coarse, truth, weights)
-    run.optimiser.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    run.share = _agree(run, share)
-    nn.utils.clip_grad_norm_(run.parameters(), 5.0)
-    run.optimiser.step()
-    run.step += 1
-    return float(loss.detach())
-
-
-def _agree(run: Run, share: float) -> float:
-    """Averages the gradients over the cores; returns the first core's `share`, so that all stop at the same step."""
-    gradients = [parameter.grad for parameter in run.parameters() if parameter.grad is not None]
-    count, first = distributed.get_world_size(), distributed.get_rank() == 0
-    flat = torch.cat([*(gradient.reshape(-1) for gradient in gradients), torch.tensor([share * count if first else 0.0])])
-    distributed.all_reduce(flat)
-    flat /= count
-    pieces = flat[:-1].split([gradient.numel() for gradient in gradients])
-    torch._foreach_copy_(gradients, [piece.view(gradient.shape) for piece, gradient in zip(pieces, gradients, strict=True)])
-    return float(flat[-1])
-
-
-@torch.no_grad()
-def _follow(run: Run, plan: Plan) -> None:
-    """Moves the averaged network towards the trained one: slowly, but faster at the start."""
-    keep = min(plan.average, (1 + run.step) / (10 + run.step))
-    slow, fast = run.average.state_dict(), run.network.state_dict()
-    floats = [name for name, value in slow.items() if value.is_floating_point()]
-    torch._foreach_lerp_([slow[name] for name in floats], [fast[name] for name in floats], 1 - keep)
-
-
-@torch.no_grad()
-def check(network: Network, faces: Faces, indices: np.ndarray, side: int, with_maps: bool = True) -> dict[str, Any]:
-    """Pooled and per-picture figures at 256 px, single pass: cheap enough to repeat while training."""
-    tally = metrics_parts.Tally()
-    for index in indices:
-        crop = whole_crop(faces, int(index), side, with_maps)
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = network(prepare(torch.from_numpy(crop[None])))
-        predicted = functional.interpolate(logits, (SIDE // 2, SIDE // 2), mode="bilinear", align_corners=False).argmax(1)[0]
-        tally.add(faces.masks[index][::2, ::2], predicted.numpy().astype(np.uint8))
-    return tally.figures()
-
-
-def whole_crop(faces: Faces, index: int, side: int, with_maps: bool = True) -> np.ndarray:
-    """(side, side, 16) uint8: a whole picture with its maps, nothing moved."""
-    from workbench.models.mesh_regions import MAPS
-
-    colours = cv2.resize(faces.images[index], (side, side), interpolation=cv2.INTER_AREA)
-    maps = np.zeros((side, side, len(MAPS)), np.uint8)
-    if with_maps:
-        for group, stored in enumerate(faces.maps[index]):
-            order = [MAPS.index(name) for name in parser_data.STORED[4 * group : 4 * group + 4]]
-            maps[..., order] = cv2.resize(stored, (side, side), interpolation=cv2.INTER_LINEAR)
-        maps[..., MAPS.index("mesh_here")] = 255 * faces.has_mesh(index)
-    return np.concatenate([colours, maps], axis=2)
-
-
 def train(rank: int, cores: int, faces: Faces, out: Path, plan: Plan, until: float, resume: bool) -> None:
     """Trains until the clock shows `until` (seconds since 1970), as one of several cores. The first one checks and saves."""
     torch.set_num_threads(1)
@@ -229,7 +89,7 @@ def train(rank: int, cores: int, faces: Faces, out: Path, plan: Plan, until: flo
         losses.append(learn(run, plan, crops, labels, weights, ahead))
         side.value = plan.side(run.share)
         if rank == 0:
-            _follow(run, plan)
+            follow(run, plan)
             if time.time() - checked > CHECK_SECONDS or run.share >= 1:
                 _report(run, plan, faces, held, out, losses)
                 checked, losses = time.time(), []
@@ -314,9 +174,8 @@ def main() -> int:
     faces = parser_data.open_faces(given.data, given.out / "pictures", *parser_data.built_in_models())
     if given.export:
         weights = class_weights(faces.areas[parser_data.split(faces.stems, faces.areas)[0]], Plan().power)
-        parser_export.export(
-            parser_export.from_checkpoint(given.out / "checkpoint.pt"), -given.prior * torch.log(weights), given.side, given.export
-        )
+        network = parser_export.from_checkpoint(given.out / "checkpoint.pt")
+        parser_export.export(network, parser_export.correction(weights, given.prior), given.side, given.export)
         return 0
     (given.out / "meeting").unlink(missing_ok=True)
     arguments = (given.cores, faces, given.out, Plan(seed=given.seed), deadline(given.minutes, given.until), given.resume)
