@@ -56,7 +56,7 @@ def test_all_colours_differ():
 
 def test_colours_follow_the_table_of_parts():
     assert tuple(drawing.COLORS) == PARTS
-    assert drawing.hex_color("earring") == "#ffeb00"
+    assert drawing.hex_color("earring") == "#fff000"
     with pytest.raises(BadRequest, match="moustache"):
         drawing.hex_color("moustache")
 

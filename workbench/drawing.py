@@ -16,26 +16,29 @@ from workbench.values import Face, check_image
 
 COLORS: dict[str, tuple[int, int, int]] = {
     "background": (0, 0, 0),
-    "skin": (246, 196, 150),
-    "nose": (214, 108, 40),
-    "eyeglasses": (0, 240, 240),
-    "image_right_eye": (0, 75, 205),
-    "image_left_eye": (90, 170, 255),
-    "image_right_brow": (0, 80, 65),
-    "image_left_brow": (30, 140, 95),
-    "image_right_ear": (140, 45, 150),
-    "image_left_ear": (235, 120, 235),
+    "skin": (110, 210, 170),
+    "nose": (255, 140, 30),
+    "eyeglasses": (0, 235, 255),
+    "image_right_eye": (0, 45, 185),
+    "image_left_eye": (70, 140, 255),
+    "image_right_brow": (80, 35, 0),
+    "image_left_brow": (165, 95, 0),
+    "image_right_ear": (150, 0, 100),
+    "image_left_ear": (245, 80, 190),
     "mouth": (255, 255, 255),
-    "upper_lip": (200, 0, 60),
-    "lower_lip": (255, 95, 145),
-    "hair": (105, 50, 10),
-    "hat": (165, 150, 255),
-    "earring": (255, 235, 0),
-    "necklace": (200, 255, 120),
-    "neck": (150, 120, 80),
-    "cloth": (75, 85, 140),
+    "upper_lip": (180, 0, 20),
+    "lower_lip": (255, 100, 105),
+    "hair": (135, 60, 195),
+    "hat": (205, 185, 255),
+    "earring": (255, 240, 0),
+    "necklace": (225, 255, 120),
+    "neck": (20, 120, 105),
+    "cloth": (55, 70, 125),
 }
-"""One colour per part. Parts that touch also differ for people who see red and green alike (checked by a test)."""
+"""One colour per part, most of them unnatural there, so that a colour is seen to be one.
+
+Parts that touch also differ for people who see red and green alike (checked by a test).
+"""
 
 PALETTE = np.array([COLORS[part] for part in PARTS], np.uint8)
 """(19, 3) the same by part index."""
