@@ -106,7 +106,9 @@ def _network(config: dict[str, Any], path: Path) -> ViTForImageClassification:
     except (SafetensorError, OSError) as error:
         raise BadWeights(f"{path.name} is not a readable safetensors file ({error}). Fetch it again.") from error
     settings = ViTConfig.from_dict(config | {"id2label": config["id2label"], "num_labels": len(config["id2label"])})
-    network, report = ViTForImageClassification.from_pretrained(None, config=settings, state_dict=weights, output_loading_info=True)
+    network, report = ViTForImageClassification.from_pretrained(
+        None, config=settings, state_dict=weights, output_loading_info=True, ignore_mismatched_sizes=True
+    )
     wrong = [*report["missing_keys"], *report["unexpected_keys"], *report["mismatched_keys"]]
     if wrong:
         raise BadWeights(

@@ -73,7 +73,7 @@ def _summary(said: np.ndarray, wanted: np.ndarray, names: np.ndarray) -> dict[st
 
     def balanced(rows: np.ndarray) -> float:
         shares = [(said[rows] == c)[wanted[rows] == c].mean() for c in counted if (wanted[rows] == c).any()]
-        return float(np.mean(shares))
+        return float(np.mean(shares)) if shares else float("nan")
 
     found = {name: bootstrap(f, len(said), clusters=names) for name, f in (("accuracy", accuracy), ("balanced_accuracy", balanced))}
     chance = float(np.bincount(wanted).max() / len(wanted))
