@@ -153,3 +153,19 @@ def test_a_wide_photo_and_a_tall_one_have_the_same_parts(astronaut, astronaut_fa
     wide = cv2.copyMakeBorder(astronaut, 0, 0, 0, 300, cv2.BORDER_REPLICATE)
     one, other = (parse(image, parser, [astronaut_face]).labels for image in (astronaut, wide))
     assert (one[:, :400] == other[:, :400]).mean() > 0.99
+
+
+def test_a_small_piece_apart_from_the_person_is_background_and_a_large_one_stays():
+    scores = np.zeros((len(PARTS), 40, 40), np.float32)
+    scores[0] = 1
+    for part, rows, columns in (
+        ("hair", slice(10, 30), slice(10, 30)),
+        ("skin", slice(0, 3), slice(0, 3)),
+        ("cloth", slice(32, 40), slice(0, 40)),
+    ):
+        scores[:, rows, columns] = 0
+        scores[INDEX[part], rows, columns] = 1
+    cleaned = compact_parser.without_crumbs(scores).argmax(axis=0)
+    assert (cleaned[10:30, 10:30] == INDEX["hair"]).all()
+    assert (cleaned[32:] == INDEX["cloth"]).all()
+    assert not cleaned[:3, :3].any()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,9 @@ MARGIN = 1 / 8
 
 NEARLY_WHOLE = 0.2
 """A photo whose corners are no farther than this share of its side from the square's is taken whole: training moved faces as far."""
+
+CRUMB = 0.2
+"""A piece that touches nothing else of the person and is smaller than this share of the largest piece is taken for background."""
 
 PRIOR = "log_prior"
 """The tensor beside the network's weights that is added to its log probabilities."""
@@ -55,7 +59,8 @@ class CompactParser:
         matrix, (width, height) = self._grid(face, check_image(image).shape)
         crop = self.input(image, face.mesh, matrix, (width, height))
         half = np.concatenate([matrix[:, :2] / 2, (matrix[:, 2:] + 0.5) / 2 - 0.5], axis=1)
-        return FaceScores(self._scores(crop), half.astype(np.float32))
+        scores = self._scores(crop)
+        return FaceScores(scores if width == self.side else without_crumbs(scores), half.astype(np.float32))
 
     def input(self, image: np.ndarray, mesh: np.ndarray | None, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """(height, width, 16) uint8: the crop's colours, then `mesh_regions.MAPS`. size: (width, height)."""
@@ -117,6 +122,23 @@ def mirror(crop: np.ndarray) -> np.ndarray:
     across = maps[..., mesh_regions.MAPS.index("across")]
     np.subtract(255, across, out=across, where=across > 0)
     return np.ascontiguousarray(np.concatenate([crop[:, ::-1, :3], maps], axis=2))
+
+
+def without_crumbs(scores: np.ndarray) -> np.ndarray:
+    """(19, h, w): the same, but background where a small piece lies apart from the person.
+
+    Training pictures end at the CelebA-HQ square; in the margin around it, curtains and lamps now and then pass for hair.
+    """
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats((scores.argmax(axis=0) > 0).astype(np.uint8))
+    if count < 3:
+        return scores
+    areas = stats[:, cv2.CC_STAT_AREA]
+    crumbs = areas < CRUMB * areas[1:].max()
+    crumbs[0] = False
+    apart = crumbs[pieces]
+    cleaned = np.where(apart, np.float32(0), scores)
+    cleaned[0, apart] = 1
+    return cleaned
 
 
 def fast_bfloat16() -> bool:
