@@ -1,0 +1,76 @@
+"""A person drops a photo, reads the answer, sees why and whether to believe it, turns the overlay, downloads, cancels, compares two."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+VERDICT = re.compile("Evidence|No better than chance here|No evidence")
+
+
+@pytest.fixture
+def tab(page, server, portrait):
+    """The Explanation tab with the answer to a photo in it."""
+    page.goto(server)
+    page.get_by_role("tab", name="Explanation").click()
+    page.locator("#explain-photo input[type=file]").set_input_files(portrait)
+    expect(page.locator("#explain-answer")).to_contain_text("happy", timeout=120_000)
+    return page
+
+
+def test_answer_heatmap_proof_and_downloads(tab, keep):
+    expect(tab.locator("#explain-verdict")).to_contain_text(VERDICT, timeout=240_000)
+    expect(tab.locator("#explain-heat img")).to_be_visible()
+    expect(tab.locator("#explain-curves img")).to_be_visible()
+    expect(tab.locator("#explain-shares img")).to_be_visible()
+    keep(tab)
+    with tab.expect_download() as download:
+        tab.locator("#explain-json").click()
+    recipe = json.loads(download.value.path().read_text())
+    assert recipe["method"] == "occlusion"
+    assert recipe["proof"]["verdict"]
+    with tab.expect_download() as download:
+        tab.locator("#explain-npz").click()
+    with np.load(download.value.path()) as saved:
+        assert saved["heatmap"].shape == (512, 512)
+
+
+def test_another_method_brings_its_knobs_and_cancel_stops_it(tab):
+    expect(tab.locator("#explain-verdict")).to_contain_text(VERDICT, timeout=240_000)
+    tab.get_by_role("button", name="Knobs").first.click()
+    tab.locator("#explain-method input").click()
+    tab.get_by_role("option", name="RISE").click()
+    masks = tab.get_by_label("number input for Masks").first
+    expect(masks).to_be_visible()
+    masks.fill("8000")
+    masks.press("Enter")
+    tab.locator("#explain-start").click()
+    tab.wait_for_timeout(1500)
+    tab.locator("#explain-stop").click()
+    expect(tab.locator("#explain-verdict")).to_contain_text("nothing was kept", timeout=30_000)
+    expect(tab.locator("#explain-knobs textarea, #explain-knobs input")).to_have_value(re.compile('"masks":8000'))
+
+
+def test_the_photo_goes_to_parsing(tab):
+    tab.locator("#tab-explanation, [role=tabpanel]").get_by_role("button", name=re.compile("Send to Parsing")).first.click()
+    expect(tab.locator("#parsing-viewer .pv")).to_have_attribute("data-state", "ready", timeout=120_000)
+
+
+def test_two_photos_are_compared_and_explained(page, server, portrait, astronaut, tmp_path, keep):
+    other = tmp_path / "mirrored.png"
+    Image.fromarray(astronaut[:, ::-1]).save(other)
+    page.goto(server)
+    page.get_by_role("tab", name="Explanation").click()
+    page.get_by_role("tab", name="Why do these two match?").click()
+    page.locator("#pair-0 input[type=file]").set_input_files(portrait)
+    page.locator("#pair-1 input[type=file]").set_input_files(str(other))
+    expect(page.locator("#pair-words")).to_contain_text("one person", timeout=120_000)
+    page.get_by_role("button", name="Knobs").last.click()
+    page.get_by_label("Prove both maps (slower)").uncheck()
+    page.locator("#pair-start").click()
+    expect(page.locator("#pair-map-1 img")).to_be_visible(timeout=240_000)
+    expect(page.locator("#pair-verdict")).to_contain_text("Makes them alike")
+    keep(page)
