@@ -127,6 +127,14 @@ def test_a_face_cut_by_the_edge_is_found_and_its_box_reaches_beyond(astronaut, f
     assert beyond[side] > 10, rest
 
 
+@pytest.mark.parametrize("crop", [(70, 190, 165, 285), (80, 180, 175, 275), (88, 172, 180, 270)])
+def test_a_face_that_fills_the_frame_is_found_where_it_is(astronaut, finder, face, crop):
+    top, bottom, left, right = crop
+    (found,) = find_faces(np.ascontiguousarray(astronaut[top:bottom, left:right]), finder)
+    assert found.size > 0.5 * (bottom - top)
+    assert np.hypot(*(found.points + (left, top) - face.points).T).mean() < 4
+
+
 def test_a_mirrored_photo_swaps_sides_and_signs(finder, portrait):
     y, x = np.mgrid[:200, :200].astype(np.float32)
     bulge = 12 * np.exp(-(((x - 97) / 32) ** 2) - ((y - 108) / 45) ** 2).astype(np.float32)
