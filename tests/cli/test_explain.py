@@ -47,14 +47,14 @@ def test_a_folder_gives_maps_and_one_table_and_lists_the_broken_file(folder, cap
 
 def test_a_second_run_does_nothing_and_another_question_is_not_mixed_in(folder, capsys):
     main(["explain", str(folder), "--out", "out", "--no-proof", *ASKED])
-    before = Path("out/figures.csv").read_bytes()
-    Path("out/one.png.json").unlink()
+    table = Path("out/figures.csv")
+    whole = table.read_text()
+    table.write_text("".join(line for line in whole.splitlines(keepends=True) if not line.startswith("one.png")))  # as if it was killed
     capsys.readouterr()
 
     main(["explain", str(folder), "--out", "out", "--no-proof", *ASKED])
     assert "1 done, 1 already there, 1 failed" in capsys.readouterr().out
-    assert Path("out/one.png.json").is_file()
-    assert len(rows(Path("out/figures.csv"))) == len(before.splitlines()) - 1
+    assert table.read_text() == whole
     assert main(["explain", str(folder), "--out", "out", "--method", "eigen_cam", "--parser", "none"]) == 2
     assert "holds something else" in capsys.readouterr().err
 

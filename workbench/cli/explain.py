@@ -82,7 +82,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         table.add([name(path, args.folder), asked.words(), *row])
 
     def done(path: Path) -> bool:
-        return name(path, args.folder) in table.names and _file(out, name(path, args.folder), "json").is_file()
+        return name(path, args.folder) in table.names  # a row is written last
 
     out.mkdir(parents=True, exist_ok=True)
     with table:
