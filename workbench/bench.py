@@ -25,6 +25,10 @@ class Workbench:
         self._loaded: OrderedDict[str, tuple[Any, int]] = OrderedDict()
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
+        self.fetching = threading.Lock()
+        """Held while a page downloads a model: one at a time."""
+        self.stop_fetching = threading.Event()
+        """Set to stop that download."""
 
     @classmethod
     def from_env(cls, preload: str = "") -> "Workbench":
