@@ -14,7 +14,8 @@ from workbench.parts import title
 from workbench.ui import parsing_compare, parsing_many
 from workbench.ui.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.examples import example_row
-from workbench.ui.widgets import model_choice, model_notes, part_viewer, photo_box, read_photo, receive, results, send_to, viewer_value
+from workbench.ui.model_fetch import fetch_panel
+from workbench.ui.widgets import model_choice, part_viewer, photo_box, read_photo, receive, results, send_to, viewer_value
 from workbench.values import Face, Parsing
 
 ALL = "All faces"
@@ -51,7 +52,7 @@ def _one_photo(bench: Workbench, photo: gr.State | None) -> None:
             face = gr.Dropdown([ALL], value=ALL, label="Faces", info="Or click a face in the picture.", elem_id="parsing-face")
             start = gr.Button("Parse", variant="primary", elem_id="parsing-start")
             with gr.Accordion("Models and licences", open=False):
-                gr.Markdown(model_notes(bench, "parsing"))
+                fetch_panel(bench, "parsing", choice=model)
         with gr.Column(scale=3, min_width=320):
             viewer = part_viewer(elem_id="parsing-viewer")
             with gr.Row():
