@@ -13,7 +13,7 @@ LIGHT = {"values", "errors", "parts", "settings", "catalog", "tabs", "metrics", 
 
 ORDER = (
     LIGHT,
-    {"geometry", "images", "drawing", "sources", "hub_files", "batch", "model_table"},
+    {"geometry", "calibration", "images", "drawing", "sources", "hub_files", "batch", "model_table"},
     {"models", "tasks", "explain", "training"},
     {"labeling"},
     {"bench", "publish", "examples"},
