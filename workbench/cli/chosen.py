@@ -13,12 +13,12 @@ from workbench.values import Face
 
 
 def largest_face(path: Path, finder: Any, settings: Settings) -> tuple[np.ndarray, Face, int]:
-    """The photo, its largest face and how many there are. Raises NoFace, saying what was looked at, and BadImage for no photo."""
+    """The photo, its largest face and how many there are. Raises NoFace, saying how large the photo was, and BadImage for no photo."""
     image = images.limit(images.decode(path, settings), settings.working_side)
     faces = find_faces(image, finder)
     if not faces:
         height, width = image.shape[:2]
-        raise NoFace(f"no face found in {width} × {height} pixels, neither plain nor with a border around it")
+        raise NoFace(f"no face found in {width} × {height} pixels")
     return image, faces[0], len(faces)
 
 

@@ -36,7 +36,7 @@ def even(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crops:
-    """files: those with a face, sorted. faces: the largest face of each. missed: files without one. folder: where they are."""
+    """files: those with a face, sorted. faces: the largest face with landmarks of each. missed: files without one. folder: where they are."""
 
     folder: Path
     files: tuple[str, ...]
@@ -70,7 +70,7 @@ def _find(folder: Path, files: Sequence[str], kept: Path, bench: Workbench) -> N
     finder = bench.model("blazeface")
     rows: dict[str, list[Any]] = {name: [] for name in ("box", "points", "score", "mesh", "mesh_score")}
     for file in tqdm(files, desc="faces", unit="photo"):
-        found = find_faces(images.decode(folder / "images" / file, bench.settings), finder)
+        found = [face for face in find_faces(images.decode(folder / "images" / file, bench.settings), finder) if face.mesh is not None]
         blank = (np.zeros(4), np.zeros((5, 2)), 0.0, np.zeros((478, 3)), 0.0)
         face = found[0] if found else None
         values = blank if face is None else (face.box, face.points, face.score, face.mesh, face.mesh_score)
