@@ -36,7 +36,7 @@ def even(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crops:
-    """files: those with a face, sorted. faces: the largest face with landmarks of each. missed: files without one. folder: where they are."""
+    """files: those with a face, sorted. faces: the largest with landmarks of each. missed: files without one. folder: where they are."""
 
     folder: Path
     files: tuple[str, ...]
