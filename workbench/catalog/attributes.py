@@ -3,7 +3,7 @@
 from workbench.catalog import File, ModelSpec
 
 _WHEEL = "b1f8b9947b679c234c03e9f74db20df476b1a44696ad85e98764a0dc147a1797"
-_DATA = "collected from the web by its author (Cydral Technology); terms not published"
+_DATA = "not published with the weights (given to dlib-models by Cydral Technology)"
 
 ROWS = (
     ModelSpec(
