@@ -70,6 +70,7 @@ class MeshParser:
         for _ in range(ROUNDS):
             likely = places * _colour_evidence(colours, likely)
             likely /= likely.sum(axis=0) + 1e-9
+            places = _with_long_hair(places, likely, points)
         smooth = np.stack([guided_filter(crop, plane) for plane in likely]).clip(1e-6, 1)
         return dict(zip(AREAS, smooth / smooth.sum(axis=0), strict=True))
 
@@ -91,14 +92,14 @@ def prior(points: np.ndarray, person: np.ndarray) -> np.ndarray:
     turned = _turn(points)
     # The nearer ear stands off the outline, the farther one hides behind it.
     at = 1.08 - 0.45 * turned * np.sign(across)
-    ear = 1.5 * np.exp(-(((side - at) / 0.16) ** 2) - ((down - 0.05) / 0.38) ** 2) * (1 - within)
+    ear = 2.0 * np.exp(-(((side - at) / 0.16) ** 2) - ((down - 0.05) / 0.38) ** 2) * (1 - within)
     planes = {
         "background": np.where(face > -0.02, 0.0, 1.0) * (1 - person) * 2 + 0.01,
         "skin": within * (1 - 0.45 * fringe.clip(0, 1))
         + 0.5 * forehead * (down < 0)
         + 0.25 * _rise(face, -0.16, 0.04) * _rise(-down, -1.0, 0.1),
         "hair": ((1 - within) * around + 0.45 * within * fringe.clip(0, 1)) * person,
-        "neck": neck * (1 - within) * person,
+        "neck": 1.5 * neck * (1 - within) * person,
         "cloth": 1.6 * cloth * (1 - within) * person,
         "image_left_ear": ear * (across < 0) * person * float(np.clip(1.6 + 4.0 * turned, 0, 1.6)),
         "image_right_ear": ear * (across > 0) * person * float(np.clip(1.6 - 4.0 * turned, 0, 1.6)),
@@ -114,6 +115,20 @@ def _sure_places(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     sure = np.ones((len(AREAS), *shape), np.float32)
     sure[AREAS.index("hair")] = _rise(-down, 0.1, 0.2)
     return sure
+
+
+def _with_long_hair(places: np.ndarray, likely: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The prior once it is seen whether hair falls beside the jaw: then it goes on below, and clothes begin under it."""
+    across, down = mesh_regions.place(points, places.shape[1:])
+    side = np.abs(across)
+    beside = (down > 0.55) & (down < 1.0) & (side > 1.0) & (side < 1.45)
+    length = float(likely[AREAS.index("hair")][beside].mean()) if beside.any() else 0.0
+    below = _rise(down, 0.9, 0.15) * _rise(side, 0.45, 0.15)
+    changed = places.copy()
+    changed[AREAS.index("hair")] *= 1 + below * (3.0 * length - 0.9)
+    changed[AREAS.index("cloth")] *= 1 + below * (0.8 - 1.6 * length)
+    normal: np.ndarray = changed / changed.sum(axis=0)
+    return normal
 
 
 def guided_filter(guide: np.ndarray, plane: np.ndarray, radius: int = 6, softness: float = 2e-3) -> np.ndarray:
