@@ -55,7 +55,7 @@ def push(outbox):
 def test_every_config_loads_with_exactly_the_declared_features(snapshot):
     folder, _ = snapshot
     assert loading.configs(folder)[0] == "labels"
-    assert {"labels", "labels_recent", "raters_recent"} <= set(loading.configs(folder))
+    assert {"labels", "labels_recent", "raters"} <= set(loading.configs(folder))
     for config in loading.configs(folder):
         kind = config.removesuffix("_recent").removesuffix("s")
         table = loading.load_arrow(folder, config)
