@@ -143,7 +143,7 @@ def _raters(found: Analysis, drawn: dict[str, Figure]) -> str:
 def _doubted(verdict: Verdict) -> str:
     name, answers, seconds, *_ = _row(verdict)
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in verdict.reasons)
-    return card(f"<p>{page.chip(verdict.verdict)} {name}, {answers} answers, median {seconds} s</p><ul>{reasons}</ul>")
+    return card(f"<p>{page.chip(verdict.verdict)} {name}, {answers} answers, median {seconds}&nbsp;s</p><ul>{reasons}</ul>")
 
 
 def _row(verdict: Verdict) -> list[str]:
@@ -178,7 +178,15 @@ def _aggregation(found: Analysis) -> str:
             card(
                 table(
                     found.accuracy,
-                    {"method": "Method", "accuracy": "Accuracy", "low": "Low", "high": "High", "right": "Right", "tied": "Tied"},
+                    {
+                        "method": "Method",
+                        "accuracy": "Accuracy",
+                        "low": "Low",
+                        "high": "High",
+                        "right": "Right",
+                        "tied": "Tied",
+                        "items": "Items",
+                    },
                 )
             )
         )
