@@ -124,3 +124,13 @@ def test_a_network_and_a_preprocessor_that_disagree_are_refused(folder: Path) ->
 
     with pytest.raises(BadWeights, match="48"):
         _load(folder)
+
+
+def test_the_weights_alone_take_their_settings_from_beside_them(folder: Path) -> None:
+    chip = pattern(1, 32)[0]
+    alone = load(SPEC, (folder / FILES[2],), "cpu")
+
+    assert np.array_equal(alone.raw(chip)["output"], _load(folder).raw(chip)["output"])
+    (folder / FILES[1]).unlink()
+    with pytest.raises(BadWeights, match=r"expected preprocessor_config\.json beside it"):
+        load(SPEC, (folder / FILES[2],), "cpu")

@@ -56,10 +56,11 @@ class Classifier(nn.Module):
 
 
 def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> ExpressionModel:
-    """The scorer; files: config, preprocessor, weights.
+    """The scorer; files: config, preprocessor, weights; or the weights alone, with the other two beside them.
 
     Raises BadWeights when the configuration is not a ViT classifier of expressions, or weights are missing or left over.
     """
+    files = _three(files)
     config, preprocessor = _json(files[0]), _json(files[1])
     order = labels(config, files[0].name)
     size, mean, deviation = pixels(preprocessor, files[1].name)
@@ -69,6 +70,16 @@ def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> ExpressionMod
         )
     network = Classifier(_network(config, files[2]), mean, deviation).eval().requires_grad_(False).to(device)
     return ExpressionModel(spec, network, upright_square(size, WIDTH, DROP), size, last_tokens(network), order)
+
+
+def _three(files: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Config, preprocessor and weights, the first two taken from the folder of the weights where they were not given."""
+    if len(files) == 3:
+        return files
+    beside = tuple(files[0].with_name(name) for name in ("config.json", "preprocessor_config.json"))
+    if missing := [path.name for path in beside if not path.is_file()]:
+        raise BadWeights(f"{files[0].name}: expected {' and '.join(missing)} beside it: they say what its outputs and pixels mean.")
+    return (*beside, files[0])
 
 
 def labels(config: dict[str, Any], name: str) -> list[str]:
