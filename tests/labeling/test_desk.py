@@ -201,7 +201,7 @@ def test_another_studys_rater_is_refused(desk, tmp_path, clock):
 @pytest.mark.parametrize(
     "asked",
     [
-        {"want": 99},
+        {"want": 5},
         {"want": True},
         {"want": "3"},
         {"votes": {}},
@@ -371,3 +371,22 @@ def test_large_pictures_are_scaled_for_the_screen(tmp_path):
     assert len(data) > _AS_IS
     assert address.startswith("data:image/jpeg")
     assert load_study
+
+
+def test_a_browser_that_knew_another_server_sends_its_receipts_first(desk):
+    rater = agree(desk)
+    first = desk.sync({"rater": rater, "want": 1})
+    item = first["items"][0]
+    asked = {"rater": rater, "want": 3, "votes": [vote(item)], "boot": "another"}
+    assert desk.sync(asked) == {"state": "resend", "boot": first["boot"]}
+    assert rows(desk).empty
+    assert desk.sync(asked | {"boot": first["boot"]})["votes"][0]["state"] == "recorded"
+
+
+def test_pictures_a_browser_has_are_not_sent_again(desk):
+    rater = agree(desk)
+    first = desk.sync({"rater": rater, "want": 3})
+    ids = [item["id"] for item in first["items"]]
+    again = desk.sync({"rater": rater, "want": 4, "have": ids})
+    assert again["valid"][:3] == ids
+    assert [item["id"] for item in again["items"]] == again["valid"][3:]

@@ -6,7 +6,7 @@ import pytest
 
 from tests.hub_double import Fault, HubDouble
 from workbench.errors import SourceUnreachable, StudyError
-from workbench.labeling.hub import HuggingFaceHub, LocalHub, blob_id
+from workbench.labeling.hub import HeadMoved, HuggingFaceHub, LocalHub, blob_id
 
 
 @pytest.fixture
@@ -26,34 +26,35 @@ def test_what_was_committed_is_listed_and_read_back(hub):
     hub.ensure()
     hub.ensure()
     files = {"data/labels/a.jsonl": b'{"x":1}\n', "data/labels-parquet/b.parquet": b"PAR1 not really", "README.md": b"---\n---\n"}
-    hub.commit(files, (), "three files", hub.head())
+    hub.commit(files, (), "three files", hub.look()[0])
     assert hub.holds(files) == set(files)
     assert hub.holds({"data/labels/a.jsonl": b"other", "none": b""}) == set()
     assert hub.listing("data") == ["data/labels-parquet/b.parquet", "data/labels/a.jsonl"]
     assert hub.listing("nothing") == []
+    assert set(hub.look()[1]) >= set(files)
     assert dict(hub.read("data/labels", ["data/labels/a.jsonl"])) == {"data/labels/a.jsonl": b'{"x":1}\n'}
 
 
 def test_a_commit_on_an_old_head_is_refused(hub):
     hub.ensure()
-    old = hub.head()
+    old = hub.look()[0]
     hub.commit({"a": b"1"}, (), "one", old)
-    with pytest.raises(SourceUnreachable, match=r"changed meanwhile|status 412"):
+    with pytest.raises(HeadMoved, match=r"changed meanwhile|status 412"):
         hub.commit({"b": b"2"}, (), "two", old)
     assert hub.holds({"b": b"2"}) == set()
 
 
 def test_the_same_commit_again_changes_nothing(hub):
     hub.ensure()
-    hub.commit({"a": b"1"}, (), "one", hub.head())
-    hub.commit({"a": b"1"}, (), "one", hub.head())
+    hub.commit({"a": b"1"}, (), "one", hub.look()[0])
+    hub.commit({"a": b"1"}, (), "one", hub.look()[0])
     assert hub.holds({"a": b"1"}) == {"a"}
 
 
 def test_deleting_and_squashing(hub, double):
     hub.ensure()
-    hub.commit({"a": b"1", "b.parquet": b"2"}, (), "add", hub.head())
-    hub.commit({}, ["a", "b.parquet"], "delete", hub.head())
+    hub.commit({"a": b"1", "b.parquet": b"2"}, (), "add", hub.look()[0])
+    hub.commit({}, ["a", "b.parquet"], "delete", hub.look()[0])
     hub.squash("forget")
     assert hub.holds({"a": b"1", "b.parquet": b"2"}) == set()
     if isinstance(hub, HuggingFaceHub):
@@ -68,8 +69,8 @@ def test_a_refused_commit_says_so(double, status):
     hub.ensure()
     double.faults.append(Fault("commit", status=status))
     with pytest.raises(SourceUnreachable, match=f"status {status}"):
-        hub.commit({"a": b"1"}, (), "one", hub.head())
-    hub.commit({"a": b"1"}, (), "one", hub.head())
+        hub.commit({"a": b"1"}, (), "one", hub.look()[0])
+    hub.commit({"a": b"1"}, (), "one", hub.look()[0])
     assert hub.holds({"a": b"1"})
 
 
@@ -87,7 +88,7 @@ def test_a_lost_answer_is_an_error_although_the_commit_is_there(double):
     hub.ensure()
     double.faults.append(Fault("commit", drop_after=True))
     with pytest.raises(SourceUnreachable):
-        hub.commit({"a": b"1"}, (), "one", hub.head())
+        hub.commit({"a": b"1"}, (), "one", hub.look()[0])
     assert hub.holds({"a": b"1"}) == {"a"}
 
 

@@ -99,7 +99,7 @@ def test_a_fault_of_the_hub_costs_a_retry_never_a_row(outbox, filled_store, stud
 
 def test_a_rival_commit_between_look_and_push_is_no_obstacle(outbox, filled_store, study, double):
     answer_all(filled_store, study, filled_store.join(study), most=3)
-    outbox._head = outbox.hub.head()
+    outbox._head = outbox.hub.look()[0]
     double.put("dataset", "tester/faces", {"rival.txt": b"1"})
     settle(outbox)
     assert len(pushed(double)) == 3

@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "verify": "measure a recogniser on a list of pairs",
     "explain": "write a heatmap with its proof for every photo of a folder",
     "spaces": "write, check, assemble and push the Spaces",
+    "label": "make, serve, watch and export labeling studies",
 }
 
 

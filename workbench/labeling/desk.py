@@ -5,6 +5,7 @@ acknowledged is answered with a receipt, the sealed row itself: a browser that s
 server's disk was lost before the Hub had it. Knows nothing of HTTP or of any screen.
 """
 
+import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -25,8 +26,9 @@ from workbench.labeling.study import Study
 from workbench.labeling.tasktypes import SKIP
 from workbench.labeling.tokens import Sealer
 
-PREFETCH = 3
-MOST = {"votes": 20, "held": 8, "resend": 100, "check": 300}
+PREFETCH = 4
+"""Items a browser may hold: the one on the screen and three more."""
+MOST = {"votes": 20, "held": 8, "have": 8, "resend": 100, "check": 300}
 _DAY_MS = 86_400_000
 _LONGEST = 200
 _BURST, _PER_SECOND = 120.0, 60.0
@@ -46,6 +48,7 @@ class Desk:
         self.study, self.store, self.outbox, self.sealer = study, store, outbox, sealer
         self._pictures: dict[str, tuple[Picture, ...]] = {item.id: item.pictures for item in items}
         self._shelf = Shelf(study.folder)
+        self.boot = secrets.token_hex(8)
         self._paces: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._guard = threading.Lock()
 
@@ -96,10 +99,14 @@ class Desk:
     def sync(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """One exchange with a rater's browser: receipts and votes in, results, items and "on hub" out.
 
-        asked: rater (token), votes, held (lease tokens), resend (receipts), check (label ids), want (0 to 3). Votes are
-        durable when this returns. A vote that is refused says why and changes nothing.
+        asked: rater (token), votes, held (lease tokens), have (ids of items it has the pictures of), resend (receipts),
+        check (label ids), want (0 to 4), boot (the server it last spoke to). Votes are durable when this returns. A vote
+        that is refused says why and changes nothing. A browser that spoke to another server before is asked to send its
+        receipts first ("resend"), so that this one knows what it has judged.
         """
         self._need_ready()
+        if asked.get("boot") not in (None, "", self.boot):
+            return {"state": "resend", "boot": self.boot}
         rater = self._rater(asked, resend=_list(asked, "resend"))
         results = [self._vote(rater, vote) for vote in _list(asked, "votes")]
         for token in _list(asked, "held"):
@@ -108,10 +115,17 @@ class Desk:
         if isinstance(want, bool) or not isinstance(want, int) or not 0 <= want <= PREFETCH:
             raise BadRequest(f"want: expected 0 to {PREFETCH}, got {str(want)[:40]!r}.")
         leases = self.store.hold(self.study, rater, want) if want else []
+        have = set(map(str, _list(asked, "have")))
         check = [str(label)[:64] for label in _list(asked, "check")]
         if results:
             self.outbox.nudge()
-        answer = {"votes": results, "items": [self._item(lease) for lease in leases], "on_hub": sorted(self.outbox.on_hub(check))}
+        answer = {
+            "votes": results,
+            "items": [self._item(lease) for lease in leases if lease.lease not in have],
+            "valid": [lease.lease for lease in leases],
+            "on_hub": sorted(self.outbox.on_hub(check)),
+            "boot": self.boot,
+        }
         return answer | self._where(rater, bool(want) and not leases)
 
     def undo(self, asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,10 @@ from workbench.errors import SourceUnreachable, StudyError
 T = TypeVar("T")
 
 
+class HeadMoved(SourceUnreachable):
+    """Somebody else committed in between: look again and try again, at once."""
+
+
 class Hub(Protocol):
     """What an outbox needs of a place to keep judgements. Every method raises SourceUnreachable when it did not work (yet)."""
 
@@ -37,11 +41,11 @@ class Hub(Protocol):
     def read(self, folder: str, paths: Collection[str]) -> Iterator[tuple[str, bytes]]:
         """These files of a folder."""
 
-    def head(self) -> str:
-        """The id of the last commit."""
+    def look(self) -> tuple[str, list[str]]:
+        """The id of the last commit and all paths as they are in it (or later)."""
 
     def commit(self, add: Mapping[str, bytes], delete: Sequence[str], message: str, parent: str) -> str:
-        """Add and delete files in one step, only if `parent` is still the last commit; returns the new one's id."""
+        """Add and delete files in one step, only if `parent` is still the last commit ("": in any case); returns the new one's id."""
 
     def squash(self, message: str) -> None:
         """Forget every earlier state, so that what was deleted is gone from the history too."""
@@ -78,8 +82,11 @@ class LocalHub:
         for path in sorted(paths):
             yield path, self._try(self._file(path).read_bytes)
 
-    def head(self) -> str:
-        """A digest over the list of commits."""
+    def look(self) -> tuple[str, list[str]]:
+        """A digest over the list of commits, and the paths there are."""
+        return self._head(), self.listing(".")
+
+    def _head(self) -> str:
         path = self.folder / ".commits"
         return hashlib.sha1(path.read_bytes() if path.is_file() else b"", usedforsecurity=False).hexdigest()
 
@@ -88,8 +95,8 @@ class LocalHub:
 
         def work() -> str:
             with FileLock(self.folder / ".lock"):
-                if parent != self.head():
-                    raise SourceUnreachable(f"{self.folder} changed meanwhile; trying again.")
+                if parent and parent != self._head():
+                    raise HeadMoved(f"{self.folder} changed meanwhile; trying again.")
                 for path, data in add.items():
                     write_whole(self._file(path), data)
                 for path in delete:
@@ -97,7 +104,7 @@ class LocalHub:
                 with (self.folder / ".commits").open("a", encoding="utf-8") as stream:
                     line = {"parent": parent, "message": message, "add": sorted(add), "delete": sorted(delete)}
                     stream.write(json.dumps(line) + "\n")
-                return self.head()
+                return self._head()
 
         return self._try(work)
 
@@ -180,9 +187,10 @@ class HuggingFaceHub:
                     raise SourceUnreachable(f"{path} was listed by {self.name} but could not be brought here.")
                 yield path, (Path(scratch) / path).read_bytes()
 
-    def head(self) -> str:
-        """The sha of the last commit."""
-        return str(self._call("look", lambda: self._api.repo_info(self.name, repo_type="dataset")).sha)
+    def look(self) -> tuple[str, list[str]]:
+        """The sha of the last commit and its paths, in one request."""
+        found: Any = self._call("look", lambda: self._api.repo_info(self.name, repo_type="dataset"))
+        return str(found.sha), sorted(file.rfilename for file in found.siblings or [])
 
     def commit(self, add: Mapping[str, bytes], delete: Sequence[str], message: str, parent: str) -> str:
         """One commit; files that are there already with these bytes are left out by the client."""
@@ -192,7 +200,7 @@ class HuggingFaceHub:
         operations += [CommitOperationDelete(path) for path in delete]
         create = self._api.create_commit
         done = self._call(
-            "commit", lambda: create(self.name, operations, commit_message=message, repo_type="dataset", parent_commit=parent)
+            "commit", lambda: create(self.name, operations, commit_message=message, repo_type="dataset", parent_commit=parent or None)
         )
         return str(done.oid)
 
@@ -238,4 +246,5 @@ class HuggingFaceHub:
             or getattr(error, "server_message", None)
             or (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         )
-        return SourceUnreachable(f"The Hub refused ({what}, {self.name}{f', status {status}' if status else ''}): {detail}")
+        kind = HeadMoved if status in (409, 412) else SourceUnreachable
+        return kind(f"The Hub refused ({what}, {self.name}{f', status {status}' if status else ''}): {detail}")

@@ -6,8 +6,8 @@ from typing import Any
 from workbench.errors import NotAllowed
 
 ITEM, GOLD, REPEAT, REVISION = "item", "gold", "repeat", "revision"
-FLAGS = ("broken", "known", "blur", "late_focus")
-"""What a rater, or the screen for them, may mark on an answer: picture broken, person known, window left, answered unseen."""
+FLAGS = ("broken", "known", "blur")
+"""What a rater, or the screen for them, may mark on an answer: picture broken, person known, window left while it was shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,14 +19,15 @@ from workbench.errors import SourceUnreachable, WorkbenchError
 from workbench.labeling import card, entries, schema
 from workbench.labeling.clock import iso
 from workbench.labeling.entries import FOLDERS, LABEL, RATER, WITHDRAWAL
-from workbench.labeling.hub import Hub
+from workbench.labeling.hub import HeadMoved, Hub
 from workbench.labeling.store import Store
 
 log = logging.getLogger(__name__)
 KINDS = (RATER, LABEL, WITHDRAWAL)
 _ROWS = 2_000
 _SHARDS = 50
-_SLOWEST = 60.0
+_SLOWEST = 15.0
+_RACES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class Outbox:
         self._stopping = False
         self._pushed_at = -float("inf")
         self._thread: threading.Thread | None = None
-        self._described = False
+        self._ensured = False
+        self._described: set[str] = set()  # kinds whose recent shards the card on the Hub names
         self._head = ""
 
     def start(self) -> None:
@@ -77,12 +79,13 @@ class Outbox:
         """Look at once whether something should be pushed (a vote came in)."""
         self._wake.set()
 
-    def pull(self, parquet: bool = True) -> int:
+    def pull(self, paths: Sequence[str] | None = None, parquet: bool = True) -> int:
         """Put back every row that the Hub has and this store has not; how many. Safe at every start and at any time.
 
-        parquet: look into compacted files too. Raises SourceUnreachable when the Hub does not answer.
+        paths: what the Hub holds, if that is known. parquet: look into compacted files too.
+        Raises SourceUnreachable when the Hub does not answer.
         """
-        listed = self.hub.listing("data")
+        listed = [path for path in (self.hub.look()[1] if paths is None else paths) if path.startswith("data/")]
         self._mark_arrived(set(listed))
         query = sa.select(schema.shards.c.path)
         known = set(self.store.database.run(lambda c: c.scalars(query).all()))
@@ -111,29 +114,45 @@ class Outbox:
 
         Raises SourceUnreachable when it did not work; nothing is lost or doubled by trying again.
         """
-        done = 0
+        done, kinds = 0, set[str]()
         with self._pushing:
-            while self._unpushed():
-                head = self._catch_up()
-                shards = self._unpushed()
-                files = {shard["path"]: self._bytes(shard) for shard in shards}
-                if files:
-                    self.commit(files, (), f"{len(files)} shards of judgements", head)
-                    self._mark(shards)
-                done += len(shards)
-            if done and not self._described:
+            while waiting := self._unpushed():
+                kinds |= {shard["kind"] for shard in waiting}
+                done += self._push_some()
+            if not kinds <= self._described:
                 self.describe()
+                self._described |= kinds
         return done
 
-    def commit(self, files: dict[str, bytes], delete: Sequence[str], message: str, head: str = "") -> None:
-        """One commit on top of `head`, believed only when the Hub lists it: an error may hide a commit, and the other way round.
+    def _push_some(self) -> int:
+        """One commit of sealed shards; tried again at once while others commit in between."""
+        for left in reversed(range(_RACES)):
+            head = self._catch_up()
+            shards = self._unpushed()
+            late = self.store.took_receipts  # only then can a commit of an earlier life hold the same rows
+            files = {shard["path"]: self._bytes(shard) for shard in shards}
+            try:
+                if files:
+                    self.commit(files, (), f"{len(files)} shards of judgements", head if late else "")
+            except HeadMoved:
+                if not left:
+                    raise
+                time.sleep(random.uniform(0, 0.05))
+                continue
+            self._mark(shards)
+            return len(shards)
+        raise AssertionError("unreachable")
 
-        The parent is what keeps rows from doubling: a commit of a killed process that the Hub carries out late finds the head
-        moved on and is refused. Raises SourceUnreachable when the Hub does not list the files afterwards.
+    def commit(self, files: dict[str, bytes], delete: Sequence[str], message: str, head: str = "") -> None:
+        """One commit, believed only when the Hub lists it: an error may hide a commit, and the other way round.
+
+        head: the commit it must stand on, "" for any. A parent keeps rows from doubling after a disk was wiped: a commit of the
+        killed process that the Hub carries out late, and ours with the same rows, cannot both stand on it.
+        Raises SourceUnreachable when the Hub does not list the files afterwards.
         """
         failed: WorkbenchError | None = None
         try:
-            self._head = self.hub.commit(files, delete, message, head or self._catch_up())
+            self._head = self.hub.commit(files, delete, message, head)
         except WorkbenchError as error:
             failed = error
         missing = set(files) - self.hub.holds(files)
@@ -144,12 +163,13 @@ class Outbox:
     def describe(self) -> None:
         """Write the data set's card from what the Hub holds."""
         self.commit({"README.md": card.card_for(self.store, self.hub)}, (), "Describe the data set")
-        self._described = True
+        self._described = set()  # after compaction no recent shard may be left
 
     def attempt(self) -> bool:
         """Seal and push once; whether nothing waits any more. Never raises: the reason is kept in `last_error`."""
         try:
             self.seal()
+            self._ensure()
             if self.push():
                 self.last_push = iso(self.store.now())
             self.last_error = ""
@@ -189,22 +209,27 @@ class Outbox:
                 continue
             failures = 0 if self.attempt() else failures + 1
             if failures:
-                self._pause(random.uniform(0.5, 1.0) * min(_SLOWEST, 0.5 * 2 ** min(failures, 8)))
+                self._pause(random.uniform(0.5, 1.0) * min(_SLOWEST, 0.5 * 2 ** min(failures, 6)))
 
     def _start_up(self) -> None:
-        """Ready at once with judgements on the disk; with none, only after the Hub's were brought back."""
+        """Ready at once with judgements on the disk (the first push looks at the Hub); with none, when the Hub's were brought back."""
         failures = 0
         self.ready = not self._is_empty()
-        while not self._stopping:
+        while not self.ready and not self._stopping:
             try:
-                self.hub.ensure()
+                self._ensure()
                 log.info("brought back %d rows from %s", self.pull(), self.hub.name)
                 self.ready, self.last_error = True, ""
-                return
             except WorkbenchError as error:
                 self.last_error = str(error)
+                log.warning("start-up waits for the Hub: %s", error)
                 failures += 1
                 self._pause(random.uniform(0.5, 1.0) * min(_SLOWEST, 0.25 * 2 ** min(failures, 8)))
+
+    def _ensure(self) -> None:
+        if not self._ensured:
+            self.hub.ensure()
+            self._ensured = True
 
     def _pause(self, seconds: float) -> None:
         self._wake.wait(seconds)
@@ -216,9 +241,9 @@ class Outbox:
 
     def _catch_up(self) -> str:
         """The Hub's head, after anything that others put there since was brought here."""
-        head = self.hub.head()
+        head, paths = self.hub.look()
         if head != self._head:
-            self.pull(parquet=False)
+            self.pull(paths, parquet=False)
             self._head = head
         return head
 

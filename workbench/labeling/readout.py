@@ -56,7 +56,7 @@ def raters(database: Database, study: str) -> pd.DataFrame:
 def audit_log(database: Database, study: str, last: int) -> list[dict[str, Any]]:
     """The newest lines of the audit log."""
     query = sa.select(schema.audit).where(schema.audit.c.study == study).order_by(schema.audit.c.n.desc()).limit(last)
-    return [dict(row) for row in database.run(lambda c: c.execute(query).mappings().all())]
+    return [{str(name): value for name, value in row.items()} for row in database.run(lambda c: c.execute(query).mappings().all())]
 
 
 def coverage(database: Database, study: str) -> dict[str, Any]:
@@ -69,7 +69,8 @@ def coverage(database: Database, study: str) -> dict[str, Any]:
 
     def work(connection: sa.Connection) -> dict[str, Any]:
         total, count = connection.execute(wanted).one()
-        levels = [dict(row) for row in connection.execute(by_level.order_by(table.c.grp, table.c.filled)).mappings()]
+        found = connection.execute(by_level.order_by(table.c.grp, table.c.filled))
+        levels = [{"grp": row.grp, "filled": row.filled, "n": row.n} for row in found]
         return {"levels": levels, "missing": int(connection.scalar(missing) or 0), "wanted": int(total), "items": int(count)}
 
     return database.run(work)

@@ -31,6 +31,8 @@ class Store:
         self.database = Database(address)
         self.database.migrate()
         self.now = clock or Clock().now
+        self.took_receipts = False
+        """Whether raters' browsers put rows back since this process started: then an earlier life's commit may still be under way."""
 
     def close(self) -> None:
         """Give the connections back."""
@@ -164,6 +166,7 @@ class Store:
         count: bring the items' and raters' counts up to date (otherwise call `recount` when everything is in).
         """
         new = entries.restore(self.database, kind, rows, shard)
+        self.took_receipts |= bool(new) and not shard
         if not count:
             return new
         for study in {str(row["study"]) for row in rows} if new else ():

@@ -1,0 +1,239 @@
+"""Two raters judge the demo study to the end with keys alone, one reloads midway; export and Hub hold exactly their votes."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import ROOT, free_port
+from tests.hub_double import HubDouble
+from workbench.labeling.demo import build_demo, vary
+
+OWNER = "owner token of this test"
+
+
+def sample(n, seed):
+    """Blocks of colour instead of faces: the page does not care."""
+    import numpy as np
+
+    small = np.random.default_rng(seed).integers(40, 200, (n, 4, 4, 3), dtype=np.uint8)
+    return [np.kron(face, np.ones((16, 16, 1), np.uint8)) for face in small]
+
+
+@pytest.fixture(scope="module")
+def hub():
+    with HubDouble() as hub:
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def booth(tmp_path_factory, hub):
+    """`label serve` on the demo study with two raters per item, pushing to the Hub double; its address and data folder."""
+    folder = tmp_path_factory.mktemp("labeling")
+    build_demo(folder / "study", sample, vary, people=6, gold=2)
+    text = (folder / "study/study.toml").read_text().replace("raters_per_item = 3", "raters_per_item = 2").replace("size = 16", "size = 8")
+    text = text.replace("break_seconds = 5", "break_seconds = 1").replace("drawn by a network", "<img src=x onerror=alert(1)> drawn")
+    (folder / "study/study.toml").write_text(text.replace("You will see two faces.", "<b>You</b> will see two faces."))
+    port = free_port()
+    keep = {key: value for key, value in os.environ.items() if not key.startswith(("WORKBENCH_", "SPACE_", "HF_"))}
+    own = {"WORKBENCH_DATA": folder / "data", "WORKBENCH_OWNER_TOKEN": OWNER, "WORKBENCH_HUB_DATASET": "tester/demo", "HF_TOKEN": "hf_x"}
+    own |= {"HF_ENDPOINT": hub.address, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HOME": folder / "hf"}
+    words = [sys.executable, "-m", "workbench", "label", "serve", str(folder / "study"), "--port", str(port), "--interval", "2"]
+    log = folder / "log.txt"
+    with log.open("w") as stream:
+        process = subprocess.Popen(words, cwd=ROOT, env=keep | {k: str(v) for k, v in own.items()}, stdout=stream, stderr=subprocess.STDOUT)
+    address = f"http://127.0.0.1:{port}/"
+    for _ in range(400):
+        assert process.poll() is None, log.read_text()[-3000:]
+        try:
+            urllib.request.urlopen(address, timeout=5).read()
+            break
+        except OSError:
+            time.sleep(0.25)
+    yield address, folder
+    process.terminate()
+    process.wait(40)
+    assert "Traceback" not in log.read_text(), log.read_text()[-3000:]
+
+
+def consent(page, address: str) -> None:
+    page.goto(address)
+    root = page.locator("#labeling-judge .judge")
+    expect(root).to_have_attribute("data-screen", "consent", timeout=60_000)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(root).to_have_attribute("data-screen", "judging")
+
+
+def wait_shown(page, after: str) -> str:
+    """Wait for another item (then "shown"), a break or the end; the item's id, or the screen's name."""
+    page.wait_for_function(
+        """after => { const d = document.querySelector('#labeling-judge .judge').dataset;
+        return d.screen !== 'judging' || (d.shown && d.shown !== after); }""",
+        arg=after,
+    )
+    data = page.locator("#labeling-judge .judge").evaluate("node => ({...node.dataset})")
+    return data["shown"] if data["screen"] == "judging" else data["screen"]
+
+
+def judge(page, keys: str, most: int = 1000) -> list[tuple[str, str]]:
+    """Answer with these keys in turn until the end (or `most`); (item shown, key)."""
+    given: list[tuple[str, str]] = []
+    last = given[-1][0] if given else ""
+    while len(given) < most:
+        shown = wait_shown(page, last)
+        if shown == "done":
+            break
+        if shown == "break":
+            page.keyboard.press("Enter")
+            continue
+        key = keys[len(given) % len(keys)]
+        page.keyboard.press(key)
+        given.append((shown, key))
+        last = shown
+    return given
+
+
+@pytest.mark.timeout(300)
+def test_two_raters_with_keys_alone_to_the_end(chromium, booth, hub) -> None:
+    address, folder = booth
+    given: dict[str, str] = {}
+    for number in range(2):
+        context = chromium.new_context(viewport={"width": 1280, "height": 950} if number == 0 else {"width": 390, "height": 844})
+        page = context.new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error, errors=errors: errors.append(str(error)))
+        page.set_default_timeout(60_000)
+        consent(page, address)
+        if number == 0:
+            given |= dict(judge(page, "16", most=5))
+            page.wait_for_timeout(800)
+            before = page.locator("#labeling-judge .judge").get_attribute("data-shown")
+            page.reload()
+            shown = wait_shown(page, "")
+            assert shown == before, "after a reload the same pair is there"
+            page.keyboard.press("z")
+            page.wait_for_timeout(1000)
+        given |= dict(judge(page, "25"))
+        expect(page.locator("[data-part=done-text]")).to_contain_text("nothing left")
+        page.wait_for_function("document.querySelector('#labeling-judge .judge').dataset.pending === '0'")
+        artifact = ROOT / "artifacts"
+        artifact.mkdir(exist_ok=True)
+        page.screenshot(path=artifact / f"labeling-done-{number}.png")
+        assert errors == []
+        context.close()
+    from workbench.labeling.tasktypes import TASK_TYPES
+
+    by_key = {answer.hotkey: answer.key for answer in TASK_TYPES["same_different"].answers}
+    environment = os.environ | {"WORKBENCH_DATA": str(folder / "data"), "WORKBENCH_OFFLINE": "1"}
+    out = folder / "votes.csv"
+    words = [sys.executable, "-m", "workbench", "label", "export", str(folder / "study"), "--format", "csv", "--out", str(out)]
+    subprocess.run(words, check=True, cwd=ROOT, env=environment, timeout=120)
+    table = pd.read_csv(out)
+    assert dict(zip(table["label"], table["answer"], strict=True)) == {label: by_key[key] for label, key in given.items()}
+    assert Counter(table[~table["is_repeat"] & ~table["is_gold"]]["item"]) == dict.fromkeys(set(table[~table["is_gold"]]["item"]), 2)
+    assert table["rater"].nunique() == 2
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        files = hub.repo("dataset", "tester/demo").files
+        rows = [json.loads(line) for path, data in files.items() if path.startswith("data/labels/") for line in data.splitlines()]
+        if len(rows) >= len(table):
+            break
+        time.sleep(0.5)
+    assert {row["label"]: row["answer"] for row in rows} == dict(zip(table["label"], table["answer"], strict=True))
+    loaded = pd.concat([pd.read_json(io.BytesIO(d), lines=True) for p, d in files.items() if p.startswith("data/labels/")])
+    assert len(loaded) == len(table)
+
+
+def test_markup_in_instructions_is_shown_as_text(page, booth) -> None:
+    address, _ = booth
+    page.goto(address)
+    expect(page.locator("[data-part=instructions]")).to_contain_text("<b>You</b> will see two faces.")
+    assert page.locator("[data-part=instructions] img").count() == 0
+    expect(page.locator("[data-part=instructions] strong")).to_have_text("synthetic")
+
+
+def component(address: str, function: str) -> tuple[int, dict]:
+    config = json.loads(urllib.request.urlopen(f"{address}config", timeout=20).read())
+    found = next(c for c in config["components"] if function in (c["props"].get("server_fns") or []))
+    return found["id"], config
+
+
+def call(address: str, function: str, payload: object) -> tuple[int, str]:
+    """The raw address, as a script would use it: (status, body)."""
+    number, _ = component(address, function)
+    body = json.dumps({"data": payload, "component_id": number, "fn_name": function, "session_hash": "script"}).encode()
+    request = urllib.request.Request(f"{address}gradio_api/component_server", body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+@pytest.mark.parametrize("action", ["overview", "raters", "export", "pause", "squash", "nonsense"])
+@pytest.mark.parametrize("token", [None, "", "wrong", 5, OWNER.upper()], ids=str)
+def test_the_owners_functions_answer_403_without_the_token(booth, action, token) -> None:
+    address, _ = booth
+    for function in ("owner", "study"):
+        status, body = call(address, function, {"action": action, "token": token})
+        assert status == 403, body
+        assert "pairs" not in body
+
+
+def test_the_raw_address_refuses_forgeries_and_large_bodies(booth) -> None:
+    address, _ = booth
+    assert call(address, "sync", {"rater": "forged", "want": 3})[0] == 403
+    assert call(address, "sync", ["not", "an", "object"])[0] == 400
+    assert call(address, "sync", {"rater": "x" * 10_000_000})[0] == 413
+    assert call(address, "enter", {"agree": True, "version": "0"})[0] == 400
+    status, body = call(address, "owner", {"token": OWNER, "action": "overview"})
+    assert status == 200
+    assert json.loads(body)["study"] == "demo"
+
+
+def test_the_owner_sees_coverage_raters_and_downloads(page, booth) -> None:
+    address, _ = booth
+    page.goto(address)
+    page.get_by_role("tab", name="Owner").click()
+    page.locator("#labeling-owner [data-part=token]").fill("wrong")
+    page.keyboard.press("Enter")
+    expect(page.locator("#labeling-owner [data-part=error]")).to_contain_text("owner's token")
+    page.locator("#labeling-owner [data-part=token]").fill(OWNER)
+    page.keyboard.press("Enter")
+    expect(page.locator("#labeling-owner .owner")).to_have_attribute("data-screen", "open")
+    expect(page.locator("#labeling-owner [data-part=coverage]")).to_contain_text("synthetic")
+    with page.expect_download() as download:
+        page.locator("[data-export=parquet]").click()
+    assert len(pd.read_parquet(download.value.path())) >= 0
+    page.screenshot(path=ROOT / "artifacts/labeling-owner.png", full_page=True)
+
+
+def test_the_screen_works_on_a_phone_in_the_dark_and_says_its_keys(chromium, booth) -> None:
+    address, _ = booth
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
+    page = context.new_page()
+    consent(page, f"{address}?__theme=dark")
+    root = page.locator("#labeling-judge .judge")
+    page.wait_for_function("['judging', 'done'].includes(document.querySelector('#labeling-judge .judge').dataset.screen)")
+    wide = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
+    assert wide, "nothing sticks out sideways"
+    if root.get_attribute("data-screen") == "judging":
+        page.keyboard.press("?")
+        expect(page.locator("[data-part=sheet]")).to_contain_text("Undo the last answer")
+        page.keyboard.press("Escape")
+        expect(page.locator("[data-part=sheet]")).to_be_hidden()
+    page.screenshot(path=Path(ROOT / "artifacts/labeling-phone.png"))
+    assert re.match(r"judging|done", str(root.get_attribute("data-screen")))
+    context.close()

@@ -1,0 +1,52 @@
+"""A labeling server that the loss test kills: the real service behind a small HTTP front, started with a folder and a port."""
+
+import json
+import logging
+import os
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+os.environ["HF_HUB_DISABLE_XET"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+from workbench.errors import NotAllowed, WorkbenchError
+from workbench.labeling.hub import HuggingFaceHub
+from workbench.labeling.service import open_service, stop_on_signals
+from workbench.settings import Settings
+
+
+def main(study: str, data: str, port: str, hub: str) -> None:
+    """Serve until killed."""
+    logging.basicConfig(level=logging.WARNING)
+    settings = Settings(cache=Path(data), data=Path(data), owner_token="loss test owner token")
+    place = HuggingFaceHub("tester/loss", "hf_test", endpoint=hub, seconds=8)
+    service = open_service(settings, Path(study), interval=1.0, hub=place)
+    service.desk._pace = lambda rater: None  # the test's raters are faster than people
+    calls = {"/enter": service.desk.enter, "/sync": service.desk.sync}
+
+    class Front(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *args: object) -> None:
+            """Quiet."""
+
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            try:
+                status, answer = 200, calls[self.path](asked)
+            except WorkbenchError as error:
+                status, answer = 403 if isinstance(error, NotAllowed) else 503, {"error": str(error)}
+            data = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    server = ThreadingHTTPServer(("127.0.0.1", int(port)), Front)
+    server.daemon_threads = True
+    stop_on_signals(service.stop)
+    server.serve_forever(0.05)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,81 @@
+"""Raters for tests: they keep what a browser keeps in its local storage, and resend until the Hub has it."""
+
+import json
+import random
+import threading
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+
+class BrowserDouble:
+    """One rater's browser: token, receipts and unanswered votes survive the server; everything is sent again until "on hub"."""
+
+    def __init__(self, address: str, seed: int) -> None:
+        """address: of the server."""
+        self.address = address
+        self.rng = random.Random(seed)
+        self.token = self.entry = ""
+        self.receipts: dict[str, str] = {}
+        self.pending: list[dict[str, Any]] = []
+        self.items: list[dict[str, Any]] = []
+        self.on_hub: set[str] = set()
+        self.acknowledged: set[str] = set()
+        self.refused: list[str] = []
+        self.done = False
+
+    def post(self, path: str, asked: dict[str, Any]) -> dict[str, Any] | None:
+        """The answer, or None when the server is gone, starting or cut in the middle."""
+        request = urllib.request.Request(self.address + path, json.dumps(asked).encode(), method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            if error.code == 503:
+                return None
+            raise AssertionError(f"{path}: {error.code} {error.read()!r}") from error
+        except (OSError, ValueError, EOFError):
+            return None
+
+    def step(self, vote: bool = True) -> bool:
+        """One exchange: receipts that are not on the Hub, votes without an answer, a new vote if wanted; False when it failed."""
+        if not self.token:
+            entered = self.post("/enter", {"agree": True, "version": "v1"})
+            if entered is None:
+                return False
+            self.token, self.entry = entered["rater"], entered["receipt"]
+        if vote and self.items and not self.pending:
+            item = self.items.pop(0)
+            answer = self.rng.choice(["same_3", "different_3"])
+            self.pending.append({"lease": item["token"], "answer": answer, "response_ms": 1, "id": item["id"]})
+        waiting = [key for key in self.receipts if key not in self.on_hub]
+        asked = {
+            "rater": self.token,
+            "resend": [self.entry, *(self.receipts[key] for key in waiting[:99])],
+            "votes": [{name: value for name, value in vote.items() if name != "id"} for vote in self.pending],
+            "held": [item["token"] for item in self.items],
+            "check": waiting[:300],
+            "want": 3 if vote else 0,
+        }
+        answer = self.post("/sync", asked)
+        if answer is None:
+            return False
+        for vote_sent, result in zip(self.pending, answer["votes"], strict=True):
+            if "receipt" in result:
+                self.receipts[vote_sent["id"]] = result["receipt"]
+                self.acknowledged.add(vote_sent["id"])
+            else:
+                self.refused.append(result["state"])
+        self.pending = []
+        self.on_hub |= set(answer["on_hub"])
+        if vote:
+            self.items = answer["items"]
+            self.done = not self.items
+        return True
+
+    def run(self, stop: threading.Event, think: float) -> None:
+        """Judge until told to stop, a little slower while the server is away."""
+        while not stop.is_set():
+            good = self.step(vote=not self.done)
+            time.sleep(self.rng.uniform(0.5, 1.5) * think if good else 0.1)

@@ -1,0 +1,183 @@
+"""Make, serve, watch and export labeling studies."""
+
+import argparse
+import logging
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.errors import StudyError
+from workbench.settings import Settings
+
+if TYPE_CHECKING:
+    from workbench.labeling.outbox import Outbox
+    from workbench.labeling.study import Study
+
+FORMATS = ("parquet", "csv", "jsonl", "datasets")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    init = _action(actions, "init", "check a study folder; write the demo study into an empty one; fetch its data set from the Hub")
+    init.add_argument("--template", action="store_true", help="write a commented study file to fill in, instead of the demo study")
+    serve = _action(actions, "serve", "serve a study to raters and its owner")
+    serve.add_argument("--port", type=int, help="default: 7860 or WORKBENCH_PORT")
+    serve.add_argument("--host", help="default: this machine only")
+    serve.add_argument("--interval", type=float, default=60.0, help="least seconds between two commits to the Hub (default 60)")
+    _action(actions, "status", "how far a study is, and what waits for the Hub")
+    export = _action(actions, "export", "write the judgements that count to a file")
+    export.add_argument("--format", choices=FORMATS, default="parquet", help="default: parquet")
+    export.add_argument("--out", type=Path, help="file to write; default: named after the study, in this folder")
+    report = _action(actions, "report", "write one HTML page: quality, agreement, aggregation, humans beside models")
+    report.add_argument("--out", type=Path, help="default: STUDY-report.html in this folder")
+    report.add_argument("--scores", type=Path, help="CSV with a column item and one column of similarities per recogniser")
+    _action(actions, "push", "push everything that waits to the Hub now")
+    compact = _action(actions, "compact", "rewrite earlier days as Parquet on the Hub, without withdrawn raters")
+    compact.add_argument("--before", help="compact what was answered before this day, as 2026-01-31 (default: today)")
+    compact.add_argument("--squash", action="store_true", help="also forget the data set's history; cannot be undone")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    actions = {"init": _init, "serve": _serve, "status": _status, "export": _export, "report": _report, "push": _push, "compact": _compact}
+    return actions[args.action](args, settings)
+
+
+def _action(actions: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, sentence: str) -> argparse.ArgumentParser:
+    parser = actions.add_parser(name, help=sentence, description=sentence)
+    parser.add_argument("folder", type=Path, help="the study's folder (with study.toml)")
+    return parser
+
+
+def _init(args: argparse.Namespace, settings: Settings) -> int:
+    from workbench.labeling.items import fetch_hub_items, load_items
+    from workbench.labeling.study import FILE, load_study
+
+    file = args.folder / FILE
+    if not file.is_file() and args.template:
+        from workbench.ui.labeling_studies import TEMPLATE
+
+        args.folder.mkdir(parents=True, exist_ok=True)
+        file.write_text(TEMPLATE, encoding="utf-8")
+        print(f"Wrote {file}. Fill it in, put pictures beside it, and run the same command again.")
+        return 0
+    if not file.is_file():
+        _demo(args.folder, settings)
+    study = load_study(args.folder)
+    if study.source.hub and not settings.offline:
+        fetch_hub_items(study, settings.hub_token)
+    items = load_items(study)
+    gold = sum(bool(item.gold) for item in items)
+    print(f"{study.name}: {len(items)} items, {gold} of them gold; {study.question}")
+    print(f"Serve it: python -m workbench label serve {args.folder}")
+    return 0
+
+
+def _demo(folder: Path, settings: Settings) -> None:
+    from workbench.bench import Workbench
+    from workbench.labeling.demo import build_demo, vary
+    from workbench.ui.labeling_room import GENERATOR
+
+    build_demo(folder, Workbench(settings).model(GENERATOR), vary)
+    print(f"Wrote the demo study into {folder}: synthetic faces only.")
+
+
+def _serve(args: argparse.Namespace, settings: Settings) -> int:
+    import gradio as gr
+
+    from workbench.bench import Workbench
+    from workbench.ui.app import launch, prepare
+    from workbench.ui.labeling import build
+    from workbench.ui.labeling_room import Room, with_owner_token
+
+    settings = with_owner_token(replace(settings, port=args.port or settings.port, host=args.host or settings.host))
+    bench = Workbench(settings)
+    prepare(bench)
+    room = Room(bench, args.folder, args.interval)
+    service = room.service()
+    print(f"{service.study.title}: judgements in {service.store.database.describe()}, pushed to {service.outbox.hub.name}", flush=True)
+    with gr.Blocks(title=service.study.title, analytics_enabled=False) as demo:
+        build(bench, room=room)
+    launch(demo, bench)
+    return 0
+
+
+def _status(args: argparse.Namespace, settings: Settings) -> int:
+    from workbench.labeling import readout
+
+    study, outbox = _open(args.folder, settings)
+    covered = readout.coverage(outbox.store.database, study.name)
+    counts = readout.counts(outbox.store.database, study.name)
+    got = covered["wanted"] - covered["missing"]
+    print(
+        f"{study.name}: {outbox.store.state(study.name) or 'never served'}; {got} of {covered['wanted']} judgements on {covered['items']} items"
+    )
+    print(f"{counts['raters']} raters, {counts['withdrawn']} withdrawn, {counts['labels']} rows, {counts['leases']} items out now")
+    print(f"{outbox.waiting()} rows wait for {outbox.hub.name}")
+    return 0
+
+
+def _export(args: argparse.Namespace, settings: Settings) -> int:
+    from workbench.labeling.export import export
+
+    study, outbox = _open(args.folder, settings)
+    name, data = export(outbox.store, study.name, args.format)
+    path = args.out or Path(name)
+    path.write_bytes(data)
+    print(f"Wrote {path}: {len(outbox.store.judgements(study.name))} judgements")
+    return 0
+
+
+def _report(args: argparse.Namespace, settings: Settings) -> int:
+    import pandas as pd
+
+    from workbench.labeling.analysis import analyse
+    from workbench.labeling.report import report
+
+    study, outbox = _open(args.folder, settings)
+    store = outbox.store
+    scores = pd.read_csv(args.scores, dtype={"item": str}) if args.scores else None
+    found = analyse(study, store.judgements(study.name), store.items(study.name), scores, store.raters(study.name))
+    print(f"Wrote {report(found).save(args.out or Path(f'{study.name}-report.html'))}")
+    return 0
+
+
+def _push(args: argparse.Namespace, settings: Settings) -> int:
+    _, outbox = _open(args.folder, settings)
+    before = outbox.waiting()
+    if not outbox.attempt():
+        print(f"{outbox.waiting()} rows still wait for {outbox.hub.name}: {outbox.last_error}")
+        return 1
+    print(f"{before} rows pushed; everything is on {outbox.hub.name}")
+    return 0
+
+
+def _compact(args: argparse.Namespace, settings: Settings) -> int:
+    from workbench.labeling.compaction import compact
+
+    _, outbox = _open(args.folder, settings)
+    today = datetime.now(timezone.utc).strftime("%Y-%m-%d")
+    before = args.before or today
+    try:
+        datetime.strptime(before, "%Y-%m-%d")
+    except ValueError as error:
+        raise StudyError(f"--before: expected a day as 2026-01-31, got {before!r}.") from error
+    outbox.hub.ensure()
+    account = compact(outbox, before=before)
+    print(f"{account['rows']} rows in {account['parquet']} new Parquet files, {account['deleted']} shards removed")
+    if args.squash:
+        outbox.hub.squash("Forget earlier states")
+        print(f"The history of {outbox.hub.name} is forgotten.")
+    return 0
+
+
+def _open(folder: Path, settings: Settings) -> "tuple[Study, Outbox]":
+    """The study, and an outbox over the store that the settings name; nothing runs."""
+    from workbench.labeling.outbox import Outbox
+    from workbench.labeling.service import database_of, hub_of
+    from workbench.labeling.store import Store
+    from workbench.labeling.study import load_study
+
+    study = load_study(folder)
+    return study, Outbox(Store(database_of(settings)), hub_of(settings, study.name))

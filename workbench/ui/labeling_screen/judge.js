@@ -1,0 +1,347 @@
+/* The raters' screen. Draws nothing it was not given as text; keeps every vote in this browser until the server says "on hub". */
+const root = element.querySelector(".judge");
+const part = (name) => root.querySelector(`[data-part="${name}"]`);
+const HOLD = 4, BEAT = 10000;
+const ACTIONS = { undo: "z", skip: " ", broken: "b", known: "k", help: "?" };
+const TITLES = { undo: "Undo the last answer", skip: "Skip, with a reason", broken: "Picture broken", known: "I know this person", help: "Show the keys" };
+const REASONS = ["I cannot decide", "A picture is broken", "I know this person", "Something else"];
+let study = null, box = null, keys = {}, queue = [], current = null, history = [], busy = false, again = false;
+let shownAt = 0, flags = new Set(), offline = false, dry = false, place = null, most = 1, blurred = false, before = "", countdown = 0;
+
+const slot = (name) => `labeling:${study.study}:${name}`;
+const keep = () => { try { localStorage.setItem(slot("box"), JSON.stringify(box)); } catch (error) { say("error", "This browser cannot store your answers; please do not close it."); } };
+const say = (name, text) => { part(name).textContent = text; };
+const show = (screen) => { root.dataset.screen = screen; root.querySelector('[data-do="withdraw"]').hidden = !(box && box.rater) || screen === "loading"; };
+const make = (tag, text, attributes) => { const node = document.createElement(tag); if (text) node.textContent = text; for (const name in attributes || {}) node.setAttribute(name, attributes[name]); return node; };
+
+/* **bold** is the only markup there is; everything else is shown as it was written. */
+function write(node, text) {
+  node.replaceChildren();
+  text.trim().split("**").forEach((piece, index) => node.append(index % 2 ? make("strong", piece) : document.createTextNode(piece)));
+}
+
+async function ask(name, payload) {
+  const answer = await server[name](payload);
+  if (answer === null || answer === undefined) throw new Error("no answer");
+  if (answer.detail || answer.error) { const error = new Error(answer.detail || answer.error); error.told = true; throw error; }
+  return answer;
+}
+
+async function start() {
+  for (;;) {
+    try {
+      study = await ask("welcome", {});
+      if (study.state !== "starting") break;
+      say("loading", "The study is starting and brings back earlier answers …");
+    } catch (error) {
+      say("loading", error.told ? error.message : "The server cannot be reached; trying again …");
+      if (error.told && !/starting/.test(error.message)) return;
+    }
+    await new Promise((next) => setTimeout(next, 1500));
+  }
+  box = JSON.parse(localStorage.getItem(slot("box")) || "null") || { rater: "", entry: "", receipts: {}, pending: [], boot: "" };
+  loadKeys();
+  drawConsent();
+  if (!box.rater) return show("consent");
+  await begin();
+}
+
+function drawConsent() {
+  say("title", study.title);
+  write(part("instructions"), study.instructions);
+  write(part("consent"), study.consent.text);
+  part("synthetic").hidden = !study.synthetic;
+  say("age-text", `I am at least ${study.consent.age} years old and agree to take part (consent ${study.consent.version}).`);
+  const facts = [study.minutes ? `About ${study.minutes} minutes.` : "", study.pay ? `Pay: ${study.pay}.` : "", study.contact ? `Contact: ${study.contact}.` : ""];
+  say("pay", facts.filter(Boolean).join(" "));
+  part("demographics").replaceChildren(...study.demographics.map((asked) => {
+    const label = make("label", asked.question + " (optional)"), select = make("select", "", { "data-question": asked.question });
+    select.append(make("option", "Prefer not to say", { value: "" }), ...asked.options.map((option) => make("option", option, { value: option })));
+    label.append(select);
+    return label;
+  }));
+}
+
+async function agree(yes) {
+  if (yes && !part("age").checked) { part("age").focus(); return say("status", "Please tick the box first."); }
+  const parameters = Object.fromEntries(new URLSearchParams(location.search));
+  const demographics = {};
+  root.querySelectorAll("[data-question]").forEach((select) => { if (select.value) demographics[select.dataset.question] = select.value; });
+  try {
+    const answer = await ask("enter", { agree: yes, version: study.consent.version, demographics, parameters });
+    if (!yes) return finish("You did not agree, so nothing was stored.", answer.redirect);
+    box.rater = answer.rater; box.entry = answer.receipt; keep();
+    await begin();
+  } catch (error) { say("loading", error.message); show("loading"); }
+}
+
+async function begin() {
+  say("question", study.question);
+  drawAnswers();
+  show("judging");
+  await exchange(true);
+}
+
+/* One exchange with the server at a time; what came up meanwhile goes with the next one. */
+async function exchange(want) {
+  if (busy) { again = true; return; }
+  busy = true;
+  const sent = box.pending.slice(0, 20);
+  const unsaved = Object.keys(box.receipts);
+  const asked = {
+    rater: box.rater, boot: unsaved.length || sent.length || queue.length ? box.boot : "", check: unsaved.slice(0, 300), want: want === false ? 0 : HOLD,
+    votes: sent.map(({ id, at, ...vote }) => ({ ...vote, age_ms: Math.max(0, Math.round(Date.now() - at)) })),
+    have: [...queue, ...(current ? [current] : [])].map((item) => item.id),
+  };
+  try {
+    let answer = await ask("sync", asked);
+    if (answer.state === "resend") { await resend(unsaved, answer.boot); again = true; }
+    else take(answer, sent, want !== false);
+    offline = false;
+  } catch (error) {
+    offline = !error.told;
+    say("error", error.told ? error.message : "No connection. Your answers are kept here and sent when it is back.");
+    setTimeout(() => exchange(true), error.told ? 4000 : 1500);
+  }
+  busy = false;
+  progress();
+  if (again) { again = false; setTimeout(() => exchange(true), 0); }
+}
+
+async function resend(unsaved, boot) {
+  const receipts = unsaved.map((id) => box.receipts[id]);
+  for (let start = 0; start <= receipts.length; start += 90) {
+    await ask("sync", { rater: box.rater, resend: [box.entry, ...receipts.slice(start, start + 90)], held: queue.concat(current || []).map((item) => item.token).slice(0, 8) });
+  }
+  box.boot = boot; keep();
+}
+
+function take(answer, sent, wanted) {
+  box.boot = answer.boot;
+  answer.votes.forEach((result, index) => {
+    if (result.receipt) box.receipts[result.id] = result.receipt;
+    else { say("error", result.message || ""); history = history.filter((entry) => entry.id !== sent[index].id); }
+  });
+  box.pending = box.pending.filter((vote) => !sent.includes(vote));
+  answer.on_hub.forEach((id) => { delete box.receipts[id]; });
+  keep();
+  place = answer.answered; most = answer.most;
+  if (answer.state === "withdrawn") return finish("Your answers were withdrawn.", "");
+  if (!wanted) return;
+  const waiting = new Set(box.pending.map((vote) => vote.id));
+  const known = new Set([...queue, ...(current ? [current] : [])].map((item) => item.id));
+  queue = queue.filter((item) => answer.valid.includes(item.id) || item.again);
+  answer.items.filter((item) => !known.has(item.id) && !waiting.has(item.id)).forEach((item) => queue.push(prepare(item)));
+  dry = !queue.length && !box.pending.length;
+  if (current && !current.again && !answer.valid.includes(current.id) && !waiting.has(current.id)) { current = null; }
+  if (answer.state === "paused" && !queue.length && !current) { say("error", "The study is paused. This page goes on by itself."); setTimeout(() => exchange(true), 5000); return; }
+  if ((answer.state === "complete" || answer.state === "blocked") && dry && !current) return finish("There is nothing left for you to judge.", answer.redirect);
+  if (!current && root.dataset.screen === "judging") next();
+}
+
+/* Pictures are decoded while they wait, so that showing them is one swap of nodes. */
+function prepare(item) {
+  const pair = make("div", "", { class: "pair" });
+  item.images.forEach((address, index) => {
+    const image = make("img", "", { alt: `Picture ${index + 1} of ${item.images.length}`, decoding: "sync", draggable: "false" });
+    image.src = address;
+    const figure = make("figure"); figure.append(image); pair.append(figure);
+  });
+  if (item.fault) pair.append(make("p", item.fault, { class: "fault" }));
+  item.pair = pair;
+  item.ready = Promise.all([...pair.querySelectorAll("img")].map((image) => image.decode().catch(() => flags.add("broken"))));
+  return item;
+}
+
+async function next() {
+  if (!queue.length) { current = null; part("stage").replaceChildren(make("p", "Loading the next one …", { class: "fault" })); return; }
+  const item = queue.shift();
+  if (current === null && history.length && item.block > history[history.length - 1].block && !item.again && !item.rested && study.break_seconds) {
+    item.rested = true; queue.unshift(item); return rest();
+  }
+  current = item; shownAt = 0; flags = new Set(); before = item.before || ""; blurred = false;
+  mark();
+  await item.ready;
+  if (current !== item) return;
+  part("stage").replaceChildren(item.pair);
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    if (current !== item) return;
+    shownAt = performance.now();
+    root.dataset.shown = item.id; root.dataset.number = item.number;
+  }));
+}
+
+function vote(answer, reason) {
+  if (!current || !shownAt || root.dataset.screen !== "judging") return;
+  const item = current, shown = shownAt;
+  if (answer !== "skip" && item.fault) return say("error", "A picture is missing: please skip this one.");
+  const marks = [...flags, ...(blurred ? ["blur"] : [])];
+  box.pending.push({ id: item.id, lease: item.token, answer, response_ms: Math.round(performance.now() - shown), flags: marks, reason: reason || "", at: Date.now() });
+  history.push({ id: item.id, block: item.block, answer });
+  current = null; shownAt = 0;
+  say("error", "");
+  next();
+  keep();
+  setTimeout(() => exchange(true), 0);
+}
+
+async function undo() {
+  const last = history[history.length - 1];
+  if (!last || !current && !dry && !queue.length) return;
+  while (busy || box.pending.length) { await exchange(false); await new Promise((wait) => setTimeout(wait, 50)); if (offline) return; }
+  try {
+    const { item } = await ask("undo", { rater: box.rater, label: last.id });
+    history.pop();
+    if (current) queue.unshift(current);
+    current = null;
+    item.before = last.answer; item.rested = true;
+    queue.unshift(prepare(item));
+    show("judging");
+    say("status", "The last pair again.");
+    next();
+  } catch (error) { say("error", error.message); }
+}
+
+function rest() {
+  show("break");
+  part("status").textContent = "Time for a short break.";
+  let left = study.break_seconds;
+  const tick = () => { say("countdown", left > 0 ? `${left} s` : "Whenever you are ready."); if (left-- > 0 && root.dataset.screen === "break") countdown = setTimeout(tick, 1000); };
+  tick();
+}
+
+function finish(text, link) {
+  say("done-text", `${text} ${place ? `You gave ${place} answers.` : ""}`);
+  const anchor = part("done-link");
+  anchor.hidden = !link;
+  if (link && link.startsWith("https://")) anchor.href = link;
+  show("done");
+}
+
+function progress() {
+  if (!box) return;
+  const saved = Object.keys(box.receipts).length;
+  say("count", place === null ? "" : `${place + box.pending.length} of at most ${most}`);
+  part("progress").max = most; part("progress").value = place || 0;
+  say("saved", box.pending.length ? `${box.pending.length} being sent` : saved ? `saved; ${saved} on the way to the Hub` : "all on the Hub");
+  root.dataset.pending = box.pending.length; root.dataset.unhubbed = saved;
+}
+
+function drawAnswers() {
+  part("answers").replaceChildren(...study.answers.map((answer, index) => {
+    const button = make("button", "", { "data-answer": index, class: answer.key.split("_")[0] });
+    button.append(make("span", answer.title), make("kbd", keys[`answer${index}`], { "data-key": `answer${index}` }));
+    return button;
+  }));
+}
+
+/* When pictures are chosen, the button's place on the screen decides which picture it names. */
+const answerAt = (index) => (study.choose_image && current && current.keys ? current.keys[index] : study.answers[index] && study.answers[index].key);
+
+function mark() {
+  root.querySelectorAll("[data-flag]").forEach((button) => button.setAttribute("aria-pressed", flags.has(button.dataset.flag)));
+  root.querySelectorAll("[data-answer]").forEach((button) => button.classList.toggle("before", !!before && answerAt(+button.dataset.answer) === before));
+}
+
+function toggle(flag) { if (flags.has(flag)) flags.delete(flag); else flags.add(flag); mark(); say("status", `${flag} ${flags.has(flag) ? "marked" : "not marked"}`); }
+
+function loadKeys() {
+  const usual = { ...ACTIONS };
+  study.answers.forEach((answer, index) => { usual[`answer${index}`] = answer.hotkey; });
+  const own = JSON.parse(localStorage.getItem(slot("keys")) || "{}");
+  keys = {};
+  for (const name in usual) keys[name] = typeof own[name] === "string" ? own[name] : usual[name];
+}
+
+const shownKey = (key) => (key === " " ? "space" : key);
+
+function sheet(...nodes) { const node = part("sheet"); node.replaceChildren(...nodes); node.hidden = !nodes.length; if (nodes.length) { const first = node.querySelector("button"); if (first) first.focus(); } }
+
+function help() {
+  const table = make("table");
+  for (const name in keys) {
+    const row = make("tr"), cell = make("td"), change = make("button", shownKey(keys[name]), { "data-remap": name, "aria-label": `Key for ${name}, change` });
+    cell.append(change);
+    row.append(cell, make("td", TITLES[name] || study.answers[+name.slice(6)].title));
+    table.append(row);
+  }
+  sheet(make("h3", "Keys"), make("p", "Press a button here, then the key you want for it. Escape closes.", { class: "quiet" }), table, make("button", "Close", { "data-do": "close" }));
+}
+
+function remap(name, key) {
+  const taken = Object.keys(keys).find((other) => other !== name && keys[other] === key);
+  if (taken) return say("error", `${shownKey(key)} is taken; free it first.`);
+  keys[name] = key;
+  localStorage.setItem(slot("keys"), JSON.stringify(keys));
+  drawAnswers(); mark(); help();
+}
+
+function skip() {
+  sheet(make("h3", "Why skip?"), ...REASONS.map((reason, index) => make("button", `${index + 1}  ${reason}`, { "data-reason": index })), make("button", "Do not skip", { "data-do": "close" }));
+}
+
+async function withdraw() {
+  sheet(make("h3", "Withdraw all your answers?"), make("p", "They will not be used and cannot be brought back."), make("button", "Withdraw", { "data-do": "really" }), make("button", "Keep them", { "data-do": "close" }));
+}
+
+async function really() {
+  sheet();
+  try {
+    const answer = await ask("withdraw", { rater: box.rater });
+    localStorage.removeItem(slot("box"));
+    box = { rater: "", entry: "", receipts: {}, pending: [], boot: "" };
+    queue = []; current = null; place = null;
+    finish(answer.message, "");
+  } catch (error) { say("error", error.message); }
+}
+
+const DO = {
+  agree: () => agree(true), refuse: () => agree(false), undo, help, skip, withdraw, really, close: () => sheet(),
+  continue: () => { clearTimeout(countdown); show("judging"); next(); },
+};
+
+root.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button || !root.contains(button)) return;
+  if (button.dataset.do) DO[button.dataset.do]();
+  else if (button.dataset.answer) vote(answerAt(+button.dataset.answer));
+  else if (button.dataset.flag) toggle(button.dataset.flag);
+  else if (button.dataset.reason) { sheet(); skipWith(+button.dataset.reason); }
+  else if (button.dataset.remap) { root.dataset.remap = button.dataset.remap; button.textContent = "press a key"; }
+  if (root.dataset.screen === "judging" && !button.dataset.remap && !event.detail) button.blur();
+});
+
+function skipWith(index) {
+  if (index === 1) flags.add("broken");
+  if (index === 2) flags.add("known");
+  vote("skip", REASONS[index]);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (!document.contains(root) || root.offsetParent === null || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (event.target.closest && event.target.closest("input, textarea, select, [contenteditable=true]") && event.target.type !== "checkbox") return;
+  const sheetOpen = !part("sheet").hidden;
+  if (root.dataset.remap) { event.preventDefault(); const name = root.dataset.remap; delete root.dataset.remap; if (key !== "Escape" && key.length === 1) return remap(name, key); return help(); }
+  if (key === "Escape" && sheetOpen) { event.preventDefault(); return sheet(); }
+  if (sheetOpen) {
+    const reason = part("sheet").querySelector(`[data-reason="${+key - 1}"]`);
+    if (reason) { event.preventDefault(); reason.click(); }
+    return;
+  }
+  if (root.dataset.screen === "consent" && key === "Enter") { event.preventDefault(); return part("age").checked ? agree(true) : part("age").click(); }
+  if (root.dataset.screen === "break" && (key === "Enter" || key === " ")) { event.preventDefault(); return DO.continue(); }
+  if (root.dataset.screen !== "judging" && !(root.dataset.screen === "done" && key === keys.undo)) return;
+  const name = Object.keys(keys).find((candidate) => keys[candidate] === key);
+  if (!name) return;
+  event.preventDefault();
+  if (name.startsWith("answer")) vote(answerAt(+name.slice(6)));
+  else if (name === "broken" || name === "known") toggle(name);
+  else DO[name]();
+});
+
+document.addEventListener("visibilitychange", () => { if (document.hidden) blurred = true; });
+window.addEventListener("blur", () => { if (shownAt) blurred = true; });
+window.addEventListener("online", () => exchange(true));
+setInterval(() => { if (study && box && box.rater && (box.pending.length || Object.keys(box.receipts).length)) exchange(root.dataset.screen === "judging"); }, BEAT);
+start();

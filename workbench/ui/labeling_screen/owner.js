@@ -1,0 +1,118 @@
+/* The owner's view. Every call carries the token; the server refuses without it. Everything is drawn as text. */
+const root = element.querySelector(".owner");
+const part = (name) => root.querySelector(`[data-part="${name}"]`);
+const make = (tag, text, attributes) => { const node = document.createElement(tag); if (text !== undefined && text !== null) node.textContent = text; for (const name in attributes || {}) node.setAttribute(name, attributes[name]); return node; };
+let token = sessionStorage.getItem("labeling:owner") || "";
+
+async function ask(name, payload) {
+  const answer = await server[name]({ token, ...payload });
+  if (answer && (answer.detail || answer.error && answer.error.length && !("done" in answer))) throw new Error(answer.detail || answer.error);
+  return answer;
+}
+
+async function guarded(work) {
+  part("error").textContent = "";
+  try { await work(); } catch (error) { part("error").textContent = error.message; }
+}
+
+const table = (head, rows) => {
+  const node = make("table"), top = make("tr");
+  head.forEach((text) => top.append(make("th", text, { scope: "col" })));
+  node.append(top);
+  rows.forEach((cells) => { const row = make("tr"); cells.forEach((cell) => { if (cell instanceof Node) { row.append(cell); } else { row.append(make("td", cell)); } }); node.append(row); });
+  return node;
+};
+
+async function refresh() {
+  const seen = await ask("owner", { action: "overview" });
+  root.dataset.screen = "open";
+  part("title").textContent = seen.title;
+  part("state").textContent = seen.state;
+  const got = seen.coverage.wanted - seen.coverage.missing;
+  const tiles = [[`${got} / ${seen.coverage.wanted}`, "judgements wanted"], [seen.counts.labels, "rows, undone ones included"], [seen.counts.raters, "raters"], [seen.per_hour, "in the last hour"],
+    [seen.hours_left === null ? "unknown" : `${seen.hours_left} h`, "to go at this pace"], [seen.valid.share === null ? "–" : `${Math.round(100 * seen.valid.share)} %`, `valid of ${seen.valid.judged} raters; ${seen.valid.unchecked} not yet checked`]];
+  part("tiles").replaceChildren(...tiles.map(([value, name]) => { const tile = make("div", "", { class: "tile" }); tile.append(make("b", value), document.createTextNode(name)); return tile; }));
+  part("alarm").hidden = !seen.valid.alarm;
+  part("alarm").textContent = seen.valid.alarm ? `Only ${Math.round(100 * seen.valid.share)} % of the raters who could be checked are valid. Look at their reasons below before paying or excluding anybody.` : "";
+  part("coverage").replaceChildren(coverage(seen));
+  part("hub").textContent = `${seen.outbox.hub}: ${seen.outbox.waiting} rows waiting; last push ${seen.outbox.last_push || "never"}${seen.outbox.last_error ? `; last error: ${seen.outbox.last_error}` : ""}.`;
+  part("raters").replaceChildren(raters((await ask("owner", { action: "raters" })).raters));
+  const log = (await ask("owner", { action: "audit" })).audit;
+  part("audit").replaceChildren(table(["When", "Who", "What", "Detail"], log.map((line) => [line.at, line.who, line.what, line.detail])));
+  const studies = await ask("study", { action: "list" });
+  part("studies").replaceChildren(...[...new Set(["demo", ...studies.studies])].map((name) => { const option = make("option", name, { value: name }); option.selected = name === studies.serving; return option; }));
+  if (!part("toml").value) part("toml").value = (await ask("study", { action: "template" })).toml;
+}
+
+function coverage(seen) {
+  const groups = [...new Set(seen.coverage.levels.map((level) => level.grp))], top = Math.max(seen.target, ...seen.coverage.levels.map((level) => level.filled));
+  const counts = {};
+  seen.coverage.levels.forEach((level) => { counts[`${level.grp}|${level.filled}`] = level.n; });
+  const rows = groups.map((group) => {
+    const all = seen.coverage.levels.filter((level) => level.grp === group).reduce((sum, level) => sum + level.n, 0);
+    const cells = [make("th", group || "(no group)", { scope: "row" })];
+    for (let filled = 0; filled <= top; filled += 1) {
+      const n = counts[`${group}|${filled}`] || 0;
+      cells.push(make("td", n || "·", { class: "heat", style: `background: rgba(54, 71, 184, ${(0.75 * n / all).toFixed(3)}); ${n / all > 0.55 ? "color: #fff" : ""}` }));
+    }
+    return cells;
+  });
+  return table(["Group", ...Array.from({ length: top + 1 }, (_, filled) => filled)], rows);
+}
+
+function raters(rows) {
+  return table(["Rater", "State", "Answers", "Median s", "Gold", "Verdict", "Reasons", ""], rows.map((row) => {
+    const act = make("td"), button = make("button", row.state === "blocked" ? "Unblock" : "Block");
+    button.dataset.block = row.rater; button.dataset.to = row.state === "blocked" ? "unblock" : "block";
+    const again = make("button", "Ask others again"); again.dataset.again = row.rater;
+    act.append(button, again);
+    return [row.rater, row.state, row.answered, row.seconds === null ? "–" : row.seconds, row.gold, row.verdict, row.reasons.join(" "), act];
+  }));
+}
+
+function save(name, data, type) {
+  const link = make("a", "", { download: name });
+  link.href = URL.createObjectURL(new Blob([data], { type }));
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+const DO = {
+  refresh,
+  pause: async () => { await ask("owner", { action: "pause" }); await refresh(); },
+  open: async () => { await ask("owner", { action: "open" }); await refresh(); },
+  push: async () => { const done = await ask("owner", { action: "push" }); await refresh(); if (done.error) part("error").textContent = done.error; },
+  compact: async () => { const done = await ask("owner", { action: "compact" }); await refresh(); part("hub").textContent += ` Compacted: ${JSON.stringify(done)}.`; },
+  squash: async () => { if (confirm("Forget every earlier state of the data set? This cannot be undone.")) { await ask("owner", { action: "squash" }); await refresh(); } },
+  report: async () => { const { html } = await ask("owner", { action: "report" }); save("report.html", html, "text/html"); },
+  requeue: async () => { const items = part("requeue").value.split(/\s+/).filter(Boolean); await ask("owner", { action: "requeue", items, more: 1 }); part("requeue").value = ""; await refresh(); },
+  serve: async () => { await ask("study", { action: "serve", name: part("studies").value }); await refresh(); },
+  check: async () => { const found = await ask("study", { action: "check", toml: part("toml").value }); part("made").textContent = `${found.name}: ${found.question} (${found.answers.join(" / ")})`; },
+  make: async () => {
+    const file = part("zip").files[0];
+    let zip = "";
+    if (file) zip = await new Promise((done, fail) => { const reader = new FileReader(); reader.onload = () => done(reader.result.split(",")[1] || ""); reader.onerror = fail; reader.readAsDataURL(file); });
+    const made = await ask("study", { action: "make", toml: part("toml").value, zip });
+    await refresh();
+    part("made").textContent = `${made.name} was made with ${made.items} items, ${made.gold} of them gold. Choose it above to serve it.`;
+  },
+};
+
+root.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button || button.type === "submit" && !button.dataset.do && !button.dataset.export && !button.dataset.block && !button.dataset.again) return;
+  event.preventDefault();
+  if (button.dataset.do) guarded(DO[button.dataset.do]);
+  if (button.dataset.export) guarded(async () => { const file = await ask("owner", { action: "export", format: button.dataset.export }); save(file.name, bytes(file.base64), "application/octet-stream"); });
+  if (button.dataset.block) guarded(async () => { await ask("owner", { action: button.dataset.to, rater: button.dataset.block }); await refresh(); });
+  if (button.dataset.again) guarded(async () => { await ask("owner", { action: "requeue", rater: button.dataset.again, more: 1 }); await refresh(); });
+});
+
+root.querySelector("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  token = part("token").value;
+  guarded(async () => { await refresh(); sessionStorage.setItem("labeling:owner", token); part("token").value = ""; });
+});
+if (token) guarded(refresh);
