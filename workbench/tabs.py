@@ -31,6 +31,7 @@ TABS: tuple[Tab, ...] = (
         sentence="Which pixels are hair, skin, brows, eyes, lips: every face of a photo, coloured and measured.",
         build="workbench.ui.parsing:build",
         tasks=("detection", "parsing"),
+        needs=("core", "runtimes", "models"),
     ),
     Tab(
         stem="landmarks",
@@ -47,6 +48,19 @@ TABS: tuple[Tab, ...] = (
         sentence="Why a model says what it says of a face, and whether the heatmap deserves to be believed.",
         build="workbench.ui.explanation:build",
         tasks=("detection", "parsing", "expression", "attributes", "recognition"),
+        needs=("core", "runtimes", "models"),
+        colors=("purple", "indigo"),
+    ),
+    Tab(
+        stem="labeling",
+        title="Labeling",
+        emoji="🏷️",
+        sentence="Are these two the same person? People judge, no vote is lost, and the statistics come with it.",
+        build="workbench.ui.labeling:build",
+        tasks=("detection", "generation"),
+        takes_photo=False,
+        needs=("core", "runtimes", "models", "labeling"),
+        colors=("green", "blue"),
     ),
 )
 
