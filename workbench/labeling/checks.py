@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from workbench.labeling.agreement import is_scale
 from workbench.labeling.judgements import kinds, places
 from workbench.labeling.study import Exclusion
 from workbench.metrics import Interval, wilson
@@ -36,10 +35,53 @@ class Check:
     words: str
 
 
-def check_gold(own: pd.DataFrame, rules: Exclusion) -> Check:
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """One rater's answers that say something, in the order given, as arrays of one length.
+
+    item, answer, kind, repeat_of: str. value, milliseconds: float64. correct: 1 or 0 on gold, NaN elsewhere. repeat: bool. place: where
+    on the screen the chosen image stood, of `places` (0: the answers name no place).
+    """
+
+    item: np.ndarray
+    answer: np.ndarray
+    kind: np.ndarray
+    repeat_of: np.ndarray
+    value: np.ndarray
+    milliseconds: np.ndarray
+    correct: np.ndarray
+    repeat: np.ndarray
+    place: np.ndarray
+    places: int
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+
+def by_rater(rows: pd.DataFrame) -> dict[str, Answers]:
+    """Given judgements of one task, per rater. Raters in alphabetical order."""
+    rows = rows.assign(rater=rows["rater"].astype(str)).sort_values(["rater", "answered_at"], kind="stable")
+    place, count = places(rows)
+    known = rows["is_gold"].to_numpy(dtype=bool) & rows["correct"].notna().to_numpy()
+    correct = np.where(known, rows["correct"].eq(True).to_numpy(dtype=bool), np.nan)
+    columns = [rows[name].astype(str).to_numpy(dtype=object) for name in ("item", "answer")]
+    columns += [kinds(rows).astype(str).to_numpy(dtype=object), rows["repeat_of"].astype(str).to_numpy(dtype=object)]
+    columns += [rows[name].to_numpy(dtype=np.float64) for name in ("value", "response_ms")]
+    columns += [correct, rows["is_repeat"].to_numpy(dtype=bool), place if count else np.full(len(rows), -1)]
+    names, starts = np.unique(rows["rater"].to_numpy(dtype=object), return_index=True)
+    parts = [np.split(column, starts[1:]) for column in columns]
+    return {str(name): _answers([part[k] for part in parts], count) for k, name in enumerate(names)}
+
+
+def _answers(arrays: list[np.ndarray], count: int) -> Answers:
+    item, answer, kind, repeat_of, value, milliseconds, correct, repeat, place = arrays
+    return Answers(item, answer, kind, repeat_of, value, milliseconds, correct, repeat, place, count)
+
+
+def check_gold(own: Answers, rules: Exclusion) -> Check:
     """The share of gold items answered right."""
-    gold = own[own["is_gold"].astype(bool) & own["correct"].notna()]
-    right = int(gold["correct"].astype(bool).sum())
+    gold = own.correct[~np.isnan(own.correct)]
+    right = int(gold.sum())
     if len(gold) == 0:
         return _unknown("gold", "No gold item was answered.")
     share = wilson(right, len(gold))
@@ -47,9 +89,9 @@ def check_gold(own: pd.DataFrame, rules: Exclusion) -> Check:
     return Check("gold", _against(share, len(gold), rules.gold_accuracy, rules.smallest), share, words)
 
 
-def check_speed(own: pd.DataFrame, rules: Exclusion) -> Check:
+def check_speed(own: Answers, rules: Exclusion) -> Check:
     """The share of answers faster than the floor. Nobody compares two faces in less than 300–500 ms."""
-    times = own["response_ms"].dropna()
+    times = own.milliseconds[~np.isnan(own.milliseconds)]
     if len(times) < rules.smallest:
         return _unknown("speed", f"Only {len(times)} response times were recorded; the rule asks for {rules.smallest}.")
     fast = int((times < rules.floor_ms).sum())
@@ -58,36 +100,37 @@ def check_speed(own: pd.DataFrame, rules: Exclusion) -> Check:
     return Check("speed", _below(share, rules.fast_share), share, words)
 
 
-def check_pattern(own: pd.DataFrame, rules: Exclusion, usual: Mapping[str, float]) -> Check:
+def check_pattern(own: Answers, rules: Exclusion, usual: Mapping[str, float]) -> Check:
     """Straight-lining and its relatives: the share of one answer, or of answers equal to the one 1 to 4 places before, if that is larger.
 
     usual: every answer's share among all raters; where nearly everyone gives one answer (a rare attribute), the rule moves half of the way
     from there to 1.
     """
-    answers = own.sort_values("answered_at", kind="stable")["answer"].to_numpy()
+    names, answers = np.unique(own.answer, return_inverse=True)
     least = max(rules.smallest, LONGEST_PATTERN + 1) + LONGEST_PATTERN
     if len(answers) < least:
         return _unknown("pattern", f"Only {len(answers)} answers; a pattern is looked for from {least}.")
-    top = pd.Series(answers).value_counts()
-    most = wilson(int(top.iloc[0]), len(answers))
+    counts = np.bincount(answers)
+    top, name = int(counts.max()), str(names[counts.argmax()])
+    most = wilson(top, len(answers))
     repeats = [(int((answers[lag:] == answers[:-lag]).sum()), len(answers) - lag, lag) for lag in range(1, LONGEST_PATTERN + 1)]
     same, of, lag = max(repeats, key=lambda repeat: repeat[0] / repeat[1])
     found = wilson(same, of)
-    common = usual.get(str(top.index[0]), 0.0)
+    common = usual.get(name, 0.0)
     allowed = max(rules.straight_share, (1 + common) / 2 if common > 0.5 else 0.0)
     if found.value > most.value:
         words = f"{same} of {of} answers repeat the one {lag} before; the rule allows {_percent(allowed)}."
         return Check("pattern", _below(found, allowed), found, words)
-    words = f"{top.iloc[0]} of {len(answers)} answers are {top.index[0]!r}; the rule allows {_percent(allowed)}."
+    words = f"{top} of {len(answers)} answers are {name!r}; the rule allows {_percent(allowed)}."
     return Check("pattern", _below(most, allowed), most, words)
 
 
-def check_side(own: pd.DataFrame, rules: Exclusion) -> Check:
+def check_side(own: Answers, rules: Exclusion) -> Check:
     """Whether one place on the screen is chosen more than chance allows: exact binomial test, corrected for the number of places.
 
     Sides are shuffled, so an honest rater has none. A proven bias is doubtful; one that decides most answers has failed.
     """
-    where, count = places(own)
+    where, count = own.place, own.places
     if count == 0:
         return _unknown("side", "The answers of this task name no place on the screen.", silent=True)
     if len(where) < rules.smallest:
@@ -101,21 +144,16 @@ def check_side(own: pd.DataFrame, rules: Exclusion) -> Check:
     return Check("side", state, share, words)
 
 
-def check_consistency(own: pd.DataFrame, rules: Exclusion) -> Check:
+def check_consistency(own: Answers, rules: Exclusion, scale: bool) -> Check:
     """The share of repeated items answered as before. On a scale one step apart counts as alike."""
-    again = own[own["is_repeat"].astype(bool)]
-    if not len(again):
+    if not own.repeat.any():
         return _unknown("consistency", "No repeated item was shown.")
-    before = own[~own["is_repeat"].astype(bool)].drop_duplicates("item").set_index("item")
-    names = [item if item in before.index else origin for item, origin in zip(again["item"], again["repeat_of"], strict=True)]
-    known = np.array([name in before.index for name in names], dtype=bool)
-    if known.sum() < 1:
+    first = {item: index for index, item in reversed(list(enumerate(own.item))) if not own.repeat[index]}
+    pairs = [(first.get(own.item[k], first.get(own.repeat_of[k])), k) for k in np.flatnonzero(own.repeat)]
+    known = np.array([pair for pair in pairs if pair[0] is not None], dtype=int).reshape(-1, 2).T
+    if known.shape[1] == 0:
         return _unknown("consistency", "No repeated item was answered twice.")
-    first, second = before.loc[[name for name, is_known in zip(names, known, strict=True) if is_known]], again[known]
-    if is_scale(own):
-        alike = np.abs(first["value"].to_numpy() - second["value"].to_numpy()) <= 1
-    else:
-        alike = kinds(first).to_numpy() == kinds(second).to_numpy()
+    alike = np.abs(own.value[known[0]] - own.value[known[1]]) <= 1 if scale else own.kind[known[0]] == own.kind[known[1]]
     share = wilson(int(alike.sum()), len(alike))
     words = f"{int(alike.sum())} of {len(alike)} repeated items answered alike; the rule asks for {_percent(rules.consistency)}."
     return Check("consistency", _against(share, len(alike), rules.consistency, rules.smallest), share, words)
@@ -156,16 +194,23 @@ def check_agreement(met: Company, typical: float, rules: Exclusion) -> Check:
     return Check("agreement", state, met.found, words)
 
 
-def meet_others(own: pd.DataFrame, rest: pd.DataFrame, scale: bool) -> Company:
-    """A rater's own counted answers beside what `agreement.others` says of them."""
-    compared = (rest["mean"] if scale else rest["majority"]).notna()
-    own, rest, n = own[compared], rest[compared], int(compared.sum())
-    if n == 0:
-        return NO_COMPANY
-    if scale:
-        return Company(n, _correlated(own["value"].to_numpy(dtype=float), rest["mean"].to_numpy(dtype=float)))
-    mine, theirs = kinds(own).astype(str).to_numpy(), rest["majority"].astype(str).to_numpy()
-    chance = float(sum((mine == name).mean() * (theirs == name).mean() for name in np.union1d(mine, theirs)))
+def meet_others(first: pd.DataFrame, rest: pd.DataFrame, scale: bool) -> dict[str, Company]:
+    """Every rater beside the others. first: counted judgements; rest: what `agreement.others` says of them."""
+    seen = (rest["mean"] if scale else rest["majority"]).notna().to_numpy()
+    first, rest = first[seen], rest[seen]
+    value, mean = first["value"].to_numpy(dtype=np.float64), rest["mean"].to_numpy(dtype=np.float64)
+    codes, names = pd.factorize(np.concatenate([kinds(first).astype(str).to_numpy(dtype=object), rest["majority"].to_numpy(dtype=object)]))
+    mine, theirs = codes[: len(first)], codes[len(first) :]
+    found = {}
+    for rater, rows in first.groupby(first["rater"].astype(str)).indices.items():
+        correlated = Company(len(rows), _correlated(value[rows], mean[rows])) if scale else None
+        found[str(rater)] = correlated or _kappa(mine[rows], theirs[rows], len(names))
+    return found
+
+
+def _kappa(mine: np.ndarray, theirs: np.ndarray, classes: int) -> Company:
+    n = len(mine)
+    chance = float((np.bincount(mine, minlength=classes) * np.bincount(theirs, minlength=classes)).sum() / n**2)
     if chance > 1 - 1e-9:
         return Company(n, NOTHING)
     raw = wilson(int((mine == theirs).sum()), n)

@@ -7,11 +7,12 @@ A check that could not be made says so; it is never counted as failed. A verdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from workbench.labeling import checks as check
 from workbench.labeling.agreement import is_scale, others
-from workbench.labeling.checks import DOUBTFUL, FAILED, UNKNOWN, Check
+from workbench.labeling.checks import DOUBTFUL, FAILED, UNKNOWN, Answers, Check
 from workbench.labeling.judgements import counted, given, latest
 from workbench.labeling.study import Exclusion
 from workbench.labeling.tasktypes import SKIP
@@ -83,31 +84,29 @@ def as_table(verdicts: Iterable[Verdict]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["rater", "verdict", "judged", "skipped", "seconds", *NAMES, "reasons", "unchecked"])
 
 
-def _checked(rows: pd.DataFrame, first: pd.DataFrame, rules: Exclusion) -> Iterator[tuple[str, pd.DataFrame, tuple[Check, ...]]]:
-    scale, rest = is_scale(rows), others(first) if len(first) else None
-    usual = rows["answer"].value_counts(normalize=True).to_dict()
-    met = {} if rest is None else {rater: check.meet_others(own, rest.loc[own.index], scale) for rater, own in first.groupby("rater")}
+def _checked(rows: pd.DataFrame, first: pd.DataFrame, rules: Exclusion) -> Iterator[tuple[str, Answers, tuple[Check, ...]]]:
+    scale = is_scale(rows)
+    usual = {str(answer): float(share) for answer, share in rows["answer"].value_counts(normalize=True).items()}
+    met = check.meet_others(first, others(first), scale) if len(first) else {}
     typical = check.typical_agreement(met.values(), rules)
-    for rater, own in rows.groupby("rater", sort=True):
-        yield (
-            str(rater),
-            own,
-            (
-                check.check_gold(own, rules),
-                check.check_speed(own, rules),
-                check.check_pattern(own, rules, usual),
-                check.check_side(own, rules),
-                check.check_consistency(own, rules),
-                check.check_agreement(met.get(rater, check.NO_COMPANY), typical, rules),
-            ),
+    for rater, own in check.by_rater(rows).items():
+        checks = (
+            check.check_gold(own, rules),
+            check.check_speed(own, rules),
+            check.check_pattern(own, rules, usual),
+            check.check_side(own, rules),
+            check.check_consistency(own, rules, scale),
+            check.check_agreement(met.get(rater, check.NO_COMPANY), typical, rules),
         )
+        yield rater, own, checks
 
 
-def _verdict(rater: str, own: pd.DataFrame, checks: tuple[Check, ...], skipped: int) -> Verdict:
+def _verdict(rater: str, own: Answers, checks: tuple[Check, ...], skipped: int) -> Verdict:
     states = {made.state for made in checks}
     verdict = "exclude" if FAILED in states else "flag" if DOUBTFUL in states else "ok"
     told = {state: tuple(f"{c.name.capitalize()} {state}: {c.words}" for c in checks if c.state == state and c.words) for state in states}
-    seconds = float(own["response_ms"].median()) / 1000
+    timed = own.milliseconds[~np.isnan(own.milliseconds)]
+    seconds = float(np.median(timed)) / 1000 if len(timed) else float("nan")
     return Verdict(rater, verdict, told.get(FAILED, ()) + told.get(DOUBTFUL, ()), told.get(UNKNOWN, ()), checks, len(own), skipped, seconds)
 
 
