@@ -1,26 +1,25 @@
 """The Hub's parsers answer as their authors' code does: goldens hold that code's answers with weights filled from their names."""
 
-import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tests.golden import hub_parsers
 from tests.golden.digest import Pictures
 from tests.golden.fill import fill
-from tests.golden.inputs import photo, tensor
+from tests.golden.hub_parsers import FAMILIES, differences, filled, given, load
+from tests.golden.inputs import photo
 from workbench.catalog import MODELS
 from workbench.errors import BadRequest, BadWeights
-from workbench.models import bisenet, facexformer, rtnet, segface, segformer
+from workbench.models import bisenet, facexformer, rtnet, segface, segformer, torchscript
 from workbench.models.checkpoint import read
 from workbench.models.tanh_warp import TanhWarp
 from workbench.parts import INDEX, MIRROR
 from workbench.values import Face, FaceScores
 
 EXACT = 1e-5
-SMALL = 224
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -44,148 +43,37 @@ def _filled_once():
     archive.fill = fill
 
 
-def load(module, golden: str, weights: dict[str, torch.Tensor], monkeypatch, id: str = "", loader: str = "load"):
-    """A model of weights that never were in a file; other tests read files."""
-    monkeypatch.setattr(module, "read", lambda path: weights)
-    spec = dataclasses.replace(MODELS["segface-mobilenet-celeba-512"], id=id or golden)
-    return getattr(module, loader)(spec, (Path(__file__),), "cpu")
+@pytest.mark.parametrize("name", list(FAMILIES))
+def test_a_parser_answers_as_its_authors_code(name):
+    found = differences(name, FAMILIES[name].quick)
+    assert found
+    assert max(found.values()) <= EXACT, f"relative difference by case and output: {found}"
 
 
-def check(golden: Pictures, answer: Callable[[str, dict], dict[str, np.ndarray]], only: tuple[str, ...] = ()) -> None:
-    for case, made in golden.cases.items():
-        if not only or case in only:
-            with torch.inference_mode():
-                found = answer(case, made)
-            for output in golden.outputs(case):
-                apart = golden.difference(case, output, found[output])
-                assert apart <= EXACT, f"{golden.name}, {case}, {output}: {apart:.2g} from the authors' answer"
-
-
-def given(made: dict) -> torch.Tensor:
-    side = made.get("size")
-    return torch.from_numpy(tensor(made["seed"], (1, 3, made.get("height", side), made.get("width", side))))
-
-
-def picture(made: dict) -> np.ndarray:
-    return photo(made["seed"], made["height"], made["width"])
-
-
-@pytest.mark.parametrize(
-    "variant", ["efficientnet-celeba", "convnext-celeba", "swinv2b-celeba", "mobilenet-celeba", "swinb-celeba", "swinb-helen"]
-)
-def test_segface_answers_as_its_authors_code(variant, monkeypatch):
-    golden = Pictures(f"segface-{variant}")
-    model = load(segface, golden.name, golden.weights(), monkeypatch, f"{golden.name}-{SMALL}")
-
-    def answer(case: str, made: dict) -> dict[str, np.ndarray]:
-        return model.raw(picture(made)) if case == "photo" else {"logits": model.network(given(made))[0].numpy()}
-
-    check(golden, answer, () if variant.startswith("mobilenet") else ("tensor-160", "photo"))
-
-
-def test_segface_for_helen_sees_the_plain_square_as_its_authors_code(monkeypatch):
-    golden = Pictures("segface-swinb-helen")
-    model = load(segface, golden.name, golden.weights(), monkeypatch, f"{golden.name}-{SMALL}")
-    check(golden, lambda case, made: model.raw(picture(made)), ("photo",))
-
-
-def test_segface_for_lapa_bends_the_photo_and_its_answer_as_its_authors_code(monkeypatch):
-    golden = Pictures("segface-swinb-lapa")
-    model = load(segface, golden.name, golden.weights(), monkeypatch, f"{golden.name}-{SMALL}")
-    points = np.array(golden.cases["photo"]["points"])
-
-    def answer(case: str, made: dict) -> dict[str, np.ndarray]:
-        if case == "photo":
-            return model.raw(picture(made), points)
-        side = made["size"]
-        warp = TanhWarp((points * (side / 290, side / 330)).astype(np.float32), side, half_pixel=False)
-        return {"logits": warp.restore(model.network(warp.apply(given(made))), (side, side))[0].numpy()}
-
-    check(golden, answer, ("tensor-160", "photo"))
-
-
-def test_facexformer_gives_all_eight_answers_as_its_authors_code(monkeypatch, tmp_path):
-    golden = Pictures("facexformer")
-    model = load(facexformer, golden.name, golden.weights(), monkeypatch)
-
-    def answer(case: str, made: dict) -> dict[str, np.ndarray]:
-        if "box" in made:
-            return model.raw(picture(made), made["box"])
-        found = {name: value[0].numpy() for name, value in model.network(given(made)).items()}
-        return {**found, "landmarks": found["landmarks"].reshape(68, 2)}
-
-    check(golden, answer, ("tensor-160", "photo", "edge"))
-    attributes = load(facexformer, golden.name, {}, monkeypatch, loader="load_attributes")
-    assert attributes.network is model.network, "the attribute model must share the parser's weights"
+def test_facexformers_attributes_share_the_parsers_weights_and_are_probabilities():
+    weights = filled("facexformer")
+    parser = load("facexformer", weights)
+    attributes = facexformer.load_attributes(MODELS["facexformer-attributes"], (Path(hub_parsers.__file__),), "cpu")
+    assert attributes.network is parser.network
     chip = photo(1, 224, 224)
-    assert np.allclose(attributes.batch(chip[None])[0], 1 / (1 + np.exp(-model.raw(chip)["attribute"])), atol=1e-6)
-
-
-@pytest.mark.parametrize("variant", ["zll-resnet18", "yakhyo-resnet18", "yakhyo-resnet34"])
-def test_bisenet_of_both_layouts_answers_as_its_authors_code(variant, monkeypatch):
-    golden = Pictures(f"bisenet-{variant}")
-    model = load(bisenet, golden.name, golden.weights(), monkeypatch)
-
-    def answer(case: str, made: dict) -> dict[str, np.ndarray]:
-        if case == "photo":
-            return model.raw(picture(made))
-        heads = model.network.all_heads(given(made))
-        return {name: head[0].numpy() for name, head in zip(("logits", "logits16", "logits32"), heads, strict=True)}
-
-    check(golden, answer, ("tensor-256", "tensor-200") if "34" in variant else ())
-
-
-def test_segformer_answers_as_transformers_does(monkeypatch):
-    golden = Pictures("segformer-b5")
-    model = load(segformer, golden.name, golden.weights(), monkeypatch)
-    model.size = 160
-
-    def answer(case: str, made: dict) -> dict[str, np.ndarray]:
-        return {"logits": model.network(given(made))[0].numpy()}
-
-    check(golden, answer, ("tensor-224", "tensor-160"))
-
-
-@pytest.mark.parametrize("variant", ["rtnet50-11", "rtnet50-14", "rtnet101-14"])
-def test_rtnet_answers_as_its_authors_code_on_the_polar_frame_and_on_the_photo(variant, monkeypatch):
-    golden = Pictures(variant)
-    model = load(rtnet, variant, golden.weights(), monkeypatch)
-
-    def answer(case: str, made: dict) -> dict[str, np.ndarray]:
-        box = made["box"]
-        if case == "photo":
-            frame = rtnet.warp_photo(picture(made)[..., ::-1], box, 513)
-            return model.raw(picture(made), box) | {"frame": frame.astype(np.float32)}
-        half = (box[2] - box[0]) / 2, (box[3] - box[1]) / 2
-        return {"logits": model.network(given(made), half)[0].numpy()}
-
-    check(golden, answer, () if variant == "rtnet50-11" else ("tensor-129",))
+    assert np.allclose(attributes.batch(chip[None])[0], 1 / (1 + np.exp(-parser.raw(chip)["attribute"])), atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "one", "other"),
+    ("name", "one", "other"),
     [
-        (segface, "segface-mobilenet-celeba", "face_decoder.lefteye_token.weight", "face_decoder.righteye_token.weight"),
-        (
-            segface,
-            "segface-mobilenet-celeba",
-            "face_decoder.transformer.layers.0.norm1.weight",
-            "face_decoder.transformer.layers.1.norm1.weight",
-        ),
-        (bisenet, "bisenet-yakhyo-resnet18", "fpn.arm16.attention.1.bias", "fpn.arm32.attention.1.bias"),
-        (rtnet, "rtnet50-11", "encoder.layer2.1.conv_polar.0.1.weight", "encoder.layer2.1.conv_cart.0.weight"),
+        ("segface-mobilenet-celeba", "face_decoder.lefteye_token.weight", "face_decoder.righteye_token.weight"),
+        ("segface-mobilenet-celeba", "face_decoder.transformer.layers.0.norm1.bias", "face_decoder.transformer.layers.1.norm1.bias"),
+        ("bisenet-yakhyo-resnet18", "fpn.arm16.attention.1.bias", "fpn.arm32.attention.1.bias"),
+        ("rtnet50-11", "encoder.layer2.1.conv_polar.0.1.weight", "encoder.layer2.1.conv_cart.0.weight"),
     ],
 )
-def test_two_weights_exchanged_are_seen_by_the_golden(module, name, one, other, monkeypatch):
-    golden = Pictures(name)
-    weights = golden.weights()
+def test_two_weights_exchanged_are_seen_by_the_golden(name, one, other):
+    golden, weights = Pictures(name), filled(name)
     weights[one], weights[other] = weights[other], weights[one]
-    model = load(module, name, weights, monkeypatch, f"{name}-{SMALL}" if module is segface else name)
     case = next(iter(golden.cases))
-    made = golden.cases[case]
     with torch.inference_mode():
-        arguments = ((made["box"][2] - made["box"][0], made["box"][3] - made["box"][1]),) if module is rtnet else ()
-        found = model.network(given(made), *arguments)[0].numpy()
+        found = FAMILIES[name].ask(load(name, weights), golden.cases[case])["logits"]
     assert golden.difference(case, "logits", found) > 10 * EXACT
 
 
@@ -262,17 +150,18 @@ def _face(x: float, y: float, scale: float) -> Face:
     return Face(box.astype(np.float32), points.astype(np.float32), 0.9)
 
 
-PARSERS = (
-    (segface, "segface-mobilenet-celeba", "segface-mobilenet-celeba-128"),
-    (bisenet, "bisenet-zll-resnet18", "bisenet-zll-resnet18"),
-    (rtnet, "rtnet50-14", "rtnet50-14"),
-)
+PARSERS = ("segface-mobilenet-celeba", "bisenet-zll-resnet18", "rtnet50-14")
 
 
-@pytest.mark.parametrize(("module", "name", "id"), PARSERS)
-def test_a_parser_gives_probabilities_and_says_where_they_lie(module, name, id, monkeypatch):
-    model = load(module, name, Pictures(name).weights(), monkeypatch, id)
-    model.size = 129 if module is rtnet else 128
+def _small(name: str):
+    model = load(name, filled(name))
+    model.size = 129 if name.startswith("rtnet") else 128
+    return model
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_a_parser_gives_probabilities_and_says_where_they_lie(name):
+    model = _small(name)
     found = model(photo(5, 300, 400), _face(180, 140, 1.0))
     assert isinstance(found, FaceScores)
     assert np.allclose(found.scores.sum(0), 1, atol=1e-4)
@@ -281,10 +170,9 @@ def test_a_parser_gives_probabilities_and_says_where_they_lie(module, name, id, 
     assert 0.25 < middle[1] / found.scores.shape[1] < 0.75
 
 
-@pytest.mark.parametrize(("module", "name", "id"), PARSERS)
-def test_pixels_have_gradients_through_a_parser(module, name, id, monkeypatch):
-    model = load(module, name, Pictures(name).weights(), monkeypatch, id)
-    model.size = 129 if module is rtnet else 128
+@pytest.mark.parametrize("name", PARSERS)
+def test_pixels_have_gradients_through_a_parser(name):
+    model = _small(name)
     chips = (torch.rand(1, 3, model.size, model.size) * 255).requires_grad_()
     model.forward(chips).softmax(1)[:, INDEX["hair"]].mean().backward()
     assert chips.grad is not None
@@ -355,3 +243,40 @@ def test_files_are_read_strictly(tmp_path):
     assert len(read(path)) == 190
     with pytest.raises(BadWeights, match=r"ffm\.conv1\.weight"):
         bisenet.load(MODELS["bisenet-zll-resnet18"], (path,), "cpu")
+
+
+class _Nested(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+        self.second = torch.nn.ModuleList([torch.nn.Linear(5, 2)])
+        self.register_buffer("table", torch.arange(6).reshape(2, 3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.first(x)
+
+
+@pytest.mark.parametrize("make", [torch.jit.script, lambda network: torch.jit.trace(network.eval(), torch.zeros(1, 3, 8, 8))])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_tensors_of_a_torchscript_archive_are_read_without_running_it(make, tmp_path, monkeypatch):
+    network = _Nested()
+    path = tmp_path / "program.pt"
+    torch.jit.save(make(network), path)
+    monkeypatch.setattr(torch.jit, "load", lambda *a, **k: pytest.fail("the program was loaded"))
+    assert torchscript.is_program(path)
+    found = torchscript.read(path)
+    wanted = network.state_dict()
+    assert set(found) == set(wanted)
+    assert all(torch.equal(found[key], wanted[key]) for key in wanted)
+
+
+def test_a_torchscript_archive_that_asks_for_more_than_tensors_is_refused(tmp_path):
+    import pickle
+    import zipfile
+
+    path = tmp_path / "evil.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("evil/constants.pkl", b"")
+        archive.writestr("evil/data.pkl", pickle.dumps(print))
+    with pytest.raises(BadWeights, match="print"):
+        torchscript.read(path)

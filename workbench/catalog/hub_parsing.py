@@ -84,6 +84,25 @@ def _rtnet(depth: str, classes: int, parameters: int) -> ModelSpec:
     )
 
 
+def _farl(data: str, name: str, parts: tuple[str, ...], terms: str, published: str) -> ModelSpec:
+    file = f"face_parsing.farl.{data}.{name}.pt"
+    return ModelSpec(
+        id=f"farl-{data}",
+        task="parsing",
+        title=f"FaRL, {data}, 448 px",
+        load="workbench.models.farl:load",
+        files=(File(f"local:{file}"),),
+        labels=parts,
+        weights_license="MIT (and the terms of its training data)",
+        data_license=f"{terms}; LAION-Face for pre-training",
+        paper=_FARL,
+        parameters=161_588_755 if data == "celebm" else 161_582_603,
+        gradients=True,
+        note=f"published: {published}. Put {file} of facer's release models-v1 into the cache's folder local. It is a program: only its "
+        "tensors are read, its code never runs; whether it keeps the names of FaRL's training code could not be checked",
+    )
+
+
 _FXF_FILE = File("hub:kartiknarayan/facexformer:ckpts/model.pt", size=12 * 91_985_943)
 
 ROWS = (
@@ -137,6 +156,8 @@ ROWS = (
     _rtnet("50", 11, 27_330_123),
     _rtnet("50", 14, 27_331_662),
     _rtnet("101", 14, 41_310_286),
+    _farl("lapa", "main_ema_136500_jit191", _LAPA_PARTS, _LAPA, "F1 93.88 on LaPa"),
+    _farl("celebm", "main_ema_181500_jit", PARTS, _CELEBAMASK, "F1 89.56 on CelebAMask-HQ"),
     ModelSpec(
         id="facexformer-attributes",
         task="attributes",
@@ -150,5 +171,19 @@ ROWS = (
         parameters=91_985_943,
         gradients=True,
         note="published: 91.83 % on CelebA; the same file and memory as the parser",
+    ),
+    ModelSpec(
+        id="farl-attributes",
+        task="attributes",
+        title="FaRL, forty attributes of CelebA",
+        load="workbench.models.farl:load_attributes",
+        files=(File("local:face_attribute.farl.celeba.pt"),),
+        labels=CELEBA_40,
+        weights_license="MIT (and the terms of its training data)",
+        data_license="CelebA: non-commercial research; LAION-Face for pre-training",
+        paper=_FARL,
+        parameters=85_833_259,
+        gradients=True,
+        note="published: 92.07 % on CelebA. Put face_attribute.farl.celeba.pt of facer's release models-v1 into the cache's folder local",
     ),
 )

@@ -94,6 +94,11 @@ def _rtnet(names: Weights) -> str:
     return f"RTNet-{'101' if _count(names, 'encoder.layer3.', 2) > 6 else '50'} with {classes} classes"
 
 
+def _farl(names: Weights) -> str:
+    classes = next((int(value.shape[0]) for name, value in names.items() if name == "head.head.conv_seg.weight"), 0)
+    return f"FaRL's parser with {classes} classes"
+
+
 def _bisenet(source: str) -> Callable[[Weights], str]:
     def describe(names: Weights) -> str:
         deep = any(".layer3.5." in name for name in names)
@@ -114,6 +119,7 @@ _LAYOUTS: tuple[tuple[Test, Callable[[Weights], str]], ...] = (
     (_has("fpn.", "ffm."), _bisenet("yakhyo/face-parsing")),
     (_has("backbone.stages_0.", "afg."), lambda names: "py-feat's multitask network"),
     (_has("encoder.layer1.0.conv_polar"), _rtnet),
+    (_has("backbone.visual.", "head.head."), _farl),
     (_has("backbone.transformer.resblocks.", "head."), lambda names: "FaRL's attribute network"),
     (_has("conv_stem.", "blocks.", "conv_head."), lambda names: "an EfficientNet of timm"),
 )

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from workbench.catalog import ModelSpec
 from workbench.errors import BadRequest
+from workbench.geometry import similarity, square_crop
 from workbench.models.checkpoint import install, read
 from workbench.models.face_decoder import FaceDecoder, FaceNetwork
 from workbench.models.hub_parser import CELEBA_ORDER, LAPA_ORDER, HubParser
@@ -46,7 +47,10 @@ CELEB_TOKENS = [
 ]
 LAPA_TOKENS = ["background", "face", "leftbro", "rightbro", "lefteye", "righteye", "nose", "upperlip", "innermouth", "lowerlip", "hair"]
 WIDE = 1.5
-"""How much more than the aligned face the LaPa and Helen models are shown, so that hair and shoulders are on the picture."""
+"""How much more than the aligned face the LaPa models are shown, so that hair and shoulders are on the picture."""
+
+JAW_AND_BROWS = (234, 454, 132, 361, 172, 397, 152, 70, 63, 105, 66, 107, 336, 296, 334, 293, 300)
+"""Mesh points that span what the 68 landmarks span: jaw, chin and the upper edges of the brows."""
 
 UNSEEN = 20.0
 """Added to the background's logit where the bent frame holds nothing, for the canonical answer only."""
@@ -145,11 +149,22 @@ class WarpedSegFace(SegFace):
         return (self._standard() - middle) / WIDE + middle
 
 
-def _plain_window(face: Face, shape: tuple[int, ...], size: int) -> np.ndarray:
-    from workbench.geometry import similarity
-
+def wide_window(face: Face, shape: tuple[int, ...], size: int) -> np.ndarray:
+    """The (2, 3) matrix to a square in which the face's points stand as in the aligned frame, `WIDE` times smaller."""
     middle = (size - 1) / 2
     return similarity(face.points, STANDARD_POINTS * middle / WIDE + middle)
+
+
+def helen_window(face: Face, shape: tuple[int, ...], size: int) -> np.ndarray:
+    """The (2, 3) matrix to the upright square Helen's crops show: 1.2 times the extent of brows, jaw and chin.
+
+    Without a mesh, the detector's box stands for that extent.
+    """
+    low, high = face.box[:2], face.box[2:]
+    if face.mesh is not None:
+        extent = face.mesh[list(JAW_AND_BROWS), :2]
+        low, high = extent.min(axis=0), extent.max(axis=0)
+    return square_crop((low + high) / 2, 1.2 * float((high - low).max()), 0.0, size)
 
 
 def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> SegFace:
@@ -158,12 +173,13 @@ def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> SegFace:
     Takes the authors' training checkpoint or safetensors. Raises BadWeights, naming the variant the file looks like, for
     another one's; the same for a file that breaks off or is none.
     """
-    _, backbone, data, side = spec.id.split("-")
-    if backbone not in BACKBONES or data not in ("celeba", "lapa", "helen"):
+    backbone, data, side = (*spec.id.split("-"), "", "", "")[1:4]
+    if backbone not in BACKBONES or data not in ("celeba", "lapa", "helen") or not side.isdecimal():
         raise BadRequest(f"{spec.id}: expected segface-<{', '.join(BACKBONES)}>-<celeba, lapa or helen>-<side>.")
     tokens = CELEB_TOKENS if data == "celeba" else LAPA_TOKENS
     network = install(lambda: SegFaceNet(backbone, tokens), read(files[0]), spec.title, device)
     if data == "celeba":
         return SegFace(spec, network, int(side), IMAGENET, CELEBA_ORDER, device)
-    made = WarpedSegFace if data == "lapa" else SegFace
-    return made(spec, network, int(side), IMAGENET, LAPA_ORDER, device, _plain_window)
+    if data == "helen":
+        return SegFace(spec, network, int(side), IMAGENET, LAPA_ORDER, device, helen_window)
+    return WarpedSegFace(spec, network, int(side), IMAGENET, LAPA_ORDER, device, wide_window)
