@@ -86,7 +86,8 @@ def model_notes(bench: Workbench, task: str) -> str:
     for spec in bench.specs(task):
         here = bench.available(spec.id)
         size = f" ({spec.download_bytes / 1e6:.0f} MB)" if spec.download_bytes else ""
-        state = "ready" if here else f"absent{size}: `{fetch_command(spec)}`"
+        mine = spec.files and all(file.scheme in ("local", "builtin") for file in spec.files)
+        state = "ready" if here else f"absent: {spec.note}" if mine and spec.note else f"absent{size}: `{fetch_command(spec)}`"
         name = spec.title if here else f'<span style="opacity:.55">{spec.title}</span>'
         lines.append(f"| {name} | {spec.weights_license or 'unknown'} | {spec.data_license or 'unknown'} | {state} |")
     return "\n".join(lines)
