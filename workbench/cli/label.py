@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from workbench.labeling.outbox import Outbox
     from workbench.labeling.study import Study
 
-FORMATS = ("parquet", "csv", "jsonl", "datasets")
+FORMATS = ("parquet", "csv", "jsonl", "datasets", "crowd-kit")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,9 +110,8 @@ def _status(args: argparse.Namespace, settings: Settings) -> int:
     covered = readout.coverage(outbox.store.database, study.name)
     counts = readout.counts(outbox.store.database, study.name)
     got = covered["wanted"] - covered["missing"]
-    print(
-        f"{study.name}: {outbox.store.state(study.name) or 'never served'}; {got} of {covered['wanted']} judgements on {covered['items']} items"
-    )
+    state = outbox.store.state(study.name) or "never served"
+    print(f"{study.name}: {state}; {got} of {covered['wanted']} judgements on {covered['items']} items")
     print(f"{counts['raters']} raters, {counts['withdrawn']} withdrawn, {counts['labels']} rows, {counts['leases']} items out now")
     print(f"{outbox.waiting()} rows wait for {outbox.hub.name}")
     return 0

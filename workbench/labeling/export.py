@@ -1,4 +1,7 @@
-"""Judgements as files: Parquet, CSV, JSON lines, or a zip that `datasets` loads. Withdrawn and superseded rows are left out."""
+"""A study's judgements as a file: Parquet, CSV, JSON lines, crowd-kit's columns, or a zip that `datasets` loads.
+
+Withdrawn and superseded rows are left out.
+"""
 
 import io
 import json
@@ -9,9 +12,10 @@ import pandas as pd
 from workbench.errors import BadRequest
 from workbench.labeling import entries
 from workbench.labeling.entries import LABEL
+from workbench.labeling.formats import to_file
 from workbench.labeling.store import Store
 
-FORMATS = ("parquet", "csv", "jsonl", "datasets")
+FORMATS = ("parquet", "csv", "jsonl", "datasets", "crowd-kit")
 
 
 def export(store: Store, study: str, kind: str) -> tuple[str, bytes]:
@@ -20,7 +24,9 @@ def export(store: Store, study: str, kind: str) -> tuple[str, bytes]:
         raise BadRequest(f"Export as one of {', '.join(FORMATS)}, not {str(kind)[:40]!r}.")
     table = store.judgements(study)
     if kind == "csv":
-        return f"{study}.csv", _plain(table).to_csv(index=False).encode()
+        return f"{study}.csv", to_file(table, "csv")
+    if kind == "crowd-kit":
+        return f"{study}-crowd-kit.csv", to_file(table, "crowd-kit")
     if kind == "jsonl":
         return f"{study}.jsonl", entries.to_lines(LABEL, _rows(table))
     if kind == "parquet":
@@ -33,12 +39,6 @@ def _rows(table: pd.DataFrame) -> list[dict]:
     for row in rows:
         row["value"] = None if pd.isna(row["value"]) else row["value"]
     return rows
-
-
-def _plain(table: pd.DataFrame) -> pd.DataFrame:
-    """Texts that a spreadsheet would run as a formula get a quote in front."""
-    texts = [name for name in table.columns if table[name].map(type).eq(str).any()]
-    return table.assign(**{name: table[name].map(lambda v: f"'{v}" if isinstance(v, str) and v[:1] in "=+-@" else v) for name in texts})
 
 
 def _zipped(study: str, parquet: bytes) -> bytes:
