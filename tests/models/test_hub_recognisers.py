@@ -13,10 +13,12 @@ from safetensors.torch import save_file
 
 from tests.golden.archive import Golden, apart, stacked
 from tests.models.patterns import pattern
+from workbench import geometry
 from workbench.catalog import MODELS
-from workbench.errors import BadWeights
+from workbench.errors import BadRequest, BadWeights
 from workbench.models import arcface_ir, facenet, insight_mobile
-from workbench.models.hub_recogniser import scaled
+from workbench.models.hub_recogniser import HubRecogniser, scaled
+from workbench.models.windows import arcface, face_unit, mtcnn_box
 from workbench.values import Face
 
 EXACT = 1e-5
@@ -143,9 +145,6 @@ def test_pixels_become_what_the_authors_code_makes_of_them() -> None:
 
 
 def test_the_attack_papers_see_an_aligned_picture_whole_and_made_smaller_bilinearly(tmp_path: Path) -> None:
-    from workbench.models.hub_recogniser import HubRecogniser
-    from workbench.models.windows import arcface
-
     model = HubRecogniser(MODELS["mobileface"], torch.nn.Conv2d(3, 1, 1), arcface(112), 112, "", insight_mobile.PAPER, paper_crop=True)
     aligned = np.array([(0.385, 0.47), (0.615, 0.47), (0.5, 0.6), (0.41, 0.72), (0.59, 0.72)])
     photo = pattern(1, 224)[0]
@@ -165,3 +164,17 @@ def test_gradients_reach_the_pixels(tmp_path: Path) -> None:
     assert chips.grad is not None
     assert float(chips.grad.abs().sum()) > 0
     assert model.features(torch.zeros(1, 128, 7, 7)).shape == (1, 512, 7, 7)
+
+
+def test_facenets_window_is_the_box_its_detector_would_draw(face: Face) -> None:
+    unit = face_unit(face)
+    middle = (face.points[:2].mean(0) + face.points[3:].mean(0)) / 2
+    centre = middle + np.array([-1.26 * (face.points[2] - middle)[0], -0.17 * unit])
+    half = np.array([2.24, 3.03]) * unit / 2
+    corners = geometry.apply(mtcnn_box(160)(face), np.array([centre - half, centre + half]))
+
+    assert unit == pytest.approx(0.87 * 40)
+    assert corners == pytest.approx(np.array([[-0.5, -0.5], [159.5, 159.5]]))
+    assert geometry.apply(mtcnn_box(160, grow=2)(face), centre[None]) == pytest.approx(np.array([[79.5, 79.5]]))
+    with pytest.raises(BadRequest, match="coincide"):
+        mtcnn_box(160)(replace(face, points=np.zeros((5, 2), np.float32)))

@@ -44,7 +44,7 @@ def _chosen(args: argparse.Namespace, settings: Settings) -> list[ModelSpec]:
     if args.ids:
         return [find(name) for name in args.ids]
     if args.action == "fetch":
-        return [spec for spec in MODELS.values() if spec.default or getattr(args, "all", False)]
+        return [spec for spec in MODELS.values() if spec.default or (args.all and not any(file.scheme == "local" for file in spec.files))]
     return [spec for spec in MODELS.values() if _here(spec, settings)]
 
 
