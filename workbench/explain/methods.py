@@ -130,7 +130,11 @@ ROWS = (
         "Covers a square, asks again. The plainest method, and often the clearest.",
         "perturbation:occlusion",
         frozenset(),
-        (Knob("window", "Window (pixels of the chip)", 16, 2, 128), Knob("stride", "Stride", 8, 1, 64), _FILL),
+        (
+            Knob("window", "Window (pixels of the chip; 0: a quarter)", 0, 0, 128),
+            Knob("stride", "Stride (0: a sixteenth)", 0, 0, 64),
+            _FILL,
+        ),
     ),
     Method(
         "rise",

@@ -18,14 +18,12 @@ from workbench.explain.anatomy import anatomy
 from workbench.explain.methods import Method
 from workbench.explain.proof import RANDOMS, Proof, prove
 from workbench.explain.question import ChipMap, Question
+from workbench.explain.speed import batch_for, made_fast
 from workbench.explain.targets import Target, similarity
 from workbench.explain.watch import Progress, Watch
 from workbench.geometry import apply, invert
 from workbench.images import warp
 from workbench.values import Face, Heatmap, Parsing, check_image
-
-BATCH = 64
-"""Chips per call of a model."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +87,7 @@ def explained(
     """As `explain`, with everything that `proof_of` and the downloads need beside the heatmap."""
     chosen = methods.find(method)
     settled = chosen.settle(knobs or {})
-    question, matrix = ask(target, image, face, parsing, seed, watch or Watch())
+    question, matrix = ask(made_fast(target), image, face, parsing, seed, watch or Watch())
     found = anatomy(target.model, question.size)
     question = replace(question, places=found.places or "grid")
     drawn = methods.run(chosen, question, found.abilities, settled, pair=pair)
@@ -150,7 +148,7 @@ def ask(
     matrix = np.asarray(matrix, np.float64)
     regions = None if parsing is None else regions_on_chip(parsing, face, matrix, size, image.shape)
     chip = chip_of(target.model, image, face)
-    return Question(target, chip, regions, batch=BATCH, seed=seed, watch=watch or Watch()), matrix
+    return Question(target, chip, regions, batch=batch_for(size), seed=seed, watch=watch or Watch()), matrix
 
 
 def chip_of(model: Any, image: np.ndarray, face: Face) -> torch.Tensor:

@@ -94,8 +94,8 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             heat = gr.Image(label="Heatmap", interactive=False, format="png", elem_id="explain-heat", height=440, buttons=PLAIN)
             opacity = gr.Slider(0, 1, 0.7, step=0.05, label="Overlay", elem_id="explain-opacity")
             verdict = gr.Markdown(elem_id="explain-verdict")
-            curves = gr.Plot(label="Taking away and showing what the map marks", elem_id="explain-curves")
-            shares = gr.Plot(label="Parts of the face", elem_id="explain-shares")
+            curves = gr.Plot(show_label=False, elem_id="explain-curves")
+            shares = gr.Plot(show_label=False, elem_id="explain-shares")
             with gr.Row():
                 png = gr.DownloadButton("Photo with heat (PNG)", size="sm", interactive=False, elem_id="explain-png")
                 npz = gr.DownloadButton("Numbers (NPZ)", size="sm", interactive=False, elem_id="explain-npz")

@@ -37,7 +37,7 @@ def _bar(label: str, value: float) -> str:
         f"<span style='width:84px;text-align:right'>{html.escape(label)}</span>"
         f"<span style='flex:1;background:rgba(148,163,184,.25);border-radius:4px'>"
         f"<span style='display:block;height:12px;width:{width}%;background:#6366f1;border-radius:4px'></span></span>"
-        f"<span style='width:48px'>{100 * value:.1f} %</span></div>"
+        f"<span style='width:58px;white-space:nowrap'>{100 * value:.1f} %</span></div>"
     )
 
 
