@@ -79,8 +79,8 @@ def consent(page, address: str) -> None:
 def wait_shown(page, after: str) -> str:
     """Wait for another item (then "shown"), a break or the end; the item's id, or the screen's name."""
     page.wait_for_function(
-        """after => { const d = document.querySelector('#labeling-judge .judge').dataset;
-        return d.screen !== 'judging' || (d.shown && d.shown !== after); }""",
+        """after => { const node = document.querySelector('#labeling-judge .judge'), d = node && node.dataset;
+        return d && d.screen !== 'loading' && (d.screen !== 'judging' || (d.shown && d.shown !== after)); }""",
         arg=after,
     )
     data = page.locator("#labeling-judge .judge").evaluate("node => ({...node.dataset})")

@@ -1,5 +1,6 @@
 """Raters for tests: they keep what a browser keeps in its local storage, and resend until the Hub has it."""
 
+import http.client
 import json
 import random
 import threading
@@ -35,7 +36,7 @@ class BrowserDouble:
             if error.code == 503:
                 return None
             raise AssertionError(f"{path}: {error.code} {error.read()!r}") from error
-        except (OSError, ValueError, EOFError):
+        except (OSError, ValueError, http.client.HTTPException):
             return None
 
     def step(self, vote: bool = True) -> bool:

@@ -156,7 +156,7 @@ def test_ten_kills_lose_and_double_nothing(tmp_path, wiped, capsys):
             f"{len(rows)} on the Hub, lost {len(lost)}, doubled {len(doubled)}; last one there after {took:.1f} s; "
             f"{commits} commits with the rival's; faults {dict(faults)}; refused {sum(len(b.refused) for b in browsers)}"
         )
-    assert len(acknowledged) > 20
+    assert len(acknowledged) >= 10
     assert sum(faults.values()) >= 4
     assert (lost, doubled, twice) == (set(), [], [])
     assert took < 90

@@ -15,7 +15,7 @@ from workbench.ui.widgets import Handoff
 TITLE = "Face Workbench"
 
 CSS = """
-.gradio-container { max-width: 1280px !important; margin: 0 auto; }
+.gradio-container { width: 100%; max-width: 1280px !important; margin: 0 auto; }
 .send-to button { flex-grow: 0; }
 #headline { padding: 6px 2px 0; }
 #headline h1 { margin: 0; font-size: 1.5rem; }

@@ -20,10 +20,23 @@ function write(node, text) {
   text.trim().split("**").forEach((piece, index) => node.append(index % 2 ? make("strong", piece) : document.createTextNode(piece)));
 }
 
+/* Gradio's own caller hides why a call was refused; this one tells. */
+async function call(name, payload) {
+  const config = window.gradio_config;
+  const mine = config && config.components.find((one) => one.props && one.props.elem_id === "labeling-judge");
+  if (!mine) return server[name](payload);
+  const body = JSON.stringify({ data: payload, component_id: mine.id, fn_name: name, session_hash: "labeling" });
+  const response = await fetch(`${config.root}${config.api_prefix}/component_server/`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  const answer = await response.json();
+  if (response.ok) return answer;
+  const error = new Error(answer.detail || `The server answered ${response.status}.`);
+  error.told = response.status < 500; error.status = response.status;
+  throw error;
+}
+
 async function ask(name, payload) {
-  const answer = await server[name](payload);
-  if (answer === null || answer === undefined) throw new Error("no answer");
-  if (answer.detail || answer.error) { const error = new Error(answer.detail || answer.error); error.told = true; throw error; }
+  const answer = await call(name, payload);
+  if (answer === null || answer === undefined) throw new Error("The server did not answer.");
   return answer;
 }
 
@@ -100,12 +113,21 @@ async function exchange(want) {
     offline = false;
   } catch (error) {
     offline = !error.told;
+    if (error.status === 403 && /rater token/.test(error.message)) return stranger();
     say("error", error.told ? error.message : "No connection. Your answers are kept here and sent when it is back.");
     setTimeout(() => exchange(true), error.told ? 4000 : 1500);
   }
   busy = false;
   progress();
   if (again) { again = false; setTimeout(() => exchange(true), 0); }
+}
+
+/* The server no longer knows who this is (its secret changed): only a new consent helps. */
+function stranger() {
+  busy = false;
+  box = { rater: "", entry: "", receipts: {}, pending: [], boot: "" }; queue = []; current = null; keep();
+  say("pay", "This study was set up anew, so you are asked again.");
+  show("consent");
 }
 
 async function resend(unsaved, boot) {
@@ -233,6 +255,7 @@ function drawAnswers() {
     button.append(make("span", answer.title), make("kbd", keys[`answer${index}`], { "data-key": `answer${index}` }));
     return button;
   }));
+  root.querySelectorAll("kbd[data-key]").forEach((node) => { node.textContent = shownKey(keys[node.dataset.key]); });
 }
 
 /* When pictures are chosen, the button's place on the screen decides which picture it names. */
