@@ -91,8 +91,16 @@ def _fold(block: nn.Sequential) -> None:
             block._modules[second] = nn.Identity()
 
 
-def _relus(layer: nn.PReLU) -> PReLU:
-    cheap = PReLU(layer.num_parameters)
+class Slope(PReLU):
+    """PReLU: torch's own where nobody asks for gradients, otherwise two ReLUs, whose backward pass takes half the time."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same."""
+        return super().forward(x) if x.requires_grad and torch.is_grad_enabled() else nn.functional.prelu(x, self.slope)
+
+
+def _relus(layer: nn.PReLU) -> Slope:
+    cheap = Slope(layer.num_parameters)
     cheap.slope = nn.Parameter(layer.weight.detach(), requires_grad=False)
     return cheap
 
