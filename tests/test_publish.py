@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,17 +106,62 @@ def portrait(tmp_path_factory: pytest.TempPathFactory, astronaut) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("stem", ["parsing", "landmarks", "workbench"])
+def _ask_parsing(address: str, portrait: str) -> None:
+    client = Client(address, verbose=False, download_files=False)
+    viewer, *_ = client.predict(handle_file(portrait), "compact", api_name="/parse")
+    viewer = json.loads(viewer) if isinstance(viewer, str) else viewer
+    client.close()
+
+    assert {"Hair", "Skin", "Nose"} <= {part["name"] for part in viewer["parts"]}
+
+
+def _ask_landmarks(address: str, portrait: str) -> None:
+    client = Client(address, verbose=False, download_files=False)
+    _, table = client.predict(handle_file(portrait), api_name="/landmarks")
+    client.close()
+
+    assert len(table["data"]) == 1
+
+
+def _ask_explanation(address: str, portrait: str) -> None:
+    client = Client(address, verbose=False, download_files=False)
+    answers = client.predict(
+        handle_file(portrait), "Face 1", "fer", "happy", "integrated_gradients", "{}", "compact", False, 0, 0.7, api_name="/explain"
+    )
+    client.close()
+
+    assert any(isinstance(answer, dict) and answer.get("path", "").endswith(".png") for answer in answers)
+
+
+def _ask_labeling(address: str, portrait: str) -> None:
+    with urllib.request.urlopen(f"{address}config", timeout=60) as answer:
+        components = json.load(answer)["components"]
+    judge = next(part["id"] for part in components if part["props"].get("elem_id") == "labeling-judge")
+    body = json.dumps({"data": {}, "component_id": judge, "fn_name": "welcome", "session_hash": "space-test"}).encode()
+    request = urllib.request.Request(f"{address}gradio_api/component_server/", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        welcome = json.load(answer)
+
+    assert welcome["synthetic"] is True
+    assert len(welcome["answers"]) == 6
+
+
+QUESTIONS = {
+    "parsing": _ask_parsing,
+    "landmarks": _ask_landmarks,
+    "explanation": _ask_explanation,
+    "labeling": _ask_labeling,
+    "workbench": _ask_parsing,
+}
+
+
+def test_every_space_has_its_question() -> None:
+    assert set(QUESTIONS) == set(publish.stems())
+
+
+@pytest.mark.parametrize("stem", publish.stems())
 def test_the_space_starts_by_itself_and_answers(stem: str, tmp_path: Path, portrait: str) -> None:
     folder = publish.assemble(stem, tmp_path / "space")
     assert not (folder / "spaces").exists()
     with _started(folder) as address:
-        client = Client(address, verbose=False, download_files=False)
-        if stem == "landmarks":
-            _, table = client.predict(handle_file(portrait), api_name="/landmarks")
-            assert len(table["data"]) == 1
-        else:
-            viewer, table, *_ = client.predict(handle_file(portrait), "compact", api_name="/parse")
-            viewer = json.loads(viewer) if isinstance(viewer, str) else viewer
-            assert {"Hair", "Skin", "Nose"} <= {part["name"] for part in viewer["parts"]}
-        client.close()
+        QUESTIONS[stem](address, portrait)
