@@ -124,6 +124,12 @@ FAMILIES = {
 """Every golden of a parser, those that share a backbone one after the other."""
 
 
+def rows(name: str) -> list[str]:
+    """Ids of the catalogue's models that a golden vouches for: every resolution of a backbone, every head of a network."""
+    starts = ("farl-celebm", "farl-lapa") if name == "farl-parsing" else (FAMILIES[name].id.removesuffix(f"-{SMALL}"),)
+    return [id for id in MODELS if id.startswith(starts)]
+
+
 def filled(name: str) -> dict[str, torch.Tensor]:
     """A golden's weights. FaRL's pixel statistics are what its architecture says they are."""
     found = Pictures(name).weights()

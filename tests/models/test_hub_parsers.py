@@ -11,7 +11,7 @@ from tests.golden.digest import Pictures
 from tests.golden.fill import fill
 from tests.golden.hub_parsers import FAMILIES, differences, filled, given, load
 from tests.golden.inputs import photo
-from workbench.catalog import MODELS
+from workbench.catalog import MODELS, hub_parsing
 from workbench.errors import BadRequest, BadWeights
 from workbench.models import bisenet, facexformer, rtnet, segface, segformer, torchscript
 from workbench.models.checkpoint import read
@@ -48,6 +48,11 @@ def test_a_parser_answers_as_its_authors_code(name):
     found = differences(name, FAMILIES[name].quick)
     assert found
     assert max(found.values()) <= EXACT, f"relative difference by case and output: {found}"
+
+
+def test_every_row_of_the_parsers_has_a_golden():
+    vouched = {id for name in FAMILIES for id in hub_parsers.rows(name)}
+    assert vouched == {row.id for row in hub_parsing.ROWS}
 
 
 def test_facexformers_attributes_share_the_parsers_weights_and_are_probabilities():

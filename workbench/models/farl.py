@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from workbench.catalog import ModelSpec
 from workbench.catalog.celeba import CELEBA_40
-from workbench.geometry import celeba_quad, face_window, similarity
+from workbench.geometry import face_window, similarity
 from workbench.models import torchscript
 from workbench.models.checkpoint import install, read
 from workbench.models.chips import ChipModel
@@ -193,10 +193,18 @@ def _plain_warp(image: np.ndarray, points: np.ndarray | None, side: int, matrix:
 
 
 def quad_matrix(points: np.ndarray, side: int = PARSING_SIDE) -> Tensor:
-    """The (3, 3) matrix to CelebA-HQ's square as facer cuts it: pixel centres at one half."""
-    matrix = celeba_quad(np.asarray(points, np.float64), side)
-    shift = matrix[:, 2] + 0.5 - matrix[:, :2] @ (0.5, 0.5)
-    return torch.from_numpy(np.vstack([np.column_stack([matrix[:, :2], shift]), [0, 0, 1]])).float()
+    """The (3, 3) matrix to CelebA-HQ's square as facer cuts it, in single precision: photo and frame count pixel centres at one half.
+
+    Karras et al., arXiv 1710.10196, appendix C, as in `geometry.celeba_quad`, which counts them from 0.
+    """
+    found = np.asarray(points, np.float32)
+    eyes, mouth = (found[0] + found[1]) * 0.5 + 0.5, (found[3] + found[4]) * 0.5 + 0.5
+    across, down = found[1] - found[0], mouth - eyes
+    x = across - np.array([-down[1], down[0]])
+    x = x / np.hypot(*x) * max(np.hypot(*across) * 2.0, np.hypot(*down) * 1.8)
+    y, middle = np.array([-x[1], x[0]]), eyes + down * 0.1
+    corners = np.stack([middle - x - y, middle + x - y, middle + x + y, middle - x + y])
+    return align(corners, np.array([(0, 0), (side, 0), (side, side), (0, side)]))
 
 
 class FarlParser(HubParser):
