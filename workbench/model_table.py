@@ -8,6 +8,9 @@ from workbench.catalog import MODELS, ModelSpec
 from workbench.errors import BadRequest
 
 FIGURES = Path(__file__).parent / "weights" / "figures.json"
+_SHARED = {"mobileface": "insight-mobile", "crfiqa-s": "crfiqa-r50"}
+"""Rows whose id does not begin with the name their network was proven under."""
+
 BEGIN, END = "<!-- models: begin (written by `make docs`) -->", "<!-- models: end -->"
 
 
@@ -29,22 +32,31 @@ def insert_tables(text: str) -> str:
 
 
 def models_table() -> str:
-    """Every model: task, parameters, where it comes from, licences, and what was measured."""
+    """Every model: task, parameters, where it comes from, licences, and what was measured here or published."""
     lines = [
-        "| Model | Task | Parameters | From | Licence of weights | Trained on | Measured here |",
-        "|---|---|---|---|---|---|---|",
+        "| Model | Task | Parameters | From | Licence of weights | Trained on | Measured here | Published, and notes |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for spec in MODELS.values():
         lines.append(
             f"| {spec.title} (`{spec.id}`) | {spec.task} | {_parameters(spec)} | {_origin(spec)} | {spec.weights_license or 'unknown'} "
-            f"| {spec.data_license or 'unknown'} | {measured(spec)} |"
+            f"| {spec.data_license or 'unknown'} | {measured(spec)} | {spec.note or '—'} |"
         )
     return "\n".join(lines) + "\n"
 
 
 def measured(spec: ModelSpec) -> str:
-    """The headline figures of one model, or an em dash."""
-    return str(figures(spec.task).get(spec.id, {}).get("headline", "—"))
+    """The headline figures of one model: accuracy, how near it is to its authors' code, time on two cores; or an em dash."""
+    found = [figures(section).get(_key(section, spec), {}).get("headline", "") for section in (spec.task, "parity", "speed")]
+    return "; ".join(text for text in found if text) or "—"
+
+
+def _key(section: str, spec: ModelSpec) -> str:
+    """The row's own id or, for proofs that several rows share, the name of their network."""
+    rows = figures(section)
+    if spec.id in rows or section != "parity":
+        return spec.id
+    return _SHARED.get(spec.id) or max((name for name in rows if spec.id.startswith(name)), key=len, default="")
 
 
 def parts_table() -> str:

@@ -33,7 +33,8 @@ from workbench.ui.explanation_parts import (
     read_knobs,
     targets_of,
 )
-from workbench.ui.widgets import PLAIN, model_notes, photo_box, receive, results, send_to
+from workbench.ui.model_fetch import fetch_panel
+from workbench.ui.widgets import PLAIN, photo_box, receive, results, send_to
 from workbench.values import Face
 
 EMPTY = "<p style='opacity:.7'>Drop a photo: first comes what the models say, then why.</p>"
@@ -89,7 +90,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
                 start = gr.Button("Explain", variant="primary", elem_id="explain-start")
                 stop = gr.Button("Cancel", elem_id="explain-stop")
             with gr.Accordion("Models and licences", open=False):
-                gr.Markdown("\n\n".join(model_notes(bench, task) for task in ("expression", "attributes")))
+                fetch_panel(bench, "expression", "attributes")
         with gr.Column(scale=3, min_width=320):
             heat = gr.Image(label="Heatmap", interactive=False, format="png", elem_id="explain-heat", height=440, buttons=PLAIN)
             opacity = gr.Slider(0, 1, 0.7, step=0.05, label="Overlay", elem_id="explain-opacity")

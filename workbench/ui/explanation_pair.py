@@ -27,7 +27,8 @@ from workbench.ui.explanation_parts import (
     read_faces,
     read_knobs,
 )
-from workbench.ui.widgets import PLAIN, model_notes, photo_box, results
+from workbench.ui.model_fetch import fetch_panel
+from workbench.ui.widgets import PLAIN, photo_box, results
 from workbench.values import Face
 
 RECOGNISERS = ("recognition",)
@@ -54,7 +55,7 @@ def build_inside(bench: Workbench) -> None:
                 start = gr.Button("Explain the pair", variant="primary", elem_id="pair-start")
                 stop = gr.Button("Cancel")
             with gr.Accordion("Recognisers and licences", open=False):
-                gr.Markdown(model_notes(bench, "recognition"))
+                fetch_panel(bench, "recognition", choice=model)
         with gr.Column(scale=3, min_width=320):
             with gr.Row():
                 maps = [
