@@ -35,7 +35,7 @@ def test_one_face_is_parsed_named_and_measured(here, portrait: str) -> None:
     assert answer.parsing.labels.shape == (512, 512)
     assert viewer["size"] == [512, 512]
     assert {"Hair", "Skin", "Nose", "Cloth"} <= {part["name"] for part in viewer["parts"]}
-    assert {"Face", "Part", "Mean colour"} <= set(table.columns)
+    assert {"Face", "Part", "Mean colour"} <= set(table.data.columns)
     assert [name for name, _ in faces.choices] == ["All faces", "Face 1"]
 
 
