@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.bench import Workbench
-from workbench.errors import BadRequest, NoFace
+from workbench.errors import BadRequest, FaceTooSmall, NoFace
 from workbench.parts import title
 from workbench.ui import parsing_compare, parsing_many
 from workbench.ui.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
@@ -97,7 +97,7 @@ def parse(bench: Workbench, source: str | None, model: str, progress: gr.Progres
     path.write_bytes(_export().palette_png(answer.parsing))
     return (
         answer,
-        viewer_value(answer.image, answer.parsing, _caption(answer.parsing)),
+        viewer_value(answer.image, answer.parsing, _caption(answer.parsing) + _warning(answer, 1 if len(answer.parsing.faces) == 1 else 0)),
         coloured(part_table(answer)),
         gr.Dropdown(names, value=ALL),
         gr.DownloadButton(value=str(path), interactive=True),
@@ -130,7 +130,7 @@ def show_face(bench: Workbench, answer: Answer | None, face: str) -> tuple[Any, 
     if number:
         mine = parsing.owners == number
         parsing = Parsing(np.where(mine, parsing.labels, 0).astype(np.uint8), parsing.owners, parsing.faces, parsing.model)
-    return viewer_value(answer.image, parsing, _caption(parsing, number)), coloured(part_table(answer, number))
+    return viewer_value(answer.image, parsing, _caption(parsing, number) + _warning(answer, number)), coloured(part_table(answer, number))
 
 
 def pick_face(bench: Workbench, answer: Answer | None, event: gr.EventData) -> str:
@@ -197,6 +197,19 @@ def _caption(parsing: Parsing, face: int = 0) -> str:
     parts = len(np.unique(parsing.labels)) - 1
     who = f"Face {face}" if face else f"{len(parsing.faces)} face{'s' if len(parsing.faces) != 1 else ''}"
     return f"{who}, {parts} parts. Point at one to read its name."
+
+
+def _warning(answer: Answer, face: int) -> str:
+    """What makes this face hard to judge, in words; nothing for a good photo or for several faces at once."""
+    from workbench.tasks.quality import assess
+
+    if not face:
+        return ""
+    try:
+        quality = assess(answer.image, answer.parsing.faces[face - 1])
+    except FaceTooSmall as error:
+        return f" {error}"
+    return "" if quality.verdict == "good" else f" {quality.words}"
 
 
 def _number(face: str, count: int) -> int:
