@@ -56,7 +56,7 @@ def test_an_aligned_picture_is_taken_whole(aligned_photo, finder, parser):
     face = find_faces(aligned_photo, finder)[0]
     found = parser(aligned_photo, face)
     corners = apply(found.matrix.astype(np.float64), np.array([[-0.5, -0.5], [511.5, 511.5]]))
-    assert corners == pytest.approx(np.array([[-0.5, -0.5], [parser.side / 2 - 0.5] * 2]), abs=1e-4)
+    assert corners == pytest.approx(np.array([[-0.5, -0.5], [found.scores.shape[1] - 0.5] * 2]), abs=1e-4)
 
 
 def test_a_photo_that_shows_more_is_looked_at_with_a_margin(astronaut, astronaut_face, parser):
@@ -90,8 +90,8 @@ def test_fusing_the_normalisation_changes_nothing(parser):
 
 
 def test_half_precision_decides_as_full_precision_does(astronaut, astronaut_face, parser):
-    matrix, size = parser._grid(astronaut_face, astronaut.shape)
-    crop = parser.input(astronaut, astronaut_face.mesh, matrix, size)[None]
+    matrix, side = parser._grid(astronaut_face, astronaut.shape)
+    crop = parser.input(astronaut, astronaut_face.mesh, matrix, (side, side))[None]
     with torch.no_grad():
         full = parser.network(prepare(torch.from_numpy(crop), torch.float32)).argmax(1)
     assert (parser._logits(crop).argmax(1) == full).float().mean() > 0.99

@@ -1,7 +1,7 @@
 """The compact parser: one network, trained here, that colours every part of one face.
 
 Crops the photo as CelebA-HQ does, renders the face's mesh and a person matte beside the colours, and averages what the
-network says of the crop and of its mirror image. Faces without a mesh are parsed from colours and matte alone.
+network says of the crop and of its mirror image, a little larger. Faces without a mesh are parsed from colours and matte alone.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,13 @@ from typing import cast
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as functional
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from workbench.catalog import ModelSpec
 from workbench.errors import BadWeights
-from workbench.images import aligned, apply, celeba_quad, stretch, warp
+from workbench.images import aligned, apply, celeba_quad, compose, stretch, warp
 from workbench.models import checkpoint, mesh_regions
 from workbench.models.compact_network import STEPS, Convolution, Network, Wide, prepare
 from workbench.models.selfie import Matte
@@ -28,6 +29,9 @@ MARGIN = 1 / 8
 
 NEARLY_WHOLE = 0.2
 """A photo whose corners are no farther than this share of its side from the square's is taken whole: training moved faces as far."""
+
+FINER = 0.18
+"""How much larger the mirror image is shown to the network: a second look at another scale sees other things."""
 
 CRUMB = 0.2
 """A piece that touches nothing else of the person and is smaller than this share of the largest piece is taken for background."""
@@ -56,11 +60,13 @@ class CompactParser:
 
     def __call__(self, image: np.ndarray, face: Face) -> FaceScores:
         """Part probabilities around one face of the photo. Raises BadRequest for an array that is no photo."""
-        matrix, (width, height) = self._grid(face, check_image(image).shape)
-        crop = self.input(image, face.mesh, matrix, (width, height))
-        half = np.concatenate([matrix[:, :2] / 2, (matrix[:, 2:] + 0.5) / 2 - 0.5], axis=1)
-        scores = self._scores(crop)
-        return FaceScores(scores if width == self.side else without_crumbs(scores), half.astype(np.float32))
+        matrix, side = self._grid(face, check_image(image).shape)
+        finer = round(side * (1 + FINER) / STEPS) * STEPS
+        to_finer = compose(stretch((side, side), finer), matrix)
+        crop = self.input(image, face.mesh, matrix, (side, side))
+        scores = self._scores(crop, mirror(self.input(image, face.mesh, to_finer, (finer, finer))))
+        to_grid = compose(stretch((finer, finer), finer // 2), to_finer)
+        return FaceScores(scores if side == self.side else without_crumbs(scores), to_grid.astype(np.float32))
 
     def input(self, image: np.ndarray, mesh: np.ndarray | None, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """(height, width, 16) uint8: the crop's colours, then `mesh_regions.MAPS`. size: (width, height)."""
@@ -95,19 +101,21 @@ class CompactParser:
         crop = self.input(image, None, matrix, (self.side, self.side))
         return {"logits": self._logits(crop[None])[0].numpy()}
 
-    def _grid(self, face: Face, shape: tuple[int, ...]) -> tuple[np.ndarray, tuple[int, int]]:
-        """The matrix to the input, and its size: the whole photo if it is aligned, else the square and a margin."""
+    def _grid(self, face: Face, shape: tuple[int, ...]) -> tuple[np.ndarray, int]:
+        """The matrix to the input, and the input's side: the whole photo if it is aligned, else the square and a margin."""
         matrix, side = self.window(face, shape)
         if aligned(matrix, shape, side):
-            return matrix, (side, side)
+            return matrix, side
         margin = round(side * MARGIN / (STEPS // 2)) * (STEPS // 2)
-        return matrix + np.array([[0, 0, margin]] * 2), (side + 2 * margin, side + 2 * margin)
+        return matrix + np.array([[0, 0, margin]] * 2), side + 2 * margin
 
-    def _scores(self, crop: np.ndarray) -> np.ndarray:
-        """(19, h, w): the mean over the crop and its mirror image of the probabilities, after the prior is put right."""
-        seen, mirrored = self._logits(np.stack([crop, mirror(crop)])) + self._prior[:, None, None]
-        back = mirrored.flip(-1)[list(MIRROR)]
-        scores: np.ndarray = ((seen.softmax(0) + back.softmax(0)) / 2).numpy()
+    def _scores(self, crop: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+        """(19, h, w) on the mirrored crop's finer grid: the mean of what is seen in both, after the prior is put right."""
+        prior = self._prior[:, None, None]
+        seen = (self._logits(crop[None])[0] + prior).softmax(0)
+        finer = (self._logits(mirrored[None])[0] + prior).softmax(0).flip(-1)[list(MIRROR)]
+        enlarged = functional.interpolate(seen[None], finer.shape[-2:], mode="bilinear", align_corners=False)[0]
+        scores: np.ndarray = ((enlarged + finer) / 2).numpy()
         return scores
 
     @torch.inference_mode()
