@@ -16,6 +16,7 @@ ROWS = (
         labels=PARTS,
         weights_license="non-commercial research and education, as its training data",
         data_license=_CELEBAMASK,
+        parameters=1_998_931,
         gradients=True,
         default=True,
     ),
