@@ -4,7 +4,7 @@ Source: Petsiuk et al., "RISE" (2018), section 4.1. Many maps are asked at once,
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -58,7 +58,7 @@ def curves(question: Question, maps: Sequence[np.ndarray], steps: int = 12, fill
     """
     share = np.linspace(0, 1, steps + 1)
     cover = make_fill(fill, question.chip)
-    asked = question if watch is None else question.watched_by(watch)
+    asked = question if watch is None else replace(question, watch=watch)
     places = [ranks(heat) for heat in maps]
 
     def masks() -> Iterator[np.ndarray]:

@@ -16,9 +16,9 @@ EMPTY = 1e-6
 def occlusion(question: Question, window: int = 0, stride: int = 0, fill: str = "blur") -> ChipMap:
     """How much the score falls when a square window is covered; a pixel takes the mean over the windows that cover it.
 
-    window, stride: pixels of the chip, 0 for a quarter and a sixteenth of its side; the window grows by a few
-    pixels where strides would not end at the border, so that a
-    mirrored face gives the mirrored map. Source: Zeiler and Fergus (2014), section 4.2, by Captum.
+    window, stride: pixels of the chip, 0 for a quarter and a sixteenth of its side; the window grows by a few pixels
+    where strides would not end at the border, so that a mirrored face gives the mirrored map.
+    Source: Zeiler and Fergus (2014), section 4.2, by Captum.
     """
     shown = make_fill(fill, question.chip)
     window, stride = window or round(question.size / 4), stride or max(round(question.size / 16), 1)

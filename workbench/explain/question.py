@@ -5,7 +5,7 @@ not finite stop the work, and so does the person who presses Cancel: both are lo
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -61,10 +61,6 @@ class Question:
     def pixels(self) -> np.ndarray:
         """The chip as (S, S, 3) float32, 0 to 255."""
         return self.chip[0].permute(1, 2, 0).cpu().numpy()
-
-    def watched_by(self, watch: Watch) -> "Question":
-        """The same question with another watch."""
-        return replace(self, watch=watch)
 
     def graded(self, chips: torch.Tensor) -> torch.Tensor:
         """Scores (N,) of chips (N, 3, S, S) that a gradient can flow through. Raises Cancelled, or BadRequest for NaN."""

@@ -87,7 +87,8 @@ def explained(
     """As `explain`, with everything that `proof_of` and the downloads need beside the heatmap."""
     chosen = methods.find(method)
     settled = chosen.settle(knobs or {})
-    question, matrix = ask(made_fast(target), image, face, parsing, seed, watch or Watch())
+    asked = target if "gradients" in chosen.needs else made_fast(target)
+    question, matrix = ask(asked, image, face, parsing, seed, watch or Watch())
     found = anatomy(target.model, question.size)
     question = replace(question, places=found.places or "grid")
     drawn = methods.run(chosen, question, found.abilities, settled, pair=pair)
@@ -134,7 +135,7 @@ def proof_of(
     """
     if fill == "layer" and "layers" not in explanation.abilities:
         raise BadRequest("Layer masking works on convolutional networks; choose the fill blur, grey or mean for this model.")
-    question = explanation.question if watch is None else explanation.question.watched_by(watch)
+    question = replace(explanation.question, target=made_fast(explanation.question.target), watch=watch or explanation.question.watch)
     draw = explanation.draw if randomise and "gradients" in explanation.abilities else None
     return prove(question, explanation.chip_map, draw, mesh=explanation.mesh, steps=steps, randoms=randoms, fill=fill, stages=stages)
 
