@@ -1,6 +1,6 @@
 """How fast faces are found and parsed, how soon the app answers, and how much memory it takes; peers in the same run.
 
-    python benchmarks/parsing.py
+python benchmarks/parsing.py
 """
 
 import os
@@ -55,7 +55,7 @@ def warm_rows(bench: Workbench) -> list[dict[str, Any]]:
     for spec in ("compact", "mesh"):
         works[f"detect + mesh + {spec} parser"] = lambda spec=spec: parse(photo, bench.model(spec), find_faces(photo, finder))
     try:
-        from workbench.models.bisenet import Network as BiSeNet
+        from workbench.models.bisenet import BiSeNet
     except ImportError:
         BiSeNet = None
     if BiSeNet is not None:
@@ -70,7 +70,10 @@ def warm_rows(bench: Workbench) -> list[dict[str, Any]]:
     works["peer: LBP cascade + GrabCut (one region)"] = lambda: cascade_grabcut(photo, cascade)
     limits = {"detection alone": "<= 15", "detect + mesh + compact parser": "<= 120"}
     timed = measure.in_turn(works, runs=11)
-    return [{"what": name, "ms (median)": row["median"], "min": row["min"], "max": row["max"], "aim": limits.get(name, "")} for name, row in timed.items()]
+    return [
+        {"what": name, "ms (median)": row["median"], "min": row["min"], "max": row["max"], "aim": limits.get(name, "")}
+        for name, row in timed.items()
+    ]
 
 
 def start_rows() -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ class Settings:
     cache: folder for fetched weights. data: folder for judgements and signing secrets (never weights, never photos).
     max_pixels and max_bytes: larger pictures are refused before decoding. working_side: photos are analysed at most
     this many pixels wide or high. memory: bytes of loaded weights to keep before the least recently used is dropped.
-    offline: never open a connection. hub_endpoint: address of the Hub, "" for huggingface.co. space: the process runs on Hugging Face Spaces. device: "cpu" or "cuda".
+    offline: never open a connection. hub_endpoint: address of the Hub, "" for huggingface.co. space: the process runs on
+    Hugging Face Spaces. device: "cpu" or "cuda".
     """
 
     cache: Path
