@@ -77,6 +77,7 @@ def train(rank: int, cores: int, faces: Faces, out: Path, plan: Plan, until: flo
     run = new_run(plan)
     if resume and (out / "checkpoint.pt").exists():
         run.restore(out / "checkpoint.pt")
+        run.share = 0.0 if plan.afresh else run.share
     side = Value("i", plan.side(run.share), lock=False)
     stream = Stream(faces, pool, plan, side, (rank, run.step))
     loader = iter(DataLoader(stream, batch_size=None, num_workers=1, prefetch_factor=6))
@@ -159,6 +160,7 @@ def main() -> int:
     options.add_argument("--minutes", type=float, default=150.0)
     options.add_argument("--until", default="", metavar="HH:MM", help="stop when the clock shows this, if that is sooner")
     options.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
+    options.add_argument("--again", type=float, metavar="RATE", help="with --resume: a new schedule from this learning rate, at 352 px")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--cores", type=int, default=2)
     options.add_argument("--export", type=Path, metavar="FILE", help="write the last checkpoint's averaged network as safetensors")
@@ -178,7 +180,10 @@ def main() -> int:
         parser_export.export(network, parser_export.correction(weights, given.prior), given.side, given.export)
         return 0
     (given.out / "meeting").unlink(missing_ok=True)
-    arguments = (given.cores, faces, given.out, Plan(seed=given.seed), deadline(given.minutes, given.until), given.resume)
+    plan = Plan(seed=given.seed)
+    if given.again:
+        plan = Plan(seed=given.seed, rate=given.again, sides=((1.0, plan.sides[-1][1]),), afresh=True)
+    arguments = (given.cores, faces, given.out, plan, deadline(given.minutes, given.until), given.resume)
     torch.multiprocessing.start_processes(train, arguments, given.cores, start_method="fork")
     return 0
 

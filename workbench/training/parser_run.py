@@ -18,7 +18,7 @@ WARM_UP = 300
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How to train. batch: pictures per core and step. sides: (up to this share of the run, input side). power: of a part's
-    frequency, in its weight."""
+    frequency, in its weight. afresh: a resumed run starts its schedule anew."""
 
     batch: int = 4
     rate: float = 2e-3
@@ -27,6 +27,7 @@ class Plan:
     power: float = -0.2
     sides: tuple[tuple[float, int], ...] = ((0.4, 256), (0.8, 320), (1.0, 352))
     seed: int = 0
+    afresh: bool = False
 
     def side(self, share: float) -> int:
         """The input side at this share of the run."""
