@@ -188,8 +188,9 @@ class TestRandomisation:
 
     def test_likeness_of_a_map_with_itself_is_one_and_with_nothing_is_none(self):
         heat = np.random.default_rng(0).standard_normal((16, 16)).astype(np.float32)
-        assert likeness(heat, heat) == pytest.approx((1.0, 1.0))
-        assert likeness(heat, np.zeros_like(heat)) == (0.0, 0.0)
+        assert likeness(heat, heat) == pytest.approx((1.0, 1.0, 1.0))
+        assert likeness(heat, -heat) == pytest.approx((-1.0, 1.0, 1.0))
+        assert likeness(heat, np.zeros_like(heat)) == (0.0, 0.0, 0.0)
 
 
 def _remember(seen: list, asked: Question) -> np.ndarray:

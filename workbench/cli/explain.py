@@ -16,7 +16,8 @@ from workbench.settings import Settings
 
 FIGURES = (
     "verdict", "gain", "deletion_auc", "insertion_auc", "gain_chance_p95", "gain_edges", "gain_middle", "randoms_beaten",
-    "depends_on_weights", "randomised_spearman", "randomised_ssim", "human_cam_cos", "human_iou", "human_correlation", "human_chance",
+    "depends_on_weights", "randomised_spearman", "randomised_sizes", "randomised_ssim",
+    "human_cam_cos", "human_iou", "human_correlation", "human_chance",
     *(f"heat_{part}" for part in PARTS),
 )  # fmt: skip
 COLUMNS = ("file", "run", "target", "score", "faces", "left", "top", "right", "bottom", *FIGURES)

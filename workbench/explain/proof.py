@@ -54,6 +54,7 @@ class Proof:
         if self.randomisation is not None:
             row |= {"depends_on_weights": self.randomisation.passed}
             row |= {"randomised_spearman": self.randomisation.spearman[-1] if self.randomisation.spearman else float("nan")}
+            row |= {"randomised_sizes": self.randomisation.sizes[-1] if self.randomisation.sizes else float("nan")}
             row |= {"randomised_ssim": self.randomisation.ssim[-1] if self.randomisation.ssim else float("nan")}
         if self.human is not None:
             row |= {f"human_{name}": value for name, value in asdict(self.human).items() if name != "expression"}

@@ -26,10 +26,15 @@ Draw = Callable[[Question], ChipMap]
 
 @dataclass(frozen=True, slots=True)
 class Randomisation:
-    """stages: the layers shuffled so far, output first. spearman: of the maps' sizes, ssim: of the scaled maps, both to the original."""
+    """What is left of a map, stage by stage; each figure compares with the original.
+
+    stages: the layers shuffled so far, output first. spearman: rank correlation of the maps, sign and all; it decides.
+    sizes: rank correlation of the maps' sizes, whatever they speak for. ssim: structural similarity of the sizes, scaled to 0..1.
+    """
 
     stages: tuple[str, ...]
     spearman: tuple[float, ...]
+    sizes: tuple[float, ...]
     ssim: tuple[float, ...]
     passed: bool
     sentence: str
@@ -42,7 +47,7 @@ def randomisation_check(question: Question, draw: Draw, original: ChipMap, stage
     """
     watch = watch or question.watch
     if not original.values.any():
-        return Randomisation((), (), (), False, "The map is empty, so there is nothing to check against shuffled weights.")
+        return Randomisation((), (), (), (), False, "The map is empty, so there is nothing to check against shuffled weights.")
     twin = copy_of(question.target.model)
     groups = _groups(twin.network, stages)
     generator = torch.Generator().manual_seed(question.seed)
@@ -54,32 +59,42 @@ def randomisation_check(question: Question, draw: Draw, original: ChipMap, stage
             _shuffle(module, generator)
         asked = replace(question, target=question.target.of(twin), watch=part)
         found.append(likeness(original.values, draw(asked).values))
-    spearman, ssim = (tuple(values) for values in zip(*found, strict=True))
+    spearman, sizes, ssim = (tuple(values) for values in zip(*found, strict=True))
     passed = spearman[-1] < STAYS
-    return Randomisation(tuple(name for name, _ in groups), spearman, ssim, passed, _sentence(passed, spearman[-1]))
+    names = tuple(name for name, _ in groups)
+    return Randomisation(names, spearman, sizes, ssim, passed, _sentence(passed, spearman[-1], sizes[-1]))
 
 
-def _sentence(passed: bool, rank: float) -> str:
+def _sentence(passed: bool, rank: float, sizes: float) -> str:
     if passed:
-        return f"The map depends on what the model has learnt: with all weights shuffled it changes (rank correlation {rank:.2f})."
+        text = f"The map depends on what the model has learnt: with all weights shuffled it changes (rank correlation {rank:.2f})."
+        if sizes >= STAYS:
+            text += f" But where it is strong stays much the same ({sizes:.2f}): that follows the photo; what it speaks for is the model's."
+        return text
     return (
         f"The map hardly depends on what the model has learnt: with all weights shuffled it stays alike (rank correlation {rank:.2f}). "
         "It shows the photo more than the model."
     )
 
 
-def likeness(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
-    """Spearman rank correlation of the sizes of two maps, and their structural similarity when each is scaled to 0..1.
+def likeness(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
+    """How alike two maps are: rank correlation, rank correlation of their sizes, structural similarity of the sizes scaled to 0..1.
 
-    An empty map is unlike everything: (0, 0).
+    An empty map is unlike everything: (0, 0, 0).
     """
-    first, second = np.abs(one).astype(np.float64), np.abs(other).astype(np.float64)
-    if np.ptp(first) == 0 or np.ptp(second) == 0:
-        return 0.0, 0.0
-    rank = float(spearmanr(first.ravel(), second.ravel()).statistic)
-    scaled = [(heat - heat.min()) / np.ptp(heat) for heat in (first, second)]
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return 0.0, 0.0, 0.0
+    sizes = [np.abs(heat).astype(np.float64) for heat in (one, other)]
+    scaled = [(heat - heat.min()) / max(np.ptp(heat), 1e-12) for heat in sizes]
     window = min(7, (one.shape[0] - 1) | 1)
-    return rank, float(structural_similarity(*scaled, data_range=1.0, win_size=window))
+    similar = float(structural_similarity(*scaled, data_range=1.0, win_size=window))
+    return _ranks_alike(one, other), _ranks_alike(*sizes), similar
+
+
+def _ranks_alike(one: np.ndarray, other: np.ndarray) -> float:
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return 0.0
+    return float(spearmanr(one.ravel(), other.ravel()).statistic)
 
 
 def _groups(network: nn.Module, stages: int) -> list[tuple[str, list[nn.Module]]]:
