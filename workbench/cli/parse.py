@@ -23,6 +23,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     bench = Workbench(settings)
     bench.spec(args.model, "parsing")
+    workers = max(1, min(args.workers, 16))
+    _share_cores(workers)
     photos = batch.photos(args.folder)
     targets = _targets(photos, args.folder, args.out)
     finder, parser = bench.model("blazeface"), bench.model(args.model)
@@ -30,9 +32,18 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     def work(path: Path) -> list[dict[str, Any]]:
         return _parse(path, targets[path], finder, parser, settings, args.no_face)
 
-    account = batch.run(photos, work, done=lambda path: targets[path].is_file(), workers=max(1, min(args.workers, 16)), label="parse")
+    account = batch.run(photos, work, done=lambda path: targets[path].is_file(), workers=workers, label="parse")
     _write_summary(args.out / "summary.csv", {targets[path].name: rows for path, rows in account.done.items()})
     return account.tell()
+
+
+def _share_cores(workers: int) -> None:
+    """Give each worker its share of the cores: workers that all use all cores wait for each other."""
+    import os
+
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
 
 
 def _targets(photos: list[Path], folder: Path, out: Path) -> dict[Path, Path]:
