@@ -16,7 +16,7 @@ ORDER = (
     {"geometry", "calibration", "images", "drawing", "sources", "hub_files", "batch", "model_table"},
     {"models", "tasks", "explain", "training"},
     {"labeling"},
-    {"bench", "publish", "examples"},
+    {"bench", "publish", "examples", "pair_scores"},
     {"ui"},
     {"cli", "__main__", "__init__"},
 )

@@ -83,6 +83,15 @@ def test_dawid_skene_is_its_definition_in_plain_loops():
     assert found.confusion == pytest.approx(confusion)
 
 
+def test_with_three_classes_one_coin_is_crowd_kit_s_too():
+    rng = np.random.default_rng(0)
+    cells = [(f"i{i}", f"r{r}", f"image_{i % 3 + 1 if rng.random() < 0.6 else rng.integers(1, 4)}") for i in range(30) for r in range(5)]
+    rows = judged(cells, "odd_one_out")
+    ours = aggregate.one_coin(aggregate.votes(rows), rounds=20, tolerance=0, smoothing=1e-12)
+    theirs = OneCoinDawidSkene(n_iter=20, tol=-10).fit(crowd(rows))
+    assert ours.posterior == pytest.approx(theirs.probas_.loc[list(ours.items), list(ours.classes)].to_numpy(), abs=1e-6)
+
+
 @pytest.mark.parametrize("method", [aggregate.dawid_skene, aggregate.one_coin])
 def test_the_likelihood_never_falls(study, method):
     fit = method(aggregate.votes(study[0]), rounds=50, tolerance=0, smoothing=1e-9).fit

@@ -74,6 +74,17 @@ def test_the_wanted_labels_are_those_of_the_store(snapshot, study):
     assert [None if value is None else bool(value) for value in table["correct"]] == expected["correct"].tolist()
 
 
+def test_a_row_that_lies_in_two_configs_is_loaded_once(tmp_path):
+    features = [{"name": name, "dtype": "string"} for name in ("label", "study", "rater")]
+    files = [{"split": "train", "path": "one.jsonl"}]
+    names = ("labels", "labels_recent")
+    front = {"configs": [{"config_name": name, "data_files": files} for name in names]}
+    front["dataset_info"] = [{"config_name": name, "features": features} for name in names]
+    (tmp_path / "one.jsonl").write_text(json.dumps({"label": "a", "study": "s", "rater": "r"}) + "\n")
+    (tmp_path / "README.md").write_text(f"---\n{json.dumps(front)}\n---\n")
+    assert loading.load_labels(tmp_path)["label"].tolist() == ["a"]
+
+
 def test_nobody_who_withdrew_is_loaded(snapshot, study):
     folder, store = snapshot
     everyone = set(loading.load(folder, "labels")["rater"]) | set(loading.load(folder, "labels_recent")["rater"])

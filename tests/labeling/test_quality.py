@@ -87,7 +87,9 @@ def sided(left, right, **columns):
     return judged([(f"i{i:03d}", "r", "image_2" if i < left else "image_3") for i in range(left + right)], "triplet", **columns)
 
 
-@pytest.mark.parametrize(("left", "right", "state"), [(22, 18, "passed"), (32, 8, "doubtful"), (40, 0, "failed"), (2, 1, "not checked")])
+@pytest.mark.parametrize(
+    ("left", "right", "state"), [(22, 18, "passed"), (33, 11, "passed"), (32, 8, "doubtful"), (40, 0, "failed"), (2, 1, "not checked")]
+)
 def test_a_side_is_tested_against_chance(left, right, state):
     assert made(sided(left, right), "side").state == state
 

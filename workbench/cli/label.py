@@ -11,6 +11,8 @@ from workbench.errors import StudyError
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from workbench.labeling.outbox import Outbox
     from workbench.labeling.study import Study
 
@@ -31,7 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("--out", type=Path, help="file to write; default: named after the study, in this folder")
     report = _action(actions, "report", "write one HTML page: quality, agreement, aggregation, humans beside models")
     report.add_argument("--out", type=Path, help="default: STUDY-report.html in this folder")
-    report.add_argument("--scores", type=Path, help="CSV with a column item and one column of similarities per recogniser")
+    report.add_argument(
+        "--recognisers", nargs="*", default=[], metavar="ID", help="set these beside people; scores are kept in the data folder"
+    )
+    report.add_argument("--scores", type=Path, help="instead: a CSV with a column item and one column per recogniser, higher is more alike")
+    report.add_argument("--pictures", action="store_true", help="show the faces of disagreements on the page")
     _action(actions, "push", "push everything that waits to the Hub now")
     compact = _action(actions, "compact", "rewrite earlier days as Parquet on the Hub, without withdrawn raters")
     compact.add_argument("--before", help="compact what was answered before this day, as 2026-01-31 (default: today)")
@@ -132,14 +138,28 @@ def _report(args: argparse.Namespace, settings: Settings) -> int:
     import pandas as pd
 
     from workbench.labeling.analysis import analyse
-    from workbench.labeling.report import report
+    from workbench.labeling.report import pictures_of, report
 
     study, outbox = _open(args.folder, settings)
     store = outbox.store
-    scores = pd.read_csv(args.scores, dtype={"item": str}) if args.scores else None
-    found = analyse(study, store.judgements(study.name), store.items(study.name), scores, store.raters(study.name))
-    print(f"Wrote {report(found).save(args.out or Path(f'{study.name}-report.html'))}")
+    items = store.items(study.name)
+    scores = pd.read_csv(args.scores, dtype={"item": str}) if args.scores else _scores(study, items, args.recognisers, settings)
+    found = analyse(study, store.judgements(study.name), items, scores, store.raters(study.name))
+    written = report(found, pictures_of(study, items) if args.pictures else None)
+    print(f"Wrote {written.save(args.out or Path(f'{study.name}-report.html'))}")
     return 0
+
+
+def _scores(study: "Study", items: "pd.DataFrame", recognisers: list[str], settings: Settings) -> "pd.DataFrame | None":
+    from workbench.bench import Workbench
+    from workbench.pair_scores import score_items
+
+    if not recognisers:
+        return None
+    table, notes = score_items(study, items, recognisers, Workbench(settings), print)
+    for note in notes:
+        print(f"not scored: {note}")
+    return table
 
 
 def _push(args: argparse.Namespace, settings: Settings) -> int:

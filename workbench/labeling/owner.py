@@ -5,7 +5,7 @@ Plain JSON in and out, like the desk's. Knows nothing of HTTP or of any screen.
 
 import base64
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -17,7 +17,10 @@ from workbench.labeling.clock import iso
 from workbench.labeling.compaction import compact
 from workbench.labeling.export import export
 from workbench.labeling.service import Service
+from workbench.labeling.study import Study
 
+Scorer = Callable[[Study, pd.DataFrame, Sequence[str]], tuple[pd.DataFrame, tuple[str, ...]]]
+"""Study, items and recognisers → a table with column item and one per recogniser, and notes on what could not be scored."""
 ALARM = 0.8
 """The owner is warned when a smaller share of the raters who can be judged is valid."""
 _HOUR = 3600.0
@@ -26,10 +29,14 @@ _HOUR = 3600.0
 class Owner:
     """The owner's side of a running study."""
 
-    def __init__(self, service: Service) -> None:
-        """`service.owner_token` decides who the owner is; with an empty one nobody is."""
+    def __init__(self, service: Service, recognisers: Sequence[str] = (), score: Scorer | None = None) -> None:
+        """`service.owner_token` decides who the owner is; with an empty one nobody is.
+
+        recognisers: those that `score` can ask; the report sets them beside people.
+        """
         self._service = service
         self._store, self._study = service.store, service.study
+        self._recognisers, self._score = tuple(recognisers) if score and service.study.task.images == 2 else (), score
 
     def do(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Carry out `asked["action"]` for whoever shows `asked["token"]`. Raises NotAllowed without it, BadRequest for no such action."""
@@ -47,7 +54,7 @@ class Owner:
             "push": lambda a: self._push(),
             "compact": lambda a: self._compact(),
             "squash": lambda a: self._squash(),
-            "report": lambda a: self._report(),
+            "report": self._report,
         }
         action = actions.get(str(asked.get("action")))
         if action is None:
@@ -80,6 +87,7 @@ class Owner:
             "outbox": {"hub": status.hub, "ready": status.ready, "waiting": status.waiting}
             | {"last_push": status.last_push, "last_error": status.last_error},
             "valid": self._valid(),
+            "recognisers": list(self._recognisers),
         }
 
     def raters(self) -> list[dict[str, Any]]:
@@ -157,13 +165,16 @@ class Owner:
         self._store.write_down(self._study.name, "owner", "squash", self._service.outbox.hub.name)
         return {"squashed": self._service.outbox.hub.name}
 
-    def _report(self) -> dict[str, Any]:
+    def _report(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """The report page; `recognisers` names those to set beside people, `pictures` puts faces into its gallery."""
         from workbench.labeling.analysis import analyse
-        from workbench.labeling.report import report
+        from workbench.labeling.report import pictures_of, report
 
-        raters: pd.DataFrame = self._store.raters(self._study.name)
-        found = analyse(
-            self._study, self._store.judgements(self._study.name), self._store.items(self._study.name), raters=raters, rounds=300
-        )
-        self._store.write_down(self._study.name, "owner", "report", "")
-        return {"html": report(found).html}
+        chosen = asked.get("recognisers", [])
+        if not isinstance(chosen, list) or not set(map(str, chosen)) <= set(self._recognisers):
+            raise BadRequest(f"Report: expected recognisers among {', '.join(self._recognisers) or 'none'}, got {str(chosen)[:80]}.")
+        items, raters = self._store.items(self._study.name), self._store.raters(self._study.name)
+        scores = self._score(self._study, items, [str(name) for name in chosen])[0] if self._score and chosen else None
+        found = analyse(self._study, self._store.judgements(self._study.name), items, scores, raters, rounds=300)
+        self._store.write_down(self._study.name, "owner", "report", ", ".join(map(str, chosen)))
+        return {"html": report(found, pictures_of(self._study, items) if asked.get("pictures") is True else None).html}

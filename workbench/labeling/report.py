@@ -8,18 +8,23 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from PIL import Image, ImageOps
 
+from workbench.errors import StudyError
 from workbench.labeling import page, plots, quality
 from workbench.labeling.analysis import Analysis
 from workbench.labeling.datasheet import datasheet
 from workbench.labeling.definitions import DEFINITIONS
+from workbench.labeling.items import inside
 from workbench.labeling.judgements import given
 from workbench.labeling.looks import LIGHT, PAGE, Look
 from workbench.labeling.page import Pictures, card, figure, section, table, tiles
 from workbench.labeling.quality import Verdict
 from workbench.labeling.report_versus import versus_figures, versus_sections
+from workbench.labeling.study import Study
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +61,29 @@ def report(found: Analysis, pictures: Pictures | None = None, note: str = "") ->
         section("How the figures are computed", page.definitions(DEFINITIONS)),
     ]
     return Report(page.page(found.study.title, "".join(sections)), tables(found), found)
+
+
+def pictures_of(study: Study, items: pd.DataFrame) -> Pictures:
+    """The pictures of a study's items, upright RGB, at most 400 pixels wide or high; none where a file is gone.
+
+    items: column pictures, as `Store.items` gives it. Who gets the page sees the faces: ask for them on purpose only.
+    """
+    files = {str(item): [picture[0] for picture in pictures] for item, pictures in zip(items["item"], items["pictures"], strict=True)}
+
+    def pictures(item: str) -> list[np.ndarray]:
+        try:
+            return [_picture(inside(study.folder, file)) for file in files.get(item, [])]
+        except (StudyError, OSError):
+            return []
+
+    return pictures
+
+
+def _picture(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+    upright.thumbnail((400, 400))
+    return np.asarray(upright)
 
 
 def figures(found: Analysis, look: Look = LIGHT) -> dict[str, Figure]:

@@ -5,13 +5,16 @@ import logging
 import os
 import secrets
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+
+import pandas as pd
 
 from workbench.bench import Workbench
 from workbench.labeling.demo import build_demo, vary
 from workbench.labeling.owner import Owner
 from workbench.labeling.service import Service, open_service, stop_on_signals
-from workbench.labeling.study import FILE
+from workbench.labeling.study import FILE, Study
 from workbench.settings import Settings
 
 log = logging.getLogger("workbench")
@@ -42,7 +45,13 @@ class Room:
 
     def owner(self) -> Owner:
         """The owner's side."""
-        return Owner(self.service())
+        here = [spec.id for spec in self._bench.specs("recognition") if self._bench.available(spec.id)]
+        return Owner(self.service(), here, self._score)
+
+    def _score(self, study: Study, items: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        from workbench.pair_scores import score_items  # brings torch, which serving raters does not need
+
+        return score_items(study, items, names, self._bench)
 
     def reopen(self, folder: Path) -> None:
         """Serve another study from now on: what waits is pushed first, and the choice is remembered."""

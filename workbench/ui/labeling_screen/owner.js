@@ -42,6 +42,7 @@ async function refresh() {
   const tiles = [[`${got} / ${seen.coverage.wanted}`, "judgements wanted"], [seen.counts.labels, "rows, undone ones included"], [seen.counts.raters, "raters"], [seen.per_hour, "in the last hour"],
     [seen.hours_left === null ? "unknown" : `${seen.hours_left} h`, "to go at this pace"], [seen.valid.share === null ? "–" : `${Math.round(100 * seen.valid.share)} %`, `valid of ${seen.valid.judged} raters; ${seen.valid.unchecked} not yet checked`]];
   part("tiles").replaceChildren(...tiles.map(([value, name]) => { const tile = make("div", "", { class: "tile" }); tile.append(make("b", value), document.createTextNode(name)); return tile; }));
+  choices(seen.recognisers);
   part("alarm").hidden = !seen.valid.alarm;
   part("alarm").textContent = seen.valid.alarm ? `Only ${Math.round(100 * seen.valid.share)} % of the raters who could be checked are valid. Look at their reasons below before paying or excluding anybody.` : "";
   part("coverage").replaceChildren(coverage(seen));
@@ -89,6 +90,20 @@ function save(name, data, type) {
 
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
+async function written() {
+  const chosen = [...part("recognisers").querySelectorAll("input:checked")].map((box) => box.value);
+  const buttons = root.querySelectorAll("[data-do=report], [data-do=show]");
+  buttons.forEach((button) => { button.disabled = true; });
+  try { return (await ask("owner", { action: "report", recognisers: chosen, pictures: part("pictures").checked })).html; }
+  finally { buttons.forEach((button) => { button.disabled = false; }); }
+}
+
+function choices(names) {
+  if (part("recognisers").dataset.names === names.join(" ")) return;
+  part("recognisers").dataset.names = names.join(" ");
+  part("recognisers").replaceChildren(...names.map((name) => { const label = make("label"); label.append(make("input", "", { type: "checkbox", value: name }), document.createTextNode(` ${name} `)); return label; }));
+}
+
 const DO = {
   refresh,
   pause: async () => { await ask("owner", { action: "pause" }); await refresh(); },
@@ -96,7 +111,8 @@ const DO = {
   push: async () => { const done = await ask("owner", { action: "push" }); await refresh(); if (done.error) part("error").textContent = done.error; },
   compact: async () => { const done = await ask("owner", { action: "compact" }); await refresh(); part("hub").textContent += ` Compacted: ${JSON.stringify(done)}.`; },
   squash: async () => { if (confirm("Forget every earlier state of the data set? This cannot be undone.")) { await ask("owner", { action: "squash" }); await refresh(); } },
-  report: async () => { const { html } = await ask("owner", { action: "report" }); save("report.html", html, "text/html"); },
+  report: async () => { save("report.html", await written(), "text/html"); },
+  show: async () => { part("report").srcdoc = await written(); part("report").hidden = false; part("report").scrollIntoView({ block: "nearest" }); },
   requeue: async () => { const items = part("requeue").value.split(/\s+/).filter(Boolean); await ask("owner", { action: "requeue", items, more: 1 }); part("requeue").value = ""; await refresh(); },
   serve: async () => { await ask("study", { action: "serve", name: part("studies").value }); await refresh(); },
   check: async () => { const found = await ask("study", { action: "check", toml: part("toml").value }); part("made").textContent = `${found.name}: ${found.question} (${found.answers.join(" / ")})`; },
