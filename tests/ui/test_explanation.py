@@ -140,7 +140,8 @@ def _photo(bench, path):
 
 class TestTwoFaces:
     def test_every_recogniser_speaks_before_any_map(self, here, portrait, mirrored):
-        words = explanation_pair.compare(here, portrait, mirrored, "Face 1", "1")
+        words, first, second = explanation_pair.compare(here, portrait, mirrored, "Face 1", "Face 3")
+        assert (first.value, second.value) == ("Face 1", "Face 1")
         assert words.count("\n- ") == len(explanation_parts.explainable(here, ("recognition",))) >= 2
         assert "one person" in words
 

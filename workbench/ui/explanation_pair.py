@@ -18,6 +18,7 @@ from workbench.ui.explanation_parts import (
     DEFAULT_METHOD,
     USUAL,
     explainable,
+    face_choice,
     face_of,
     knob_panel,
     method_rows,
@@ -33,6 +34,9 @@ from workbench.values import Face
 
 RECOGNISERS = ("recognition",)
 
+WORTH_SAYING = 0.1
+"""Heat against the match below this share of the heat for it is not put into words."""
+
 
 def build_inside(bench: Workbench) -> None:
     """Lay the sub-tab out: two photos, the verdicts, a map on each face."""
@@ -40,7 +44,10 @@ def build_inside(bench: Workbench) -> None:
     with gr.Row():
         sources = [photo_box(name, elem_id=f"pair-{place}", height=260) for place, name in enumerate(("First photo", "Second photo"))]
     with gr.Row():
-        faces = [gr.Textbox("Face 1", label=f"Face in the {word} photo", elem_id=f"pair-face-{word}") for word in ("first", "second")]
+        faces = [
+            gr.Dropdown(["Face 1"], value="Face 1", label=f"Face in the {word} photo", elem_id=f"pair-face-{word}")
+            for word in ("first", "second")
+        ]
     words = gr.Markdown("Drop two photos: first comes what every recogniser says, then why.", elem_id="pair-words")
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=260):
@@ -59,17 +66,17 @@ def build_inside(bench: Workbench) -> None:
         with gr.Column(scale=3, min_width=320):
             with gr.Row():
                 maps = [
-                    gr.Image(label=f"{word}: red makes them alike, blue keeps them apart", interactive=False, format="png", height=340,
+                    gr.Image(label=f"{word} photo", interactive=False, format="png", height=340,
                              elem_id=f"pair-map-{place}", buttons=PLAIN)
                     for place, word in enumerate(("First", "Second"))
                 ]  # fmt: skip
             verdict = gr.Markdown(elem_id="pair-verdict")
             numbers = gr.DownloadButton("Numbers (NPZ)", size="sm", interactive=False)
-    say: dict[str, Any] = {"fn": bound(compare, bench), "inputs": [*sources, *faces], "outputs": words, **QUEUE}
+    say: dict[str, Any] = {"fn": bound(compare, bench), "inputs": [*sources, *faces], "outputs": [words, *faces], **QUEUE}
     for source in sources:
         source.change(**say, api_visibility="private", show_progress="minimal")
     for face in faces:
-        face.submit(**say, api_visibility="private")
+        face.input(**say, api_visibility="private")
     run = start.click(
         bound(explain_similarity, bench),
         [*sources, *faces, model, method, knobs, parser, proving, seed],
@@ -82,12 +89,22 @@ def build_inside(bench: Workbench) -> None:
 
 
 @GPU
-def compare(bench: Workbench, first: Any, second: Any, first_face: str, second_face: str) -> str:
-    """What every recogniser here says of two faces, against its threshold."""
+def compare(bench: Workbench, first: Any, second: Any, first_face: str, second_face: str) -> tuple[Any, ...]:
+    """What every recogniser here says of two faces, against its threshold; then the faces of both photos to choose from."""
     if first is None or second is None:
-        return "Drop two photos: first comes what every recogniser says, then why."
-    one, two = _read(bench, first, first_face), _read(bench, second, second_face)
-    return verdicts(bench, one, two)
+        return "Drop two photos: first comes what every recogniser says, then why.", face_choice(1), face_choice(1)
+    pair, choices = [], []
+    for source, choice in ((first, first_face), (second, second_face)):
+        image, faces = read_faces(bench, source)
+        number, face = face_of(faces, choice if _number(choice) <= len(faces) else "Face 1")  # the photo may have changed
+        pair.append((image, face))
+        choices.append(face_choice(len(faces), number))
+    return verdicts(bench, pair[0], pair[1]), *choices
+
+
+def _number(choice: Any) -> int:
+    word = str(choice or "").removeprefix("Face ").strip()
+    return int(word) if word.isdecimal() else 1
 
 
 def verdicts(bench: Workbench, one: tuple[np.ndarray, Face], two: tuple[np.ndarray, Face]) -> str:
@@ -168,9 +185,9 @@ def pair_words(found: Any, proofs: Any) -> str:
         regions, values = each.question.regions, each.chip_map.values
         sentence = ""
         if regions is not None:
-            against = part_shares(-values, regions) if (values < 0).any() else ()
+            against = part_shares(-values, regions) if -values.clip(max=0).sum() > WORTH_SAYING * values.clip(min=0).sum() else ()
             sentence = views.shares_sentence(part_shares(values, regions)).replace("Where the heat is", "Makes them alike")
             if any(share.heat > 0.02 for share in against):
                 sentence += " " + views.shares_sentence(against).replace("Where the heat is", "Keeps them apart")
         lines.append(f"**{name} photo.** {sentence}" + (f" {proof.verdict.sentence}" if proof else ""))
-    return "\n\n".join(lines)
+    return "\n\n".join(["Red makes the two alike for this recogniser, blue keeps them apart.", *lines])
