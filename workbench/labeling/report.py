@@ -135,7 +135,7 @@ def _head(found: Analysis, note: str) -> str:
 
 def _facts(found: Analysis) -> str:
     study, counts = found.study, found.counts
-    when = found.judgements["answered_at"].astype(str)
+    when = found.judgements["answered_at"].astype(str).str.replace("T", " ")
     rows = [
         ("Question", study.question),
         ("Task", study.task.title),
