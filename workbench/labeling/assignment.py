@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from workbench.labeling import schema
 from workbench.labeling.adaptive import choose_uncertain
 from workbench.labeling.leases import GOLD, ITEM, REPEAT, REVISION, Lease
+from workbench.labeling.prepared import Prepared
 from workbench.labeling.study import Study
 from workbench.labeling.tasktypes import SKIP
 
@@ -24,29 +25,67 @@ _CLASHES = 64
 _SWEEP = 50
 
 items, labels, leases, raters = schema.items, schema.labels, schema.leases, schema.raters
+_study: sa.BindParameter[str] = sa.bindparam("study_", type_=sa.Text)
+_rater: sa.BindParameter[str] = sa.bindparam("rater_", type_=sa.Text)
+_item: sa.BindParameter[str] = sa.bindparam("item_", type_=sa.Text)
+_slots: list[Any] = [sa.bindparam(f"name_{n}") for n in range(_BATCH)]
+_mine = (items.c.study == _study, items.c.is_gold == sa.bindparam("gold_", type_=sa.Boolean), items.c.is_open.is_(True))
+
+ME = Prepared(
+    sa.select(raters.c.state, raters.c.given, raters.c.answered).where(raters.c.study == _study, raters.c.rater == _rater).with_for_update()
+)
+_OUT = Prepared(
+    sa.select(leases)
+    .where(leases.c.study == _study, leases.c.rater == _rater, leases.c.expires_at > sa.bindparam("now_"))
+    .order_by(leases.c.number)
+)
+_GIVEN = Prepared(raters.update().where(raters.c.study == _study, raters.c.rater == _rater).values(given=sa.bindparam("given_")))
+_LEVEL = Prepared(sa.select(sa.func.min(items.c.filled)).where(*_mine, items.c.filled > sa.bindparam("above_")))
+_CANDIDATES = Prepared(
+    sa.select(items.c.item, items.c.conflict, items.c.pos)
+    .where(*_mine, items.c.filled == sa.bindparam("level_"), items.c.pos >= sa.bindparam("low_"), items.c.pos < sa.bindparam("high_"))
+    .order_by(items.c.pos)
+    .limit(_BATCH)
+)
+_MET = Prepared(
+    sa.union_all(
+        sa.select(labels.c.item).where(
+            labels.c.study == _study, labels.c.rater == _rater, labels.c.item.in_(_slots), labels.c.is_repeat.is_(False)
+        ),
+        sa.select(leases.c.item).where(
+            leases.c.study == _study, leases.c.rater == _rater, leases.c.item.in_(_slots), leases.c.repeat_of == ""
+        ),
+    )
+)
+_LOCK = Prepared(
+    sa.select(items.c.filled)
+    .where(items.c.study == _study, items.c.item == _item, items.c.is_open.is_(True))
+    .with_for_update(skip_locked=True)
+)
+_TAKE = Prepared(
+    items.update()
+    .where(items.c.study == _study, items.c.item == _item, items.c.is_open.is_(True))
+    .values(filled=items.c.filled + 1, is_open=sa.or_(items.c.is_gold, items.c.filled + 1 < items.c.target))
+)
+_LEND = Prepared(leases.insert())
 
 
 def hold(connection: sa.Connection, study: Study, rater: str, wanted: int, now: float) -> list[Lease]:
     """Up to `wanted` leases for this rater: those still out, oldest first, then new ones. Fewer when nothing fits any more."""
-    me = (
-        connection.execute(sa.select(raters).where(raters.c.study == study.name, raters.c.rater == rater).with_for_update())
-        .mappings()
-        .first()
-    )
-    if me is None or me["state"] != "active":
+    me = ME.row(connection, study_=study.name, rater_=rater)
+    if me is None or me[0] != "active":
         return []
-    mine = sa.select(leases).where(leases.c.study == study.name, leases.c.rater == rater, leases.c.expires_at > now)
-    out = [Lease.from_row(dict(row)) for row in connection.execute(mine.order_by(leases.c.number)).mappings()]
+    out = [Lease.from_tuple(row) for row in _OUT.rows(connection, study_=study.name, rater_=rater, now_=now)]
     held = [lease for lease in out if lease.purpose != REVISION]
-    number = me["given"]
-    while len(held) < wanted and me["answered"] + len(held) < study.assigning.most_per_rater:
+    number = me[1]
+    while len(held) < wanted and me[2] + len(held) < study.assigning.most_per_rater:
         lease = _lend(connection, study, rater, number, held, now)
         if lease is None:
             break
         held.append(lease)
         number += 1
-    if number != me["given"]:
-        connection.execute(raters.update().where(raters.c.study == study.name, raters.c.rater == rater).values(given=number))
+    if number != me[1]:
+        _GIVEN.change(connection, study_=study.name, rater_=rater, given_=number)
     return held[:wanted]
 
 
@@ -170,18 +209,16 @@ def _choose(connection: sa.Connection, study: Study, rater: str, gold: bool, avo
 
 def _least_filled(connection: sa.Connection, study: Study, rater: str, gold: bool) -> Iterator[dict[str, Any]]:
     """Open items this rater has not met, least filled first, among equals from a random place onward."""
-    mine = [items.c.study == study.name, items.c.is_gold.is_(gold), items.c.is_open.is_(True)]
-    level = connection.scalar(sa.select(sa.func.min(items.c.filled)).where(*mine))
-    while level is not None:
+    mine = {"study_": study.name, "gold_": gold}
+    level = _LEVEL.row(connection, **mine, above_=-1_000_000)
+    while level is not None and level[0] is not None:
         start = random.randrange(PLACES)
         for low, high in ((start, PLACES), (0, start)):
             while low < high:
-                here = [*mine, items.c.filled == level, items.c.pos >= low, items.c.pos < high]
-                query = sa.select(items.c.item, items.c.conflict, items.c.pos).where(*here).order_by(items.c.pos).limit(_BATCH)
-                rows = [dict(row) for row in connection.execute(query).mappings()]
-                yield from _unmet(connection, study, rater, rows)
-                low = rows[-1]["pos"] + 1 if len(rows) == _BATCH else high
-        level = connection.scalar(sa.select(sa.func.min(items.c.filled)).where(*mine, items.c.filled > level))
+                found = _CANDIDATES.rows(connection, **mine, level_=level[0], low_=low, high_=high)
+                yield from _unmet(connection, study, rater, [{"item": row[0], "conflict": row[1]} for row in found])
+                low = found[-1][2] + 1 if len(found) == _BATCH else high
+        level = _LEVEL.row(connection, **mine, above_=level[0])
 
 
 def _window(connection: sa.Connection, study: str, size: int = 2 * _BATCH) -> list[dict[str, Any]]:
@@ -202,27 +239,24 @@ def _unmet(connection: sa.Connection, study: Study, rater: str, rows: list[dict[
 
 def _met(connection: sa.Connection, study: str, rater: str, names: Sequence[str], repeat: bool) -> set[str]:
     """Which of these items the rater has answered, skipped or holds."""
-    if not names:
-        return set()
-    found: set[str] = set()
-    for table in (labels, leases):
-        again = labels.c.is_repeat.is_(repeat) if table is labels else (leases.c.repeat_of != "" if repeat else leases.c.repeat_of == "")
-        query = sa.select(table.c.item).where(table.c.study == study, table.c.rater == rater, table.c.item.in_(names), again)
-        found |= set(connection.scalars(query))
-    return found
+    if repeat:
+        again = sa.select(labels.c.item).where(
+            labels.c.study == study, labels.c.rater == rater, labels.c.item.in_(names), labels.c.is_repeat
+        )
+        return set(connection.scalars(again))
+    met: set[str] = set()
+    for start in range(0, len(names), _BATCH):
+        some = list(names[start : start + _BATCH])
+        slots = {f"name_{n}": name for n, name in enumerate(some + some[:1] * (_BATCH - len(some)))}
+        met |= {row[0] for row in _MET.rows(connection, study_=study, rater_=rater, **slots)}
+    return met
 
 
 def _take(connection: sa.Connection, study: str, item: str, wait: bool) -> bool:
     """Take one place of an item that is open, its row locked; False when it is closed, or locked and `wait` is False."""
-    query = sa.select(items.c.filled, items.c.target, items.c.is_gold).where(
-        items.c.study == study, items.c.item == item, items.c.is_open.is_(True)
-    )
-    row = connection.execute(query.with_for_update(skip_locked=not wait)).first()
-    if row is None:
+    if not wait and connection.dialect.name != "sqlite" and _LOCK.row(connection, study_=study, item_=item) is None:
         return False
-    is_open = row.is_gold or row.filled + 1 < row.target
-    connection.execute(items.update().where(items.c.study == study, items.c.item == item).values(filled=row.filled + 1, is_open=is_open))
-    return True
+    return _TAKE.change(connection, study_=study, item_=item) == 1
 
 
 def _clash(row: dict[str, Any], avoid: set[str]) -> bool:
@@ -285,7 +319,7 @@ def _write(
         issued_at=now,
         expires_at=now + study.assigning.lease_seconds,
     )
-    connection.execute(leases.insert(), lease.as_row())
+    _LEND.change(connection, **lease.as_row())
     return lease
 
 

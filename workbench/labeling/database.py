@@ -1,6 +1,7 @@
 """One way to run a transaction on SQLite or PostgreSQL, and to bring a database up to date.
 
-SQLite: one connection under one lock, every transaction immediate, `synchronous=FULL`. The journal is a write-ahead log only
+SQLite: one connection under one lock, every transaction immediate, `synchronous=FULL`; those who wait for the lock share the
+next transaction, and so its wait for the disk. The journal is a write-ahead log only
 where SQLite is new enough to be free of the fault that loses commits (fixed in 3.51.3, 3.50.7 and 3.44.6), else a truncated
 rollback journal. PostgreSQL: a pool, row locks, and another try after a deadlock.
 """
@@ -11,11 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from workbench.errors import StudyError
@@ -26,6 +26,18 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 72_610_411
 
 
+class _Job:
+    """One caller's work in a shared transaction."""
+
+    __slots__ = ("done", "error", "result", "work")
+
+    def __init__(self, work: Callable[[sa.Connection], Any]) -> None:
+        self.work = work
+        self.done = False
+        self.error: BaseException | None = None
+        self.result: Any = None
+
+
 class Database:
     """A database by its address: `sqlite:///path` (or a plain path) or `postgresql://…`."""
 
@@ -33,11 +45,14 @@ class Database:
         """Connect; nothing is created before `migrate`. Raises StudyError when there is no such database."""
         url = _url(address)
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        self._lock = threading.RLock()
+        self._lock, self._waiting_lock = threading.Lock(), threading.Lock()
+        self._waiting: list[_Job] = []
+        self._unreachable: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
         if self.is_sqlite:
             self.engine = _sqlite_engine(url)
         elif url.get_backend_name() == "postgresql":
             self.engine = _postgres_engine(url)
+            self._unreachable = (self.engine.dialect.dbapi.OperationalError,)  # type: ignore[union-attr]
         else:
             raise StudyError(f"The database {url.render_as_string()!r} is neither sqlite nor postgresql.")
 
@@ -49,18 +64,55 @@ class Database:
         for attempt in range(_TRIES):
             try:
                 if self.is_sqlite:
-                    with self._lock, self.engine.begin() as connection:
-                        return work(connection)
+                    return self._together(work)
                 with self.engine.begin() as connection:
                     return work(connection)
-            except DBAPIError as error:
+            except Exception as error:
                 if attempt + 1 < _TRIES and _is_passing(error):
                     time.sleep(random.uniform(0, 0.02 * 2**attempt))
                     continue
-                if isinstance(error, OperationalError):
-                    raise StudyError(f"The judgement database does not answer: {error.orig}") from error
+                if isinstance(getattr(error, "orig", error), self._unreachable):
+                    raise StudyError(f"The judgement database does not answer: {getattr(error, 'orig', error)}") from error
                 raise
         raise AssertionError("unreachable")
+
+    def _together(self, work: Callable[[sa.Connection], T]) -> T:
+        """Carry out this and everybody else's waiting work in one transaction: many votes share one wait for the disk."""
+        job = _Job(work)
+        with self._waiting_lock:
+            self._waiting.append(job)
+        with self._lock:
+            if not job.done:
+                with self._waiting_lock:
+                    jobs, self._waiting = self._waiting, []
+                self._commit_together(jobs)
+        if job.error is not None:
+            raise job.error
+        return cast(T, job.result)
+
+    def _commit_together(self, jobs: "list[_Job]") -> None:
+        try:
+            with self.engine.begin() as connection:
+                for job in jobs:
+                    self._carry_out(job, connection, alone=len(jobs) == 1)
+        except BaseException as error:  # noqa: BLE001 - what failed for one alone, or for all because the disk did
+            for job in jobs:
+                job.error = job.error or error
+        finally:
+            for job in jobs:
+                job.done = True
+
+    def _carry_out(self, job: "_Job", connection: sa.Connection, alone: bool) -> None:
+        if alone:
+            job.result = job.work(connection)
+            return
+        savepoint = connection.begin_nested()
+        try:
+            job.result = job.work(connection)
+            savepoint.commit()
+        except Exception as error:  # noqa: BLE001 - told to the one who asked; the others' work stands
+            savepoint.rollback()
+            job.error = error
 
     def insert_new(self, connection: sa.Connection, table: sa.Table, rows: Iterable[Mapping[str, Any]]) -> int:
         """Insert rows, passing over those whose key (or other unique columns) is there already; how many were new."""
@@ -144,7 +196,7 @@ def wal_is_safe(version: tuple[int, ...]) -> bool:
     return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51, 0) or (3, 44, 6) <= version < (3, 45, 0)
 
 
-def _is_passing(error: DBAPIError) -> bool:
+def _is_passing(error: Exception) -> bool:
     """Deadlock, serialisation failure, or another process that holds the SQLite file for a moment."""
-    code = getattr(error.orig, "sqlstate", None)
-    return code in ("40P01", "40001") or "database is locked" in str(error.orig)
+    cause = getattr(error, "orig", error)
+    return getattr(cause, "sqlstate", None) in ("40P01", "40001") or "database is locked" in str(cause)

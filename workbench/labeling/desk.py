@@ -8,7 +8,7 @@ server's disk was lost before the Hub had it. Knows nothing of HTTP or of any sc
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,8 +17,9 @@ from workbench.errors import BadRequest, NotAllowed, StudyError, WorkbenchError
 from workbench.labeling import schema
 from workbench.labeling.assignment import display_order
 from workbench.labeling.entries import COLUMNS, LABEL, RATER
+from workbench.labeling.exchange import Exchange
 from workbench.labeling.items import Item, Picture
-from workbench.labeling.leases import FLAGS, REVISION, Lease, Vote
+from workbench.labeling.leases import FLAGS, REVISION, Lease, Outcome, Vote
 from workbench.labeling.outbox import Outbox
 from workbench.labeling.pictures import Shelf
 from workbench.labeling.store import Store
@@ -107,31 +108,34 @@ class Desk:
         self._need_ready()
         if asked.get("boot") not in (None, "", self.boot):
             return {"state": "resend", "boot": self.boot}
-        rater = self._rater(asked, resend=_list(asked, "resend"))
-        results = [self._vote(rater, vote) for vote in _list(asked, "votes")]
-        for token in _list(asked, "held"):
-            self._adopt(rater, token)
+        rater, since = self._rater(asked, resend=_list(asked, "resend"))
         want = asked.get("want", 0)
         if isinstance(want, bool) or not isinstance(want, int) or not 0 <= want <= PREFETCH:
             raise BadRequest(f"want: expected 0 to {PREFETCH}, got {str(want)[:40]!r}.")
-        leases = self.store.hold(self.study, rater, want) if want else []
-        have = set(map(str, _list(asked, "have")))
-        check = [str(label)[:64] for label in _list(asked, "check")]
-        if results:
+        have, check = set(map(str, _list(asked, "have"))), [str(label)[:64] for label in _list(asked, "check")]
+        read = [self._read(rater, vote) for vote in _list(asked, "votes")]
+        held = [self._lease(rater, token) for token in _list(asked, "held")]
+        votes = [vote for vote in read if not isinstance(vote, WorkbenchError)]
+        found = self.store.exchange(self.study, rater, votes, held, want)
+        if not found.rater:  # a wiped disk: the rater's own token is enough to go on
+            self.store.join(self.study, rater, consented_at=since)
+            found = self.store.exchange(self.study, rater, votes, held, want)
+        if votes:
             self.outbox.nudge()
+        outcomes = iter(found.outcomes or [Outcome("withdrawn")] * len(votes))
         answer = {
-            "votes": results,
-            "items": [self._item(lease) for lease in leases if lease.lease not in have],
-            "valid": [lease.lease for lease in leases],
+            "votes": [self._told(vote, outcomes) for vote in read],
+            "items": [self._item(lease) for lease in found.leases if lease.lease not in have],
+            "valid": [lease.lease for lease in found.leases],
             "on_hub": sorted(self.outbox.on_hub(check)),
             "boot": self.boot,
         }
-        return answer | self._where(rater, bool(want) and not leases)
+        return answer | self._where(rater, found, dry=bool(want) and not found.leases)
 
     def undo(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """The item of a recent label again, to answer it anew. Raises NotAllowed when it is not one's own or too long ago."""
         self._need_ready()
-        rater = self._rater(asked, resend=[])
+        rater, _ = self._rater(asked, resend=[])
         lease = self.store.revise(self.study, rater, str(asked.get("label", ""))[:64])
         if lease is None:
             raise NotAllowed(f"Only one's own last {self.study.assigning.undo_window} answers can be changed.")
@@ -139,7 +143,7 @@ class Desk:
 
     def withdraw(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Withdraw all answers of this rater; the private name is erased at once."""
-        rater = self._rater(asked, resend=[])
+        rater, _ = self._rater(asked, resend=[])
         self.store.withdraw(self.study.name, rater)
         self.outbox.nudge()
         return {"state": "withdrawn", "message": "Your answers were withdrawn and will not be used. Your name here was erased."}
@@ -148,17 +152,15 @@ class Desk:
         if not self.outbox.ready:
             raise StudyError("The study is starting: it is bringing back earlier answers. This page goes on by itself.")
 
-    def _rater(self, asked: Mapping[str, Any], resend: list[Any]) -> str:
-        """Who is asking. A rater this store has forgotten (wiped disk) is put back from their receipts, or from the token."""
+    def _rater(self, asked: Mapping[str, Any], resend: list[Any]) -> tuple[str, str]:
+        """Who is asking, and since when they agree; what they bring back is restored."""
         body = self.sealer.open("rater", asked.get("rater"))
         if body.get("study") != self.study.name:
             raise NotAllowed("This rater token belongs to another study. Open the study's own address.")
         rater = str(body["rater"])
         self._pace(rater)
         self._restore(rater, resend)
-        if self.store.rater(self.study.name, rater) is None:
-            self.store.join(self.study, rater, consented_at=str(body["consented_at"]))
-        return rater
+        return rater, str(body["consented_at"])
 
     def _restore(self, rater: str, receipts: list[Any]) -> None:
         opened = [self.sealer.open("receipt", receipt) for receipt in receipts]
@@ -169,19 +171,24 @@ class Desk:
         for kind in (RATER, LABEL):
             self.store.restore(kind, [body["row"] for body in opened if body["kind"] == kind])
 
-    def _vote(self, rater: str, asked: Any) -> dict[str, Any]:
-        """Record one vote; the result tells what happened to it, in words where it was not counted."""
+    def _read(self, rater: str, asked: Any) -> tuple[Lease, Vote] | WorkbenchError:
+        """One vote with its lease, or why it is refused."""
         try:
             if not isinstance(asked, Mapping):
                 raise BadRequest("A vote must be an object.")
-            lease = self._lease(rater, asked.get("lease"))
-            outcome = self.store.record(self.study, lease, self._read_vote(asked))
+            return self._lease(rater, asked.get("lease")), self._read_vote(asked)
         except WorkbenchError as error:
-            return {"state": "refused", "message": str(error)}
+            return error
+
+    def _told(self, read: tuple[Lease, Vote] | WorkbenchError, outcomes: Iterator[Outcome]) -> dict[str, Any]:
+        """What happened to a vote, in words where it was not counted."""
+        if isinstance(read, WorkbenchError):
+            return {"state": "refused", "message": str(read)}
+        outcome, lease = next(outcomes), read[0].lease
         if outcome.label is None:
-            return {"state": outcome.state, "id": lease.lease, "message": WORDS[outcome.state]}
+            return {"state": outcome.state, "id": lease, "message": WORDS[outcome.state]}
         receipt = self.sealer.seal("receipt", {"kind": LABEL, "row": {name: outcome.label[name] for name in COLUMNS[LABEL]}})
-        return {"state": outcome.state, "id": lease.lease, "receipt": receipt}
+        return {"state": outcome.state, "id": lease, "receipt": receipt}
 
     def _lease(self, rater: str, token: Any) -> Lease:
         lease = Lease.from_row(self.sealer.open("lease", token))
@@ -204,12 +211,6 @@ class Desk:
             raise BadRequest(f"reason: expected text of at most {_LONGEST} characters.")
         return Vote(answer, int(elapsed or 0), tuple(flags), reason, age / 1000)
 
-    def _adopt(self, rater: str, token: Any) -> None:
-        """Take up what the browser holds; a lease that is no longer good is simply not among the items that come back."""
-        lease = self._lease(rater, token)
-        if not self.store.has_label(lease.lease):
-            self.store.adopt(lease)
-
     def _item(self, lease: Lease) -> dict[str, Any]:
         order = display_order(self.study, lease.seed)
         shown: dict[str, Any] = {"token": self.sealer.seal("lease", lease.as_row()), "id": lease.lease, "block": lease.block}
@@ -223,18 +224,16 @@ class Desk:
             shown |= {"images": [], "fault": f"A picture of this item is missing: {type(error).__name__}. Please skip it."}
         return shown
 
-    def _where(self, rater: str, dry: bool) -> dict[str, Any]:
+    def _where(self, rater: str, found: Exchange, dry: bool) -> dict[str, Any]:
         """State and progress of this rater; where to go when there is nothing left."""
-        row = self.store.rater(self.study.name, rater) or {}
-        state = row.get("state") or ("withdrawn" if self.store.is_withdrawn(self.study.name, rater) else "active")
-        state = state if state != "active" else self.store.state(self.study.name)
+        state = found.state if found.rater == "active" else found.rater or "withdrawn"
         if state == "open" and dry:
             state = "complete"
         most = min(self.study.assigning.most_per_rater, len(self._pictures))
-        found: dict[str, Any] = {"state": state, "answered": row.get("answered", 0), "most": max(most, row.get("answered", 0))}
-        if state == "complete" or state == "blocked":
-            found["redirect"] = self._redirect("complete" if self._passed(rater) else "failed_checks")
-        return found
+        told: dict[str, Any] = {"state": state, "answered": found.answered, "most": max(most, found.answered)}
+        if state in ("complete", "blocked"):
+            told["redirect"] = self._redirect("complete" if self._passed(rater) else "failed_checks")
+        return told
 
     def _passed(self, rater: str) -> bool:
         """Whether gold was answered well enough for the completion code; with fewer than three gold answers it always was."""

@@ -27,8 +27,12 @@ _PRIVATE_NAMES = {public: private for private, public in _PUBLIC_NAMES.items()}
 
 def enter(connection: sa.Connection, kind: str, study: str, key: str, rater: str) -> None:
     """Note, in the transaction that wrote it, that a row must reach the Hub."""
-    row = {"entry": f"{kind}:{study}:{key}", "study": study, "kind": kind, "key": key, "rater": rater, "shard": ""}
-    connection.execute(schema.entries.insert(), row)
+    connection.execute(schema.entries.insert(), entry_row(kind, study, key, rater))
+
+
+def entry_row(kind: str, study: str, key: str, rater: str) -> dict[str, str]:
+    """The note itself: not yet in any shard."""
+    return {"entry": f"{kind}:{study}:{key}", "study": study, "kind": kind, "key": key, "rater": rater, "shard": ""}
 
 
 def public(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What it means that an item is lent to a rater, and what comes back. Values only."""
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from workbench.errors import NotAllowed
@@ -40,7 +41,13 @@ class Lease:
 
     def as_row(self) -> dict[str, Any]:
         """Its columns."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in _NAMES}
+
+    @classmethod
+    def from_tuple(cls, row: Sequence[Any]) -> "Lease":
+        """From the columns in their order, as a driver gives them."""
+        values = dict(zip(_NAMES, row, strict=True))
+        return cls(**{**values, "swapped": bool(values["swapped"])})
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Lease":
@@ -49,6 +56,9 @@ class Lease:
             return cls(**{field.name: row[field.name] for field in fields(cls)})
         except KeyError as error:
             raise NotAllowed("This lease was written by another version. Reload the page to get a new one.") from error
+
+
+_NAMES = tuple(field.name for field in fields(Lease))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from workbench.labeling import assignment, entries, readout, schema, votes
 from workbench.labeling.clock import Clock, iso
 from workbench.labeling.database import Database
 from workbench.labeling.entries import LABEL, RATER, WITHDRAWAL
+from workbench.labeling.exchange import Exchange, exchange
 from workbench.labeling.items import Item
 from workbench.labeling.leases import Lease, Outcome, Vote
 from workbench.labeling.study import Study
@@ -31,6 +32,7 @@ class Store:
         self.database = Database(address)
         self.database.migrate()
         self.now = clock or Clock().now
+        self._swept_at = 0.0
         self.took_receipts = False
         """Whether raters' browsers put rows back since this process started: then an earlier life's commit may still be under way."""
 
@@ -108,22 +110,22 @@ class Store:
         """Whether this rater withdrew."""
         return self.database.run(lambda c: self._is_withdrawn(c, study, rater))
 
-    def has_label(self, label: str) -> bool:
-        """Whether a label of this id is here."""
-        query = sa.select(schema.labels.c.label).where(schema.labels.c.label == label)
-        return self.database.run(lambda c: c.execute(query).first()) is not None
-
     def hold(self, study: Study, rater: str, wanted: int) -> list[Lease]:
         """Up to `wanted` leases for this rater, those already out first. Empty when the study is paused or has nothing left."""
-        now = self.now()
-        self.database.run(lambda c: assignment.sweep(c, now))
-        if self.state(study.name) != "open":
-            return []
-        return self.database.run(lambda c: assignment.hold(c, study, rater, wanted, now))
+        return self.exchange(study, rater, wanted=wanted).leases
 
-    def adopt(self, lease: Lease) -> bool:
-        """Whether a lease that the rater's browser holds is good, taking it up again when the disk was wiped under it."""
-        return self.database.run(lambda c: assignment.adopt(c, lease, self.now()))
+    def exchange(
+        self, study: Study, rater: str, votes: Sequence[tuple[Lease, Vote]] = (), held: Sequence[Lease] = (), wanted: int = 0
+    ) -> Exchange:
+        """Votes in and items out, in one transaction that is durable on return.
+
+        held: leases the browser holds, taken up again when the disk was wiped under them.
+        """
+        now = self.now()
+        if abs(now - self._swept_at) >= 1:
+            self._swept_at = now
+            self.database.run(lambda c: assignment.sweep(c, now))
+        return self.database.run(lambda c: exchange(c, study, rater, votes, held, wanted, now))
 
     def record(self, study: Study, lease: Lease, vote: Vote) -> Outcome:
         """Store a vote. It is durable when this returns; the outcome says what happened."""

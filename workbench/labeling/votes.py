@@ -5,14 +5,29 @@ from typing import Any
 import sqlalchemy as sa
 
 from workbench.labeling import schema
-from workbench.labeling.assignment import adopt, free_place
+from workbench.labeling.assignment import ME, adopt, free_place
 from workbench.labeling.clock import iso
-from workbench.labeling.entries import LABEL, enter
+from workbench.labeling.entries import LABEL, entry_row
 from workbench.labeling.leases import REPEAT, REVISION, Lease, Outcome, Vote
+from workbench.labeling.prepared import Prepared
 from workbench.labeling.study import Study
 from workbench.labeling.tasktypes import SKIP
 
 _SLACK_MS = 3000
+_raters, _items, _leases = schema.raters, schema.items, schema.leases
+
+_LENT = Prepared(sa.select(_leases.c.lease).where(_leases.c.lease == sa.bindparam("lease_")))
+_ITEM = Prepared(
+    sa.select(_items.c.gold, _items.c.grp).where(_items.c.study == sa.bindparam("study_"), _items.c.item == sa.bindparam("item_"))
+)
+_INSERT = Prepared(schema.labels.insert())
+_ENTER = Prepared(schema.entries.insert())
+_END = Prepared(_leases.delete().where(_leases.c.lease == sa.bindparam("lease_")))
+_COUNT = Prepared(
+    _raters.update()
+    .where(_raters.c.study == sa.bindparam("study_"), _raters.c.rater == sa.bindparam("rater_"))
+    .values(answered=_raters.c.answered + sa.bindparam("one_", type_=sa.Integer), seen_at=sa.bindparam("seen_"))
+)
 
 
 def record(connection: sa.Connection, study: Study, lease: Lease, vote: Vote, now: float) -> Outcome:
@@ -21,33 +36,28 @@ def record(connection: sa.Connection, study: Study, lease: Lease, vote: Vote, no
     The lease may be unknown here although it was issued here (the disk was wiped): it is taken up again while the item has a
     place left. Outcome: recorded, already, expired, withdrawn or taken; only `recorded` changes anything.
     """
-    rater = _rater(connection, lease)  # locks the rater's row first, so that the same vote sent twice at once waits here
-    here = connection.execute(sa.select(schema.labels).where(schema.labels.c.label == lease.lease)).mappings().first()
+    rater = ME.row(connection, study_=lease.study, rater_=lease.rater)  # locks it, so that one vote sent twice at once waits here
+    lent = _LENT.row(connection, lease_=lease.lease)
+    here = None if lent else _here(connection, lease.lease)
     if here is not None:
-        return Outcome("already", dict(here))
-    if rater is None or rater["state"] == "withdrawn":
+        return Outcome("already", here)
+    if rater is None or rater[0] == "withdrawn":
         return Outcome("withdrawn")
     if lease.supersedes and _is_superseded(connection, lease.supersedes):
         return Outcome("taken")
-    if not adopt(connection, lease, now):
+    if lease.expires_at <= now or not (lent or adopt(connection, lease, now)):
         return Outcome("expired")
-    item = (
-        connection.execute(sa.select(schema.items).where(schema.items.c.study == lease.study, schema.items.c.item == lease.item))
-        .mappings()
-        .first()
-    )
-    row = _row(study, lease, vote, dict(item) if item else {}, now)
-    connection.execute(schema.labels.insert(), row)
-    enter(connection, LABEL, lease.study, lease.lease, lease.rater)
-    connection.execute(schema.leases.delete().where(schema.leases.c.lease == lease.lease))
+    gold, group = _ITEM.row(connection, study_=lease.study, item_=lease.item) or ("", "")
+    row = _row(study, lease, vote, gold, group, now)
+    _INSERT.change(connection, **row)
+    _ENTER.change(connection, **entry_row(LABEL, lease.study, lease.lease, lease.rater))
+    _END.change(connection, lease_=lease.lease)
     _account(connection, lease, row, now)
     return Outcome("recorded", row)
 
 
-def _rater(connection: sa.Connection, lease: Lease) -> dict[str, Any] | None:
-    table = schema.raters
-    query = sa.select(table).where(table.c.study == lease.study, table.c.rater == lease.rater).with_for_update()
-    row = connection.execute(query).mappings().first()
+def _here(connection: sa.Connection, label: str) -> dict[str, Any] | None:
+    row = connection.execute(sa.select(schema.labels).where(schema.labels.c.label == label)).mappings().first()
     return dict(row) if row else None
 
 
@@ -66,21 +76,16 @@ def _account(connection: sa.Connection, lease: Lease, row: dict[str, Any], now: 
             free_place(connection, lease.study, lease.item, -1 if earlier.answer == SKIP else 1)
     elif lease.counted and skipped:
         free_place(connection, lease.study, lease.item)
-    table = schema.raters
-    connection.execute(
-        table.update()
-        .where(table.c.study == lease.study, table.c.rater == lease.rater)
-        .values(answered=table.c.answered + int(lease.purpose != REVISION), seen_at=iso(now))
-    )
+    one = int(lease.purpose != REVISION)
+    _COUNT.change(connection, study_=lease.study, rater_=lease.rater, one_=one, seen_=iso(now))
 
 
-def _row(study: Study, lease: Lease, vote: Vote, item: dict[str, Any], now: float) -> dict[str, Any]:
+def _row(study: Study, lease: Lease, vote: Vote, gold: str, group: str, now: float) -> dict[str, Any]:
     answer = study.answer(vote.answer)
     age = min(max(vote.age, 0.0), max(now - lease.issued_at, 0.0))
     answered = now - age
     possible = (answered - lease.issued_at) * 1000 + _SLACK_MS
     flags = [*vote.flags, *(["clock"] if vote.response_ms > possible else [])]
-    gold = item.get("gold", "")
     is_gold = bool(gold) and vote.answer != SKIP
     return {
         "label": lease.lease,
@@ -103,7 +108,7 @@ def _row(study: Study, lease: Lease, vote: Vote, item: dict[str, Any], now: floa
         "reason": vote.reason,
         "number": lease.number,
         "block": lease.block,
-        "grp": item.get("grp", ""),
+        "grp": group,
         "propensity": lease.propensity,
         "supersedes": lease.supersedes,
         "study_sha256": study.sha256,

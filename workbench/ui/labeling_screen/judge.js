@@ -6,7 +6,7 @@ const ACTIONS = { undo: "z", skip: " ", broken: "b", known: "k", help: "?" };
 const TITLES = { undo: "Undo the last answer", skip: "Skip, with a reason", broken: "Picture broken", known: "I know this person", help: "Show the keys" };
 const REASONS = ["I cannot decide", "A picture is broken", "I know this person", "Something else"];
 let study = null, box = null, keys = {}, queue = [], current = null, history = [], busy = false, again = false;
-let shownAt = 0, flags = new Set(), offline = false, dry = false, place = null, most = 1, blurred = false, before = "", countdown = 0;
+let checkedAt = 0, shownAt = 0, flags = new Set(), offline = false, dry = false, place = null, most = 1, blurred = false, before = "", countdown = 0;
 
 const slot = (name) => `labeling:${study.study}:${name}`;
 const keep = () => { try { localStorage.setItem(slot("box"), JSON.stringify(box)); } catch (error) { say("error", "This browser cannot store your answers; please do not close it."); } };
@@ -100,9 +100,10 @@ async function exchange(want) {
   if (busy) { again = true; return; }
   busy = true;
   const sent = box.pending.slice(0, 20);
-  const unsaved = Object.keys(box.receipts);
+  const unsaved = Object.keys(box.receipts), look = Date.now() - checkedAt > 3000;
+  if (look) checkedAt = Date.now();
   const asked = {
-    rater: box.rater, boot: unsaved.length || sent.length || queue.length ? box.boot : "", check: unsaved.slice(0, 300), want: want === false ? 0 : HOLD,
+    rater: box.rater, boot: unsaved.length || sent.length || queue.length ? box.boot : "", check: look ? unsaved.slice(0, 300) : [], want: want === false ? 0 : HOLD,
     votes: sent.map(({ id, at, ...vote }) => ({ ...vote, age_ms: Math.max(0, Math.round(Date.now() - at)) })),
     have: [...queue, ...(current ? [current] : [])].map((item) => item.id),
   };
