@@ -90,11 +90,9 @@ def _demo(folder: Path, settings: Settings) -> None:
 
 
 def _serve(args: argparse.Namespace, settings: Settings) -> int:
-    import gradio as gr
-
     from workbench.bench import Workbench
     from workbench.ui.app import launch, prepare
-    from workbench.ui.labeling import build
+    from workbench.ui.labeling import build_page
     from workbench.ui.labeling_room import Room, with_owner_token
 
     settings = with_owner_token(replace(settings, port=args.port or settings.port, host=args.host or settings.host))
@@ -103,8 +101,7 @@ def _serve(args: argparse.Namespace, settings: Settings) -> int:
     room = Room(bench, args.folder, args.interval)
     service = room.service()
     print(f"{service.study.title}: judgements in {service.store.database.describe()}, pushed to {service.outbox.hub.name}", flush=True)
-    with gr.Blocks(title=service.study.title, analytics_enabled=False) as demo:
-        build(bench, room=room)
+    demo = build_page(bench, room)
     launch(demo, bench)
     return 0
 

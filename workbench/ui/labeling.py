@@ -47,6 +47,13 @@ def build(bench: Workbench, photo: gr.State | None = None, room: Room | None = N
     return tab
 
 
+def build_page(bench: Workbench, room: Room) -> gr.Blocks:
+    """One study as a page of its own."""
+    with gr.Blocks(title=room.service().study.title, analytics_enabled=False) as page:
+        build(bench, room=room)
+    return page
+
+
 def rater_functions(room: Room) -> list[Callable[[Mapping[str, Any]], dict[str, Any]]]:
     """What a rater's browser may call."""
 
