@@ -49,10 +49,6 @@ def mirrored(tmp_path: Path, astronaut: np.ndarray) -> str:
     return str(path)
 
 
-def path_of(button: gr.DownloadButton) -> Path:
-    return Path(button.value["path"] if isinstance(button.value, dict) else button.value)
-
-
 class TestOneFace:
     def test_the_answer_comes_before_any_heatmap(self, here, portrait):
         html, face, target, methods = explanation_one.answer(here, portrait, "Face 1", "fer")
@@ -74,17 +70,17 @@ class TestOneFace:
         assert "shuffled" in verdict
         assert len(curves.axes) == 2
         assert shares is not None
-        assert Image.open(path_of(png)).size == (512, 512)
-        with np.load(path_of(npz)) as saved:
+        assert Image.open(Path(png)).size == (512, 512)
+        with np.load(Path(npz)) as saved:
             assert np.array_equal(saved["heatmap"], shown.values)
-        assert json.loads(path_of(record).read_text())["method"] == "grad_cam"
+        assert json.loads(Path(record).read_text())["method"] == "grad_cam"
 
     def test_knobs_reach_the_method_by_name_or_by_method(self, here, portrait):
         for knobs in ('{"stride": 16, "window": 32}', '{"occlusion": {"stride": 16, "window": 32}, "rise": {"masks": 1}}'):
             *_, record = last(
                 explanation_one.explain(here, portrait, "Face 1", "fer", "happy", "occlusion", knobs, "none", False, 0, progress=quiet)
             )
-            assert json.loads(path_of(record).read_text())["knobs"] == {"stride": 16, "window": 32, "fill": "blur"}
+            assert json.loads(Path(record).read_text())["knobs"] == {"stride": 16, "window": 32, "fill": "blur"}
 
     def test_an_age_and_the_area_of_a_part_can_be_asked_for(self, here, portrait):
         for model, target in (("age", "age"), ("compact", "hair")):
@@ -152,7 +148,7 @@ class TestTwoFaces:
         assert "SFace" in words or "sface" in words
         assert first.shape == second.shape == (420, 420, 3)
         assert verdict.count("Makes them alike") == 2
-        with np.load(path_of(download)) as saved:
+        with np.load(Path(download)) as saved:
             assert {"heatmap_first", "heatmap_second"} <= set(saved.files)
 
     def test_one_photo_is_not_a_pair(self, here, portrait):
@@ -193,7 +189,7 @@ def test_many_faces_give_global_maps_a_table_and_a_tree_and_a_broken_file_is_lis
     assert "0.270" in words
     assert list(table["Faces"]) == [2, 2]
     assert tree is not None
-    with np.load(path_of(download)) as saved:
+    with np.load(Path(download)) as saved:
         assert saved["heatmaps"].shape == (2, 128, 128)
 
 

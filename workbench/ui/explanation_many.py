@@ -57,6 +57,8 @@ def build_inside(bench: Workbench) -> None:
         show_progress_on=[gallery],
         **QUEUE,
     )
+    enable = {"api_visibility": "private", "show_progress": "hidden"}
+    run.success(lambda: gr.DownloadButton(interactive=True), None, numbers, **enable)
     stop.click(lambda: "Cancelled; nothing was kept.", None, words, cancels=run, api_visibility="private", show_progress="hidden")
 
 
@@ -101,7 +103,7 @@ def _work(bench: Workbench, sources: list[str], label: str, models: list[str], m
     buffer = io.BytesIO()
     np.savez_compressed(buffer, names=np.array(names), heatmaps=np.stack([row.heat for row in found.rows]))
     path = write(results(bench.settings) / "heatmaps.npz", buffer.getvalue())
-    return gallery, _words(found), _table(found), figure, gr.DownloadButton(value=path, interactive=True)
+    return gallery, _words(found), _table(found), figure, path
 
 
 def _words(found: Any) -> str:

@@ -27,6 +27,7 @@ from workbench.ui.explanation_parts import (
     knob_panel,
     method_rows,
     model_of,
+    open_choice,
     parsed,
     parsers,
     read_faces,
@@ -75,11 +76,11 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             source = photo_box("Photo", elem_id="explain-photo", height=280)
             example_row(bench, source)
             answer_box = gr.HTML(EMPTY, elem_id="explain-answer")
-            face = gr.Dropdown(["Face 1"], value="Face 1", label="Face", elem_id="explain-face")
+            face = open_choice(["Face 1"], "Face 1", "Face", "explain-face")
             model = gr.Dropdown(models, value=first, label="Model", elem_id="explain-model")
             labels = list(bench.spec(first).labels) if first else []
-            target = gr.Dropdown(labels, value=labels[0] if labels else None, label="Explain why it says", elem_id="explain-target")
-            method = gr.Dropdown(method_rows(USUAL), value=DEFAULT_METHOD, label="Method", elem_id="explain-method")
+            target = open_choice(labels, labels[0] if labels else None, "Explain why it says", "explain-target")
+            method = open_choice(method_rows(USUAL), DEFAULT_METHOD, "Method", "explain-method")
             with gr.Accordion("Knobs", open=False):
                 knobs = knob_panel(method, "explain")
                 parser_rows = parsers(bench)
@@ -121,10 +122,16 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     arrival = source.change(bound(_first_face, bench), source, face, api_visibility="private", show_progress="hidden")
     for event in (arrival.then(**say, api_visibility="private"), face.input(**say, api_visibility="private")):
         runs.append(event.success(**asked, api_visibility="private"))
+    for run in runs:
+        run.success(_enable, None, [png, npz, record], api_visibility="private", show_progress="hidden")
     model.input(**say, api_visibility="private")
     opacity.release(bound(repaint, bench), [shown, opacity], heat, api_visibility="private", show_progress="hidden")
     stop.click(lambda: "Cancelled; nothing was kept.", None, verdict, cancels=runs, api_visibility="private", show_progress="hidden")
     receive("explanation", photo, source)
+
+
+def _enable() -> list[Any]:
+    return [gr.DownloadButton(interactive=True)] * 3
 
 
 def _first_face(bench: Workbench, source: Any) -> Any:
@@ -222,10 +229,10 @@ def _on_screen(
 ) -> tuple[Any, ...]:
     folder = results(bench.settings)
     files = {"png": encode_png(drawing.heat(shown.image, shown.values, opacity)), **files}
-    buttons = [gr.DownloadButton(value=write(folder / f"explanation.{kind}", data), interactive=True) for kind, data in files.items()]
+    paths = [write(folder / f"explanation.{kind}", data) for kind, data in files.items()]
     parts = views.shares_figure(proof.shares, extra.get("parts")) if proof.shares else None
     picture = views.close_up(shown.image, shown.values, shown.face, opacity)
-    return shown, picture, views.verdict_markdown(proof, extra), views.curves_figure(proof), parts, *buttons
+    return shown, picture, views.verdict_markdown(proof, extra), views.curves_figure(proof), parts, *paths
 
 
 def write(path: Path, data: bytes) -> str:

@@ -23,6 +23,7 @@ from workbench.ui.explanation_parts import (
     knob_panel,
     method_rows,
     model_of,
+    open_choice,
     parsed,
     parsers,
     read_faces,
@@ -44,15 +45,12 @@ def build_inside(bench: Workbench) -> None:
     with gr.Row():
         sources = [photo_box(name, elem_id=f"pair-{place}", height=260) for place, name in enumerate(("First photo", "Second photo"))]
     with gr.Row():
-        faces = [
-            gr.Dropdown(["Face 1"], value="Face 1", label=f"Face in the {word} photo", elem_id=f"pair-face-{word}")
-            for word in ("first", "second")
-        ]
+        faces = [open_choice(["Face 1"], "Face 1", f"Face in the {word} photo", f"pair-face-{word}") for word in ("first", "second")]
     words = gr.Markdown("Drop two photos: first comes what every recogniser says, then why.", elem_id="pair-words")
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=260):
             model = gr.Dropdown(models, value=models[0][1] if models else None, label="Explain the recogniser", elem_id="pair-model")
-            method = gr.Dropdown(method_rows(USUAL, pair=True), value=DEFAULT_METHOD, label="Method", elem_id="pair-method")
+            method = open_choice(method_rows(USUAL, pair=True), DEFAULT_METHOD, "Method", "pair-method")
             with gr.Accordion("Knobs", open=False):
                 knobs = knob_panel(method, "pair")
                 parser = gr.Dropdown(parsers(bench), value=parsers(bench)[0][1], label="Parts from")
@@ -85,6 +83,8 @@ def build_inside(bench: Workbench) -> None:
         show_progress_on=maps,
         **QUEUE,
     )
+    enable = {"api_visibility": "private", "show_progress": "hidden"}
+    run.success(lambda: gr.DownloadButton(interactive=True), None, numbers, **enable)
     stop.click(lambda: "Cancelled; nothing was kept.", None, verdict, cancels=run, api_visibility="private", show_progress="hidden")
 
 
@@ -166,8 +166,7 @@ def _work(bench: Workbench, asked: tuple[Any, ...], watch: Watch) -> tuple[Any, 
     maps = [views.close_up(image, each.heatmap.values, face, 0.75) for each, (image, face) in zip(found, pair, strict=True)]
     folder = results(bench.settings)
     data = explanation_record.as_npz_pair(found)
-    download = gr.DownloadButton(value=write(folder / "pair.npz", data), interactive=True)
-    return words, *maps, pair_words(found, proofs), download
+    return words, *maps, pair_words(found, proofs), write(folder / "pair.npz", data)
 
 
 def _proof(found: Any, watch: Watch) -> Any:

@@ -54,6 +54,13 @@ def read_faces(bench: Workbench, source: Any) -> tuple[np.ndarray, tuple[Face, .
     return image, faces
 
 
+def open_choice(choices: Sequence[Any], value: Any, label: str, elem_id: str) -> gr.Dropdown:
+    """A dropdown whose choices follow the photo and the model. It lets other words through, for clients of the API that never saw
+    the screen: the handler refuses what does not exist, in words.
+    """
+    return gr.Dropdown(list(choices), value=value, label=label, elem_id=elem_id, allow_custom_value=True)
+
+
 def face_choice(count: int, chosen: int = 1) -> Any:
     """A dropdown of as many faces; "Face 1" is the largest."""
     return gr.Dropdown([f"Face {n}" for n in range(1, count + 1)], value=f"Face {chosen}")
