@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,3 +75,18 @@ def test_two_photos_are_compared_and_explained(page, server, portrait, astronaut
     expect(page.locator("#pair-map-1 img")).to_be_visible(timeout=240_000)
     expect(page.locator("#pair-verdict")).to_contain_text("Makes them alike")
     keep(page)
+
+
+def test_the_api_explains_what_the_screen_has_not_listed(server, portrait):
+    """A client never saw the screen: the age model's target is not among the choices the page opened with."""
+    from gradio_client import Client, handle_file
+
+    client = Client(server, verbose=False)
+    asked = (handle_file(portrait), "Face 1", "age", "age", "grad_cam", "{}", "none", False, 0, 0.7)
+    picture, verdict, _, _, png, npz, record = client.predict(*asked, api_name="/explain")
+    assert Image.open(picture).size == (420, 420)
+    assert VERDICT.search(verdict)
+    assert json.loads(Path(record).read_text())["target"] == "age"
+    assert Image.open(png).size == (512, 512)
+    with np.load(npz) as saved:
+        assert saved["deletion"].shape == (53, 13)
