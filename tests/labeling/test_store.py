@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from workbench.errors import StudyError
 from workbench.labeling import entries, readout, schema
+from workbench.labeling.assignment import purpose_of
 from workbench.labeling.clock import Clock, iso
 from workbench.labeling.database import Database, wal_is_safe
 from workbench.labeling.items import load_items
@@ -190,14 +191,17 @@ def test_one_platform_person_is_one_rater(filled_store, study):
 
 
 def test_gold_and_repeats_come_in_every_block(filled_store, study):
-    labels = answer_all(filled_store, study, filled_store.join(study), Vote("different_2", 1000))
+    study = replace(study, blocks=replace(study.blocks, size=10, gold=2, repeats=3, repeat_gap=2))
+    labels = answer_all(filled_store, study, filled_store.join(study, "rater-1"), Vote("different_2", 1000))
+    truth = filled_store.items(study.name).set_index("item")["gold"]
     block = [label for label in labels if label["block"] == 0]
     assert sum(label["is_gold"] for label in block) == 2
-    assert {label["correct"] for label in labels if label["is_gold"]} == {True, False}
+    assert all(label["correct"] == (truth[label["item"]] == "different") for label in labels if label["is_gold"])
     assert {label["correct"] for label in labels if not label["is_gold"]} == {None}
-    repeats = [label for label in labels if label["is_repeat"]]
+    repeats = [label for label in block if label["is_repeat"]]
+    planned = [purpose_of(study, "rater-1", number) for number in range(3, 10)].count("repeat")
+    assert len(repeats) >= min(planned, 1) == 1
     by_label = {label["label"]: label for label in labels}
-    assert repeats or len(labels) < 10
     for repeat in repeats:
         first = by_label[repeat["repeat_of"]]
         assert first["item"] == repeat["item"]
@@ -301,7 +305,9 @@ def test_rows_restored_from_the_hub_count_like_new_ones(filled_store, study, tmp
     old = filled_store.items(study.name)[columns].set_index("item")
     assert open_leases == []
     assert old.equals(fresh.items(study.name)[columns].set_index("item"))
-    assert fresh.hold(study, rater, 1)[0].item not in set(before["item"])
+    again = [lease for lease in fresh.hold(study, rater, 4) if lease.purpose != "repeat"]
+    assert again
+    assert not {lease.item for lease in again} & set(before["item"])
     assert list(fresh.raters(study.name)["Age"]) == ["31-50"]
     fresh.close()
 
@@ -385,3 +391,20 @@ def test_shard_lines_are_a_pure_function_of_rows(filled_store, study):
     first = json.loads(data.splitlines()[0])
     assert set(first) >= {"label", "item", "rater", "group", "response_ms"}
     assert "grp" not in first
+
+
+@pytest.mark.parametrize("name", ["_MET", "_CANDIDATES", "_LEVEL", "_OUT", "_TAKE"])
+def test_every_step_of_assigning_is_an_index_look_up(tmp_path, name):
+    from workbench.labeling import assignment
+
+    database = Database(tmp_path / "x.db")
+    database.migrate()
+    statement = getattr(assignment, name)
+    with database.engine.connect() as connection:
+        text, order, fixed = statement._compiled(connection)
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", tuple(fixed.get(key, 0) for key in order)).all()
+    steps = [row[3] for row in plan if row[3].startswith(("SCAN", "SEARCH"))]
+    assert steps
+    assert all("USING" in step and "INDEX" in step and step.startswith("SEARCH") for step in steps), steps
+    assert not any("TEMP B-TREE" in row[3] for row in plan) or name == "_OUT", plan
+    database.close()

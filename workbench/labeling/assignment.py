@@ -50,10 +50,14 @@ _CANDIDATES = Prepared(
 _MET = Prepared(
     sa.union_all(
         sa.select(labels.c.item).where(
-            labels.c.study == _study, labels.c.rater == _rater, labels.c.item.in_(_slots), labels.c.is_repeat.is_(False)
+            labels.c.study == _study,
+            labels.c.rater == _rater,
+            labels.c.item.in_(_slots),
+            labels.c.is_repeat.is_(False),
+            labels.c.supersedes == schema.EMPTY,
         ),
         sa.select(leases.c.item).where(
-            leases.c.study == _study, leases.c.rater == _rater, leases.c.item.in_(_slots), leases.c.repeat_of == ""
+            leases.c.study == _study, leases.c.rater == _rater, leases.c.item.in_(_slots), leases.c.repeat_of == schema.EMPTY
         ),
     )
 )
@@ -123,7 +127,10 @@ def revise(connection: sa.Connection, study: Study, rater: str, label: str, now:
     me = connection.execute(sa.select(raters).where(raters.c.study == study.name, raters.c.rater == rater)).mappings().first()
     if row is None or me is None or row["rater"] != rater or me["state"] != "active":
         return None
-    if connection.execute(sa.select(labels.c.label).where(labels.c.supersedes == label)).first() is not None:
+    if (
+        connection.execute(sa.select(labels.c.label).where(labels.c.supersedes == label, labels.c.supersedes != schema.EMPTY)).first()
+        is not None
+    ):
         return None
     last = connection.scalar(sa.select(sa.func.max(labels.c.number)).where(labels.c.study == study.name, labels.c.rater == rater))
     if row["number"] <= (last or 0) - study.assigning.undo_window:

@@ -99,7 +99,7 @@ def recount(connection: sa.Connection, study: str, items: Sequence[str] | None =
     current = (
         sa.select(sa.func.count())
         .where(labels.c.study == study, labels.c.item == table.c.item, labels.c.answer != SKIP, labels.c.is_repeat.is_(False))
-        .where(labels.c.rater.not_in(gone), ~sa.exists().where(later.c.supersedes == labels.c.label))
+        .where(labels.c.rater.not_in(gone), ~sa.exists().where(later.c.supersedes == labels.c.label, later.c.supersedes != schema.EMPTY))
     )
     lent = sa.select(sa.func.count()).where(
         leases.c.study == study, leases.c.item == table.c.item, leases.c.repeat_of == "", leases.c.supersedes == ""
@@ -118,8 +118,9 @@ def _lie_in(connection: sa.Connection, names: Sequence[str], shard: str) -> None
         mine = table.c.entry.in_(names[start : start + 500])
         doubled = set(connection.scalars(sa.select(table.c.shard).where(mine, table.c.shard.in_(unpushed)).distinct()))
         connection.execute(table.update().where(mine, sa.or_(table.c.shard == "", table.c.shard.in_(doubled))).values(shard=shard))
-        connection.execute(table.update().where(table.c.shard.in_(doubled)).values(shard=""))
-        connection.execute(shards.delete().where(shards.c.shard.in_(doubled)))
+        if doubled:
+            connection.execute(table.update().where(table.c.shard.in_(doubled)).values(shard=""))
+            connection.execute(shards.delete().where(shards.c.shard.in_(doubled)))
 
 
 def _completed(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:

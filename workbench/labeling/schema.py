@@ -3,9 +3,12 @@
 `labels` and `tombstones` only ever grow (compaction alone removes what people withdrew); everything else may be rebuilt from them.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, ColumnClause, Float, Index, Integer, MetaData, Table, Text, literal_column, text
 
 metadata = MetaData()
+
+EMPTY: ColumnClause[str] = literal_column("''")
+"""Written out in queries, so that both databases see that a partial index fits."""
 
 studies = Table(
     "studies",

@@ -53,7 +53,8 @@ class Sealer:
     def _mix(self, nonce: bytes, text: bytes) -> bytes:
         blocks = (len(text) + 63) // 64
         stream = b"".join(hashlib.blake2b(nonce + n.to_bytes(8, "big"), key=self._stream_key).digest() for n in range(blocks))
-        return bytes(a ^ b for a, b in zip(text, stream, strict=False))
+        mixed = int.from_bytes(text, "big") ^ int.from_bytes(stream[: len(text)], "big")
+        return mixed.to_bytes(len(text), "big")
 
     def _mac(self, kind: str, sealed: bytes) -> bytes:
         return hmac.digest(self._mac_key, kind.encode() + b"\0" + sealed, "sha256")

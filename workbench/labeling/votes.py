@@ -62,7 +62,12 @@ def _here(connection: sa.Connection, label: str) -> dict[str, Any] | None:
 
 
 def _is_superseded(connection: sa.Connection, label: str) -> bool:
-    return connection.execute(sa.select(schema.labels.c.label).where(schema.labels.c.supersedes == label)).first() is not None
+    return (
+        connection.execute(
+            sa.select(schema.labels.c.label).where(schema.labels.c.supersedes == label, schema.labels.c.supersedes != schema.EMPTY)
+        ).first()
+        is not None
+    )
 
 
 def _account(connection: sa.Connection, lease: Lease, row: dict[str, Any], now: float) -> None:
