@@ -173,6 +173,7 @@ def _told(bench: Workbench, spec: ModelSpec) -> Iterator[tuple[Any, ...]]:
             yield (_stopped(step.error), gr.Button(interactive=True), gr.Button(interactive=False), gr.skip(), gr.skip())
             raise step.error
         if step.done:
+            yield (_bar(spec, Step(spec.download_bytes, spec.download_bytes)), *running, gr.skip(), gr.skip())
             break
         yield (_bar(spec, step), *running, gr.skip(), gr.skip())
     worker.join()
