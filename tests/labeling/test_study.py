@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from tests.labeling.conftest import STUDY, draw
+from tests.hub_double import HubDouble
+from tests.labeling.conftest import STUDY, draw, write_study
 from workbench.errors import StudyError
-from workbench.labeling.items import load_items, write_items
+from workbench.labeling.items import fetch_hub_items, load_items, write_items
 from workbench.labeling.study import load_study, parse_study
 from workbench.labeling.tasktypes import TASK_TYPES
 
@@ -156,3 +157,20 @@ def test_pictures_get_ids_that_tell_nothing(study_folder):
     picture = load_items(load_study(study_folder))[0].pictures[0]
     assert picture.id == picture.sha256[:16]
     assert np.all([c in "0123456789abcdef" for c in picture.id])
+
+
+def test_items_come_from_a_data_set_on_the_hub(tmp_path):
+    with HubDouble() as double:
+        write_study(tmp_path / "source", items=3, gold=0)
+        files = {p.relative_to(tmp_path / "source").as_posix(): p.read_bytes() for p in (tmp_path / "source").rglob("*") if p.is_file()}
+        commit = double.put("dataset", "tester/pairs", files | {"secret.py": b"print()"})
+        text = STUDY.replace('csv = "items.csv"', f'csv = "items.csv"\nhub = "tester/pairs@{commit}"')
+        study = parse_study(text, tmp_path / "study")
+        with pytest.raises(StudyError, match="label init"):
+            load_items(study)
+        folder = fetch_hub_items(study, "hf_test", double.address)
+        items = load_items(study)
+        assert [item.id for item in items] == ["pair-000", "pair-001", "pair-002"]
+        assert not (folder / "secret.py").exists()
+        with pytest.raises(StudyError, match="could not be fetched"):
+            fetch_hub_items(parse_study(text.replace("tester/pairs", "tester/none"), tmp_path / "study"), "hf_test", double.address)

@@ -183,20 +183,20 @@ def _hub_folder(study: Study) -> Path:
     return folder
 
 
-def fetch_hub_items(study: Study, token: str = "") -> Path:
+def fetch_hub_items(study: Study, token: str = "", endpoint: str = "") -> Path:
     """Bring the Hub data set that holds a study's items and pictures into the study's folder; returns where it is.
 
     Raises StudyError with the Hub's answer when it cannot be had.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
     repository, _, commit = study.source.hub.partition("@")
     folder = study.folder / "hub" / study.source.hub.replace("/", "+")
     patterns = ["*.csv", *(f"*{suffix}" for suffix in SUFFIXES)]
     try:
-        snapshot_download(
-            repository, repo_type="dataset", revision=commit or None, local_dir=folder, allow_patterns=patterns, token=token or False
+        HfApi(endpoint=endpoint or None, token=token or False).snapshot_download(
+            repository, repo_type="dataset", revision=commit or None, local_dir=folder, allow_patterns=patterns
         )
     except (HfHubHTTPError, OSError, ValueError) as error:
         raise StudyError(f"{study.source.hub} could not be fetched: {str(error).splitlines()[0]}") from error
