@@ -8,15 +8,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "workbench"
 
-LIGHT = {"values", "errors", "parts", "settings", "catalog", "tabs", "metrics", "metrics_parts", "figures", "verification"}
+LIGHT = {"values", "errors", "parts", "settings", "catalog", "tabs", "metrics", "metrics_parts", "figures", "verification", "watch"}
 """May import the standard library and numpy."""
 
 ORDER = (
     LIGHT,
     {"geometry", "calibration", "images", "drawing", "sources", "hub_files", "batch", "model_table"},
-    {"models", "tasks", "explain", "training"},
+    {"models", "tasks", "explain", "makeup", "protection", "generation", "training"},
     {"labeling"},
-    {"bench", "publish", "examples", "pair_scores"},
+    {"bench", "publish", "examples", "pair_scores", "pair_sets"},
     {"ui"},
     {"cli", "__main__", "__init__"},
 )

@@ -268,7 +268,7 @@ class TestManyAtOnce:
 
     def test_cancel_stops_the_survey(self, photo, face, monkeypatch):
         monkeypatch.setattr(explanation_overview, "find_faces", lambda image, finder: (face,))
-        from workbench.explain.watch import Watch
+        from workbench.watch import Watch
 
         with pytest.raises(Cancelled):
             explanation_overview.survey(

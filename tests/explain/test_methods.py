@@ -13,7 +13,7 @@ from workbench.explain.fills import make_fill
 from workbench.explain.methods import METHODS, ROWS, find, methods_for, run
 from workbench.explain.question import Question
 from workbench.explain.targets import class_score, number, similarity
-from workbench.explain.watch import Watch
+from workbench.watch import Watch
 
 SMALL = {
     "rise": {"masks": 400, "grid": 5},

@@ -16,7 +16,7 @@ from workbench.explain.question import ChipMap, Question
 from workbench.explain.randomisation import likeness, randomisation_check
 from workbench.explain.targets import class_score
 from workbench.explain.verdict import CHANCE, EVIDENCE, NOTHING, judge
-from workbench.explain.watch import Watch
+from workbench.watch import Watch
 
 
 def ask(toy, chip, watch=None, scale="log odds", seed=0):

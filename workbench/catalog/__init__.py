@@ -53,7 +53,7 @@ class ModelSpec:
         return sum(file.size for file in self.files if file.scheme not in ("builtin", "local"))
 
 
-TASKS = ("detection", "parsing", "expression", "attributes", "recognition", "generation", "quality")
+TASKS = ("detection", "parsing", "expression", "attributes", "recognition", "generation", "portrait", "quality")
 
 
 def table(rows: Iterable[ModelSpec]) -> dict[str, ModelSpec]:
@@ -67,10 +67,10 @@ def table(rows: Iterable[ModelSpec]) -> dict[str, ModelSpec]:
 
 
 def _all_rows() -> Iterable[ModelSpec]:
-    from workbench.catalog import attributes, detection, expression, generation, parsing, quality, recognition
+    from workbench.catalog import attributes, detection, expression, generation, parsing, portrait, quality, recognition
     from workbench.catalog import hub_expression, hub_parsing, hub_recognition  # isort: skip
 
-    shipped = (detection, parsing, expression, attributes, recognition, generation)
+    shipped = (detection, parsing, expression, attributes, recognition, generation, portrait)
     for module in (*shipped, hub_parsing, hub_expression, hub_recognition, quality):
         yield from module.ROWS
 

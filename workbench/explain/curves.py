@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from workbench.explain.fills import make_fill
 from workbench.explain.question import Question
-from workbench.explain.watch import Watch
+from workbench.watch import Watch
 
 
 @dataclass(frozen=True, slots=True, eq=False)

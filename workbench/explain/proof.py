@@ -13,7 +13,7 @@ from workbench.explain.question import ChipMap, Question
 from workbench.explain.randomisation import Draw, Randomisation, randomisation_check
 from workbench.explain.units import UNITS, units_map
 from workbench.explain.verdict import Verdict, judge
-from workbench.explain.watch import Watch
+from workbench.watch import Watch
 
 RANDOMS = 50
 """Random maps that a verdict rests on."""

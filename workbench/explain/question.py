@@ -14,7 +14,7 @@ import torch
 from workbench.errors import BadRequest
 from workbench.explain.fills import Fill
 from workbench.explain.targets import Target
-from workbench.explain.watch import Watch
+from workbench.watch import Watch
 
 
 @dataclass(frozen=True, slots=True, eq=False)

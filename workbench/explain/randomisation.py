@@ -16,7 +16,7 @@ from torch import nn
 
 from workbench.explain.question import ChipMap, Question
 from workbench.explain.targets import copy_of
-from workbench.explain.watch import Watch
+from workbench.watch import Watch
 
 STAYS = 0.5
 """A rank correlation with the original map above this, with every weight shuffled, fails the check."""

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from workbench.explain.watch import Watch
+from workbench.watch import Watch
 
 T = TypeVar("T")
 TICK = 0.15

@@ -10,7 +10,7 @@ import pandas as pd
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.explain.methods import find
-from workbench.explain.watch import Watch
+from workbench.watch import Watch
 from workbench.ui import explanation_views as views
 from workbench.ui.background import in_background
 from workbench.ui.events import GPU, bound

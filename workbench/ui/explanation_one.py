@@ -12,7 +12,7 @@ from workbench import drawing
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.explain.methods import find
-from workbench.explain.watch import Watch
+from workbench.watch import Watch
 from workbench.images import encode_png
 from workbench.ui import explanation_views as views
 from workbench.ui.background import in_background

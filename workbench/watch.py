@@ -18,7 +18,7 @@ class Watch:
     def check(self) -> None:
         """Raises Cancelled when the person has asked for it."""
         if self.cancelled():
-            raise Cancelled("The explanation was cancelled; nothing was kept.")
+            raise Cancelled("Cancelled; nothing was kept.")
 
     def tell(self, share: float, word: str) -> None:
         """Pass on how far the work is, after a look at Cancel."""
