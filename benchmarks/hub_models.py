@@ -22,7 +22,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
-from measure import in_turn, report
+from measure import in_turn, record_speed, report
 
 from tests.golden.digest import Pictures
 from tests.golden.inputs import tensor
@@ -213,6 +213,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--parity", action="store_true", help="measure the distance to the goldens instead of speed")
+    parser.add_argument("--record", action="store_true", help="keep the times for the README's table: on a quiet machine only")
     arguments = parser.parse_args()
     if arguments.parity:
         parity()
@@ -220,7 +221,10 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     official = Path(arguments.official) if arguments.official else None
     chosen = [family for family in families() if not arguments.only or family.name.startswith(tuple(arguments.only))]
-    report("hub_models", [_measured(family, official, arguments.runs) for family in chosen])
+    rows = [_measured(family, official, arguments.runs) for family in chosen]
+    report("hub_models", rows)
+    if arguments.record:
+        record_speed({row["model"]: (row["ours ms"], f"at {row['side']} px") for row in rows})
 
 
 if __name__ == "__main__":

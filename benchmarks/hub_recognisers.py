@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import torch
-from measure import in_turn, report
+from measure import in_turn, record_speed, report
 from torch import nn
 
 from tests.golden.archive import Golden, apart
@@ -160,6 +160,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--parity", action="store_true", help="measure the distance to the goldens instead of speed")
+    parser.add_argument("--record", action="store_true", help="keep the times for the README's table: on a quiet machine only")
     arguments = parser.parse_args()
     if arguments.parity:
         parity(arguments.only)
@@ -167,7 +168,10 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     official = Path(arguments.official) if arguments.official else None
     chosen = [network for network in networks() if not arguments.only or network.golden.startswith(tuple(arguments.only))]
-    report("hub_recognisers", [_measured(network, official, arguments.runs) for network in chosen])
+    rows = [_measured(network, official, arguments.runs) for network in chosen]
+    report("hub_recognisers", rows)
+    if arguments.record:
+        record_speed({row["model"]: (row["ours ms"], f"at {row['side']} px") for row in rows})
 
 
 if __name__ == "__main__":

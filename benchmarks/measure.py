@@ -52,5 +52,15 @@ def report(name: str, rows: Sequence[dict[str, Any]]) -> None:
     (RESULTS / f"{name}.json").write_text(json.dumps(list(rows), indent=1))
 
 
+def record_speed(times: dict[str, tuple[float, str]]) -> None:
+    """Write how long models take on this machine into the figures that the README's table shows: id → (milliseconds, for what)."""
+    from workbench import figures
+
+    figures.update(
+        "speed",
+        {name: {"headline": f"{ms:.0f} ms {what}" if ms >= 10 else f"{ms:.1f} ms {what}", "ms": ms} for name, (ms, what) in times.items()},
+    )
+
+
 def _cell(value: Any) -> str:
     return f"{value:.1f}" if isinstance(value, float) else str(value)

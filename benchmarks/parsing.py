@@ -15,17 +15,18 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-import cv2
-import measure
-import numpy as np
-from skimage import data
-from skimage.feature import Cascade
-
-from workbench.bench import Workbench
-from workbench.tasks.detection import find_faces
-from workbench.tasks.parsing import parse
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import cv2  # noqa: E402
+import measure  # noqa: E402
+import numpy as np  # noqa: E402
+from skimage import data  # noqa: E402
+from skimage.feature import Cascade  # noqa: E402
+
+from workbench.bench import Workbench  # noqa: E402
+from workbench.tasks.detection import find_faces  # noqa: E402
+from workbench.tasks.parsing import parse  # noqa: E402
 
 
 def full_hd() -> np.ndarray:

@@ -54,7 +54,7 @@ def measured(spec: ModelSpec) -> str:
 def _key(section: str, spec: ModelSpec) -> str:
     """The row's own id or, for proofs that several rows share, the name of their network."""
     rows = figures(section)
-    if spec.id in rows or section != "parity":
+    if spec.id in rows or section not in ("parity", "speed"):
         return spec.id
     return _SHARED.get(spec.id) or max((name for name in rows if spec.id.startswith(name)), key=len, default="")
 
