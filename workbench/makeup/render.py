@@ -1,0 +1,131 @@
+"""Painting, differentiably: from a bare canvas, masks and an amount and mixture of shades per region to the painted canvas.
+
+The pigment is colour × (0.45 + 0.9 × luminance of the skin), which keeps light and shade; the fine detail that paint would still cover
+is put back, since makeup is a film over skin and not a new skin. Colours are mixtures of a region's real shades and nothing else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from workbench.errors import BadRequest
+from workbench.makeup.looks import OWN, Look
+from workbench.makeup.palettes import CAPS, FOUNDATION_SHIFT, ORDER, PALETTES
+
+LUMA = (0.299, 0.587, 0.114)
+DETAIL = {"foundation": 0.0, "contour": 0.6, "blush": 0.6, "highlight": 0.4, "shadow": 0.6, "liner": 0.0, "brow": 0.8, "lip": 0.75}
+"""How much of the fine detail that a region's paint covers is put back."""
+EVENING = 0.5
+"""Share of the skin's slow colour changes (redness, tan lines) that full foundation takes out."""
+MANY = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Paint:
+    """How N canvases are painted.
+
+    amounts: region to (N,) 0..1, as shares of `palettes.CAPS` (more counts as 1, less as 0). mixtures: region to (N, k) logits
+    over the region's shades in the order of `palettes.shades`; the colour is their softmax-weighted mean. Regions in neither stay bare.
+    """
+
+    amounts: dict[str, Tensor] = field(default_factory=dict)
+    mixtures: dict[str, Tensor] = field(default_factory=dict)
+
+
+def palette(region: str, like: Tensor) -> Tensor:
+    """(k, 3) colours of a region's shades, 0..1, on the device and of the type of `like`."""
+    return torch.tensor(list(PALETTES[region].values()), dtype=like.dtype, device=like.device) / 255
+
+
+def skin_color(pixels: Tensor, masks: Mapping[str, Tensor]) -> Tensor:
+    """(N, 3) mean colour of the bare skin, 0..1, without its brightest glare and deepest shade."""
+    weight = masks["skin"]
+    light = _luma(pixels / 255)
+    middle = (light * weight).sum((2, 3), keepdim=True) / (weight.sum((2, 3), keepdim=True) + MANY)
+    weight = weight * torch.exp(-0.5 * ((light - middle) / 0.12) ** 2)
+    return (pixels / 255 * weight).sum((2, 3)) / (weight.sum((2, 3)) + MANY)
+
+
+def paint_of(look: Look, pixels: Tensor, masks: Mapping[str, Tensor]) -> Paint:
+    """A look as tensors for these canvases (N, 3, S, S). The foundation's "own skin" becomes the shades nearest to each face."""
+    amounts, mixtures = {}, {}
+    for region, layer in look.layers.items():
+        names = tuple(PALETTES[region])
+        weights = torch.tensor([float(layer.shades.get(name, 0.0)) for name in names], dtype=pixels.dtype, device=pixels.device)
+        share = weights.repeat(len(pixels), 1)
+        if own := layer.shades.get(OWN, 0.0):
+            apart = ((skin_color(pixels, masks)[:, None] - palette(region, pixels)) ** 2).sum(2)
+            share = share + own * torch.softmax(-apart / 0.004, dim=1)
+        share = share / share.sum(1, keepdim=True)
+        mixtures[region] = torch.log(share + MANY)
+        amounts[region] = torch.full((len(pixels),), layer.intensity, dtype=pixels.dtype, device=pixels.device)
+    return Paint(amounts, mixtures)
+
+
+def colors(paint: Paint, region: str) -> Tensor:
+    """(N, 3) colour of a region, 0..1: always inside the hull of its shades."""
+    logits = paint.mixtures[region]
+    return torch.softmax(logits, dim=1) @ palette(region, logits)
+
+
+def render(pixels: Tensor, masks: Mapping[str, Tensor], paint: Paint) -> Tensor:
+    """The canvases painted: (N, 3, S, S), RGB 0..255, differentiable in the paint and in the pixels.
+
+    pixels: (N, 3, S, S) 0..255. masks: region (and "skin", when there is foundation) to (N, 1, S, S) 0..1. In the order of
+    `palettes.ORDER`. Raises BadRequest for a region that has no palette, no mask, or only an amount or only a mixture.
+    """
+    _check(masks, paint)
+    image = pixels / 255
+    fine = _luma(image) - _slow(_luma(image), 7)
+    for region in (name for name in ORDER if name in paint.amounts):
+        opacity = CAPS[region] * paint.amounts[region].clamp(0, 1)[:, None, None, None] * masks[region]
+        color = colors(paint, region)[:, :, None, None]
+        if region == "foundation":
+            image = image + opacity / CAPS[region] * _correction(image, masks["skin"], color)
+        elif region == "highlight":
+            image = image + opacity * (1 - image) * color * _luma(image)
+        elif region == "liner":
+            image = image + opacity * (color - image)
+        else:
+            light = _luma(image)
+            covered = fine * (1 - 0.9 * color)
+            image = image + opacity * (color * (0.45 + 0.9 * light) - image + DETAIL[region] * covered)
+    return image.clamp(0, 1) * 255
+
+
+def _check(masks: Mapping[str, Tensor], paint: Paint) -> None:
+    for region in {*paint.amounts, *paint.mixtures}:
+        if region not in PALETTES:
+            raise BadRequest(f"There is no region {region!r} to paint; expected one of {', '.join(ORDER)}.")
+        if region not in masks or region not in paint.amounts or region not in paint.mixtures:
+            raise BadRequest(f"{region}: expected a mask, an amount and a mixture of shades.")
+
+
+def _correction(image: Tensor, skin: Tensor, color: Tensor) -> Tensor:
+    """What full foundation adds: the skin's mean towards the shade, and its slow colour changes towards that mean, both bounded."""
+    total = skin.sum((2, 3), keepdim=True) + MANY
+    mean = (image * skin).sum((2, 3), keepdim=True) / total
+    near = _slow(image * skin, 31) / (_slow(skin, 31) + 1e-3)
+    uneven = (near - _luma(near)) - (mean - _luma(mean))
+    return (color - mean).clamp(-FOUNDATION_SHIFT, FOUNDATION_SHIFT) - EVENING * uneven.clamp(-FOUNDATION_SHIFT, FOUNDATION_SHIFT)
+
+
+def _luma(image: Tensor) -> Tensor:
+    """(N, 1, S, S) brightness of (N, 3, S, S)."""
+    red, green, blue = LUMA
+    return red * image[:, :1] + green * image[:, 1:2] + blue * image[:, 2:]
+
+
+def _slow(image: Tensor, reach: int) -> Tensor:
+    """The image without detail smaller than `reach` pixels, edges repeated."""
+    if reach > 15:
+        small = functional.avg_pool2d(image, 4)
+        smooth = _slow(small, reach // 4)
+        return functional.interpolate(smooth, size=image.shape[-2:], mode="bilinear", align_corners=False)
+    for _ in range(2):
+        padded = functional.pad(image, [reach // 2] * 4, mode="replicate")
+        image = functional.avg_pool2d(padded, reach, stride=1)
+    return image
