@@ -90,7 +90,7 @@ def test_fusing_the_normalisation_changes_nothing(parser):
 
 
 def test_half_precision_decides_as_full_precision_does(astronaut, astronaut_face, parser):
-    matrix, side = parser._grid(astronaut_face, astronaut.shape)
+    matrix, side = parser.window(astronaut_face, astronaut.shape)
     crop = parser.input(astronaut, astronaut_face.mesh, matrix, (side, side))[None]
     with torch.no_grad():
         full = parser.network(prepare(torch.from_numpy(crop), torch.float32)).argmax(1)

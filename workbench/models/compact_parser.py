@@ -17,7 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from workbench.catalog import ModelSpec
 from workbench.errors import BadWeights
-from workbench.images import aligned, apply, celeba_quad, compose, stretch, warp
+from workbench.images import aligned, apply, celeba_quad, compose, invert, stretch, warp
 from workbench.models import checkpoint, mesh_regions
 from workbench.models.compact_network import STEPS, Convolution, Network, Wide, prepare
 from workbench.models.selfie import Matte
@@ -32,6 +32,11 @@ NEARLY_WHOLE = 0.2
 
 FINER = 0.18
 """How much larger the mirror image is shown to the network: a second look at another scale sees other things."""
+
+FADE = 12
+"""Cells of the grid over which the second look, which sees the square only, fades out towards the square's border."""
+
+MATTE = mesh_regions.MAPS.index("matte")
 
 CRUMB = 0.2
 """A piece that touches nothing else of the person and is smaller than this share of the largest piece is taken for background."""
@@ -60,18 +65,25 @@ class CompactParser:
 
     def __call__(self, image: np.ndarray, face: Face) -> FaceScores:
         """Part probabilities around one face of the photo. Raises BadRequest for an array that is no photo."""
-        matrix, side = self._grid(face, check_image(image).shape)
-        finer = round(side * (1 + FINER) / STEPS) * STEPS
-        to_finer = compose(stretch((side, side), finer), matrix)
-        crop = self.input(image, face.mesh, matrix, (side, side))
-        scores = self._scores(crop, mirror(self.input(image, face.mesh, to_finer, (finer, finer))))
-        to_grid = compose(stretch((finer, finer), finer // 2), to_finer)
-        return FaceScores(scores if side == self.side else without_crumbs(scores), to_grid.astype(np.float32))
+        square, _ = self.window(face, check_image(image).shape)
+        margin = 0 if aligned(square, image.shape, self.side) else round(self.side * MARGIN / (STEPS // 2)) * (STEPS // 2)
+        wide, side = square + np.array([[0, 0, margin]] * 2), self.side + 2 * margin
+        finer = round(self.side * (1 + FINER) / STEPS) * STEPS
+        to_finer = compose(stretch((self.side, self.side), finer), square)
+        crop = self.input(image, face.mesh, wide, (side, side))
+        matte = warp(crop[..., 3 + MATTE], compose(to_finer, invert(wide)), (finer, finer))
+        scores = self._scores(crop, mirror(self.input(image, face.mesh, to_finer, (finer, finer), matte)))
+        border = (scores.shape[-1] - finer // 2) // 2
+        to_grid = compose(stretch((finer, finer), finer // 2), to_finer) + np.array([[0, 0, border]] * 2)
+        return FaceScores(without_crumbs(scores) if margin else scores, to_grid.astype(np.float32))
 
-    def input(self, image: np.ndarray, mesh: np.ndarray | None, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """(height, width, 16) uint8: the crop's colours, then `mesh_regions.MAPS`. size: (width, height)."""
+    def input(
+        self, image: np.ndarray, mesh: np.ndarray | None, matrix: np.ndarray, size: tuple[int, int], matte: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(height, width, 16) uint8: the crop's colours, then `mesh_regions.MAPS`. size: (width, height). matte: if already known."""
         colours = warp(image, matrix, size)
-        matte = np.round(self._matte(colours) * 255).astype(np.uint8)
+        if matte is None:
+            matte = np.round(self._matte(colours) * 255).astype(np.uint8)
         points = None if mesh is None else apply(matrix, mesh[:, :2].astype(np.float64))
         return np.concatenate([colours, mesh_regions.maps(points, matte, size[::-1]).transpose(1, 2, 0)], axis=2)
 
@@ -101,27 +113,39 @@ class CompactParser:
         crop = self.input(image, None, matrix, (self.side, self.side))
         return {"logits": self._logits(crop[None])[0].numpy()}
 
-    def _grid(self, face: Face, shape: tuple[int, ...]) -> tuple[np.ndarray, int]:
-        """The matrix to the input, and the input's side: the whole photo if it is aligned, else the square and a margin."""
-        matrix, side = self.window(face, shape)
-        if aligned(matrix, shape, side):
-            return matrix, side
-        margin = round(side * MARGIN / (STEPS // 2)) * (STEPS // 2)
-        return matrix + np.array([[0, 0, margin]] * 2), side + 2 * margin
-
     def _scores(self, crop: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
-        """(19, h, w) on the mirrored crop's finer grid: the mean of what is seen in both, after the prior is put right."""
+        """(19, h, w) on the finer grid of the mirrored square, and as much of its surroundings as the crop shows.
+
+        The mean of what is seen in both, after the prior is put right; the surroundings are seen once, and the two fade into each other.
+        """
         prior = self._prior[:, None, None]
         seen = (self._logits(crop[None])[0] + prior).softmax(0)
         finer = (self._logits(mirrored[None])[0] + prior).softmax(0).flip(-1)[list(MIRROR)]
-        enlarged = functional.interpolate(seen[None], finer.shape[-2:], mode="bilinear", align_corners=False)[0]
-        scores: np.ndarray = ((enlarged + finer) / 2).numpy()
-        return scores
+        scale = finer.shape[-1] / (self.side // 2)
+        border = int((seen.shape[-1] - self.side // 2) / 2 * scale)
+        side = finer.shape[-1] + 2 * border
+        scores = _about_the_middle(seen, side, scale)
+        inner = scores[:, border : side - border, border : side - border]
+        inner += (finer - inner) * (_fading(finer.shape[-1]) if border else 1) / 2
+        return cast(np.ndarray, scores.numpy())
 
     @torch.inference_mode()
     def _logits(self, crops: np.ndarray) -> Tensor:
         x = prepare(torch.from_numpy(crops).to(self._device), self._dtype)
         return cast(Tensor, self._fast(x).float().cpu())
+
+
+def _about_the_middle(grids: Tensor, side: int, scale: float) -> Tensor:
+    """(c, n, n) `scale` times finer, bilinear, and of that the middle `side` × `side`."""
+    share = side / scale / grids.shape[-1]
+    places = functional.affine_grid(torch.tensor([[[share, 0, 0], [0, share, 0]]]), [1, 1, side, side], align_corners=False)
+    return functional.grid_sample(grids[None], places, mode="bilinear", padding_mode="border", align_corners=False)[0]
+
+
+def _fading(side: int) -> Tensor:
+    """(side, side): 1, but falling to 0 over the last `FADE` cells before each border."""
+    along = (torch.arange(side) + 0.5).minimum(side - 0.5 - torch.arange(side)).div(FADE).clamp(max=1)
+    return torch.minimum(along[:, None], along[None])
 
 
 def mirror(crop: np.ndarray) -> np.ndarray:
