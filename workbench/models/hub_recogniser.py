@@ -69,7 +69,7 @@ class HubRecogniser(Recogniser):
 
 
 def trim(network: nn.Module) -> nn.Module:
-    """The same frozen network, faster: batch norms that follow a convolution folded into it, PReLU with a cheap backward pass.
+    """The same frozen network, faster: batch norms that follow a convolution folded into it, channels last in memory, PReLU with a cheap backward pass.
 
     Equal within rounding (about 1e-6 of the output). Only neighbours inside one Sequential are folded.
     """
@@ -79,7 +79,7 @@ def trim(network: nn.Module) -> nn.Module:
         for name, child in block.named_children():
             if isinstance(child, nn.PReLU):
                 setattr(block, name, _relus(child))
-    return network
+    return network.to(memory_format=torch.channels_last)
 
 
 def _fold(block: nn.Sequential) -> None:
