@@ -1,0 +1,200 @@
+"""Re-poses a photo of a face: turns the head a little, changes the expression. It is editing, not drawing: every pixel is the photo's.
+
+The face mesh is turned and bent in space; the photo follows on a sheet of triangles that never folds, held still by a ring
+around the head and by the picture's edges. A warp cannot show skin that the photo does not show, so the changes are small.
+After the image warping of Beier and Neely (SIGGRAPH 1992) and piecewise-affine face warps (Cootes et al., Active appearance
+models, ECCV 1998, section 2), with depth from the mesh.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from workbench.errors import BadRequest
+from workbench.generation.repose_moves import Edit, moves
+from workbench.generation.warp_field import WarpField
+from workbench.models.mesh_regions import LIPS_INNER, LIPS_OUTER, OVAL, REGIONS
+from workbench.values import Face, check_image
+
+SIDE = 512
+"""The window's longer side on the screen, in pixels."""
+
+REACH = 1.75
+"""The still ring around the head, in sizes of the face's outline; nothing outside it moves."""
+
+_RINGS = ((1.22, 0.55), (1.45, 0.2))
+"""Rings between the outline and the still one: size, and the share of the outline's movement they follow."""
+
+_GAP = 0.02
+"""Lips and lids are taken apart by at least this share of the distance between the eyes, so that they can open."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reposed:
+    """An edited photo. share: how much of the movement asked for could be made without folding, 0..1. edit: what was asked."""
+
+    image: np.ndarray
+    edit: Edit
+    share: float
+
+    def words(self) -> str:
+        """What a caption says: that it is edited, and when part of it was held back."""
+        held = "" if self.share > 0.9 else f" Only {self.share:.0%} of it was possible without folding the picture."
+        return f"Edited photo, not a new one: {self.edit.words()}.{held}"
+
+
+_EVEN = 4
+"""Times the movement of the outline and the rings is evened out, so that hair and ears do not ripple."""
+
+
+class Scene:
+    """One face of a photo, made ready, so that every position of a slider is answered at once."""
+
+    def __init__(self, image: np.ndarray, face: Face) -> None:
+        """Raises BadRequest for an array that is no photo or a face without landmarks."""
+        check_image(image)
+        if face.mesh is None:
+            raise BadRequest("Re-posing follows a face's landmarks, and none fit this one. Use a sharper or less turned face.")
+        self.image, self.mesh = image, _apart(face.mesh.astype(np.float64))
+        self.left, self.top, self.right, self.bottom = _window(self.mesh, image.shape)
+        points, fixed, self._follow, self._share = self._points()
+        self._field = WarpField(points, fixed)
+        self._share = self._share[self._here] * self._from_edge()
+        self._outline = np.isin(self._here, OVAL) | (self._here >= 468)
+
+    def draw(self, edit: Edit) -> Reposed:
+        """The whole photo with the face changed; outside the ring around the head it is the same to the bit."""
+        window = self.image[self.top : self.bottom, self.left : self.right]
+        settled, share = self._field.settle(self._asked(edit))
+        height, width = window.shape[:2]
+        step = max(2, round(max(height, width) / 256))
+        maps = self._field.maps(settled, (width, height), step)
+        drawn = cv2.remap(
+            window, *maps, cv2.INTER_CUBIC if max(height, width) > SIDE else cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        result = self.image.copy()
+        result[self.top : self.bottom, self.left : self.right] = self._shaded(drawn, settled)
+        return Reposed(result, edit, share)
+
+    def _asked(self, edit: Edit) -> np.ndarray:
+        asked = self._share[:, None] * moves(self.mesh, edit)[self._follow[self._here]]
+        return self._field.evened(asked, self._outline, _EVEN)
+
+    def _points(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Points in the window, which are fixed, whose movement each follows, and by which share. Sets `_here`."""
+        corner = np.array([self.left, self.top], np.float64)
+        mesh = self.mesh[:468, :2] - corner
+        oval = mesh[list(OVAL)]
+        centre = oval.mean(axis=0)
+        rings = [(centre + size * (oval - centre), share) for size, share in (*_RINGS, (REACH, 0.0))]
+        edge = _edge(self.right - self.left - 1, self.bottom - self.top - 1)
+        points = np.concatenate([mesh, *(ring for ring, _ in rings), edge])
+        follow = np.concatenate([np.arange(468), *([np.array(OVAL)] * len(rings)), np.zeros(len(edge), int)])
+        share = np.concatenate([np.ones(468), *(np.full(len(ring), share) for ring, share in rings), np.zeros(len(edge))])
+        inside = (points > -0.5).all(1) & (points[:, 0] < self.right - self.left - 0.5) & (points[:, 1] < self.bottom - self.top - 0.5)
+        self._here = np.flatnonzero(inside & _thinned(points))
+        self._places = {int(old): new for new, old in enumerate(self._here)}
+        return points[self._here], share[self._here] == 0, follow, share
+
+    def _from_edge(self) -> np.ndarray:
+        """(n,) 0 at the window's edges, which may be the photo's, and 1 from a third of the distance between the eyes on."""
+        unit = float(np.linalg.norm(self.mesh[263, :2] - self.mesh[33, :2]))
+        far = np.array([self.right - self.left - 1, self.bottom - self.top - 1])
+        least = np.minimum(self._field.points, far - self._field.points).min(axis=1)
+        return np.clip(least / (unit / 3), 0, 1)
+
+    def _shaded(self, drawn: np.ndarray, settled: np.ndarray) -> np.ndarray:
+        """The window with the inside of a newly opened mouth in the dark, as there is nothing in the photo to show there."""
+        lips = [self._places[point] for point in LIPS_INNER if point in self._places]
+        if len(lips) < len(LIPS_INNER):
+            return drawn
+        before = self._field.points[lips]
+        after = before + settled[lips]
+        opened = float(_gap(after) - _gap(before))
+        unit = float(np.linalg.norm(self.mesh[263, :2] - self.mesh[33, :2]))
+        strength = float(np.clip(opened / (0.12 * unit), 0, 1)) * float(np.clip(1 - _gap(before) / (0.15 * unit), 0, 1))
+        if strength <= 0.01:
+            return drawn
+        mask = np.zeros(drawn.shape[:2], np.uint8)
+        middle = after.mean(axis=0)
+        cv2.fillPoly(mask, [np.round((middle + 0.94 * (after - middle)) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+        soft = cv2.GaussianBlur(mask, (0, 0), max(0.02 * unit, 0.6)).astype(np.float32)[..., None] / 255 * strength
+        dark = 0.22 * drawn.astype(np.float32) + np.array([14.0, 4.0, 4.0], np.float32)
+        return np.clip(np.round(drawn + soft * (dark - drawn)), 0, 255).astype(np.uint8)
+
+
+def repose(image: np.ndarray, face: Face, edit: Edit) -> Reposed:
+    """A photo with one face turned or its expression changed; see `Edit`. Raises BadRequest without landmarks."""
+    return Scene(image, face).draw(edit)
+
+
+def close_up(image: np.ndarray, face: Face, side: int = SIDE) -> tuple[np.ndarray, Face]:
+    """The photo around a face at no more than `side` pixels, with the face in its coordinates: what the sliders work on."""
+    assert face.mesh is not None
+    left, top, right, bottom = _window(face.mesh.astype(np.float64), image.shape, 2.1)
+    part = image[top:bottom, left:right]
+    scale = min(1.0, side / max(part.shape[:2]))
+    size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
+    small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+    across, down = size[0] / part.shape[1], size[1] / part.shape[0]
+    mesh = (face.mesh - np.array([left - 0.5, top - 0.5, 0], np.float32)) * np.array([across, down, across], np.float32)
+    mesh[:, :2] -= 0.5
+    points = (face.points - np.array([left - 0.5, top - 0.5], np.float32)) * np.array([across, down], np.float32) - 0.5
+    box = (face.box - np.array([left, top, left, top], np.float32)) * np.array([across, down, across, down], np.float32)
+    return small, Face(box.astype(np.float32), points.astype(np.float32), face.score, mesh.astype(np.float32), face.mesh_score, face.pose)
+
+
+def _window(mesh: np.ndarray, shape: tuple[int, ...], reach: float = REACH + 0.1) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the part of a photo that can move, inside the photo."""
+    oval = mesh[list(OVAL), :2]
+    centre = oval.mean(axis=0)
+    low, high = np.floor(centre + reach * (oval.min(axis=0) - centre)), np.ceil(centre + reach * (oval.max(axis=0) - centre))
+    left, top = np.clip(low, 0, np.array(shape[1::-1]) - 8).astype(int)
+    right, bottom = np.clip(high, np.array([left, top]) + 8, shape[1::-1]).astype(int)
+    return int(left), int(top), int(right), int(bottom)
+
+
+def _edge(width: float, height: float, count: int = 8) -> np.ndarray:
+    """Points around a rectangle from (0, 0) to (width, height), the corners among them."""
+    x, y = np.linspace(0, width, count), np.linspace(0, height, count)
+    sides = [(x, np.zeros(count)), (x, np.full(count, height)), (np.zeros(count - 2), y[1:-1]), (np.full(count - 2, width), y[1:-1])]
+    return np.concatenate([np.stack(side, axis=1) for side in sides])
+
+
+def _apart(mesh: np.ndarray) -> np.ndarray:
+    """The mesh with lips that touch, or cross by a hair, taken a little apart along the line between chin and brow."""
+    mesh = mesh.copy()
+    down = mesh[152, :2] - mesh[10, :2]
+    down /= max(float(np.linalg.norm(down)), 1e-6)
+    least = _GAP * float(np.linalg.norm(mesh[263, :2] - mesh[33, :2]))
+    lips = [(LIPS_INNER[n], LIPS_INNER[-n]) for n in range(1, 10)]
+    for upper, lower in lips:
+        gap = float((mesh[lower, :2] - mesh[upper, :2]) @ down)
+        if gap < least:
+            mesh[upper, :2] -= (least - gap) / 2 * down
+            mesh[lower, :2] += (least - gap) / 2 * down
+    return mesh
+
+
+def _thinned(points: np.ndarray) -> np.ndarray:
+    """(n,) bool: points far enough from each other to span triangles; lids, lips, brows and outline go first and stay denser.
+
+    points: the mesh's 468, then others. Where a nose or a far cheek is seen from the side, the mesh is finer than the photo.
+    """
+    unit = float(np.linalg.norm(points[263] - points[33]))
+    first = [*LIPS_INNER, *REGIONS["image_left_eye"], *REGIONS["image_right_eye"]]
+    second = [*OVAL, *LIPS_OUTER, *REGIONS["image_left_brow"], *REGIONS["image_right_brow"], *range(468, len(points))]
+    order = list(dict.fromkeys([*first, *second, *range(468)]))
+    least = np.full(len(points), 0.055 * unit)
+    least[second], least[first] = 0.03 * unit, 0.008 * unit
+    kept = np.zeros(len(points), bool)
+    for point in order:
+        apart = np.hypot(*(points[kept] - points[point]).T)
+        kept[point] = not (apart < least[point]).any()
+    return kept
+
+
+def _gap(lips: np.ndarray) -> float:
+    """Between the middles of the inner lips, in pixels."""
+    return float(np.linalg.norm(lips[5] - lips[15]))
