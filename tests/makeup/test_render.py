@@ -6,9 +6,10 @@ import torch
 from workbench.errors import BadRequest
 from workbench.makeup import looks
 from workbench.makeup.palettes import CAPS, FOUNDATION_SHIFT, ORDER, PALETTES
-from workbench.makeup.render import Paint, colors, paint_of, palette, render
+from workbench.makeup.render import Paint, colors, light_cast, paint_of, palette, render
 
 SIDE = 64
+LUMA = torch.tensor([0.299, 0.587, 0.114])
 FLAT = [region for region in ORDER if region not in ("foundation", "highlight")]
 
 
@@ -64,9 +65,9 @@ def test_any_weights_give_a_colour_between_the_shades(region: str) -> None:
 def test_full_intensity_is_the_cap_and_no_more(region: str) -> None:
     """On even skin the change is cap × (pigment − skin), also when an intensity above 1 is asked for."""
     pixels = _skin()
-    light = float(pixels[0, :, 32, 32] / 255 @ torch.tensor([0.299, 0.587, 0.114]))
+    light = float(pixels[0, :, 32, 32] / 255 @ LUMA)
     strength = 1.0 if region == "liner" else 0.45 + 0.9 * light
-    pigment = palette(region, pixels)[0] * strength * 255
+    pigment = palette(region, pixels)[0] * light_cast(pixels, _everywhere()["skin"])[0] * strength * 255
 
     for amount in (1.0, 7.0):
         painted = render(pixels, _everywhere(), _single(region, amount))[0, :, 32, 32]
@@ -74,9 +75,31 @@ def test_full_intensity_is_the_cap_and_no_more(region: str) -> None:
         assert torch.allclose(painted, wanted.clamp(0, 255), atol=0.05)
 
 
+def test_coloured_light_tints_the_paint_as_it_tints_the_skin() -> None:
+    orange = torch.tensor([1.0, 0.8, 0.55])[None, :, None, None]
+    plain, lit = (render(pixels, _everywhere(), _single("lip", 1.0))[0, :, 32, 32] for pixels in (_skin(), _skin() * orange))
+
+    assert lit[2] / lit[0] < 0.8 * plain[2] / plain[0]
+
+
+def test_skin_of_a_shade_of_foundation_shows_white_light() -> None:
+    for shade in PALETTES["foundation"].values():
+        pixels = torch.tensor(shade, dtype=torch.float32)[None, :, None, None].expand(1, 3, SIDE, SIDE)
+        assert torch.allclose(light_cast(pixels, _everywhere()["skin"]), torch.ones(1, 3), atol=0.06)
+
+
+def test_a_black_and_white_photo_stays_black_and_white() -> None:
+    grey = _skin(6).mean(1, keepdim=True).repeat(1, 3, 1, 1)
+
+    painted = render(grey, _everywhere(), paint_of(looks.find("goth"), grey, _everywhere()))
+
+    assert (painted - grey).abs().max() > 20
+    assert (painted.amax(1) - painted.amin(1)).max() < 1.0
+
+
 @pytest.mark.parametrize("shade", range(len(PALETTES["foundation"])))
 def test_foundation_shifts_a_channel_by_a_tenth_at_most(shade: int) -> None:
-    """The mean moves by at most a tenth; unevenness of the skin by another, at most."""
+    """Whatever shade is chosen, and however uneven the skin."""
     change = (render(_skin(), _everywhere(), _single("foundation", 1.0, shade)) - _skin()).abs()
 
     assert change.max() <= 255 * FOUNDATION_SHIFT + 0.05

@@ -142,9 +142,10 @@ def _masks(points: np.ndarray, parts: np.ndarray | None) -> dict[str, np.ndarray
         lip = _trusted(lip, _share(parts, "upper_lip", "lower_lip"), 0.05, 0.012)
         brow = _trusted(brow, _share(parts, "image_left_brow", "image_right_brow"), 0.06, 0.02)
     face = shapes.soft(whole, 0.06 * UNIT) * whole * keep
-    skin = whole * keep * (1 - lip) * (1 - brow) * (1 - shapes.nostrils(points, SIDE, UNIT))
+    bare = (1 - lip) * (1 - shapes.nostrils(points, SIDE, UNIT))
+    skin = whole * keep * bare * (1 - brow)
     drawn = {
-        "foundation": shapes.soft(whole, 0.09 * UNIT) * whole * (1 - lip) * (1 - shapes.nostrils(points, SIDE, UNIT)) * (1 - 0.6 * brow),
+        "foundation": shapes.soft(whole, 0.09 * UNIT) * whole * bare * (1 - 0.6 * brow),
         "contour": shapes.contour(points, SIDE, UNIT) * face * (1 - lip) * (1 - brow),
         "blush": shapes.blush(points, SIDE, UNIT) * face * (1 - lip),
         "highlight": shapes.highlight(points, SIDE, UNIT) * face * (1 - lip) * (1 - brow),
@@ -167,7 +168,8 @@ def _clear(parts: np.ndarray) -> np.ndarray:
 def _grown(mask: np.ndarray, units: float) -> np.ndarray:
     """The mask, wider by so many inter-ocular distances."""
     reach = 2 * round(units * UNIT) + 1
-    return cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    flat = cv2.dilate((mask * 255).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    return flat.astype(np.float32) / 255
 
 
 def _trusted(drawn: np.ndarray, seen: np.ndarray, reach: float, feather: float) -> np.ndarray:

@@ -35,12 +35,12 @@ PALETTES: Mapping[str, Mapping[str, Shade]] = {
         "gold": (246, 216, 164),
     },
     "shadow": {
-        "taupe": (132, 104, 92),
+        "taupe": (128, 98, 82),
         "bronze": (138, 92, 58),
         "rosewood": (140, 82, 82),
         "plum": (92, 58, 82),
         "slate": (84, 88, 98),
-        "charcoal": (48, 44, 46),
+        "charcoal": (48, 34, 33),
     },
     "liner": {
         "black": (22, 19, 20),
@@ -69,7 +69,7 @@ ORDER: tuple[str, ...] = tuple(PALETTES)
 
 CAPS: Mapping[str, float] = {
     "foundation": 0.6,
-    "contour": 0.45,
+    "contour": 0.5,
     "blush": 0.4,
     "highlight": 0.4,
     "shadow": 0.6,

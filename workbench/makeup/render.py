@@ -20,6 +20,10 @@ DETAIL = {"foundation": 0.0, "contour": 0.6, "blush": 0.6, "highlight": 0.4, "sh
 """How much of the fine detail that a region's paint covers is put back."""
 EVENING = 0.5
 """Share of the skin's slow colour changes (redness, tan lines) that full foundation takes out."""
+CAST = 1.3
+"""The strongest tint of the light that is followed; more is taken for the person's own colour."""
+GREY = 0.01
+"""Mean difference between a photo's channels (0..1) up to which it counts as black and white; from twice this it is in colour."""
 MANY = 1e-6
 
 
@@ -40,13 +44,18 @@ def palette(region: str, like: Tensor) -> Tensor:
     return torch.tensor(list(PALETTES[region].values()), dtype=like.dtype, device=like.device) / 255
 
 
-def skin_color(pixels: Tensor, masks: Mapping[str, Tensor]) -> Tensor:
-    """(N, 3) mean colour of the bare skin, 0..1, without its brightest glare and deepest shade."""
-    weight = masks["skin"]
-    light = _luma(pixels / 255)
+def skin_color(pixels: Tensor, skin: Tensor) -> Tensor:
+    """(N, 3) mean colour of the bare skin, 0..1, without its brightest glare and deepest shade. skin: (N, 1, S, S) 0..1."""
+    weight, light = skin, _luma(pixels / 255)
     middle = (light * weight).sum((2, 3), keepdim=True) / (weight.sum((2, 3), keepdim=True) + MANY)
     weight = weight * torch.exp(-0.5 * ((light - middle) / 0.12) ** 2)
     return (pixels / 255 * weight).sum((2, 3)) / (weight.sum((2, 3)) + MANY)
+
+
+def nearest_shades(skin: Tensor) -> Tensor:
+    """(N, k) weights, summing to 1, of the foundation shades that a person with this skin (N, 3) 0..1 would choose."""
+    apart = ((skin[:, None] - palette("foundation", skin)) ** 2).sum(2)
+    return torch.softmax(-apart / 0.004, dim=1)
 
 
 def paint_of(look: Look, pixels: Tensor, masks: Mapping[str, Tensor]) -> Paint:
@@ -57,8 +66,7 @@ def paint_of(look: Look, pixels: Tensor, masks: Mapping[str, Tensor]) -> Paint:
         weights = torch.tensor([float(layer.shades.get(name, 0.0)) for name in names], dtype=pixels.dtype, device=pixels.device)
         share = weights.repeat(len(pixels), 1)
         if own := layer.shades.get(OWN, 0.0):
-            apart = ((skin_color(pixels, masks)[:, None] - palette(region, pixels)) ** 2).sum(2)
-            share = share + own * torch.softmax(-apart / 0.004, dim=1)
+            share = share + own * nearest_shades(skin_color(pixels, masks["skin"]))
         share = share / share.sum(1, keepdim=True)
         mixtures[region] = torch.log(share + MANY)
         amounts[region] = torch.full((len(pixels),), layer.intensity, dtype=pixels.dtype, device=pixels.device)
@@ -79,12 +87,14 @@ def render(pixels: Tensor, masks: Mapping[str, Tensor], paint: Paint) -> Tensor:
     """
     _check(masks, paint)
     image = pixels / 255
+    cast = light_cast(pixels, masks["skin"])
     fine = _luma(image) - _slow(_luma(image), 7)
     for region in (name for name in ORDER if name in paint.amounts):
         opacity = CAPS[region] * paint.amounts[region].clamp(0, 1)[:, None, None, None] * masks[region]
-        color = colors(paint, region)[:, :, None, None]
+        color = _lit(colors(paint, region), cast, pixels)[:, :, None, None]
         if region == "foundation":
-            image = image + opacity / CAPS[region] * _correction(image, masks["skin"], color)
+            chosen = colors(paint, region)[:, :, None, None]
+            image = image + opacity / CAPS[region] * _correction(image, masks["skin"], chosen)
         elif region == "highlight":
             image = image + opacity * (1 - image) * color * _luma(image)
         elif region == "liner":
@@ -104,13 +114,35 @@ def _check(masks: Mapping[str, Tensor], paint: Paint) -> None:
             raise BadRequest(f"{region}: expected a mask, an amount and a mixture of shades.")
 
 
+def light_cast(pixels: Tensor, skin: Tensor) -> Tensor:
+    """(N, 3) how the photo's light tints colours, 1 for none: this skin over the foundation that fits it, of equal brightness."""
+    seen = skin_color(pixels, skin)
+    fitting = nearest_shades(seen) @ palette("foundation", pixels)
+    bright = torch.tensor(LUMA, dtype=pixels.dtype, device=pixels.device)
+    cast = seen / fitting / ((seen @ bright) / (fitting @ bright) + MANY)[:, None]
+    return cast.clamp(1 / CAST, CAST).detach()
+
+
+def _lit(color: Tensor, cast: Tensor, pixels: Tensor) -> Tensor:
+    """(N, 3) a colour in the photo's light; grey where the photo is grey."""
+    color = color * cast
+    vivid = (pixels.amax(1) - pixels.amin(1)).mean((1, 2))[:, None] / 255
+    grey = (color * torch.tensor(LUMA, dtype=color.dtype, device=color.device)).sum(1, keepdim=True)
+    return grey + ((vivid.detach() - GREY) / GREY).clamp(0, 1) * (color - grey)
+
+
 def _correction(image: Tensor, skin: Tensor, color: Tensor) -> Tensor:
-    """What full foundation adds: the skin's mean towards the shade, and its slow colour changes towards that mean, both bounded."""
-    total = skin.sum((2, 3), keepdim=True) + MANY
-    mean = (image * skin).sum((2, 3), keepdim=True) / total
+    """What full foundation adds: the step from the shade that fits the skin to the chosen one, and slow colour changes evened out.
+
+    The step, not the shade itself, because the photo's light tints the skin as it would tint the foundation. Both are bounded.
+    """
+    skin_mean = skin_color(image * 255, skin)
+    fitting = (nearest_shades(skin_mean) @ palette("foundation", image))[:, :, None, None]
+    mean = skin_mean[:, :, None, None]
     near = _slow(image * skin, 31) / (_slow(skin, 31) + 1e-3)
     uneven = (near - _luma(near)) - (mean - _luma(mean))
-    return (color - mean).clamp(-FOUNDATION_SHIFT, FOUNDATION_SHIFT) - EVENING * uneven.clamp(-FOUNDATION_SHIFT, FOUNDATION_SHIFT)
+    step = (color - fitting).clamp(-FOUNDATION_SHIFT, FOUNDATION_SHIFT)
+    return (step - EVENING * uneven).clamp(-FOUNDATION_SHIFT, FOUNDATION_SHIFT)
 
 
 def _luma(image: Tensor) -> Tensor:
