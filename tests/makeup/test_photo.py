@@ -1,0 +1,172 @@
+"""Makeup on a photo: it lands on the right side, spares what is not face, and leaves the rest of the photo alone."""
+
+import time
+
+import numpy as np
+import pytest
+
+from workbench import images
+from workbench.errors import BadRequest, FaceTooSmall
+from workbench.makeup import looks
+from workbench.makeup.canvas import SIDE, UNIT, make_canvas
+from workbench.makeup.photo import apply_makeup, on_photo
+from workbench.parts import INDEX, MIRROR
+from workbench.tasks.detection import one_face
+from workbench.tasks.parsing import parse
+from workbench.values import Face, Parsing, Pose
+
+BOLD = "goth"
+
+
+@pytest.fixture(scope="module")
+def parsing(bench, astronaut, astronaut_face) -> Parsing:
+    return parse(astronaut, bench.model("compact"), (astronaut_face,))
+
+
+def test_the_canvas_is_upright_with_sixty_pixels_between_the_eyes(astronaut, astronaut_face) -> None:
+    canvas = make_canvas(astronaut, astronaut_face)
+    left, right = images.apply(canvas.matrix, astronaut_face.points[:2])
+
+    assert canvas.pixels.shape == (3, SIDE, SIDE)
+    assert np.linalg.norm(right - left) == pytest.approx(UNIT, rel=0.06)
+    assert abs(right[1] - left[1]) < 3
+    assert all(mask.shape == (SIDE, SIDE) and mask.min() >= 0 and mask.max() <= 1 for mask in canvas.masks.values())
+
+
+def test_a_turned_photo_gives_the_same_canvas(astronaut, astronaut_face, finder) -> None:
+    turned = np.rot90(astronaut).copy()
+    canvas, again = make_canvas(astronaut, astronaut_face), make_canvas(turned, one_face(turned, finder))
+
+    assert np.corrcoef(canvas.pixels.ravel(), again.pixels.ravel())[0, 1] > 0.97
+
+
+def test_nothing_outside_the_face_changes(astronaut, astronaut_face, parsing) -> None:
+    painted = apply_makeup(astronaut, astronaut_face, BOLD, parsing)
+    change = np.abs(painted.astype(int) - astronaut).max(axis=2)
+    parts = ("skin", "nose", "upper_lip", "lower_lip", "image_left_brow", "image_right_brow")
+    skin = np.isin(parsing.labels, [INDEX[part] for part in parts])
+
+    assert change[skin].max() > 40
+    assert change[_far_from(skin, 4)].max() == 0
+    assert change[parsing.labels == INDEX["hair"]].mean() < 0.5
+
+
+def test_eyes_and_teeth_are_never_touched(astronaut, astronaut_face, parsing) -> None:
+    canvas = make_canvas(astronaut, astronaut_face, parsing)
+    irises = images.apply(canvas.matrix, astronaut_face.mesh[[468, 473], :2]).round().astype(int)
+    x, y = images.apply(canvas.matrix, astronaut_face.mesh[[13, 14], :2]).mean(0).round().astype(int)
+
+    for name in (*looks.ORDER, "face", "skin"):
+        for column, row in irises:
+            assert canvas.masks[name][row - 1 : row + 2, column - 2 : column + 3].max() < 0.02, name
+        assert canvas.masks[name][y, x] < 0.02, name
+
+
+def test_glasses_and_other_faces_are_spared(astronaut, astronaut_face, parsing) -> None:
+    """A pair of glasses drawn into the parsing, and a cheek that belongs to somebody else."""
+    labels, owners = parsing.labels.copy(), parsing.owners.copy()
+    y, x = np.mgrid[:512, :512]
+    glasses = (np.abs(y - astronaut_face.points[:2, 1].mean()) < 14) & (labels == INDEX["skin"])
+    labels[glasses] = INDEX["eyeglasses"]
+    stranger = (x > astronaut_face.points[2, 0] + 12) & (y > astronaut_face.points[2, 1])
+    owners[stranger] = 2
+    other = Face(np.array([0, 0, 40, 40], np.float32), np.zeros((5, 2), np.float32), 0.9)
+
+    painted = apply_makeup(astronaut, astronaut_face, BOLD, Parsing(labels, owners, (astronaut_face, other), "hand"))
+    change = np.abs(painted.astype(int) - astronaut).max(axis=2)
+
+    assert change[_inside(glasses, 1)].max() <= 1
+    assert change[_inside(stranger, 1)].max() <= 1
+    assert change.max() > 40
+
+
+def test_makeup_of_the_mirrored_photo_is_the_mirrored_makeup(bench, astronaut, astronaut_face, parsing, finder) -> None:
+    flipped = astronaut[:, ::-1].copy()
+    face = one_face(flipped, finder)
+    table = np.array(MIRROR, np.uint8)
+    mirrored = Parsing(table[parsing.labels[:, ::-1]], parsing.owners[:, ::-1].copy(), (face,), "hand")
+
+    here = apply_makeup(astronaut, astronaut_face, BOLD, parsing).astype(int) - astronaut
+    there = (apply_makeup(flipped, face, BOLD, mirrored).astype(int) - flipped)[:, ::-1]
+
+    assert np.corrcoef(here.ravel(), there.ravel())[0, 1] > 0.9
+
+
+def test_the_look_none_gives_the_photo_back(astronaut, astronaut_face) -> None:
+    painted = apply_makeup(astronaut, astronaut_face, "none")
+
+    assert np.array_equal(painted, astronaut)
+    assert painted is not astronaut
+
+
+def test_intensities_and_shades_override_the_look(astronaut, astronaut_face) -> None:
+    red = apply_makeup(astronaut, astronaut_face, "none", intensities={"lip": 1.0}, shades={"lip": "red"})
+    pale = apply_makeup(astronaut, astronaut_face, "none", intensities={"lip": 0.3}, shades={"lip": "red"})
+    x, y = astronaut_face.mesh[17, :2].round().astype(int) - (0, 3)
+    before = astronaut[y, x].astype(int)
+
+    assert red[y, x, 0] - red[y, x, 1] > before[0] - before[1] + 50
+    assert before[1] > pale[y, x, 1] > red[y, x, 1]
+
+
+def test_only_the_difference_is_put_back(astronaut, astronaut_face) -> None:
+    """Equal canvases leave the photo as it is to the bit, although a canvas is a resampled copy of it."""
+    canvas = make_canvas(astronaut, astronaut_face)
+
+    assert np.array_equal(on_photo(astronaut, canvas, canvas.pixels, canvas.pixels), astronaut)
+    brighter = on_photo(astronaut, canvas, canvas.pixels, canvas.pixels + 10)
+    forehead = astronaut_face.mesh[151, :2].round().astype(int)
+    assert (brighter[forehead[1], forehead[0]].astype(int) - astronaut[forehead[1], forehead[0]]).tolist() == pytest.approx([10] * 3, abs=2)
+
+
+def test_a_face_at_the_photos_edge_is_painted_as_far_as_it_goes(astronaut, astronaut_face, finder) -> None:
+    half = astronaut[:, : int(astronaut_face.points[2, 0]) + 12].copy()
+    face = Face(astronaut_face.box, astronaut_face.points, 0.9, astronaut_face.mesh)
+
+    painted = apply_makeup(half, face, BOLD)
+
+    assert painted.shape == half.shape
+    assert (painted != half).any()
+
+
+def test_bad_faces_are_refused_in_words(astronaut, astronaut_face) -> None:
+    mesh = astronaut_face.mesh
+    bare = Face(astronaut_face.box, astronaut_face.points, 0.9)
+    small = Face(astronaut_face.box / 4, astronaut_face.points / 4, 0.9, mesh / 4)
+    profile = Face(astronaut_face.box, astronaut_face.points, 0.9, mesh, pose=Pose(-70, 0, 0))
+
+    with pytest.raises(BadRequest, match="no landmarks were found"):
+        apply_makeup(astronaut, bare, BOLD)
+    with pytest.raises(FaceTooSmall, match="at least 80 are needed"):
+        apply_makeup(astronaut[::4, ::4].copy(), small, BOLD)
+    with pytest.raises(BadRequest, match="70° to the side"):
+        apply_makeup(astronaut, profile, BOLD)
+    with pytest.raises(BadRequest, match="no look 'clown'"):
+        apply_makeup(astronaut, astronaut_face, "clown")
+    with pytest.raises(BadRequest, match="no region 'ear'"):
+        apply_makeup(astronaut, astronaut_face, BOLD, intensities={"ear": 1.0})
+    with pytest.raises(BadRequest, match="no lip shade 'blue'"):
+        apply_makeup(astronaut, astronaut_face, BOLD, shades={"lip": "blue"})
+
+
+def test_a_rendering_takes_no_longer_than_a_blink(astronaut, astronaut_face, parsing) -> None:
+    """Far above the 40 ms measured on a quiet machine, since tests share theirs; a loop over the whole photo would take longer."""
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        apply_makeup(astronaut, astronaut_face, BOLD, parsing)
+        times.append(time.perf_counter() - start)
+
+    assert min(times) < 0.3
+
+
+def _inside(mask: np.ndarray, by: int) -> np.ndarray:
+    import cv2
+
+    return cv2.erode(mask.astype(np.uint8), np.ones((2 * by + 1, 2 * by + 1), np.uint8)).astype(bool)
+
+
+def _far_from(mask: np.ndarray, by: int) -> np.ndarray:
+    import cv2
+
+    return ~cv2.dilate(mask.astype(np.uint8), np.ones((2 * by + 1, 2 * by + 1), np.uint8)).astype(bool)
