@@ -10,6 +10,7 @@
     ├── ModelMissing               the weights are not on this machine; says how to get them
     ├── BadWeights                 the weights are here but damaged, or belong to another model
     ├── SourceUnreachable          a download failed; says what to try
+    ├── OutOfMemory                the model does not fit into this machine's memory; says by how much
     ├── Cancelled                  the person pressed Cancel
     ├── StudyError                 a labeling study or one of its files is wrong
     └── NotAllowed                 this call needs a right the caller has not shown
@@ -57,6 +58,10 @@ class BadWeights(WorkbenchError):
 
 class SourceUnreachable(WorkbenchError):
     """A download failed; the message says what to try."""
+
+
+class OutOfMemory(WorkbenchError):
+    """The model, or what it was asked for, does not fit into memory; the message says what would."""
 
 
 class Cancelled(WorkbenchError):

@@ -68,11 +68,12 @@ def table(rows: Iterable[ModelSpec]) -> dict[str, ModelSpec]:
 
 def _all_rows() -> Iterable[ModelSpec]:
     from workbench.catalog import attributes, detection, expression, generation, parsing, portrait, quality, recognition
-    from workbench.catalog import hub_expression, hub_parsing, hub_recognition  # isort: skip
+    from workbench.catalog import hub_expression, hub_parsing, hub_portrait, hub_recognition  # isort: skip
 
     shipped = (detection, parsing, expression, attributes, recognition, generation, portrait)
-    for module in (*shipped, hub_parsing, hub_expression, hub_recognition, quality):
+    for module in (*shipped, hub_portrait, hub_parsing, hub_expression, hub_recognition, quality):
         yield from module.ROWS
+    yield from hub_portrait.RECOGNISER_ROWS
 
 
 MODELS: dict[str, ModelSpec] = table(_all_rows())

@@ -107,8 +107,26 @@ def _bisenet(source: str) -> Callable[[Weights], str]:
     return describe
 
 
+def _clip(names: Weights) -> str:
+    layers = _count({_bare_clip(name): value for name, value in names.items()}, "encoder.layers.", 2)
+    return f"a CLIP {'text' if any('token_embedding' in name for name in names) else 'vision'} transformer of {layers} layers"
+
+
+def _bare_clip(name: str) -> str:
+    return name.removeprefix("text_model.").removeprefix("vision_model.")
+
+
+def _unet(names: Weights) -> str:
+    width = next((int(value.shape[-1]) for name, value in names.items() if name.endswith("attn2.to_k.weight")), 0)
+    kind = "a ControlNet" if any(name.startswith("controlnet_") for name in names) else "a diffusion UNet"
+    return f"{kind} told by tokens {width} wide"
+
+
 _LAYOUTS: tuple[tuple[Test, Callable[[Weights], str]], ...] = (
     (_has("face_decoder.", "pe_layer."), _segface),
+    (_has("time_embedding.", "down_blocks.", "mid_block."), _unet),
+    (_has("encoder.conv_in", "decoder.conv_out", "post_quant_conv."), lambda names: "a diffusion autoencoder"),
+    (lambda names: any(".self_attn.q_proj." in name for name in names), _clip),
     (_has("input_layer.", "body.", "output_layer."), _ir),
     (_has("prelu.", "layer1.0.bn1", "features."), _iresnet),
     (_has("conv2d_1a.", "mixed_6a."), _facenet),
