@@ -9,6 +9,7 @@ import pytest
 from tests.labeling.conftest import write_study
 from workbench.cli import main
 from workbench.errors import BadRequest
+from workbench.labeling import quality
 from workbench.labeling.items import load_items
 from workbench.labeling.leases import Vote
 from workbench.labeling.owner import Owner
@@ -16,6 +17,7 @@ from workbench.labeling.store import Store
 from workbench.labeling.study import load_study
 
 TOKEN = "the owner's"
+IDLE = SimpleNamespace(hub="", ready=True, waiting=0, last_push=None, last_error="")
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +98,21 @@ def test_the_command_says_which_pictures_had_no_face(tmp_path, monkeypatch, caps
     assert "Wrote r.html" in said
     assert "nothing to aggregate" in (tmp_path / "r.html").read_text()
     assert (tmp_path / "data/scores/pairs-sface.csv").is_file()
+
+
+def test_raters_are_checked_anew_only_when_rows_have_come(tmp_path, monkeypatch):
+    study = load_study(write_study(tmp_path / "study", items=4))
+    store = Store(tmp_path / "labels.db")
+    store.add_study(study, load_items(study))
+    first, second = store.join(study), store.join(study)
+    store.record(study, store.hold(study, first, 1)[0], Vote("same_2", 3000))
+    owner, rounds = Owner(SimpleNamespace(owner_token=TOKEN, store=store, study=study, outbox=SimpleNamespace(status=lambda: IDLE))), []
+    monkeypatch.setattr(quality, "assess", lambda table, rules, real=quality.assess: rounds.append(len(table)) or real(table, rules))
+    for _ in range(3):
+        owner.do({"token": TOKEN, "action": "overview"})
+        owner.do({"token": TOKEN, "action": "raters"})
+    assert rounds == [1]
+    store.record(study, store.hold(study, second, 1)[0], Vote("same_2", 3000))
+    owner.do({"token": TOKEN, "action": "overview"})
+    assert rounds == [1, 2]
+    store.close()

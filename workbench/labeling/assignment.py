@@ -16,7 +16,7 @@ from workbench.labeling.adaptive import choose_uncertain
 from workbench.labeling.leases import GOLD, ITEM, REPEAT, REVISION, Lease
 from workbench.labeling.prepared import Prepared
 from workbench.labeling.study import Study
-from workbench.labeling.tasktypes import SKIP
+from workbench.labeling.tasktypes import SKIP, display_order
 
 PLACES = 2**62
 """Items lie at random places below this; looking starts at a random one."""
@@ -318,7 +318,7 @@ def _write(
         purpose=purpose,
         number=number,
         block=number // study.blocks.size,
-        swapped=display_order(study, seed) != list(range(study.task.images)),
+        swapped=display_order(study.task, seed) != list(range(study.task.images)),
         seed=seed,
         propensity=propensity,
         repeat_of=repeat_of,
@@ -328,10 +328,3 @@ def _write(
     )
     _LEND.change(connection, **lease.as_row())
     return lease
-
-
-def display_order(study: Study, seed: int) -> list[int]:
-    """Which picture stands where, from left to right: a shuffle by the lease's seed that leaves a reference in its place."""
-    fixed, rest = list(range(study.task.fixed)), list(range(study.task.fixed, study.task.images))
-    random.Random(seed).shuffle(rest)
-    return fixed + rest

@@ -15,7 +15,6 @@ import sqlalchemy as sa
 
 from workbench.errors import BadRequest, NotAllowed, StudyError, WorkbenchError
 from workbench.labeling import schema
-from workbench.labeling.assignment import display_order
 from workbench.labeling.entries import COLUMNS, LABEL, RATER
 from workbench.labeling.exchange import Exchange
 from workbench.labeling.items import Item, Picture
@@ -24,7 +23,7 @@ from workbench.labeling.outbox import Outbox
 from workbench.labeling.pictures import Shelf
 from workbench.labeling.store import Store
 from workbench.labeling.study import Study
-from workbench.labeling.tasktypes import SKIP
+from workbench.labeling.tasktypes import SKIP, display_order
 from workbench.labeling.tokens import Sealer
 
 PREFETCH = 4
@@ -212,7 +211,7 @@ class Desk:
         return Vote(answer, int(elapsed or 0), tuple(flags), reason, age / 1000)
 
     def _item(self, lease: Lease) -> dict[str, Any]:
-        order = display_order(self.study, lease.seed)
+        order = display_order(self.study.task, lease.seed)
         shown: dict[str, Any] = {"token": self.sealer.seal("lease", lease.as_row()), "id": lease.lease, "block": lease.block}
         shown |= {"number": lease.number, "again": lease.purpose == REVISION}
         if self.study.task.choose_image:

@@ -36,6 +36,7 @@ class Owner:
         """
         self._service = service
         self._store, self._study = service.store, service.study
+        self._checked: tuple[tuple[int, int], list[quality.Verdict]] = ((0, 0), [])
         self._recognisers, self._score = tuple(recognisers) if score and service.study.task.images == 2 else (), score
 
     def do(self, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,14 +87,15 @@ class Owner:
             "hours_left": round(covered["missing"] / speed, 1) if speed else None,
             "outbox": {"hub": status.hub, "ready": status.ready, "waiting": status.waiting}
             | {"last_push": status.last_push, "last_error": status.last_error},
-            "valid": self._valid(),
+            "valid": self._valid(counts),
             "recognisers": list(self._recognisers),
         }
 
     def raters(self) -> list[dict[str, Any]]:
         """One row per rater: answers, median time, gold, verdict and its reasons."""
         table = self._store.judgements(self._study.name)
-        verdicts = {verdict.rater: verdict for verdict in quality.assess(table, self._study.exclusion)} if len(table) else {}
+        counts = readout.counts(self._store.database, self._study.name)
+        verdicts = {verdict.rater: verdict for verdict in self._verdicts(counts)}
         rows = []
         for row in self._store.raters(self._study.name).to_dict("records"):
             verdict = verdicts.get(row["rater"])
@@ -107,10 +109,17 @@ class Owner:
             )
         return rows
 
-    def _valid(self) -> dict[str, Any]:
+    def _verdicts(self, counts: Mapping[str, int]) -> list[quality.Verdict]:
+        """Verdicts on all raters, worked out anew only when rows have come or gone: rows are never changed in place."""
+        state = (counts["labels"], counts["withdrawn"])
+        if self._checked[0] != state:
+            table = self._store.judgements(self._study.name)
+            self._checked = (state, quality.assess(table, self._study.exclusion) if len(table) else [])
+        return self._checked[1]
+
+    def _valid(self, counts: Mapping[str, int]) -> dict[str, Any]:
         """Share of raters not excluded, among those with enough answers to be judged; who could not be checked is no failure."""
-        table = self._store.judgements(self._study.name)
-        verdicts = quality.assess(table, self._study.exclusion) if len(table) else []
+        verdicts = self._verdicts(counts)
         judged = [verdict for verdict in verdicts if verdict.judged >= self._study.exclusion.smallest]
         share = sum(verdict.verdict != "exclude" for verdict in judged) / len(judged) if judged else None
         return {
