@@ -224,3 +224,96 @@ class Quality:
         """The verdict and what is behind it, worst first, as sentences."""
         told = [finding.words for finding in sorted(self.findings, key=lambda finding: finding.grade) if finding.words]
         return " ".join([f"A {self.verdict} photo of this face.", *told])
+
+
+STATES = ("protected", "not protected", "face lost", "not judged", "not needed")
+"""What can become of a protection, in `Protection.state`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What one recogniser reads from a protected photo.
+
+    role: "surrogate" when the search attacked it, "judge" when it never saw it. metric: "cosine" (more is nearer) or "l2".
+    threshold: at FAR 1 %, in that unit. before: score of the photo as it came. after: score of the saved file. survival: score
+    by what was done to the saved file, JPEG 75 among them. A score is None when the face was not found again.
+    """
+
+    model: str
+    role: str
+    metric: str
+    threshold: float
+    before: float
+    after: float | None
+    survival: dict[str, float | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.role not in ("surrogate", "judge"):
+            raise BadRequest(f"Reading.role: expected surrogate or judge, got {self.role!r}.")
+        if self.metric not in ("cosine", "l2"):
+            raise BadRequest(f"Reading.metric: expected cosine or l2, got {self.metric!r}.")
+
+    def matches(self, score: float) -> bool:
+        """Whether this recogniser takes a score for one person."""
+        return score >= self.threshold if self.metric == "cosine" else score <= self.threshold
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Protection:
+    """A protected photo with its figures; there is no way to have the one without the others.
+
+    photo: the JPEG, without metadata. aim: "dodge" (no longer oneself) or "impersonate" (taken for somebody made up). against:
+    what the scores compare with, in words. readings: every recogniser that was asked. ssim, psnr, skin_change (ΔE00 of bare
+    skin), skin_tint (its chroma part), patchiness (above 1: patches show): of the saved file. change: (H, W) uint8, largest
+    change of a channel. changed: False when the photo was left alone because nobody matches it.
+    """
+
+    photo: bytes
+    aim: str
+    against: str
+    readings: tuple[Reading, ...]
+    ssim: float
+    psnr: float
+    skin_change: float
+    skin_tint: float
+    patchiness: float
+    change: np.ndarray
+    changed: bool = True
+    seconds: float = 0.0
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        _expect("Protection.change", self.change, (None, None), np.uint8)
+        if self.aim not in ("dodge", "impersonate"):
+            raise BadRequest(f"Protection.aim: expected dodge or impersonate, got {self.aim!r}.")
+
+    @property
+    def judges(self) -> tuple[Reading, ...]:
+        """The recognisers that the search never saw."""
+        return tuple(reading for reading in self.readings if reading.role == "judge")
+
+    @property
+    def state(self) -> str:
+        """One of `STATES`. Only judges, and only after JPEG 75, may say protected."""
+        if not self.changed:
+            return "not needed"
+        if any(reading.after is None or reading.survival["JPEG 75"] is None for reading in self.readings):
+            return "face lost"
+        if not self.judges:
+            return "not judged"
+        wanted = self.aim == "impersonate"
+        held = [reading.matches(score) == wanted for reading in self.judges if (score := reading.survival["JPEG 75"]) is not None]
+        return "protected" if all(held) else "not protected"
+
+    @property
+    def words(self) -> str:
+        """The outcome as sentences a person can act on."""
+        names = " and ".join(reading.model for reading in self.judges)
+        told = {
+            "protected": f"Protected from {names}, which the search never saw, also after JPEG 75. Other recognisers may differ.",
+            "not protected": f"Not protected: a recogniser that the search never saw ({names}) still reads this photo as before.",
+            "face lost": "No figure: the face is no longer found in the saved photo. That is not counted as protection.",
+            "not judged": "Every recogniser here was attacked; none is left to judge. Nothing is claimed about others.",
+            "not needed": f"Left as it is: no recogniser here matches it with {self.against}.",
+        }
+        return told[self.state]

@@ -1,0 +1,84 @@
+"""What `protect --evaluate FOLDER` does: protect many people, ask every judge, print the tables. No command of its own."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from workbench import batch
+from workbench.errors import BadRequest
+from workbench.settings import Settings
+
+TWO_BY_TWO = (("dlib", "mobilefacenet"), ("sface", "faceres"))
+"""Which recognisers are attacked together when all four are here: each is then judged in the run that attacked the others."""
+
+
+def add_evaluation(parser: argparse.ArgumentParser) -> None:
+    """The options of an evaluation."""
+    group = parser.add_argument_group("evaluation")
+    group.add_argument(
+        "--evaluate", type=Path, metavar="FOLDER", help="measure on people with two photos each (person_0001.jpg, …) instead"
+    )
+    group.add_argument("--people", type=int, default=100, help="at most so many people (default: 100)")
+    group.add_argument(
+        "--half", choices=("odd", "even", "all"), default="odd", help="of the people; thresholds are from the even half (default: odd)"
+    )
+    group.add_argument("--baselines", action="store_true", help="also measure the look alone and pixel noise of equal SSIM")
+    group.add_argument("--batch", type=int, default=10, help="people at a time (default: 10)")
+
+
+def evaluate(args: argparse.Namespace, settings: Settings) -> int:
+    """Run, or go on with, an evaluation; print it as Markdown; write rows and summary into args.out (a folder). Exit code 0."""
+    from workbench.bench import Workbench
+    from workbench.protection import tables
+    from workbench.protection.evaluation import Rows, pairs
+
+    bench = Workbench(settings)
+    out: Path = args.out or Path("protection-evaluation")
+    models = {spec.id: bench.model(spec.id) for spec in bench.specs("recognition") if bench.available(spec.id)}
+    models = {name: model for name, model in models.items() if model.threshold is not None}
+    rows = Rows(out / "rows.jsonl")
+    chosen = pairs(args.evaluate, args.half, args.people)
+    run_trials(chosen, trial(bench, models, rows, args), bench, settings, args.batch)
+    found = tables.summary(rows, {name: (float(model.threshold), model.metric) for name, model in models.items()})
+    batch.write_atomically(out / "summary.json", json.dumps(found, indent=1).encode())
+    print(tables.printed(found))
+    return 0
+
+
+def trial(bench: Any, models: dict[str, Any], rows: Any, args: argparse.Namespace) -> Any:
+    """The trial these arguments ask for. Raises BadRequest when fewer than two recognisers are here: one must judge."""
+    from workbench.makeup import looks
+    from workbench.protection.trial import Trial
+    from workbench.tasks.protection import STRENGTHS
+
+    if len(models) < 2:
+        raise BadRequest("An evaluation needs two recognisers, one to attack and one to judge; fetch sface and dlib.")
+    attacked = TWO_BY_TWO if all(name in models for names in TWO_BY_TWO for name in names) else tuple((name,) for name in models)
+    look = looks.find(getattr(args, "look", None) or "neutral")
+    strength = STRENGTHS[getattr(args, "strength", None) or "middle"]
+    return Trial(models, attacked, bench.model("blazeface"), strength, look, rows, baselines=args.baselines)
+
+
+def run_trials(chosen: Any, what: Any, bench: Any, settings: Settings, size: int) -> None:
+    """Run every pair that lacks a row, a batch at a time; a pair that cannot be used is told on stderr."""
+    from tqdm import tqdm
+
+    from workbench.protection.evaluation import open_subject, opened_in_batches
+    from workbench.tasks.parsing import parse
+
+    def parsed(photo: Any, faces: Any) -> Any:
+        return parse(photo, bench.model("compact"), faces)
+
+    def open_one(pair: Any) -> Any:
+        return open_subject(pair, list(what.models.values()), what.finder, parsed, settings)
+
+    def complain(pair: Any, error: Exception) -> None:
+        print(f"  {pair.person}: {error}", file=sys.stderr)
+
+    todo = [pair for pair in chosen if what.missing(pair.person)]
+    with tqdm(total=len(chosen), initial=len(chosen) - len(todo), desc="evaluate", unit="person") as bar:
+        for subjects in opened_in_batches(todo, max(1, size), open_one, complain):
+            what.run(subjects)
+            bar.update(len(subjects))

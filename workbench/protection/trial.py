@@ -1,0 +1,129 @@
+"""One round of an evaluation: a batch of people protected in every way that is compared, and read by every recogniser.
+
+Methods: clean (nothing), look (the makeup alone), search (ours), noise (pixel noise as visible as ours, by SSIM).
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from workbench import images
+from workbench.makeup.looks import Look
+from workbench.makeup.photo import on_photo
+from workbench.protection.evaluation import CLEAN, Rows, Subject
+from workbench.protection.fields import ToneField
+from workbench.protection.judge import TREATMENTS, Reader, opened
+from workbench.protection.pixel_noise import pixel_noise
+from workbench.protection.scene import Scene, make_scene
+from workbench.protection.search import search
+from workbench.protection.views import View, views
+from workbench.tasks.face_search import FaceFinder
+from workbench.tasks.protection import QUALITY, Strength, measured
+from workbench.watch import Watch
+
+BRIEF = {"JPEG 75": TREATMENTS["JPEG 75"]}
+"""What baselines are read after; the full set is for the search and the untouched photo."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """What an evaluation holds fixed: models by id, the sets that are attacked, the finder, strength, look, and where rows go.
+
+    baselines: also evaluate the look alone and pixel noise. target: for impersonation, vectors by model id of somebody made up.
+    """
+
+    models: Mapping[str, Any]
+    attacked: Sequence[tuple[str, ...]]
+    finder: FaceFinder
+    strength: Strength
+    look: Look
+    rows: Rows
+    baselines: bool = True
+    target: Mapping[str, np.ndarray] | None = None
+
+    def wanted(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Method and attacked recognisers of every row a person gets."""
+        searched = [(method, names) for names in self.attacked for method in (("search", "noise") if self.baselines else ("search",))]
+        return [(CLEAN, ()), *([("look", ())] if self.baselines else []), *searched]
+
+    def missing(self, name: str) -> bool:
+        """Whether a person lacks a row."""
+        return any((name, method, "+".join(names)) not in self.rows for method, names in self.wanted())
+
+    def run(
+        self, subjects: Sequence[Subject], watch: Watch | None = None, keep: Callable[[Subject, str, np.ndarray], None] | None = None
+    ) -> None:
+        """Make and keep all rows of a batch. keep: called with every protected photo."""
+        watch = watch or Watch()
+        scene = make_scene([one.photo for one in subjects], [one.face for one in subjects], [one.parsing for one in subjects])
+        done: dict[tuple[str, tuple[str, ...]], tuple[Tensor, float]] = {}
+        for number, (method, names) in enumerate(self.wanted()):
+            part = watch.part(number / len(self.wanted()), (number + 1) / len(self.wanted()))
+            if all((one.pair.person, method, "+".join(names)) in self.rows for one in subjects):
+                continue
+            started = time.perf_counter()
+            pixels = self._made(method, scene, [self.models[name] for name in names], done, part)
+            seconds = (time.perf_counter() - started) / len(subjects)
+            done[method, names] = pixels, seconds
+            for row, one in enumerate(subjects):
+                part.check()
+                photo = (
+                    one.photo
+                    if method == CLEAN
+                    else on_photo(one.photo, scene.canvases[row], scene.canvases[row].pixels, pixels[row].numpy())
+                )
+                if keep:
+                    keep(one, "-".join((method, *names)), photo)
+                self.rows.add(self._row(one, method, names, photo, scene, row, seconds))
+
+    def _made(self, method: str, scene: Scene, attacked: Sequence[Any], done: Mapping[Any, tuple[Tensor, float]], watch: Watch) -> Tensor:
+        if method == CLEAN:
+            return scene.pixels
+        if method == "look":
+            return ToneField(scene, self.strength.bounds, self.look).base
+        seen = views(attacked, scene)
+        if method == "noise":
+            return pixel_noise(scene, seen, self._alike(scene, attacked, done), watch=watch)
+        field = ToneField(scene, self.strength.bounds, self.look)
+        return search(field, scene, seen, self.strength.plan, self._targets(seen, len(scene)), watch).pixels
+
+    def _alike(self, scene: Scene, attacked: Sequence[Any], done: Mapping[Any, tuple[Tensor, float]]) -> Tensor:
+        """(N,): the likeness that our own search left with the same surrogates; its budget when that was made in an earlier run."""
+        from workbench.protection import looks
+
+        key = "search", tuple(model.spec.id for model in attacked)
+        if key not in done:
+            return torch.full((len(scene),), self.strength.plan.ssim)
+        return looks.ssim(scene.pixels, done[key][0], scene.face)
+
+    def _targets(self, seen: Sequence[View], count: int) -> list[Tensor] | None:
+        if self.target is None:
+            return None
+        return [torch.from_numpy(self.target[view.model.spec.id])[None].expand(count, -1) for view in seen]
+
+    def _row(
+        self, one: Subject, method: str, names: Sequence[str], photo: np.ndarray, scene: Scene, row: int, seconds: float
+    ) -> dict[str, Any]:
+        saved = opened(images.encode_jpeg(photo, QUALITY))
+        reader = Reader(list(self.models.values()), self.finder, one.face.box, (photo.shape[1], photo.shape[0]), one.others)
+        treatments = TREATMENTS if method in (CLEAN, "search") else BRIEF
+        scores = {"saved": reader.scores(photo if method == CLEAN else saved)}
+        scores |= {kind: reader.scores(treat(photo if method == CLEAN else saved)) for kind, treat in treatments.items()}
+        figures = {key: round(value, 4) for key, value in measured(one.photo, saved, scene, row).items()}
+        return {
+            "person": one.pair.person,
+            "method": method,
+            "attacked": list(names),
+            "scores": _rounded(scores),
+            **figures,
+            "seconds": round(seconds, 2),
+        }
+
+
+def _rounded(scores: Mapping[str, dict[str, float] | None]) -> dict[str, dict[str, float] | None]:
+    return {kind: None if found is None else {name: round(score, 5) for name, score in found.items()} for kind, found in scores.items()}
