@@ -1,0 +1,38 @@
+"""A portrait model for tests: the small GAN draws a face that the vector's bits choose, varied by the noise of each picture."""
+
+import numpy as np
+
+from workbench.generation.portraits import Preview, Recipe
+from workbench.watch import Watch
+
+
+class FakePortrait:
+    """Draws 128 × 128 faces. blank: every third picture shows no face. fails: raised instead of drawing."""
+
+    recogniser = "dlib"
+    reads_prompt = False
+    side = 128
+    steps = (4, 1, 50)
+    guidance = (2.0, 1.0, 10.0)
+
+    def __init__(self, sampler, *, blank: bool = False, fails: BaseException | None = None) -> None:
+        self.sampler, self.blank, self.fails, self.calls = sampler, blank, fails, []
+
+    def __call__(self, vectors: np.ndarray, recipe: Recipe, watch: Watch | None = None, preview: Preview | None = None) -> list[np.ndarray]:
+        self.calls.append((np.array(vectors), recipe))
+        if self.fails:
+            raise self.fails
+        watch = watch or Watch()
+        latents = np.stack([self._latent(row, recipe.seed, number) for number, row in enumerate(vectors)])
+        pictures = [np.kron(picture, np.ones((2, 2, 1), np.uint8)) for picture in self.sampler.draw(latents)]
+        for step in range(recipe.steps):
+            watch.tell((step + 1) / recipe.steps, f"step {step + 1}")
+            if preview:
+                preview(pictures)
+        grey = np.full_like(pictures[0], 128)
+        return [grey if self.blank and number % 3 == 2 else picture for number, picture in enumerate(pictures)]
+
+    def _latent(self, row: np.ndarray, seed: int, number: int) -> np.ndarray:
+        who = np.random.default_rng(abs(int(1e4 * float(np.round(row, 3).sum())))).standard_normal(100)
+        varied = np.random.default_rng([seed, number]).standard_normal(100)
+        return (0.9 * who + 0.43 * varied).astype(np.float32)

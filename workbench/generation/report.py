@@ -1,0 +1,266 @@
+"""The figures beside every sheet: like whom, by which recogniser, how unlike each other, and are they faces at all.
+
+Similarity is told by the recogniser whose vectors the model was given, which flatters it, and by one that took no part. Both are
+read against strangers (`impostors`) and against the threshold that one of a hundred pairs of strangers passes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from workbench.errors import BadRequest, WorkbenchError
+from workbench.generation.impostors import strangers
+from workbench.tasks.detection import find_faces
+from workbench.tasks.face_search import FaceFinder
+from workbench.tasks.quality import assess
+from workbench.tasks.recognition import FaceRecogniser, embed, similarities
+from workbench.values import Face, Quality
+from workbench.watch import Watch
+
+TITLES = {"sface": "SFace", "dlib": "dlib", "mobilefacenet": "MobileFaceNet", "faceres": "FaceRes"}
+"""Short names of recognisers for captions; others go by their id."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """Whom pictures should be like. vectors: per recogniser (d,) for all pictures, (n, d) for one each, or (m, d) with `nearest`.
+
+    nearest: of several people the one each picture is most like counts: for a gallery nobody should be like.
+    """
+
+    name: str
+    vectors: Mapping[str, np.ndarray]
+    nearest: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Likeness:
+    """How like `to` each picture is, by one recogniser.
+
+    conditioned: whether the model was told this recogniser's vectors. scores: (n,) cosine or distance, NaN where no face was found.
+    threshold: in that unit, at FAR 1 %; None when not calibrated. by_chance: (n,) share of pairs of strangers at least as alike, NaN
+    where not known.
+    """
+
+    recogniser: str
+    to: str
+    conditioned: bool
+    metric: str
+    threshold: float | None
+    scores: np.ndarray
+    by_chance: np.ndarray
+
+    @property
+    def title(self) -> str:
+        """The recogniser's short name."""
+        return TITLES.get(self.recogniser, self.recogniser)
+
+    @property
+    def passes(self) -> np.ndarray:
+        """(n,) bool: taken for one person."""
+        if self.threshold is None:
+            return np.zeros(len(self.scores), bool)
+        return np.asarray(self.scores >= self.threshold if self.metric == "cosine" else self.scores <= self.threshold)
+
+    def words(self) -> str:
+        """The mean over the pictures with a face, its place among strangers, and how many pass."""
+        seen = np.isfinite(self.scores)
+        role = "the model was told its vectors" if self.conditioned else "took no part in drawing"
+        if not seen.any():
+            return f"{self.title} ({role}): no face to compare with {self.to}."
+        what = "cosine" if self.metric == "cosine" else "distance"
+        sentence = f"{self.title} ({role}): mean {what} to {self.to} {self.scores[seen].mean():.2f}"
+        if self.threshold is not None:
+            bound = f"{'at least' if self.metric == 'cosine' else 'at most'} {self.threshold:.2f}"
+            sentence += f"; {int(self.passes.sum())} of {int(seen.sum())} count as one person ({bound}, where 1 % of strangers do)"
+        if np.isfinite(self.by_chance[seen]).any():
+            sentence += f"; strangers are as alike in {np.nanmedian(self.by_chance[seen]):.1%} of pairs (median)"
+        return sentence + "."
+
+
+@dataclass(frozen=True, slots=True)
+class Diversity:
+    """How unlike pictures are, by one recogniser: mean distance (1 − cosine, or l2) of two pictures of one identity, of two identities.
+
+    strangers: the same for photos of two people; None where not measured. mistaken: share of pairs of two identities taken for one.
+    """
+
+    recogniser: str
+    within: float | None
+    across: float | None
+    strangers: float | None
+    mistaken: float | None
+
+    def words(self) -> str:
+        """As a sentence; empty when there are no two pictures to compare."""
+        title, parts = TITLES.get(self.recogniser, self.recogniser), []
+        if self.within is not None:
+            parts.append(f"two pictures of one identity are {self.within:.2f} apart")
+        if self.across is not None:
+            parts.append(f"two identities {self.across:.2f}")
+            parts += [f"{self.mistaken:.0%} of pairs of identities are taken for one person"] if self.mistaken is not None else []
+        if parts and self.strangers is not None:
+            parts.append(f"strangers {self.strangers:.2f}")
+        return f"Diversity by {title}: {', '.join(parts)}." if parts else ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """Everything that stands beside a sheet. faces, qualities: per picture, None where no face was found."""
+
+    faces: tuple[Face | None, ...]
+    qualities: tuple[Quality | None, ...]
+    likenesses: tuple[Likeness, ...]
+    diversities: tuple[Diversity, ...]
+
+    def __post_init__(self) -> None:
+        counts = {len(self.faces), len(self.qualities), *(len(likeness.scores) for likeness in self.likenesses)}
+        if len(counts) != 1:
+            raise BadRequest(f"Report: expected figures for the same number of pictures everywhere, got {sorted(counts)}.")
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Places, from 0, of the pictures in which no face was found."""
+        return tuple(number for number, face in enumerate(self.faces) if face is None)
+
+    def caption(self, number: int) -> str:
+        """One picture's figures in a line. A tick: taken for one person. number: from 0."""
+        if self.faces[number] is None:
+            return f"{number + 1}: no face found"
+        told = []
+        for likeness in self.likenesses:
+            score, chance = likeness.scores[number], likeness.by_chance[number]
+            if np.isfinite(score):
+                share = f" (strangers {_percent(chance)})" if np.isfinite(chance) and not likeness.conditioned else ""
+                to = "" if len({row.to for row in self.likenesses}) == 1 else f" to {likeness.to}"
+                told.append(f"{likeness.title}{to} {score:.2f}{' ✓' if likeness.passes[number] else ''}{share}")
+        quality = self.qualities[number]
+        return f"{number + 1}: " + " · ".join([*told, f"quality {quality.verdict}" if quality else ""]).rstrip(" ·")
+
+    def words(self) -> str:
+        """The whole report as Markdown."""
+        found = len(self.faces) - len(self.missing)
+        lines = [f"A face was found in {found} of {len(self.faces)} pictures."]
+        if self.missing:
+            lines[0] += f" None in {', '.join(str(number + 1) for number in self.missing)}: these have no figures."
+        lines += [likeness.words() for likeness in sorted(self.likenesses, key=lambda row: row.conditioned)]
+        lines += [text for diversity in self.diversities if (text := diversity.words())]
+        verdicts = [quality.verdict for quality in self.qualities if quality]
+        lines.append(
+            "Face quality: " + ", ".join(f"{verdicts.count(word)} {word}" for word in ("good", "fair", "poor") if word in verdicts) + "."
+        )
+        return "\n".join(f"- {line}" for line in lines if line != "Face quality: .")
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row of figures per picture, for a table or JSON; None where there is no face."""
+        rows = []
+        for number, quality in enumerate(self.qualities):
+            row: dict[str, Any] = {"picture": number + 1, "face": self.faces[number] is not None}
+            for likeness in self.likenesses:
+                key = f"{likeness.recogniser} to {likeness.to}"
+                row[key], row[f"{key}, strangers"] = _number(likeness.scores[number]), _number(likeness.by_chance[number])
+                row[f"{key}, one person"] = bool(likeness.passes[number]) if np.isfinite(likeness.scores[number]) else None
+            rows.append(
+                row | {"quality": quality.verdict if quality else None, "quality score": _number(quality.score) if quality else None}
+            )
+        return rows
+
+    def figures(self) -> dict[str, Any]:
+        """Everything as plain numbers, for JSON."""
+        names = ("recogniser", "within", "across", "strangers", "mistaken")
+        told = [{name: getattr(row, name) for name in names} for row in self.diversities]
+        roles = [
+            {"recogniser": row.recogniser, "to": row.to, "conditioned": row.conditioned, "metric": row.metric, "threshold": row.threshold}
+            for row in self.likenesses
+        ]
+        return {"pictures": self.rows(), "likeness": roles, "diversity": told}
+
+
+def measure(
+    pictures: Sequence[np.ndarray],
+    groups: Sequence[int],
+    targets: Sequence[Target],
+    finder: FaceFinder,
+    recognisers: Mapping[str, FaceRecogniser],
+    conditioner: str,
+    watch: Watch | None = None,
+) -> Report:
+    """The report of some pictures. groups: which identity each is of. conditioner: id of the recogniser the model was told vectors of.
+
+    Of several faces in a picture the largest counts. Raises Cancelled.
+    """
+    watch = watch or Watch()
+    faces: list[Face | None] = []
+    vectors: dict[str, list[np.ndarray | None]] = {model_id: [] for model_id in recognisers}
+    for number, picture in enumerate(pictures):
+        watch.tell(number / max(len(pictures), 1), "measuring")
+        found = find_faces(picture, finder)
+        faces.append(found[0] if found else None)
+        for model_id, model in recognisers.items():
+            vectors[model_id].append(_vector(picture, faces[-1], model))
+    likenesses = tuple(
+        _likeness(target, model_id, vectors[model_id], model, model_id == conditioner)
+        for target in targets
+        for model_id, model in recognisers.items()
+        if model_id in target.vectors
+    )
+    diversities = tuple(_diversity(model_id, vectors[model_id], groups, model) for model_id, model in recognisers.items())
+    return Report(tuple(faces), tuple(map(_quality, pictures, faces)), likenesses, diversities)
+
+
+def _vector(picture: np.ndarray, face: Face | None, model: FaceRecogniser) -> np.ndarray | None:
+    try:
+        return None if face is None else embed(picture, face, model).vector
+    except WorkbenchError:  # too small, or without the landmarks this recogniser aligns by: no figure, and the caption shows none
+        return None
+
+
+def _quality(picture: np.ndarray, face: Face | None) -> Quality | None:
+    try:
+        return None if face is None else assess(picture, face)
+    except WorkbenchError:
+        return None
+
+
+def _likeness(target: Target, model_id: str, vectors: Sequence[np.ndarray | None], model: FaceRecogniser, conditioned: bool) -> Likeness:
+    asked = np.atleast_2d(np.asarray(target.vectors[model_id], np.float64))
+    table = strangers(model_id)
+    scores, chances = np.full(len(vectors), np.nan), np.full(len(vectors), np.nan)
+    for number, vector in enumerate(vectors):
+        if vector is None:
+            continue
+        these = asked if target.nearest or len(asked) == 1 else asked[number : number + 1]
+        similarity = float(similarities(np.repeat(vector[None], len(these), axis=0), these, model.metric).max())
+        scores[number] = similarity if model.metric == "cosine" else -similarity
+        chances[number] = table.share_above(similarity) if table else np.nan
+    return Likeness(model_id, target.name, conditioned, model.metric, model.threshold, scores, chances)
+
+
+def _diversity(model_id: str, vectors: Sequence[np.ndarray | None], groups: Sequence[int], model: FaceRecogniser) -> Diversity:
+    seen = [number for number, vector in enumerate(vectors) if vector is not None]
+    table = strangers(model_id)
+    apart = None if table is None else (1 - table.mean_different if model.metric == "cosine" else -table.mean_different)
+    if len(seen) < 2:
+        return Diversity(model_id, None, None, apart, None)
+    rows, owners = np.stack([np.asarray(vectors[number]) for number in seen]), np.array([groups[number] for number in seen])
+    first, second = np.triu_indices(len(rows), 1)
+    alike = similarities(rows[first], rows[second], model.metric)
+    distance = 1 - alike if model.metric == "cosine" else -alike
+    same = owners[first] == owners[second]
+    bound = None if model.threshold is None else (model.threshold if model.metric == "cosine" else -model.threshold)
+    mistaken = float((alike[~same] >= bound).mean()) if bound is not None and (~same).any() else None
+    return Diversity(model_id, _mean(distance[same]), _mean(distance[~same]), apart, mistaken)
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def _number(value: float) -> float | None:
+    return round(float(value), 5) if np.isfinite(value) else None
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.0005 else "< 0.1%"

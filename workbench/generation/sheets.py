@@ -1,0 +1,137 @@
+"""A sheet: pictures a model drew of an identity, and the report that stands beside them. There is no sheet without a report."""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from workbench.errors import BadRequest, OutOfMemory
+from workbench.generation import marking
+from workbench.generation.portraits import PortraitModel, Preview, Recipe
+from workbench.generation.report import Report, Target, measure
+from workbench.tasks.face_search import FaceFinder
+from workbench.tasks.recognition import FaceRecogniser
+from workbench.values import check_image
+from workbench.watch import Watch
+
+MOST = 64
+"""Pictures on one sheet; more belong on the command line, which writes as it goes."""
+
+LONGEST_PROMPT = 1000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sheet:
+    """Pictures with their figures.
+
+    groups: which identity each picture is of, from 0. model: catalogue id. warnings: sentences a person should read first.
+    Raises BadRequest when the report is of other pictures.
+    """
+
+    pictures: tuple[np.ndarray, ...]
+    report: Report
+    model: str
+    recipe: Recipe
+    groups: tuple[int, ...]
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.report, Report) or not len(self.pictures) == len(self.report.faces) == len(self.groups) > 0:
+            raise BadRequest(f"Sheet: expected a report and a group for each of {len(self.pictures)} pictures.")
+        for picture in self.pictures:
+            check_image(picture)
+
+    def png(self, number: int) -> bytes:
+        """One picture as PNG that says it is AI-generated, by which model, from which seed."""
+        told = asdict(self.recipe)
+        seed = told.pop("seed")
+        settings = {name: value for name, value in told.items() if value}
+        return marking.png(self.pictures[number], marking.drawn(self.model, seed, picture=number + 1, **settings))
+
+    def record(self) -> dict[str, Any]:
+        """What the sheet is and all its figures, as plain values for JSON."""
+        head = {
+            "ai_generated": True,
+            "model": self.model,
+            **asdict(self.recipe),
+            "groups": list(self.groups),
+            "warnings": list(self.warnings),
+        }
+        return head | self.report.figures()
+
+    def package(self) -> bytes:
+        """Everything as a zip: portrait-001.png …, report.json."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+            for number in range(len(self.pictures)):
+                archive.writestr(f"portrait-{number + 1:03d}.png", self.png(number))
+            archive.writestr("report.json", json.dumps(self.record(), indent=1, ensure_ascii=False))
+        return buffer.getvalue()
+
+
+def draw_sheet(
+    model: PortraitModel,
+    model_id: str,
+    vectors: np.ndarray,
+    targets: Sequence[Target],
+    recipe: Recipe,
+    finder: FaceFinder,
+    recognisers: Mapping[str, FaceRecogniser],
+    *,
+    groups: Sequence[int] | None = None,
+    warnings: Sequence[str] = (),
+    watch: Watch | None = None,
+    preview: Preview | None = None,
+) -> Sheet:
+    """One picture per row of (n, d) vectors, and their report.
+
+    groups: the identity of each row; None: all of one. recognisers: those that report, the model's own among them. Raises
+    BadRequest for 0 or more than 64 pictures or a prompt that is too long or not read; OutOfMemory; Cancelled.
+    """
+    watch = watch or Watch()
+    check_count(len(vectors))
+    recipe = checked(recipe, model)
+    try:
+        pictures = model(vectors, recipe, watch.part(0.0, 0.85), preview)
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
+        raise OutOfMemory(
+            f"The machine ran out of memory drawing {len(vectors)} pictures of {model.side} × {model.side}. "
+            "Ask for fewer, or choose a smaller model."
+        ) from error
+    owners = tuple(groups) if groups is not None else (0,) * len(pictures)
+    report = measure(pictures, owners, targets, finder, recognisers, model.recogniser, watch.part(0.85, 1.0))
+    return Sheet(tuple(pictures), report, model_id, recipe, owners, tuple(warnings))
+
+
+def check_count(count: Any, most: int = MOST) -> int:
+    """A number of pictures from outside. Raises BadRequest unless it is a whole number from 1 to `most`."""
+    fits = not isinstance(count, bool) and isinstance(count, (int, float)) and 1 <= count <= most and float(count).is_integer()
+    if not fits:
+        raise BadRequest(
+            f"Pictures: expected 1 to {most}, got {str(count)[:20]}. For more, use the command line: python -m workbench generate."
+        )
+    return int(count)
+
+
+def checked(recipe: Recipe, model: PortraitModel) -> Recipe:
+    """The recipe with the model's own defaults filled in. Raises BadRequest for what the model does not take."""
+    if len(recipe.prompt) > LONGEST_PROMPT:
+        raise BadRequest(f"The prompt has {len(recipe.prompt):,} characters; at most {LONGEST_PROMPT:,} are taken.")
+    if recipe.prompt.strip() and not model.reads_prompt:
+        raise BadRequest("This model reads no prompt. Leave it empty, or choose a model that does.")
+    steps, guidance = recipe.steps or model.steps[0], recipe.guidance or model.guidance[0]
+    for name, value, (_, least, most) in (("steps", steps, model.steps), ("guidance", guidance, model.guidance)):
+        if not least <= value <= most:
+            raise BadRequest(f"{name}: expected {least:g} to {most:g}, got {value:g}.")
+    return replace(recipe, steps=int(steps), guidance=float(guidance), prompt=recipe.prompt.strip())
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text
