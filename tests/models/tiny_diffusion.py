@@ -84,6 +84,11 @@ def under(weights: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.T
     return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
 
 
+def part(weights: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """The weights whose names start so, under their full names."""
+    return {name: value for name, value in weights.items() if name.startswith(prefix)}
+
+
 def write(folder: Path, weights: Mapping[str, torch.Tensor], width: int = WIDTH, unet: Mapping[str, object] | None = None) -> list[Path]:
     """The nine files of a tiny Stable Diffusion: unet, text encoder and vae from weights under `unet/`, `text/` and `vae/`."""
     configs = {"unet": unet or UNET, "text": text_config(width), "vae": VAE}
@@ -101,4 +106,25 @@ def write(folder: Path, weights: Mapping[str, torch.Tensor], width: int = WIDTH,
     for name, text in texts.items():
         paths.append(folder / name)
         paths[-1].write_text(text)
+    return paths
+
+
+VISION = {
+    "architectures": ["CLIPVisionModelWithProjection"],
+    "model_type": "clip_vision_model",
+    "hidden_size": 64,
+    "intermediate_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "image_size": 224,
+    "patch_size": 32,
+    "projection_dim": 16,
+}
+
+
+def write_vision(folder: Path, weights: Mapping[str, torch.Tensor]) -> list[Path]:
+    """A tiny image encoder's config.json and weights, from those under `vision/`."""
+    paths = [folder / "vision.json", folder / "vision.safetensors"]
+    paths[0].write_text(json.dumps(VISION))
+    save_file(under(weights, "vision/"), paths[1])
     return paths

@@ -22,6 +22,18 @@ RECOGNISER_ROWS = (
         parameters=65_200_000,
         note="the vectors Arc2Face was trained on; a black box without gradients",
     ),
+    ModelSpec(
+        id="insightface-w600k-r50",
+        task="recognition",
+        title="ArcFace R50 of InsightFace's buffalo_l",
+        load="workbench.models.insight_recogniser:load_onnx",
+        files=(File("local:w600k_r50.onnx"),),
+        weights_license=_PACK,
+        data_license="WebFace600K (of WebFace260M): research, non-commercial",
+        paper="Deng et al., ArcFace, arXiv 1801.07698",
+        parameters=43_590_976,
+        note="put w600k_r50.onnx of the buffalo_l pack into the cache's folder local; told to IP-Adapter-FaceID and ConsistentID",
+    ),
 )
 
 
@@ -64,6 +76,50 @@ def _arc2face(id: str, title: str, note: str, extra: tuple[File, ...] = ()) -> M
     )
 
 
+_REALISTIC = "SG161222/Realistic_Vision_V4.0_noVAE"
+_VAE_MSE = "stabilityai/sd-vae-ft-mse"
+_IMAGE_ENCODER = tuple(
+    _hub("h94/IP-Adapter", ("models/image_encoder/config.json", 700), ("models/image_encoder/model.safetensors", 2_530_000_000))
+)
+"""CLIP ViT-H/14 of LAION, as IP-Adapter's authors repeat it."""
+
+
+def _realistic(base: str) -> tuple[File, ...]:
+    """Stable Diffusion 1.5 tuned for photos, with the autoencoder its card asks for."""
+    return (
+        *_hub(
+            base,
+            ("unet/config.json", 1_550),
+            ("unet/diffusion_pytorch_model.safetensors", 3_440_000_000),
+            ("text_encoder/config.json", 612),
+            ("text_encoder/model.safetensors", 492_000_000),
+        ),
+        *_autoencoder_and_words(_VAE_MSE, ""),
+    )
+
+
+def _faceid(kind: str, title: str, size: int, note: str, plus: bool = True) -> ModelSpec:
+    return ModelSpec(
+        id=f"ip-adapter-{kind}",
+        task="portrait",
+        title=f"IP-Adapter-{title} (SD 1.5)",
+        load=f"workbench.models.faceid:load{'_plus' * plus}{'_v2' * kind.endswith('v2')}",
+        files=(
+            *_realistic(_REALISTIC),
+            *_hub("h94/IP-Adapter-FaceID", (f"ip-adapter-{kind}_sd15.bin", size)),
+            *(_IMAGE_ENCODER if plus else ()),
+        ),
+        weights_license=f"IP-Adapter-FaceID: research, non-commercial (its face vectors are InsightFace's); {_OPENRAIL}; VAE: MIT",
+        data_license=(
+            f"{_LAION}; faces: not published for FaceID, LAION-2B and COYO-700M in the paper; "
+            f"{'CLIP ViT-H: MIT, LAION-2B; ' * plus}recogniser: WebFace600K"
+        ),
+        paper="Ye et al., IP-Adapter, arXiv 2308.06721",
+        parameters=1_091_000_000 if not plus else 1_738_000_000,
+        note=note,
+    )
+
+
 _LCM = File("hub:latent-consistency/lcm-lora-sdv1-5:pytorch_lora_weights.safetensors", size=135_000_000)
 
 ROWS = (
@@ -74,4 +130,7 @@ ROWS = (
         (_LCM,),
     ),
     _arc2face("arc2face", "Arc2Face", "25 steps with guidance 3, as its authors use it: minutes on a CPU. 5 GB of memory"),
+    _faceid("faceid", "FaceID", 96_700_000, "reads a prompt; minutes on a CPU. 5 GB of memory", plus=False),
+    _faceid("faceid-plus", "FaceID Plus", 157_000_000, "reads a prompt and looks at the face as well; minutes on a CPU. 8 GB of memory"),
+    _faceid("faceid-plusv2", "FaceID Plus v2", 157_000_000, "as Plus, the vector leading; minutes on a CPU. 8 GB of memory"),
 )

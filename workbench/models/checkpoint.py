@@ -54,6 +54,34 @@ def read(path: Path) -> Weights:
     raise BadWeights(f"{path.name}: expected safetensors or a PyTorch file, got a file of another kind. Delete it and fetch it again.")
 
 
+def groups(path: Path, names: tuple[str, ...]) -> dict[str, Weights]:
+    """The groups of weights in a file that holds several networks, such as an adapter's `image_proj` and `ip_adapter`.
+
+    A PyTorch file holds a dictionary per group; a safetensors file puts the group's name and a dot before each weight's. Raises
+    BadWeights unless exactly these groups are there.
+    """
+    start = _start(path)
+    if start.startswith((b"PK\x03\x04", b"\x80\x02")):
+        content = _archive(path, mapped=start.startswith(b"PK"))
+        found = {str(key): value for key, value in content.items()} if isinstance(content, Mapping) else {}
+    else:
+        found = {}
+        for key, value in read(path).items():
+            group, _, rest = key.partition(".")
+            found.setdefault(group, {})[rest] = value
+    if set(found) != set(names) or not all(isinstance(group, Mapping) for group in found.values()):
+        raise BadWeights(
+            f"{path.name}: expected {', '.join(names)}; found {', '.join(sorted(found)[:5]) or 'no groups'}. Use the model's own file."
+        )
+    return {name: _tensors(found[name], name, path) for name in names}
+
+
+def _tensors(group: Mapping[str, object], name: str, path: Path) -> Weights:
+    if not all(isinstance(value, Tensor) for value in group.values()):
+        raise BadWeights(f"{path.name}: {name} holds more than weights. Use the model's own file.")
+    return {str(key): value.detach() for key, value in group.items() if isinstance(value, Tensor)}
+
+
 def metadata(path: Path) -> dict[str, str]:
     """The texts in a safetensors file's head; empty for a file of another kind."""
     try:
