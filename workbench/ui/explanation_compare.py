@@ -10,13 +10,13 @@ import pandas as pd
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.explain.methods import find
-from workbench.watch import Watch
 from workbench.ui import explanation_views as views
 from workbench.ui.background import in_background
 from workbench.ui.events import GPU, bound
 from workbench.ui.explanation_one import QUEUE
 from workbench.ui.explanation_parts import USUAL, explainable, face_of, method_rows, model_of, parsed, parsers, read_faces
 from workbench.ui.widgets import PLAIN, photo_box
+from workbench.watch import Watch
 
 TASKS = ("expression",)
 USUAL_METHODS = ["grad_cam", "integrated_gradients", "occlusion"]

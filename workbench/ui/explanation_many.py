@@ -13,7 +13,6 @@ import pandas as pd
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.explain.methods import find
-from workbench.watch import Watch
 from workbench.ui import explanation_views as views
 from workbench.ui.background import in_background
 from workbench.ui.events import GPU, bound
@@ -22,6 +21,7 @@ from workbench.ui.explanation_one import QUEUE, write
 from workbench.ui.explanation_parts import USUAL, explainable, method_rows, model_of
 from workbench.ui.widgets import PLAIN, read_photo, results
 from workbench.values import Face
+from workbench.watch import Watch
 
 MOST = 200
 """Photos one visit may send at once."""

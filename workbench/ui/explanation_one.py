@@ -12,7 +12,6 @@ from workbench import drawing
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.explain.methods import find
-from workbench.watch import Watch
 from workbench.images import encode_png
 from workbench.ui import explanation_views as views
 from workbench.ui.background import in_background
@@ -37,6 +36,7 @@ from workbench.ui.explanation_parts import (
 from workbench.ui.model_fetch import fetch_panel
 from workbench.ui.widgets import PLAIN, photo_box, receive, results, send_to
 from workbench.values import Face
+from workbench.watch import Watch
 
 EMPTY = "<p style='opacity:.7'>Drop a photo: first comes what the models say, then why.</p>"
 QUEUE: dict[str, Any] = {"concurrency_id": MODELS_QUEUE, "concurrency_limit": MODELS_AT_ONCE}

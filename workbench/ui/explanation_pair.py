@@ -9,7 +9,6 @@ import numpy as np
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.explain.methods import find
-from workbench.watch import Watch
 from workbench.ui import explanation_views as views
 from workbench.ui.background import in_background
 from workbench.ui.events import GPU, bound
@@ -32,6 +31,7 @@ from workbench.ui.explanation_parts import (
 from workbench.ui.model_fetch import fetch_panel
 from workbench.ui.widgets import PLAIN, photo_box, results
 from workbench.values import Face
+from workbench.watch import Watch
 
 RECOGNISERS = ("recognition",)
 
