@@ -1,4 +1,4 @@
-"""A portrait model for tests: the small GAN draws a face that the vector's bits choose, varied by the noise of each picture."""
+"""A portrait model for tests: the small GAN draws a face that the vector chooses, varied by the noise of each picture."""
 
 import numpy as np
 
@@ -33,6 +33,7 @@ class FakePortrait:
         return [grey if self.blank and number % 3 == 2 else picture for number, picture in enumerate(pictures)]
 
     def _latent(self, row: np.ndarray, seed: int, number: int) -> np.ndarray:
-        who = np.random.default_rng(abs(int(1e4 * float(np.round(row, 3).sum())))).standard_normal(100)
+        """Near vectors give near latents."""
+        directions = np.random.default_rng(7).standard_normal((100, len(row)))
         varied = np.random.default_rng([seed, number]).standard_normal(100)
-        return (0.9 * who + 0.43 * varied).astype(np.float32)
+        return (0.9 * directions @ (row / np.linalg.norm(row)) + 0.43 * varied).astype(np.float32)

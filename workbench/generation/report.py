@@ -5,7 +5,7 @@ read against strangers (`impostors`) and against the threshold that one of a hun
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -108,12 +108,16 @@ class Diversity:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
-    """Everything that stands beside a sheet. faces, qualities: per picture, None where no face was found."""
+    """Everything that stands beside a sheet. faces, qualities: per picture, None where no face was found.
+
+    vectors: per recogniser (n, d) float32, a row of NaN where there is none.
+    """
 
     faces: tuple[Face | None, ...]
     qualities: tuple[Quality | None, ...]
     likenesses: tuple[Likeness, ...]
     diversities: tuple[Diversity, ...]
+    vectors: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         counts = {len(self.faces), len(self.qualities), *(len(likeness.scores) for likeness in self.likenesses)}
@@ -207,7 +211,8 @@ def measure(
         if model_id in target.vectors
     )
     diversities = tuple(_diversity(model_id, vectors[model_id], groups, model) for model_id, model in recognisers.items())
-    return Report(tuple(faces), tuple(map(_quality, pictures, faces)), likenesses, diversities)
+    qualities = tuple(map(_quality, pictures, faces))
+    return Report(tuple(faces), qualities, likenesses, diversities, {name: _stacked(rows) for name, rows in vectors.items()})
 
 
 def _vector(picture: np.ndarray, face: Face | None, model: FaceRecogniser) -> np.ndarray | None:
@@ -215,6 +220,11 @@ def _vector(picture: np.ndarray, face: Face | None, model: FaceRecogniser) -> np
         return None if face is None else embed(picture, face, model).vector
     except WorkbenchError:  # too small, or without the landmarks this recogniser aligns by: no figure, and the caption shows none
         return None
+
+
+def _stacked(rows: Sequence[np.ndarray | None]) -> np.ndarray:
+    size = next((len(row) for row in rows if row is not None), 0)
+    return np.stack([np.full(size, np.nan, np.float32) if row is None else row for row in rows])
 
 
 def _quality(picture: np.ndarray, face: Face | None) -> Quality | None:
