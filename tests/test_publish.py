@@ -133,6 +133,15 @@ def _ask_explanation(address: str, portrait: str) -> None:
     assert any(isinstance(answer, dict) and answer.get("path", "").endswith(".png") for answer in answers)
 
 
+def _ask_protection(address: str, portrait: str) -> None:
+    client = Client(address, verbose=False, download_files=False)
+    _, words, photo = client.predict(handle_file(portrait), "Face 1", "red lipstick", "{}", api_name="/apply_makeup")
+    client.close()
+
+    assert "not protected" in words
+    assert photo["path"].endswith("makeup.jpg")
+
+
 def _ask_labeling(address: str, portrait: str) -> None:
     with urllib.request.urlopen(f"{address}config", timeout=60) as answer:
         components = json.load(answer)["components"]
@@ -150,6 +159,7 @@ QUESTIONS = {
     "parsing": _ask_parsing,
     "landmarks": _ask_landmarks,
     "explanation": _ask_explanation,
+    "protection": _ask_protection,
     "labeling": _ask_labeling,
     "workbench": _ask_parsing,
 }

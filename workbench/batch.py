@@ -3,6 +3,8 @@
 Knows nothing of models: the work on one photo is a function that the command brings.
 """
 
+import csv
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -44,6 +46,33 @@ def photos(folder: Path) -> list[Path]:
     if not found:
         raise BadRequest(f"{folder} holds no photos (looked for {', '.join(sorted(PHOTOS))}).")
     return found
+
+
+def targets(photos: Sequence[Path], folder: Path, out: Path, suffix: str) -> dict[Path, Path]:
+    """<stem><suffix> for every photo; the whole name where two photos share a stem, the subfolder where there is one."""
+    base = folder if folder.is_dir() else folder.parent
+    stems: dict[Path, list[Path]] = {}
+    for photo in photos:
+        stems.setdefault(photo.relative_to(base).with_suffix(""), []).append(photo)
+    return {
+        photo: out / (f"{stem}{suffix}" if len(group) == 1 else f"{photo.relative_to(base)}{suffix}")
+        for stem, group in stems.items()
+        for photo in group
+    }
+
+
+def merge_csv(path: Path, rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Put rows into a table by their file's name; a file that is done again replaces its old rows, other rows stay."""
+    old = list(csv.DictReader(io.StringIO(path.read_text()))) if path.is_file() else []
+    merged: list[dict[str, Any]] = [row for row in old if row.get("file") not in rows]
+    merged += [{"file": name, **row} for name, found in rows.items() for row in found]
+    if not merged:
+        return
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, fieldnames=list(dict.fromkeys(key for row in merged for key in row)))
+    writer.writeheader()
+    writer.writerows(merged)
+    write_atomically(path, stream.getvalue().encode())
 
 
 def run(

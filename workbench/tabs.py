@@ -52,6 +52,16 @@ TABS: tuple[Tab, ...] = (
         colors=("purple", "indigo"),
     ),
     Tab(
+        stem="protection",
+        title="Protection",
+        emoji="🛡️",
+        sentence="Makeup that recognition cannot read through: a natural photo of you, and what every recogniser still reads in it.",
+        build="workbench.ui.protection:build",
+        tasks=("detection", "parsing", "recognition", "generation"),
+        needs=("core", "runtimes", "models"),
+        colors=("pink", "purple"),
+    ),
+    Tab(
         stem="labeling",
         title="Labeling",
         emoji="🏷️",

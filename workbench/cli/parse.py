@@ -1,8 +1,6 @@
 """Write a part map for every photo of a folder."""
 
 import argparse
-import csv
-import io
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +24,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     workers = max(1, min(args.workers, 16))
     _share_cores(workers)
     photos = batch.photos(args.folder)
-    targets = _targets(photos, args.folder, args.out)
+    targets = batch.targets(photos, args.folder, args.out, ".png")
     finder, parser = bench.model("blazeface"), bench.model(args.model)
 
     def work(path: Path) -> list[dict[str, Any]]:
         return _parse(path, targets[path], finder, parser, settings, args.no_face)
 
     account = batch.run(photos, work, done=lambda path: targets[path].is_file(), workers=workers, label="parse")
-    _write_summary(args.out / "summary.csv", {targets[path].name: rows for path, rows in account.done.items()})
+    batch.merge_csv(args.out / "summary.csv", {targets[path].name: rows for path, rows in account.done.items()})
     return account.tell()
 
 
@@ -44,19 +42,6 @@ def _share_cores(workers: int) -> None:
     import torch
 
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
-
-
-def _targets(photos: list[Path], folder: Path, out: Path) -> dict[Path, Path]:
-    """<stem>.png for every photo; the whole name where two photos share a stem, the subfolder where there is one."""
-    base = folder if folder.is_dir() else folder.parent
-    stems: dict[Path, list[Path]] = {}
-    for photo in photos:
-        stems.setdefault(photo.relative_to(base).with_suffix(""), []).append(photo)
-    return {
-        photo: out / (f"{stem}.png" if len(group) == 1 else f"{photo.relative_to(base)}.png")
-        for stem, group in stems.items()
-        for photo in group
-    }
 
 
 def _parse(path: Path, target: Path, finder: Any, parser: Any, settings: Settings, no_face: str) -> list[dict[str, Any]]:
@@ -77,17 +62,3 @@ def _parse(path: Path, target: Path, finder: Any, parser: Any, settings: Setting
     parsing = parse(image, parser, faces) if faces else Parsing(empty, empty, (), "none")
     batch.write_atomically(target, palette_png(parsing))
     return measure_parts(image, parsing)
-
-
-def _write_summary(path: Path, rows: dict[str, list[dict[str, Any]]]) -> None:
-    """Add this run's rows to the summary; a photo done again replaces its old rows."""
-    old = list(csv.DictReader(io.StringIO(path.read_text()))) if path.is_file() else []
-    merged: list[dict[str, Any]] = [row for row in old if row.get("file") not in rows]
-    merged += [{"file": name, **row} for name, found in rows.items() for row in found]
-    if not merged:
-        return
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, fieldnames=list(dict.fromkeys(key for row in merged for key in row)))
-    writer.writeheader()
-    writer.writerows(merged)
-    batch.write_atomically(path, stream.getvalue().encode())

@@ -25,6 +25,8 @@ _VIEWER = Path(__file__).parent / "part_viewer"
 
 PLAIN = ["download", "fullscreen"]
 """Buttons of a result picture: Gradio's third one would share a face with the world."""
+FULL = ["fullscreen"]
+"""Buttons of a comparison: what it shows is a close-up and not the result, so it cannot be downloaded by mistake."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
