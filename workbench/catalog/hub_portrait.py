@@ -23,6 +23,19 @@ RECOGNISER_ROWS = (
         note="the vectors Arc2Face was trained on; a black box without gradients",
     ),
     ModelSpec(
+        id="vec2face-arcface-r100",
+        task="recognition",
+        title="ArcFace R100 of Vec2Face",
+        load="workbench.models.insight_recogniser:load_torch",
+        files=(File("hub:BooBooWu/Vec2Face:weights/arcface-r100-glint360k.pth", size=261_000_000),),
+        weights_license="MIT (card of Vec2Face)",
+        data_license="Glint360K: research, non-commercial",
+        paper="Deng et al., ArcFace, arXiv 1801.07698; Wu et al., Vec2Face, arXiv 2409.02979",
+        parameters=65_155_648,
+        gradients=True,
+        note="the vectors Vec2Face was trained on",
+    ),
+    ModelSpec(
         id="insightface-w600k-r50",
         task="recognition",
         title="ArcFace R50 of InsightFace's buffalo_l",
@@ -75,6 +88,19 @@ def _arc2face(id: str, title: str, note: str, extra: tuple[File, ...] = ()) -> M
         note=note,
     )
 
+
+_VEC2FACE = ModelSpec(
+    id="vec2face",
+    task="portrait",
+    title="Vec2Face",
+    load="workbench.models.vec2face:load",
+    files=(File("hub:BooBooWu/Vec2Face:weights/vec2face_generator.pth", size=697_000_000),),
+    weights_license="MIT (card of Vec2Face)",
+    data_license="WebFace4M: research, non-commercial; Glint360K (its recogniser): research, non-commercial",
+    paper="Wu et al., Vec2Face, arXiv 2409.02979",
+    parameters=174_126_998,
+    note="112 pixels, one forward pass: half a second on one core; no prompt. 1 GB of memory",
+)
 
 _REALISTIC = "SG161222/Realistic_Vision_V4.0_noVAE"
 _VAE_MSE = "stabilityai/sd-vae-ft-mse"
@@ -129,6 +155,7 @@ ROWS = (
         "3 steps without guidance: the one for a CPU. 5 GB of memory",
         (_LCM,),
     ),
+    _VEC2FACE,
     _arc2face("arc2face", "Arc2Face", "25 steps with guidance 3, as its authors use it: minutes on a CPU. 5 GB of memory"),
     _faceid("faceid", "FaceID", 96_700_000, "reads a prompt; minutes on a CPU. 5 GB of memory", plus=False),
     _faceid("faceid-plus", "FaceID Plus", 157_000_000, "reads a prompt and looks at the face as well; minutes on a CPU. 8 GB of memory"),

@@ -21,7 +21,7 @@ from workbench.models.layouts import looks_like
 
 Weights = dict[str, Tensor]
 
-WRAPPERS = ("state_dict_backbone", "state_dict", "model_state_dict", "model", "net", "params", "params_ema")
+WRAPPERS = ("state_dict_backbone", "state_dict", "model_state_dict", "model", "net", "params", "params_ema", "model_vec2face")
 """Where training checkpoints keep the network, beside optimiser, scheduler and counters."""
 
 COUNTER = "num_batches_tracked"

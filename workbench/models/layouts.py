@@ -124,6 +124,7 @@ def _unet(names: Weights) -> str:
 
 _LAYOUTS: tuple[tuple[Test, Callable[[Weights], str]], ...] = (
     (_has("face_decoder.", "pe_layer."), _segface),
+    (_has("feature_token.", "im_decoder."), lambda names: "a Vec2Face generator"),
     (_has("time_embedding.", "down_blocks.", "mid_block."), _unet),
     (_has("encoder.conv_in", "decoder.conv_out", "post_quant_conv."), lambda names: "a diffusion autoencoder"),
     (lambda names: any(".self_attn.q_proj." in name for name in names), _clip),
