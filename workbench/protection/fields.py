@@ -24,28 +24,33 @@ from workbench.protection.scene import Scene
 class Bounds:
     """How far a field may go, in grey levels of 255.
 
-    broad, middle, fine: on smooth skin. masked_middle, masked_fine: more of it per % of local contrast. most: never more.
+    broad, middle, fine: on smooth skin. masked_middle, masked_fine: more of it per % of local contrast. most: all together never
+    more. beyond: how much darker or lighter a place may become than anything near it was, so that no blots arise.
     cells: grid cells across the canvas of the three scales. warp: canvas pixels by which features may move. paint: how far the
     look's amounts may move, as an exponent.
     """
 
-    broad: float = 16.0
+    broad: float = 14.0
     middle: float = 3.0
     fine: float = 1.5
-    masked_middle: float = 1.5
-    masked_fine: float = 2.0
-    most: float = 28.0
+    masked_middle: float = 2.0
+    masked_fine: float = 2.5
+    most: float = 36.0
+    beyond: float = 12.0
     cells: tuple[int, int, int] = (10, 24, 72)
-    warp: float = 0.0
+    warp: float = 0.35
     paint: float = 0.0
 
     def times(self, factor: float) -> "Bounds":
         """The same shape, stronger or weaker."""
-        names = ("broad", "middle", "fine", "masked_middle", "masked_fine", "most", "warp")
+        names = ("broad", "middle", "fine", "masked_middle", "masked_fine", "most", "beyond", "warp")
         return replace(self, **{name: getattr(self, name) * factor for name in names})
 
 
-GAIN = 3.0
+NEAR = 12
+"""Canvas pixels around a place whose lightest and darkest tones it may come near: a fifth of an eye distance."""
+
+GAIN = 1.8
 """Splines weaken numbers that alternate from cell to cell; this gives back about what they take."""
 
 
@@ -63,17 +68,36 @@ def basis(cells: int, side: int = SIDE) -> Tensor:
 
 
 def spread(grid: Tensor, side: int = SIDE) -> Tensor:
-    """(N, C, n + 3, n + 3) numbers of a grid as a smooth (N, C, side, side) in -1..1."""
+    """(N, C, n + 3, n + 3) numbers of a grid as a smooth (N, C, side, side) in -`GAIN`..`GAIN`.
+
+    What is bent is the grid and not the picture: bent afterwards, tones that reach their bound would end in hard edges.
+    """
     splines = basis(grid.shape[-1] - 3, side)
-    return torch.tanh(GAIN * (splines @ grid @ splines.T))
+    return GAIN * (splines @ torch.tanh(grid) @ splines.T)
 
 
 def amplitudes(pixels: Tensor, mask: Tensor, bounds: Bounds) -> list[Tensor]:
     """Per scale (N, 1, S, S): how far the field may go there, in grey levels."""
     busy = blur(contrast(pixels), 1.5)
-    middle = (bounds.middle + bounds.masked_middle * busy).clamp_max(bounds.most)
-    fine = (bounds.fine + bounds.masked_fine * busy).clamp_max(bounds.most)
+    middle = (bounds.middle + bounds.masked_middle * busy).clamp_max(bounds.most / 2)
+    fine = (bounds.fine + bounds.masked_fine * busy).clamp_max(bounds.most / 2)
     return [mask * bounds.broad, mask * middle, mask * fine]
+
+
+def room(light: Tensor, bounds: Bounds) -> tuple[Tensor, Tensor]:
+    """(N, 1, S, S) twice: how much darker, and how much lighter, each place may become, in grey levels."""
+    reach = 2 * NEAR + 1
+    smooth = blur(light, 1.0)
+    lightest = functional.max_pool2d(smooth, reach, 1, NEAR)
+    darkest = -functional.max_pool2d(-smooth, reach, 1, NEAR)
+    darker = (smooth - darkest + bounds.beyond).clamp_max(bounds.most)
+    lighter = (lightest - smooth + bounds.beyond).clamp_max(bounds.most)
+    return blur(darker, 4.0), blur(lighter, 4.0)
+
+
+def limited(tones: Tensor, darker: Tensor, lighter: Tensor) -> Tensor:
+    """Tones bent so that they stay between -`darker` and `lighter`; small ones stay as they are."""
+    return lighter * torch.tanh(functional.relu(tones) / lighter) - darker * torch.tanh(functional.relu(-tones) / darker)
 
 
 class ToneField:
@@ -87,6 +111,7 @@ class ToneField:
         shapes = [(1, cells + 3) for cells in bounds.cells] + [(2, 13)] * bool(bounds.warp)
         self.grids = [torch.randn(len(scene), channels, n, n, generator=made) * 0.1 for channels, n in shapes]
         self.amplitudes = amplitudes(scene.pixels, scene.field, bounds)
+        self.room = room(luma(self.base), bounds)
         for number in self.parameters():
             number.requires_grad_()
 
@@ -109,7 +134,7 @@ class ToneField:
     def tones(self) -> Tensor:
         """(N, 1, S, S): change of brightness in grey levels."""
         parts = [amplitude * spread(grid) for amplitude, grid in zip(self.amplitudes, self.grids, strict=False)]
-        return torch.stack(parts).sum(0)
+        return limited(torch.stack(parts).sum(0), *self.room)
 
     def made_up(self) -> Tensor:
         """(N, 3, S, S): the faces in their look, its amounts as the search has moved them, without the field."""

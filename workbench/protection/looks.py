@@ -13,7 +13,7 @@ from torch.nn import functional
 IOD = 60
 """Pixels between the irises on the canvas."""
 
-FINE, BROAD = 0.02 * IOD, 0.15 * IOD
+FINE, BROAD = 0.02 * IOD, 0.1 * IOD
 """Patches are what lies between these two blurs (σ in pixels): finer reads as skin's grain, broader as light."""
 
 MASKING = 3.0

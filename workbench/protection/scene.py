@@ -18,6 +18,9 @@ from workbench.values import Face, Parsing
 LIDS, LINES = 0.2, 0.08
 """How far, in eye distances, lids reach around the eyes, and the edges of brows, lips and nostrils around these."""
 
+COLOURED = ("shadow", "liner", "brow", "lip")
+"""Regions whose makeup is meant to be seen: no patch is looked for there."""
+
 HOLES, EDGES = 0.25, 0.1
 """Gaps in the face that are filled before its outer edge is softened, and how soft it becomes; in eye distances."""
 
@@ -69,14 +72,15 @@ def _tensor(masks: np.ndarray) -> Tensor:
 
 
 def _bare(canvas: Canvas, face: Face) -> np.ndarray:
-    """(S, S) of 0 and 1: bare skin, a tenth of an eye distance away from whatever lies in front of the face."""
+    """(S, S) of 0 and 1: skin that makeup leaves bare or only evens, a tenth of an eye distance away from whatever lies in front of the face."""
     assert face.mesh is not None
     points = images.apply(canvas.matrix, face.mesh[:, :2].astype(np.float64)).astype(np.float32)
     lids = _grown(shapes.openings(points, SIDE), LIDS)
+    coloured = np.maximum.reduce([canvas.masks[name] for name in COLOURED])
     lines = np.maximum.reduce([*(shapes.area(points, brow, SIDE) for brow in shapes.BROWS), shapes.area(points, LIPS_OUTER, SIDE)])
     lines = np.maximum(_grown(lines, LINES), _grown(shapes.nostrils(points, SIDE, UNIT), LINES))
     inner = cv2.erode((canvas.masks["skin"] > 0.5).astype(np.uint8), _disc(0.1))
-    return ((inner > 0) & (np.maximum(lids, lines) < 0.5) & (canvas.masks["face"] > 0.9)).astype(np.float32)
+    return ((inner > 0) & (np.maximum(lids, lines) < 0.5) & (coloured < 0.03) & (canvas.masks["face"] > 0.9)).astype(np.float32)
 
 
 def _inwards(canvas: Canvas) -> np.ndarray:

@@ -1,0 +1,118 @@
+"""A field changes what it may change, no more than it may, and every number of it can be searched."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tests.protection import toys
+from workbench.makeup.looks import find
+from workbench.protection.fields import Bounds, ToneField, amplitudes, basis, limited, moved, room
+from workbench.protection.looks import luma
+
+
+def loud(field: ToneField) -> None:
+    """Every number at its end."""
+    made = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for number in field.parameters():
+            number.copy_(torch.where(torch.rand(number.shape, generator=made) < 0.5, -50.0, 50.0))
+
+
+@pytest.mark.parametrize("cells", [3, 10, 72])
+def test_splines_share_every_place_out_between_cells(cells: int) -> None:
+    splines = basis(cells)
+
+    assert splines.shape == (288, cells + 3)
+    assert float(splines.min()) >= 0
+    torch.testing.assert_close(splines.sum(1), torch.ones(288))
+
+
+def test_a_field_at_its_end_stays_within_its_bounds() -> None:
+    scene = toys.scene()
+    field = ToneField(scene, Bounds(warp=0.0))
+    loud(field)
+
+    change = (luma(field.paint().detach()) - luma(scene.pixels)).abs()
+    darker, lighter = field.room
+
+    assert float((change - torch.maximum(darker, lighter)).max()) < 0.1
+    assert float(change.max()) <= field.bounds.most
+    assert float(change.max()) > 10
+
+
+def test_nothing_outside_the_face_changes() -> None:
+    scene = toys.scene()
+    field = ToneField(scene, Bounds(warp=1.0))
+    loud(field)
+
+    change = (field.paint().detach() - scene.pixels).abs() * (scene.field == 0)
+
+    assert float(change.max()) < 0.01
+
+
+def test_no_place_becomes_much_darker_or_lighter_than_its_surroundings() -> None:
+    light = torch.full((1, 1, 288, 288), 150.0)
+    light[..., 140:144, 140:144] = 60.0
+    darker, lighter = room(light, Bounds(most=50.0, beyond=10.0))
+
+    assert float(darker[0, 0, 20, 20]) == pytest.approx(10, abs=0.1)
+    assert float(lighter[0, 0, 20, 20]) == pytest.approx(10, abs=0.1)
+    assert float(lighter[0, 0, 142, 142]) > 12
+    assert float(limited(torch.tensor(-500.0), torch.tensor(10.0), torch.tensor(20.0))) == pytest.approx(-10)
+    assert float(limited(torch.tensor(500.0), torch.tensor(10.0), torch.tensor(20.0))) == pytest.approx(20)
+    assert float(limited(torch.tensor(1.0), torch.tensor(10.0), torch.tensor(20.0))) == pytest.approx(1, abs=0.01)
+
+
+def test_texture_hides_more_than_smooth_skin() -> None:
+    scene = toys.scene()
+    fine = amplitudes(scene.pixels, scene.field, Bounds())[2][0, 0]
+
+    assert float(fine[103:107, 100:120].mean()) > 3 * float(fine[150:200, 120:170].mean())
+
+
+@pytest.mark.parametrize("look", [None, "natural"])
+def test_gradients_reach_every_number_of_field_and_paint(look: str | None) -> None:
+    scene = toys.scene()
+    masks = {
+        name: np.asarray(scene.face[0, 0]) for name in ("foundation", "contour", "blush", "highlight", "shadow", "liner", "brow", "lip")
+    }
+    scene.canvases[0].masks.update(masks)
+    field = ToneField(scene, Bounds(warp=0.6, paint=0.5), find(look) if look else None)
+
+    weights = torch.rand(scene.pixels.shape, generator=torch.Generator().manual_seed(0))
+    gradients = torch.autograd.grad((field.paint() * weights).sum(), field.parameters())
+
+    assert len(gradients) == 4 + len(field.moves)
+    assert (len(field.moves) > 0) == (look is not None)
+    assert all(float(gradient.abs().max()) > 0 for gradient in gradients)
+
+
+def test_the_field_keeps_hue_by_scaling_brightness() -> None:
+    scene = toys.scene()
+    field = ToneField(scene, Bounds())
+    loud(field)
+    painted, inside = field.paint().detach(), scene.field[0, 0] > 0.9
+
+    def ratio(pixels: Tensor) -> Tensor:
+        return (pixels[0, 0] / pixels[0, 2])[inside & (pixels[0].amax(0) < 250) & (pixels[0].amin(0) > 30)].mean()
+
+    assert float(ratio(painted)) == pytest.approx(float(ratio(scene.pixels)), abs=0.01)
+
+
+def test_a_flow_of_one_pixel_moves_the_picture_by_one_pixel() -> None:
+    picture = torch.rand(1, 3, 288, 288, generator=torch.Generator().manual_seed(0))
+    flow = torch.zeros(1, 2, 288, 288)
+    flow[:, 0] = 1.0
+
+    torch.testing.assert_close(moved(picture, flow)[..., 10:-10], picture[..., 11:-9], atol=1e-3, rtol=0)
+
+
+def test_numbers_can_be_kept_and_put_back_face_by_face() -> None:
+    field = ToneField(toys.scene(2), Bounds())
+    kept = field.keep()
+    loud(field)
+    field.put(kept, torch.tensor([True, False]))
+
+    assert torch.equal(field.grids[0][0], kept[0][0])
+    assert not torch.equal(field.grids[0][1], kept[0][1])

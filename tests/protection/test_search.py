@@ -1,0 +1,124 @@
+"""The search lowers what it is given to lower, keeps to its budget of looks, and stops when it is told."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.protection import toys
+from workbench.errors import Cancelled
+from workbench.makeup.canvas import SIDE
+from workbench.protection import looks
+from workbench.protection.fields import Bounds, ToneField
+from workbench.protection.pixel_noise import pixel_noise
+from workbench.protection.search import Plan, search
+from workbench.protection.views import margin, views
+from workbench.watch import Watch
+
+PLAN = Plan(steps=20, rate=0.3, ssim=0.9, patches=0.9)
+
+
+@pytest.fixture(scope="module")
+def found():
+    scene = toys.scene(2)
+    eyes = views([toys.ToyRecogniser("a", 1), toys.ToyRecogniser("b", 2, "l2", 1.0)], scene)
+    return scene, eyes, search(ToneField(scene, Bounds()), scene, eyes, PLAN)
+
+
+def test_a_view_shows_the_chip_the_recogniser_would_cut() -> None:
+    scene = toys.scene()
+    model = toys.ToyRecogniser("a", 1)
+    (view,) = views([model], scene)
+    photo = scene.pixels[0].permute(1, 2, 0).round().numpy().astype(np.uint8)
+
+    np.testing.assert_allclose(view.own[0].numpy(), model.embed(photo, scene.faces[0]).vector, atol=0.02)
+
+
+@pytest.mark.parametrize(("metric", "threshold"), [("cosine", 0.3), ("l2", 0.6)])
+def test_a_margin_is_one_for_oneself_and_zero_at_the_threshold(metric: str, threshold: float) -> None:
+    model = toys.ToyRecogniser("a", 1, metric, threshold)
+    own = torch.tensor([[1.0, 0.0]])
+    at = torch.tensor([[threshold, (1 - threshold**2) ** 0.5]]) if metric == "cosine" else torch.tensor([[1.0, threshold]])
+
+    assert float(margin(model, own, own)) == pytest.approx(1, abs=1e-3)
+    assert float(margin(model, at, own)) == pytest.approx(0, abs=1e-3)
+
+
+def test_the_search_lowers_every_surrogates_margin(found) -> None:
+    scene, eyes, result = found
+    before = torch.stack([view.margins(scene.pixels) for view in eyes], 1)
+
+    assert bool((result.margins < before - 0.05).all())
+
+
+def test_the_result_keeps_to_the_budget_of_looks(found) -> None:
+    scene, _, result = found
+
+    assert bool((looks.ssim(scene.pixels, result.pixels, scene.face) >= PLAN.ssim - 1e-4).all())
+    assert bool((looks.patchiness(scene.pixels, result.pixels, scene.skin) <= PLAN.patches + 1e-4).all())
+
+
+def test_a_tighter_budget_changes_less() -> None:
+    scene = toys.scene()
+    eyes = views([toys.ToyRecogniser("a", 1)], scene)
+    changes = [
+        float((search(ToneField(scene, Bounds()), scene, eyes, Plan(12, 0.3, ssim, patches)).pixels - scene.pixels).abs().mean())
+        for ssim, patches in ((0.99, 0.2), (0.85, 2.0))
+    ]
+
+    assert changes[0] < 0.8 * changes[1]
+
+
+def test_impersonation_comes_nearer_to_its_target() -> None:
+    scene = toys.scene()
+    model = toys.ToyRecogniser("a", 1)
+    eyes = views([model], scene)
+    target = torch.nn.functional.normalize(torch.randn(1, 16, generator=torch.Generator().manual_seed(5)), dim=1)
+
+    result = search(ToneField(scene, Bounds()), scene, eyes, Plan(20, 0.3, 0.8, 2.0), [target])
+
+    assert float(eyes[0].both(result.pixels, target)[1]) > float(eyes[0].both(scene.pixels, target)[1])
+
+
+def test_it_stops_early_when_every_surrogate_is_far_enough() -> None:
+    scene = toys.scene()
+    eyes = views([toys.ToyRecogniser("a", 1)], scene)
+
+    result = search(ToneField(scene, Bounds()), scene, eyes, Plan(steps=60, enough=1.0))
+
+    assert result.steps == 10
+
+
+def test_cancel_ends_it_within_a_step() -> None:
+    scene = toys.scene()
+    eyes = views([toys.ToyRecogniser("a", 1)], scene)
+    asked = []
+
+    def cancelled() -> bool:
+        asked.append(1)
+        return len(asked) > 3
+
+    with pytest.raises(Cancelled):
+        search(ToneField(scene, Bounds()), scene, eyes, Plan(steps=60), watch=Watch(cancelled=cancelled))
+    assert len(asked) == 4
+
+
+def test_previews_show_canvases_within_the_budget() -> None:
+    scene = toys.scene()
+    eyes = views([toys.ToyRecogniser("a", 1)], scene)
+    seen: list[torch.Tensor] = []
+
+    search(ToneField(scene, Bounds()), scene, eyes, PLAN, preview=seen.append)
+
+    assert [canvas.shape for canvas in seen] == [(1, 3, SIDE, SIDE)] * 2
+    assert float(looks.ssim(scene.pixels, seen[0], scene.face)) >= PLAN.ssim - 1e-4
+
+
+def test_pixel_noise_costs_exactly_the_likeness_it_is_given() -> None:
+    scene = toys.scene(2)
+    eyes = views([toys.ToyRecogniser("a", 1)], scene)
+    alike = torch.tensor([0.9, 0.95])
+
+    noisy = pixel_noise(scene, eyes, alike, steps=5)
+
+    torch.testing.assert_close(looks.ssim(scene.pixels, noisy, scene.face), alike, atol=0.003, rtol=0)
+    assert bool((eyes[0].margins(noisy) < eyes[0].margins(scene.pixels)).all())
