@@ -106,7 +106,7 @@ def dress(bench: Workbench, waiting: Ready | None, face: str, look: str, makeup:
 
 def blank() -> tuple[Any, ...]:
     """Table, figures, heatmap and both downloads of a result that no longer holds, and the note of its likeness."""
-    return "", "", None, gr.DownloadButton(interactive=False), gr.DownloadButton(interactive=False), None
+    return "", "", gr.Image(None, visible=False), gr.DownloadButton(interactive=False), gr.DownloadButton(interactive=False), None
 
 
 def apply_makeup(bench: Workbench, source: Any, face: str = "", look: str = DEFAULT, makeup: str = "{}") -> tuple[Any, ...]:

@@ -67,7 +67,9 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             with gr.Row():
                 saved = gr.DownloadButton("Photo (JPEG, no metadata)", size="sm", interactive=False, elem_id="protect-jpeg")
                 numbers = gr.DownloadButton("Figures (JSON)", size="sm", interactive=False, elem_id="protect-json")
-            heat = gr.Image(label="What changed", interactive=False, format="png", height=320, elem_id="protect-heat", buttons=PLAIN)
+            heat = gr.Image(
+                label="What changed", interactive=False, format="png", height=320, elem_id="protect-heat", buttons=PLAIN, visible=False
+            )
             noise_panel(bench, waiting, face, result)
             gr.Markdown(views.HONEST)
             send_to("protection", source, photo, bench)
@@ -213,7 +215,7 @@ def on_screen(bench: Workbench, waiting: Ready, face: Face, found: Protection, s
         views.verdict_html(found),
         views.table_html(found, titles),
         views.figures_markdown(found),
-        views.heat_view(waiting.image, found.change, face),
+        gr.Image(views.heat_view(waiting.image, found.change, face), visible=True),
         gr.DownloadButton(value=str(photo), interactive=True),
         gr.DownloadButton(value=str(figures), interactive=True),
         (found.ssim, *sides),
