@@ -165,8 +165,11 @@ class ToneField:
 
 
 def moved(canvas: Tensor, flow: Tensor) -> Tensor:
-    """(N, 3, S, S): every place showing what lies `flow` (N, 2, S, S) pixels to its right and below."""
-    line = torch.linspace(-1, 1, canvas.shape[-1])
-    y, x = torch.meshgrid(line, line, indexing="ij")
-    grid = torch.stack([x, y], -1)[None] + flow.permute(0, 2, 3, 1) * 2 / (canvas.shape[-1] - 1)
-    return functional.grid_sample(canvas, grid, mode="bicubic", padding_mode="border", align_corners=True)
+    """(N, C, S, S): every place showing what lies `flow` (N, 2, S, S) pixels to its right and below.
+
+    By the first two terms of Taylor's series: right for less than a pixel, many times as fast as sampling, and as sharp.
+    """
+    wide = functional.pad(canvas, (1, 1, 1, 1), mode="replicate")
+    right = (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]) / 2
+    down = (wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]) / 2
+    return canvas + flow[:, :1] * right + flow[:, 1:] * down

@@ -72,7 +72,7 @@ def _tensor(masks: np.ndarray) -> Tensor:
 
 
 def _bare(canvas: Canvas, face: Face) -> np.ndarray:
-    """(S, S) of 0 and 1: skin that makeup leaves bare or only evens, a tenth of an eye distance away from whatever lies in front of the face."""
+    """(S, S) of 0 and 1: skin that makeup leaves bare or only evens, away from the face's edge and from what covers it."""
     assert face.mesh is not None
     points = images.apply(canvas.matrix, face.mesh[:, :2].astype(np.float64)).astype(np.float32)
     lids = _grown(shapes.openings(points, SIDE), LIDS)

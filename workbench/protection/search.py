@@ -61,7 +61,8 @@ class Looks:
 
     def patches(self, painted: Tensor) -> Tensor:
         """(N,): patchiness."""
-        return looks.patchiness(self.scene.pixels, painted, self.scene.skin)
+        with torch.no_grad():
+            return looks.percentile(looks.visible(painted - self.scene.pixels, self.busy), self.scene.skin)
 
     def over(self, painted: Tensor, part: int) -> Tensor:
         """(N,): how far beyond the budget, 0 at it; part 0: patches, part 1: likeness. They take turns, to save time."""
@@ -121,7 +122,7 @@ def search(
         torch.autograd.backward(loss.sum(), inputs=field.parameters())
         adam.step()
         press[part] = (press[part] * torch.exp(0.5 * over.detach().clamp(-0.5, 0.5))).clamp(0.05, 30)
-        if step % EVERY == 0 and (step >= 0.6 * plan.steps or preview or plan.enough > -math.inf):
+        if step % EVERY == 0 and (step >= 0.75 * plan.steps or preview or plan.enough > -math.inf):
             reached = _validated(field, budget, surrogates, targets, plan)
             better = reached.mean(1) < least
             best = [torch.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old) for new, old in zip(field.keep(), best, strict=True)]
