@@ -57,3 +57,11 @@ def test_a_killed_write_leaves_nothing_half_done(tmp_path: Path) -> None:
 
     assert (tmp_path / "deep" / "file.png").read_bytes() == b"whole"
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["file.png"]
+
+
+def test_rows_are_merged_by_file_and_may_bring_new_columns(tmp_path: Path) -> None:
+    table = tmp_path / "summary.csv"
+    batch.merge_csv(table, {"a": [{"score": 1}], "b": [{"score": 2}]})
+    batch.merge_csv(table, {"b": [{"score": 3, "note": "again"}]})
+
+    assert table.read_text().splitlines() == ["file,score,note", "a,1,", "b,3,again"]

@@ -15,13 +15,11 @@ from workbench.ui.protection_parts import Ready, chosen_face, faces_choice, look
 
 DEFAULT = "neutral"
 TITLES = {"brow": "Brows", "lip": "Lips", "liner": "Eyeliner", "shadow": "Eye shadow"}
-EMPTY = views.box(
-    "Drop a photo", "Makeup shows at once; Protect then searches for what recognisers cannot read through.", views.GREY, "empty"
-)
+EMPTY = views.box("Drop a photo", "Makeup shows at once; Protect then searches for what recognisers cannot read through.", "plain", "empty")
 ONLY = views.box(
     "Makeup only: not protected",
     "Recognisers read through makeup alone. Press Protect to search for what they do not.",
-    views.GREY,
+    "plain",
     "makeup",
 )
 
@@ -89,7 +87,7 @@ def arrive(bench: Workbench, source: Any, look: str, makeup: str) -> tuple[Any, 
     path = waiting.folder / "faces.jpg"
     path.write_bytes(encode_jpeg(drawing.draw_faces(waiting.image, waiting.faces), 90))
     words = f"The photo has {len(waiting.faces)} faces. Choose one at “Face”; their numbers are in the picture."
-    box = views.box("Which face?", words, views.GREY, "which")
+    box = views.box("Which face?", words, "plain", "which")
     return waiting, faces_choice(len(waiting.faces)), (str(path), str(path)), box, *blank()
 
 
@@ -106,7 +104,14 @@ def dress(bench: Workbench, waiting: Ready | None, face: str, look: str, makeup:
 
 def blank() -> tuple[Any, ...]:
     """Table, figures, heatmap and both downloads of a result that no longer holds, and the note of its likeness."""
-    return "", "", gr.Image(None, visible=False), gr.DownloadButton(interactive=False), gr.DownloadButton(interactive=False), None
+    return (
+        gr.HTML("", visible=False),
+        gr.Markdown("", visible=False),
+        gr.Image(None, visible=False),
+        gr.DownloadButton(interactive=False),
+        gr.DownloadButton(interactive=False),
+        None,
+    )
 
 
 def apply_makeup(bench: Workbench, source: Any, face: str = "", look: str = DEFAULT, makeup: str = "{}") -> tuple[Any, ...]:

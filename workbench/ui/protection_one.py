@@ -62,8 +62,8 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         with gr.Column(scale=3, min_width=320):
             slider = gr.ImageSlider(label="Before | after", interactive=False, elem_id="protect-slider", max_height=560, buttons=FULL)
             verdict = gr.HTML(EMPTY, elem_id="protect-verdict")
-            table = gr.HTML(elem_id="protect-table")
-            figures = gr.Markdown(elem_id="protect-figures")
+            table = gr.HTML(elem_id="protect-table", visible=False)
+            figures = gr.Markdown(elem_id="protect-figures", visible=False)
             with gr.Row():
                 saved = gr.DownloadButton("Photo (JPEG, no metadata)", size="sm", interactive=False, elem_id="protect-jpeg")
                 numbers = gr.DownloadButton("Figures (JSON)", size="sm", interactive=False, elem_id="protect-json")
@@ -125,7 +125,7 @@ def made_up_person(bench: Workbench, target: Any) -> tuple[np.ndarray, Face]:
 def stopped(bench: Workbench, waiting: Ready | None, face: str, look: str, makeup: str) -> tuple[Any, ...]:
     """After Cancel: the look alone again, so that no half-searched picture stays on the screen."""
     slider, _, *rest = dress(bench, waiting, face, look, makeup)
-    return slider, views.box("Cancelled", "Nothing was kept. The picture shows the makeup only.", views.GREY, "cancelled"), *rest
+    return slider, views.box("Cancelled", "Nothing was kept. The picture shows the makeup only.", "plain", "cancelled"), *rest
 
 
 @GPU
@@ -159,13 +159,13 @@ def protect(
             elif seen:
                 yield seen.pop(), _searching(), *blank()
     except WorkbenchError:
-        yield (gr.skip(), views.box("Not done", "Nothing was kept; the reason is in the message.", views.GREY, "failed"), *blank())
+        yield (gr.skip(), views.box("Not done", "Nothing was kept; the reason is in the message.", "plain", "failed"), *blank())
         raise
 
 
 def _searching() -> str:
     return views.box(
-        "Searching…", "The picture shows how far it is. Nothing is claimed before the saved file was read.", views.GREY, "searching"
+        "Searching…", "The picture shows how far it is. Nothing is claimed before the saved file was read.", "plain", "searching"
     )
 
 
@@ -213,8 +213,8 @@ def on_screen(bench: Workbench, waiting: Ready, face: Face, found: Protection, s
     return (
         pair(waiting.folder, waiting.image, after, face, "after"),
         views.verdict_html(found),
-        views.table_html(found, titles),
-        views.figures_markdown(found),
+        gr.HTML(views.table_html(found, titles), visible=True),
+        gr.Markdown(views.figures_markdown(found), visible=True),
         gr.Image(views.heat_view(waiting.image, found.change, face), visible=True),
         gr.DownloadButton(value=str(photo), interactive=True),
         gr.DownloadButton(value=str(figures), interactive=True),

@@ -89,5 +89,5 @@ def _words(bench: Workbench, before: np.ndarray, data: bytes, faces: list[Face])
             match = verify(before, face, after, found or face, bench.model(model)) if face.mesh is not None else None
             row[title] = "" if match is None else f"{match.score:.2f} ({'same person' if match.same else 'not matched'})"
         rows.append(row)
-    note = "<p style='opacity:.8;font-size:.85rem'>Where the detector finds nothing, recognisers were told where the face had been.</p>"
+    note = "<p class='small'>Where the detector finds nothing, recognisers were told where the face had been.</p>"
     return views.plain_table_html(rows) + note

@@ -3,6 +3,7 @@
 import html
 from typing import Any
 
+import cv2
 import numpy as np
 
 from workbench import drawing, images
@@ -12,15 +13,31 @@ CLOSE = 1.05
 """Half of a close-up's side, in face sizes."""
 SIDE = 768
 """A close-up is shown at most this large, in pixels."""
-RED, GREEN, AMBER, GREY = "#dc2626", "#16a34a", "#d97706", "#64748b"
+SMALLEST = 480
+"""A close-up of a small face is enlarged to this."""
 
 TITLES = {
-    "protected": ("Protected from the judge", GREEN),
-    "not protected": ("Not protected", RED),
-    "face lost": ("No figure: the face was lost", AMBER),
-    "not judged": ("Not judged: every recogniser was attacked", AMBER),
-    "not needed": ("Left as it is", GREY),
+    "protected": ("Protected from the judge", "good"),
+    "not protected": ("Not protected", "bad"),
+    "face lost": ("No figure: the face was lost", "open"),
+    "not judged": ("Not judged: every recogniser was attacked", "open"),
+    "not needed": ("Left as it is", "plain"),
 }
+
+STYLE = """<style>
+.verdict { --tone: #64748b; border-left: 6px solid var(--tone); padding: 8px 12px; border-radius: 6px;
+  background: color-mix(in srgb, var(--tone) 12%, transparent); }
+.verdict b { font-size: 1.1rem; }
+.verdict.good { --tone: #15803d; } .verdict.bad { --tone: #dc2626; } .verdict.open { --tone: #b45309; }
+.verdict:not(.plain) b, .readings .good, .readings .bad, .readings .open { color: var(--tone); }
+.sideways { overflow-x: auto; }
+.readings { border-collapse: collapse; width: 100%; font-size: .86rem; }
+.readings th, .readings td { text-align: left; padding: 3px 7px; white-space: nowrap; }
+.readings .good { --tone: #15803d; font-weight: 600; } .readings .bad { --tone: #dc2626; font-weight: 600; }
+.readings .open { --tone: #b45309; }
+.dark .good { --tone: #4ade80 !important; } .dark .bad { --tone: #f87171 !important; } .dark .open { --tone: #fbbf24 !important; }
+.small { opacity: .8; font-size: .85em; }
+</style>"""
 
 HONEST = (
     "**What this does not do.** It works against the recognisers it was searched on, and against others only as far as the judge's row "
@@ -40,66 +57,68 @@ def frame(face: Face, shape: tuple[int, ...]) -> tuple[slice, slice]:
 
 def close_up(image: np.ndarray, face: Face) -> np.ndarray:
     """The surroundings of a face: what a person wants to see of a large photo."""
-    return images.limit(np.ascontiguousarray(image[frame(face, image.shape)]), SIDE)
+    return _sized(np.ascontiguousarray(image[frame(face, image.shape)]))
+
+
+def _sized(crop: np.ndarray) -> np.ndarray:
+    crop = images.limit(crop, SIDE)
+    scale = SMALLEST / max(crop.shape[:2])
+    return crop if scale <= 1 else cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
 
 
 def heat_view(image: np.ndarray, change: np.ndarray, face: Face) -> np.ndarray:
     """Where a photo changed, over a pale copy of it. change: (H, W) uint8, the largest change of a channel."""
     rows = frame(face, image.shape)
-    seen = images.limit(np.ascontiguousarray(image[rows]), SIDE)
-    values = images.limit(np.ascontiguousarray(np.repeat(change[rows][..., None], 3, axis=2)), SIDE)[..., 0]
+    seen = _sized(np.ascontiguousarray(image[rows]))
+    values = _sized(np.ascontiguousarray(np.repeat(change[rows][..., None], 3, axis=2)))[..., 0]
     grey = np.repeat(seen.mean(axis=2, keepdims=True), 3, axis=2)
     return drawing.heat((0.4 * grey + 150).clip(0, 255).astype(np.uint8), values.astype(np.float32), 0.9)
 
 
 def verdict_html(protection: Protection) -> str:
     """The outcome in a coloured box: green only when a judge that the search never saw is passed, also after JPEG 75."""
-    title, color = TITLES[protection.state]
-    return box(title, protection.words, color, protection.state)
+    title, tone = TITLES[protection.state]
+    return box(title, protection.words, tone, protection.state)
 
 
-def box(title: str, words: str, color: str, state: str) -> str:
-    """A box with a coloured edge."""
+def box(title: str, words: str, tone: str, state: str) -> str:
+    """A box with a coloured edge. tone: good, bad, open or plain."""
     return (
-        f"<div class='verdict' data-state='{html.escape(state)}' style='border-left:6px solid {color};padding:8px 12px;"
-        f"background:color-mix(in srgb,{color} 10%,transparent);border-radius:6px'>"
-        f"<b style='color:{color};font-size:1.1rem'>{html.escape(title)}</b>"
-        f"<div style='margin-top:2px'>{html.escape(words)}</div></div>"
+        f"{STYLE}<div class='verdict {tone}' data-state='{html.escape(state)}'><b>{html.escape(title)}</b>"
+        f"<div>{html.escape(words)}</div></div>"
     )
 
 
 def table_html(protection: Protection, titles: dict[str, str]) -> str:
-    """Every recogniser's scores before and after, and after what happens to photos; red where it still matches."""
+    """Every recogniser's scores before and after, and after what happens to photos; red where it fails, with a sign for who sees no red."""
     kinds = list(protection.readings[0].survival) if protection.readings else []
-    heads = ["Recogniser", "Role", "Threshold", "Before", "Saved file", *kinds]
+    heads = "".join(f"<th>{html.escape(head)}</th>" for head in ("Recogniser", "Threshold", "Before", "Saved file", *kinds))
     rows = "".join(_row(reading, kinds, titles, protection.aim) for reading in protection.readings)
-    cells = "".join(f"<th style='text-align:left;padding:4px 8px;white-space:nowrap'>{html.escape(head)}</th>" for head in heads)
-    wanted = "counts as the made-up person" if protection.aim == "impersonate" else "no longer counts as the same person"
+    signs = ("taken for the made-up person", "not") if protection.aim == "impersonate" else ("not taken for the same person", "still is")
     return (
-        f"<div style='overflow-x:auto'><table class='readings' style='border-collapse:collapse;width:100%;font-size:.9rem'>"
-        f"<thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table></div>"
-        f"<p style='opacity:.8;margin:4px 2px;font-size:.85rem'>Compared with {html.escape(protection.against)}. Thresholds at a false "
-        f"accept rate of 1 %. Green: {wanted}; red: it does not. cos: more is nearer; dist: less is nearer.</p>"
+        f"{STYLE}<div class='sideways'><table class='readings'><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f"<p class='small'>Compared with {html.escape(protection.against)}; thresholds at a false accept rate of 1 %. ✓ {signs[0]}, "
+        f"✗ {signs[1]}. cos: more is nearer; dist: less is nearer.</p>"
     )
 
 
 def _row(reading: Reading, kinds: list[str], titles: dict[str, str], aim: str) -> str:
-    unit = "cos" if reading.metric == "cosine" else "dist"
-    sign = "≥" if reading.metric == "cosine" else "≤"
+    unit, sign = ("cos", "≥") if reading.metric == "cosine" else ("dist", "≤")
     role = {"judge": "<b>judge</b>, never attacked", "surrogate": "attacked"}[reading.role]
-    name = html.escape(titles.get(reading.model, reading.model))
-    cells = [name, role, f"{unit} {sign} {reading.threshold:.3f}", "" if reading.before != reading.before else f"{reading.before:.3f}"]
+    name = f"{html.escape(titles.get(reading.model, reading.model))}<br><span class='small'>{role}</span>"
+    before = "" if reading.before != reading.before else f"{reading.before:.3f}"
     marks = [_mark(reading, score, aim) for score in (reading.after, *(reading.survival[kind] for kind in kinds))]
-    plain = "".join(f"<td style='padding:4px 8px;white-space:nowrap'>{cell}</td>" for cell in cells)
-    return f"<tr data-model='{html.escape(reading.model)}' data-role='{reading.role}'>{plain}{''.join(marks)}</tr>"
+    return (
+        f"<tr data-model='{html.escape(reading.model)}' data-role='{reading.role}'><td>{name}</td>"
+        f"<td>{unit} {sign} {reading.threshold:.3f}</td><td>{before}</td>{''.join(marks)}</tr>"
+    )
 
 
 def _mark(reading: Reading, score: float | None, aim: str) -> str:
     if score is None:
-        return f"<td style='padding:4px 8px;color:{AMBER};white-space:nowrap'>face lost</td>"
+        return "<td class='open'>face lost</td>"
     good = reading.matches(score) == (aim == "impersonate")
-    color = GREEN if good else RED
-    return f"<td style='padding:4px 8px;color:{color};white-space:nowrap;font-weight:600'>{score:.3f} {'✓' if good else '✗'}</td>"
+    return f"<td class='{'good' if good else 'bad'}'>{score:.3f} {'✓' if good else '✗'}</td>"
 
 
 def figures_markdown(protection: Protection) -> str:
@@ -115,11 +134,6 @@ def plain_table_html(rows: list[dict[str, Any]]) -> str:
     """Rows of equal keys as a table."""
     if not rows:
         return ""
-    heads = "".join(f"<th style='text-align:left;padding:4px 8px'>{html.escape(str(key))}</th>" for key in rows[0])
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td style='padding:4px 8px;white-space:nowrap'>{html.escape(str(value))}</td>" for value in row.values())
-        + "</tr>"
-        for row in rows
-    )
-    return f"<div style='overflow-x:auto'><table style='border-collapse:collapse;font-size:.9rem'><tr>{heads}</tr>{body}</table></div>"
+    heads = "".join(f"<th>{html.escape(str(key))}</th>" for key in rows[0])
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(str(value))}</td>" for value in row.values()) + "</tr>" for row in rows)
+    return f"{STYLE}<div class='sideways'><table class='readings'><tr>{heads}</tr>{body}</table></div>"

@@ -1,0 +1,100 @@
+"""`protect FOLDER`: protected, made-up or anonymised photos without metadata, resumed, with a table and the broken ones listed."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from workbench.cli import main
+from workbench.tasks import protection as task
+
+
+@pytest.fixture
+def cache(settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real weights, and searches of three steps."""
+    monkeypatch.setenv("WORKBENCH_CACHE", str(settings.cache))
+    quick = {name: replace(strength, plan=replace(strength.plan, steps=3)) for name, strength in task.STRENGTHS.items()}
+    monkeypatch.setattr(task, "STRENGTHS", quick)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, astronaut: np.ndarray) -> Path:
+    photos = tmp_path / "in"
+    (photos / "sub").mkdir(parents=True)
+    exif = Image.Exif()
+    exif[0x010E] = "taken at home"
+    Image.fromarray(astronaut).save(photos / "one.jpg", quality=95, exif=exif)
+    Image.fromarray(np.hstack([astronaut[20:420, 40:440]] * 2)).save(photos / "sub" / "two.png")
+    (photos / "broken.jpg").write_text("no photo")
+    return photos
+
+
+def _table(out: Path) -> dict[str, dict[str, str]]:
+    return {row["file"]: row for row in csv.DictReader((out / "summary.csv").open())}
+
+
+def test_a_folder_is_protected_with_every_recognisers_scores(cache, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    out = tmp_path / "out"
+    code = main(["protect", str(folder), "--out", str(out), "--strength", "light", "--attack", "dlib", "--judge", "sface"])
+    rows = _table(out)
+
+    assert code == 1, "one file failed, and the exit code says so"
+    assert "broken.jpg" in capsys.readouterr().err
+    assert sorted(rows) == ["one.jpg", "sub/two.jpg"]
+    assert rows["one.jpg"]["dlib role"] == "surrogate"
+    assert rows["one.jpg"]["sface role"] == "judge"
+    assert float(rows["one.jpg"]["sface after JPEG 75"]) < 1
+    assert rows["sub/two.jpg"]["faces"] == "2"
+    assert b"taken at home" not in (out / "one.jpg").read_bytes()
+    assert Image.open(out / "one.jpg").size == (512, 512)
+
+
+def test_a_second_run_does_only_what_is_missing(cache, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    out = tmp_path / "out"
+    asked = ["protect", str(folder), "--out", str(out), "--makeup", "natural"]
+    main(asked)
+    before, stamp = _table(out), (out / "one.jpg").stat().st_mtime_ns
+    (out / "sub" / "two.jpg").unlink()
+    capsys.readouterr()
+    main(asked)
+
+    assert "1 done, 1 already there, 1 failed" in capsys.readouterr().out
+    assert (out / "one.jpg").stat().st_mtime_ns == stamp
+    assert _table(out) == before
+
+
+@pytest.mark.parametrize(
+    ("how", "worked"),
+    [(["--anonymise", "mosaic"], "2"), (["--anonymise", "blur", "--faces", "largest"], "1"), (["--makeup", "goth", "--faces", "all"], "2")],
+)
+def test_all_faces_or_the_largest(cache, folder: Path, tmp_path: Path, how: list[str], worked: str) -> None:
+    main(["protect", str(folder / "sub"), "--out", str(tmp_path / "out"), *how])
+
+    assert _table(tmp_path / "out")["two.jpg"]["worked on"] == worked
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (["--makeup", "clown"], "no look"),
+        (["--anonymise", "swirl"], "no anonymisation"),
+        (["--look", "clown"], "no look"),
+        (["--strength", "invisible"], "strength"),
+        (["--attack", "nobody"], "cannot take part"),
+        (["--attack", "dlib", "--judge", "dlib"], "cannot judge"),
+    ],
+)
+def test_a_wrong_wish_is_one_line_before_anything_is_read(
+    cache, folder: Path, tmp_path: Path, asked: list[str], reason: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert main(["protect", str(folder), "--out", str(tmp_path / "out"), *asked]) == 2
+    assert reason in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_a_place_to_write_it_says_what_is_missing(cache, folder: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["protect", str(folder)]) == 2
+    assert "--out DIR" in capsys.readouterr().err
