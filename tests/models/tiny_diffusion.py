@@ -52,8 +52,47 @@ SCHEDULER = {
     "set_alpha_to_one": False,
 }
 LETTERS = string.ascii_lowercase + ",.:<|>"
-VOCABULARY = [*LETTERS, *(f"{letter}</w>" for letter in LETTERS), "id</w>", "<|startoftext|>", "<|endoftext|>"]
-MERGES = ("i d</w>",)
+SENTENCE = "id the person has one face two ears eyes nose and mouth detail caption photo of man in forest"
+WORDS = SENTENCE.split()
+    "id",
+    "the",
+    "person",
+    "has",
+    "one",
+    "face",
+    "two",
+    "ears",
+    "eyes",
+    "nose",
+    "and",
+    "mouth",
+    "detail",
+    "caption",
+    "photo",
+    "of",
+    "man",
+    "in",
+    "forest",
+]
+
+
+def _joins() -> tuple[str, ...]:
+    """Rules that join letters to these words, letter by letter."""
+    joins = []
+    for word in WORDS:
+        letters = [*word[:-1], f"{word[-1]}</w>"]
+        joins += [f"{''.join(letters[:place])} {letters[place]}" for place in range(1, len(letters))]
+    return tuple(dict.fromkeys(joins))
+
+
+MERGES = _joins()
+VOCABULARY = [
+    *LETTERS,
+    *(f"{letter}</w>" for letter in LETTERS),
+    *dict.fromkeys(join.replace(" ", "") for join in MERGES),
+    "<|startoftext|>",
+    "<|endoftext|>",
+]
 
 
 def text_config(width: int = WIDTH, **changes: object) -> dict:
@@ -98,15 +137,20 @@ def write(folder: Path, weights: Mapping[str, torch.Tensor], width: int = WIDTH,
         paths += [folder / f"{part}.json", folder / f"{part}.safetensors"]
         paths[-2].write_text(json.dumps(config))
         save_file(under(weights, f"{part}/"), paths[-1])
+    paths.append(folder / "scheduler.json")
+    paths[-1].write_text(json.dumps(SCHEDULER))
+    return [*paths, *write_words(folder)]
+
+
+def write_words(folder: Path) -> list[Path]:
+    """A tokenizer's vocab.json and merges.txt that know letters, and `id` as one word."""
     texts = {
-        "scheduler.json": json.dumps(SCHEDULER),
         "vocab.json": json.dumps({word: place for place, word in enumerate(VOCABULARY)}),
         "merges.txt": "\n".join(("#version: 0.2", *MERGES)) + "\n",
     }
     for name, text in texts.items():
-        paths.append(folder / name)
-        paths[-1].write_text(text)
-    return paths
+        (folder / name).write_text(text)
+    return [folder / name for name in texts]
 
 
 VISION = {

@@ -146,6 +146,24 @@ def _faceid(kind: str, title: str, size: int, note: str, plus: bool = True) -> M
     )
 
 
+_CONSISTENT_ID = ModelSpec(
+    id="consistentid",
+    task="portrait",
+    title="ConsistentID (SD 1.5)",
+    load="workbench.models.consistent_id:load",
+    files=(
+        *_realistic("SG161222/Realistic_Vision_V6.0_B1_noVAE"),
+        *_hub("JackAILab/ConsistentID", ("ConsistentID-v1.bin", 669_000_000)),
+        *_IMAGE_ENCODER,
+        *_hub("JackAILab/ConsistentID", ("face_parsing.pth", 53_300_000)),
+    ),
+    weights_license=f"MIT (card of ConsistentID); {_OPENRAIL}; VAE: MIT; its face vectors are InsightFace's: non-commercial",
+    data_license=f"{_LAION}; FGID (of FFHQ, CelebA-HQ, SFHQ): research; CLIP ViT-H: LAION-2B; parser: CelebAMask-HQ, non-commercial",
+    paper="Huang et al., ConsistentID, arXiv 2404.16771",
+    parameters=1_867_000_000,
+    note="reads a prompt, looks at the photo and its regions; 50 steps: a quarter of an hour on a CPU. 9 GB of memory",
+)
+
 _LCM = File("hub:latent-consistency/lcm-lora-sdv1-5:pytorch_lora_weights.safetensors", size=135_000_000)
 
 ROWS = (
@@ -159,5 +177,6 @@ ROWS = (
     _arc2face("arc2face", "Arc2Face", "25 steps with guidance 3, as its authors use it: minutes on a CPU. 5 GB of memory"),
     _faceid("faceid", "FaceID", 96_700_000, "reads a prompt; minutes on a CPU. 5 GB of memory", plus=False),
     _faceid("faceid-plus", "FaceID Plus", 157_000_000, "reads a prompt and looks at the face as well; minutes on a CPU. 8 GB of memory"),
+    _CONSISTENT_ID,
     _faceid("faceid-plusv2", "FaceID Plus v2", 157_000_000, "as Plus, the vector leading; minutes on a CPU. 8 GB of memory"),
 )

@@ -54,11 +54,11 @@ def read(path: Path) -> Weights:
     raise BadWeights(f"{path.name}: expected safetensors or a PyTorch file, got a file of another kind. Delete it and fetch it again.")
 
 
-def groups(path: Path, names: tuple[str, ...]) -> dict[str, Weights]:
+def groups(path: Path, names: tuple[str, ...], renamed: Mapping[str, str] | None = None) -> dict[str, Weights]:
     """The groups of weights in a file that holds several networks, such as an adapter's `image_proj` and `ip_adapter`.
 
-    A PyTorch file holds a dictionary per group; a safetensors file puts the group's name and a dot before each weight's. Raises
-    BadWeights unless exactly these groups are there.
+    A PyTorch file holds a dictionary per group; a safetensors file puts the group's name and a dot before each weight's.
+    renamed: other names that groups have in some files. Raises BadWeights unless exactly these groups are there.
     """
     start = _start(path)
     if start.startswith((b"PK\x03\x04", b"\x80\x02")):
@@ -69,6 +69,7 @@ def groups(path: Path, names: tuple[str, ...]) -> dict[str, Weights]:
         for key, value in read(path).items():
             group, _, rest = key.partition(".")
             found.setdefault(group, {})[rest] = value
+    found = {(renamed or {}).get(key, key): value for key, value in found.items()}
     if set(found) != set(names) or not all(isinstance(group, Mapping) for group in found.values()):
         raise BadWeights(
             f"{path.name}: expected {', '.join(names)}; found {', '.join(sorted(found)[:5]) or 'no groups'}. Use the model's own file."

@@ -77,7 +77,7 @@ class FaceId(PromptedPortrait):
 
     @torch.inference_mode()
     def looks(self, chip: np.ndarray) -> Tensor:
-        """(2, 257, 1280): CLIP's last layer but one for a black picture and for an aligned face (224, 224, 3) uint8 RGB."""
+        """(2, 257, 1280): CLIP's last layer but one for a picture without content and for a face (224, 224, 3) uint8 RGB."""
         if self.image_encoder is None:
             raise BadRequest(f"{self.spec.title} does not look at photos; it takes the recogniser's vector alone.")
         side = self.image_encoder.config.image_size
