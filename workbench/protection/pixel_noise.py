@@ -16,7 +16,7 @@ REACH = 10.0
 
 
 def pixel_noise(
-    scene: Scene, surrogates: Sequence[View], alike: Tensor, steps: int = 40, seed: int = 0, watch: Watch | None = None
+    scene: Scene, surrogates: Sequence[View], alike: Tensor, steps: int = 20, seed: int = 0, watch: Watch | None = None
 ) -> Tensor:
     """(N, 3, S, S): the faces with noise that costs as much likeness (SSIM of brightness inside the face) as `alike` (N,) says."""
     watch = watch or Watch()

@@ -30,8 +30,8 @@ class Plan:
     that every surrogate must be below, on the validation view, to stop early.
     """
 
-    steps: int = 80
-    rate: float = 0.15
+    steps: int = 60
+    rate: float = 0.2
     ssim: float = 0.885
     patches: float = 0.95
     floor: float = -2.0
