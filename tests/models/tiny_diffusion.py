@@ -54,26 +54,6 @@ SCHEDULER = {
 LETTERS = string.ascii_lowercase + ",.:<|>"
 SENTENCE = "id the person has one face two ears eyes nose and mouth detail caption photo of man in forest"
 WORDS = SENTENCE.split()
-    "id",
-    "the",
-    "person",
-    "has",
-    "one",
-    "face",
-    "two",
-    "ears",
-    "eyes",
-    "nose",
-    "and",
-    "mouth",
-    "detail",
-    "caption",
-    "photo",
-    "of",
-    "man",
-    "in",
-    "forest",
-]
 
 
 def _joins() -> tuple[str, ...]:
