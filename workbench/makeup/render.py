@@ -4,7 +4,7 @@ The pigment is colour × (0.45 + 0.9 × luminance of the skin), which keeps ligh
 is put back, since makeup is a film over skin and not a new skin. Colours are mixtures of a region's real shades and nothing else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -24,6 +24,8 @@ CAST = 1.3
 """The strongest tint of the light that is followed; more is taken for the person's own colour."""
 GREY = 0.01
 """Mean difference between a photo's channels (0..1) up to which it counts as black and white; from twice this it is in colour."""
+MARGIN = 8
+"""Pixels around a mask that are worked on too, so that blurs see what lies beside it."""
 MANY = 1e-6
 
 
@@ -82,28 +84,56 @@ def colors(paint: Paint, region: str) -> Tensor:
 def render(pixels: Tensor, masks: Mapping[str, Tensor], paint: Paint) -> Tensor:
     """The canvases painted: (N, 3, S, S), RGB 0..255, differentiable in the paint and in the pixels.
 
-    pixels: (N, 3, S, S) 0..255. masks: region (and "skin", when there is foundation) to (N, 1, S, S) 0..1. In the order of
-    `palettes.ORDER`. Raises BadRequest for a region that has no palette, no mask, or only an amount or only a mixture.
+    pixels: (N, 3, S, S) 0..255. masks: "skin" and every painted region to (N, 1, S, S) 0..1. In the order of `palettes.ORDER`.
+    Raises BadRequest for a region that has no palette, no mask, or only an amount or only a mixture.
     """
     _check(masks, paint)
-    image = pixels / 255
-    cast = light_cast(pixels, masks["skin"])
+    painted = [name for name in ORDER if name in paint.amounts]
+    here = _window([masks[name] for name in ("skin", *painted)]) if painted else None
+    result = pixels.clamp(0, 255)
+    if here is not None:
+        cut = {name: masks[name][here] for name in ("skin", *painted)}
+        result = result.clone()
+        result[here] = _layers(pixels[here] / 255, cut, paint).clamp(0, 1) * 255
+    return result
+
+
+def _layers(image: Tensor, masks: Mapping[str, Tensor], paint: Paint) -> Tensor:
+    """(N, 3, h, w) 0..1 with one layer over the other; each works only on the part of the picture that it covers."""
+    cast, vivid = light_cast(image * 255, masks["skin"]), _vivid(image)
     fine = _luma(image) - _slow(_luma(image), 7)
     for region in (name for name in ORDER if name in paint.amounts):
-        opacity = CAPS[region] * paint.amounts[region].clamp(0, 1)[:, None, None, None] * masks[region]
-        color = _lit(colors(paint, region), cast, pixels)[:, :, None, None]
+        here = _window([masks[region]])
+        if here is None:
+            continue
+        below, color = image[here].clone(), colors(paint, region)
+        amount = paint.amounts[region].clamp(0, 1)[:, None, None, None] * masks[region][here]
+        lit = _lit(color, cast, vivid)[:, :, None, None]
         if region == "foundation":
-            chosen = colors(paint, region)[:, :, None, None]
-            image = image + opacity / CAPS[region] * _correction(image, masks["skin"], chosen)
+            change = amount * _correction(image, masks["skin"], color[:, :, None, None])[here]
         elif region == "highlight":
-            image = image + opacity * (1 - image) * color * _luma(image)
+            change = CAPS[region] * amount * (1 - below) * lit * _luma(below)
         elif region == "liner":
-            image = image + opacity * (color - image)
+            change = CAPS[region] * amount * (lit - below)
         else:
-            light = _luma(image)
-            covered = fine * (1 - 0.9 * color)
-            image = image + opacity * (color * (0.45 + 0.9 * light) - image + DETAIL[region] * covered)
-    return image.clamp(0, 1) * 255
+            covered = fine[here] * (1 - 0.9 * lit)
+            change = CAPS[region] * amount * (lit * (0.45 + 0.9 * _luma(below)) - below + DETAIL[region] * covered)
+        image = image.clone()
+        image[here] = below + change
+    return image
+
+
+def _window(masks: Sequence[Tensor]) -> tuple[slice, ...] | None:
+    """Where in (N, C, S, S) any of the masks is more than nothing, with a margin, in steps of 4 pixels; None for nowhere."""
+    seen = torch.stack([mask.detach().amax((0, 1)) for mask in masks]).amax(0) > 0
+    rows, columns = seen.any(1).nonzero()[:, 0], seen.any(0).nonzero()[:, 0]
+    if not len(rows):
+        return None
+    spans = []
+    for line, side in ((rows, seen.shape[0]), (columns, seen.shape[1])):
+        first, last = max(int(line[0]) - MARGIN, 0) // 4 * 4, min(int(line[-1]) + 1 + MARGIN, side)
+        spans.append(slice(first, min(-(-last // 4) * 4, side)))
+    return slice(None), slice(None), *spans
 
 
 def _check(masks: Mapping[str, Tensor], paint: Paint) -> None:
@@ -115,20 +145,29 @@ def _check(masks: Mapping[str, Tensor], paint: Paint) -> None:
 
 
 def light_cast(pixels: Tensor, skin: Tensor) -> Tensor:
-    """(N, 3) how the photo's light tints colours, 1 for none: this skin over the foundation that fits it, of equal brightness."""
-    seen = skin_color(pixels, skin)
-    fitting = nearest_shades(seen) @ palette("foundation", pixels)
-    bright = torch.tensor(LUMA, dtype=pixels.dtype, device=pixels.device)
-    cast = seen / fitting / ((seen @ bright) / (fitting @ bright) + MANY)[:, None]
-    return cast.clamp(1 / CAST, CAST).detach()
+    """(N, 3) how the photo's light tints colours, 1 for none: this skin over the foundation that fits it, of equal brightness.
+
+    Has no gradient: it is taken as given.
+    """
+    with torch.no_grad():
+        seen = skin_color(pixels, skin)
+        fitting = nearest_shades(seen) @ palette("foundation", pixels)
+        bright = torch.tensor(LUMA, dtype=pixels.dtype, device=pixels.device)
+        cast = seen / fitting / ((seen @ bright) / (fitting @ bright) + MANY)[:, None]
+        return cast.clamp(1 / CAST, CAST)
 
 
-def _lit(color: Tensor, cast: Tensor, pixels: Tensor) -> Tensor:
+def _vivid(image: Tensor) -> Tensor:
+    """(N, 1) 0 for a photo in black and white, 1 for one in colour."""
+    with torch.no_grad():
+        return (((image.amax(1) - image.amin(1)).mean((1, 2)) - GREY) / GREY).clamp(0, 1)[:, None]
+
+
+def _lit(color: Tensor, cast: Tensor, vivid: Tensor) -> Tensor:
     """(N, 3) a colour in the photo's light; grey where the photo is grey."""
     color = color * cast
-    vivid = (pixels.amax(1) - pixels.amin(1)).mean((1, 2))[:, None] / 255
     grey = (color * torch.tensor(LUMA, dtype=color.dtype, device=color.device)).sum(1, keepdim=True)
-    return grey + ((vivid.detach() - GREY) / GREY).clamp(0, 1) * (color - grey)
+    return grey + vivid * (color - grey)
 
 
 def _correction(image: Tensor, skin: Tensor, color: Tensor) -> Tensor:
