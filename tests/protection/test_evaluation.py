@@ -84,6 +84,18 @@ def test_a_lost_face_is_reported_apart_and_never_a_success() -> None:
     assert counted.psr == pytest.approx(100 / 3)
 
 
+def test_impersonation_counts_the_other_way_round() -> None:
+    def aimed(*words: object) -> dict:
+        return row(*words) | {"aim": "impersonate"}
+
+    clean = {"x": aimed("x", CLEAN, (), 0.1), "y": aimed("y", CLEAN, (), 0.1), "z": aimed("z", CLEAN, (), 0.5)}
+    rows = [aimed("x", "search", ("b",), 0.6), aimed("y", "search", ("b",), 0.2), aimed("z", "search", ("b",), 0.9)]
+
+    counted = tally(rows, clean, "a", BOUNDS["a"], "JPEG 75")
+
+    assert (counted.n, counted.protected) == (2, 1)
+
+
 def test_each_recogniser_is_judged_where_it_was_not_attacked(tmp_path: Path) -> None:
     rows = Rows(tmp_path / "rows.jsonl")
     for made in (row("x", CLEAN, (), 0.8), row("x", "search", ("a",), 0.0, 0.5), row("x", "search", ("b",), 0.7, 0.9)):

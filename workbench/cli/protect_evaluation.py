@@ -56,9 +56,18 @@ def trial(bench: Any, models: dict[str, Any], rows: Any, args: argparse.Namespac
     if len(models) < 2:
         raise BadRequest("An evaluation needs two recognisers, one to attack and one to judge; fetch sface and dlib.")
     attacked = TWO_BY_TWO if all(name in models for names in TWO_BY_TWO for name in names) else tuple((name,) for name in models)
+    target = None if args.resemble is None else _target(bench, models, args.resemble)
     look = looks.find(getattr(args, "look", None) or "neutral")
     strength = STRENGTHS[getattr(args, "strength", None) or "middle"]
-    return Trial(models, attacked, bench.model("blazeface"), strength, look, rows, baselines=args.baselines)
+    return Trial(models, attacked, bench.model("blazeface"), strength, look, rows, baselines=args.baselines, target=target)
+
+
+def _target(bench: Any, models: dict[str, Any], number: int) -> Any:
+    """By model id, the vectors of the made-up person of this number."""
+    from workbench.protection.judge import vectors
+    from workbench.tasks.protection_targets import draw_target
+
+    return vectors(*draw_target(bench.model(bench.first("generation").id), bench.model("blazeface"), number), list(models.values()))
 
 
 def run_trials(chosen: Any, what: Any, bench: Any, settings: Settings, size: int) -> None:

@@ -159,14 +159,22 @@ def tally(
             continue
         left = margin(scores[model], *bound)
         counted.margins.append(left)
-        counted.protected += left < 0
+        counted.protected += (left >= 0) == resembles(row)
     return counted
 
 
 def counts(clean: Mapping[str, Any], model: str, bound: tuple[float, str]) -> bool:
-    """Whether a judge matches the untouched photo, as it came and after a plain JPEG 75."""
+    """Whether a judge matches the untouched photo with whom it is compared with, as it came and after a plain JPEG 75.
+
+    For impersonation the other way round: whether it does not match the target already.
+    """
     read = [clean["scores"][treatment] for treatment in ("saved", "JPEG 75")]
-    return all(scores is not None and margin(scores[model], *bound) >= 0 for scores in read)
+    return all(scores is not None and (margin(scores[model], *bound) >= 0) != resembles(clean) for scores in read)
+
+
+def resembles(row: Mapping[str, Any]) -> bool:
+    """Whether a row's aim is to be taken for somebody made up."""
+    return row.get("aim", "dodge") == "impersonate"
 
 
 def opened_in_batches(todo: Sequence[Pair], size: int, open_one: Any, complain: Any) -> Iterator[list[Subject]]:

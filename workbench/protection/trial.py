@@ -24,6 +24,7 @@ from workbench.protection.search import search
 from workbench.protection.views import View, views
 from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.protection import QUALITY, Strength, measured
+from workbench.values import Embedding
 from workbench.watch import Watch
 
 BRIEF = {"JPEG 75": TREATMENTS["JPEG 75"]}
@@ -44,7 +45,7 @@ class Trial:
     look: Look
     rows: Rows
     baselines: bool = True
-    target: Mapping[str, np.ndarray] | None = None
+    target: Mapping[str, Embedding] | None = None
 
     def wanted(self) -> list[tuple[str, tuple[str, ...]]]:
         """Method and attacked recognisers of every row a person gets."""
@@ -104,19 +105,20 @@ class Trial:
     def _targets(self, seen: Sequence[View], count: int) -> list[Tensor] | None:
         if self.target is None:
             return None
-        return [torch.from_numpy(self.target[view.model.spec.id])[None].expand(count, -1) for view in seen]
+        return [torch.from_numpy(self.target[view.model.spec.id].vector)[None].expand(count, -1) for view in seen]
 
     def _row(
         self, one: Subject, method: str, names: Sequence[str], photo: np.ndarray, scene: Scene, row: int, seconds: float
     ) -> dict[str, Any]:
         saved = opened(images.encode_jpeg(photo, QUALITY))
-        reader = Reader(list(self.models.values()), self.finder, one.face.box, (photo.shape[1], photo.shape[0]), one.others)
+        reader = Reader(list(self.models.values()), self.finder, one.face.box, (photo.shape[1], photo.shape[0]), self.target or one.others)
         treatments = TREATMENTS if method in (CLEAN, "search") else BRIEF
         scores = {"saved": reader.scores(photo if method == CLEAN else saved)}
         scores |= {kind: reader.scores(treat(photo if method == CLEAN else saved)) for kind, treat in treatments.items()}
         figures = {key: round(value, 4) for key, value in measured(one.photo, saved, scene, row).items()}
         return {
             "person": one.pair.person,
+            "aim": "dodge" if self.target is None else "impersonate",
             "method": method,
             "attacked": list(names),
             "scores": _rounded(scores),
