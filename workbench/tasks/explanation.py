@@ -20,10 +20,10 @@ from workbench.explain.proof import RANDOMS, Proof, prove
 from workbench.explain.question import ChipMap, Question
 from workbench.explain.speed import batch_for, made_fast
 from workbench.explain.targets import Target, similarity
-from workbench.watch import Progress, Watch
 from workbench.geometry import apply, invert
 from workbench.images import warp
 from workbench.values import Face, Heatmap, Parsing, check_image
+from workbench.watch import Progress, Watch
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,11 +12,11 @@ from workbench.explain.methods import find
 from workbench.explain.overview import Average, Overview, in_frame, mesh_in_frame, summarise, to_frame
 from workbench.explain.proof import Proof
 from workbench.explain.targets import named
-from workbench.watch import Watch
 from workbench.tasks.detection import find_faces
 from workbench.tasks.explanation import Explanation, explained, proof_of
 from workbench.tasks.face_search import FaceFinder
 from workbench.values import Face, Parsing
+from workbench.watch import Watch
 
 Photo = tuple[str, Callable[[], np.ndarray]]
 """A name, and a function that reads the photo; it may raise a WorkbenchError."""
