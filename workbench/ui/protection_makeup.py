@@ -127,4 +127,4 @@ def apply_makeup(bench: Workbench, source: Any, face: str = "", look: str = DEFA
     painted = paint(waiting.image, mine, look_of(look, makeup), waiting.parsing)
     path = waiting.folder / "makeup.jpg"
     path.write_bytes(encode_jpeg(painted, 94))
-    return pair(waiting.folder, waiting.image, painted, mine, "after"), ONLY, gr.DownloadButton(value=str(path), interactive=True)
+    return pair(waiting.folder, waiting.image, painted, mine, "after"), ONLY, str(path)

@@ -53,6 +53,8 @@ def build_inside(bench: Workbench) -> None:
         concurrency_id=MODELS_QUEUE,
         concurrency_limit=MODELS_AT_ONCE,
     )
+    enable = {"api_visibility": "private", "show_progress": "hidden"}
+    run.success(lambda: gr.DownloadButton(interactive=True), None, package, **enable)
     stop.click(None, cancels=run, api_visibility="private")
 
 
@@ -97,7 +99,7 @@ def _work(
         archive.writestr("summary.csv", pd.DataFrame(rows).to_csv(index=False))
     package = results(bench.settings) / "protected.zip"
     package.write_bytes(buffer.getvalue())
-    return gr.DownloadButton(value=str(package), interactive=True), pd.DataFrame(rows)
+    return str(package), pd.DataFrame(rows)
 
 
 def _one(

@@ -86,7 +86,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     aim.change(lambda goal: gr.Group(visible=goal == "impersonate"), aim, made_up, **quiet)
     for moved in (aim.change, target.change):
         moved(bound(show_target, bench), [aim, target], portrait, **quiet)
-    only.click(
+    painted = only.click(
         bound(apply_makeup, bench),
         [source, face, look, makeup],
         [slider, verdict, saved],
@@ -102,8 +102,18 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         show_progress_on=[verdict],
         **QUEUE,
     )
+    painted.success(_offer, None, saved, **quiet)
+    run.success(_reveal, None, [table, figures, heat, saved, numbers], **quiet)
     stop.click(bound(stopped, bench), [waiting, face, look, makeup], shown, cancels=[run], **quiet)
     receive("protection", photo, source)
+
+
+def _offer() -> Any:
+    return gr.DownloadButton(interactive=True)
+
+
+def _reveal() -> tuple[Any, ...]:
+    return gr.HTML(visible=True), gr.Markdown(visible=True), gr.Image(visible=True), _offer(), _offer()
 
 
 def show_target(bench: Workbench, aim: str, target: Any) -> Any:
@@ -213,10 +223,10 @@ def on_screen(bench: Workbench, waiting: Ready, face: Face, found: Protection, s
     return (
         pair(waiting.folder, waiting.image, after, face, "after"),
         views.verdict_html(found),
-        gr.HTML(views.table_html(found, titles), visible=True),
-        gr.Markdown(views.figures_markdown(found), visible=True),
-        gr.Image(views.heat_view(waiting.image, found.change, face), visible=True),
-        gr.DownloadButton(value=str(photo), interactive=True),
-        gr.DownloadButton(value=str(figures), interactive=True),
+        views.table_html(found, titles),
+        views.figures_markdown(found),
+        views.heat_view(waiting.image, found.change, face),
+        str(photo),
+        str(figures),
         (found.ssim, *sides),
     )

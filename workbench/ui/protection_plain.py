@@ -41,7 +41,9 @@ def build_inside(bench: Workbench) -> None:
             )
     queue: dict[str, Any] = {"concurrency_id": MODELS_QUEUE, "concurrency_limit": MODELS_AT_ONCE, "show_progress_on": [slider]}
     source.change(bound(number_faces, bench), source, [chosen, slider], api_visibility="private", **queue)
-    start.click(bound(anonymise, bench), [source, kind, strength, chosen], [slider, words, saved], api_name="anonymise", **queue)
+    hidden = start.click(bound(anonymise, bench), [source, kind, strength, chosen], [slider, words, saved], api_name="anonymise", **queue)
+    enable = {"api_visibility": "private", "show_progress": "hidden"}
+    hidden.success(lambda: gr.DownloadButton(interactive=True), None, saved, **enable)
 
 
 def number_faces(bench: Workbench, source: Any) -> tuple[Any, Any]:
@@ -66,7 +68,7 @@ def anonymise(bench: Workbench, source: Any, kind: str = "blur", strength: float
     path = waiting.folder / "hidden.jpg"
     data = encode_jpeg(hidden, 92)
     path.write_bytes(data)
-    return _pair(waiting, hidden), _words(bench, waiting.image, data, chosen), gr.DownloadButton(value=str(path), interactive=True)
+    return _pair(waiting, hidden), _words(bench, waiting.image, data, chosen), str(path)
 
 
 def _pair(waiting: Ready, after: np.ndarray) -> tuple[str, str]:
