@@ -155,11 +155,22 @@ def _ask_labeling(address: str, portrait: str) -> None:
     assert len(welcome["answers"]) == 6
 
 
+def _ask_generation(address: str, portrait: str) -> None:
+    client = Client(address, verbose=False, download_files=False)
+    gallery, words, _, package = client.predict("", 2, 0, 7, 0, 0, None, False, "Ask me", api_name="/new_identities")
+    client.close()
+
+    assert len(gallery) == 2
+    assert "took no part in drawing" in words or "mean distance" in words
+    assert str(package).endswith(".zip'}") or "portraits.zip" in str(package)
+
+
 QUESTIONS = {
     "parsing": _ask_parsing,
     "landmarks": _ask_landmarks,
     "explanation": _ask_explanation,
     "protection": _ask_protection,
+    "generation": _ask_generation,
     "labeling": _ask_labeling,
     "workbench": _ask_parsing,
 }

@@ -19,8 +19,9 @@ import numpy as np
 from workbench.batch import write_atomically
 from workbench.errors import BadRequest
 from workbench.generation import identity, marking
-from workbench.generation.packing import new_identities
-from workbench.generation.population import Population, population
+from workbench.generation.album import ROUND, Files, begin
+from workbench.generation.packing import invented
+from workbench.generation.population import population
 from workbench.generation.portraits import PortraitModel, Recipe
 from workbench.generation.report import Report, Target, measure
 from workbench.generation.sheets import checked
@@ -39,8 +40,6 @@ TASKS = tuple(name for name, task in TASK_TYPES.items() if task.images == 2)
 MOST_PICTURES = 2000
 SMALLEST = 256
 """Pixels a rater sees at least; smaller pictures are drawn larger."""
-
-PLAN = "plan.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +112,11 @@ def make_study(design: Design, folder: Path, maker: Maker, watch: Watch | None =
     face stay in the manifest and out of the items. Raises BadRequest (another design, too many), Cancelled, OutOfMemory.
     """
     watch = watch or Watch()
-    _begin(design, folder)
-    people = population(maker.model.recogniser) or Population.even(*_shape(maker))
-    asked = _vectors(design, maker, people, watch.part(0.0, 0.05))
+    begin(folder, asdict(design))
+    asked = _vectors(design, maker, watch.part(0.0, 0.05))
     rows = _plan(design)
     _draw(design, folder, maker, asked, rows, watch.part(0.05, 0.8))
-    pictures = _Files(folder, rows, maker.settings)
+    pictures = Files([folder / row.file for row in rows], maker.settings)
     first = Target("its first picture's vector", {maker.model.recogniser: np.repeat(asked[:, 0], design.pictures + 1, axis=0)})
     report = measure(
         pictures, [row.person for row in rows], [first], maker.finder, maker.recognisers, maker.model.recogniser, watch.part(0.8, 1)
@@ -136,79 +134,56 @@ def package(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _begin(design: Design, folder: Path) -> None:
-    plan = folder / PLAN
-    if plan.is_file():
-        if json.loads(plan.read_text()) != asdict(design):
-            raise BadRequest(f"{folder} holds a study of another design. Choose another folder, or the same design to go on with it.")
-        return
-    if folder.is_dir() and any(folder.iterdir()):
-        raise BadRequest(f"{folder} is not empty. Choose another folder.")
-    write_atomically(plan, (json.dumps(asdict(design), indent=1) + "\n").encode())
-
-
-def _shape(maker: Maker) -> tuple[int, float]:
-    """How long the recogniser's vectors are, in numbers and in length, from a grey chip."""
-    model = maker.recognisers[maker.model.recogniser]
-    (vector,) = model.batch(np.full((1, model.size, model.size, 3), 128, np.uint8))
-    return len(vector), 1.0 if model.metric == "cosine" else float(np.linalg.norm(vector))
-
-
-def _vectors(design: Design, maker: Maker, people: Population, watch: Watch) -> np.ndarray:
+def _vectors(design: Design, maker: Maker, watch: Watch) -> np.ndarray:
     """(people, pictures + 1, d): every identity, itself turned step by step in one direction, and once more itself."""
-    model = maker.recognisers[maker.model.recogniser]
-    length = people.length[0] if model.metric == "l2" else 1.0
-    least = design.least or (0.0 if model.threshold is None else identity.angle_at(model.threshold, model.metric, length))
-    found = new_identities(design.people, least, model.metric, people, seed=design.seed, watch=watch)
+    own = maker.model.recogniser
+    model, known = maker.recognisers[own], population(own)
+    found = invented(design.people, design.least, own, model, seed=design.seed, watch=watch)
     return np.stack(
         [
-            [identity.drift(row, angle, model.metric, design.seed + 7919 * number, people) for angle in (*design.angles, 0.0)]
+            [identity.drift(row, angle, model.metric, design.seed + 7919 * number, known) for angle in (*design.angles, 0.0)]
             for number, row in enumerate(found)
         ]
     )
 
 
 def _plan(design: Design) -> list[Drawn]:
-    """Every picture in order; one seed per person, so that the noise is the same; names that tell a rater nothing."""
+    """Every picture in order; one seed and one row of noise per person, so that the noise is the same; names that tell nothing."""
     rng = np.random.default_rng(design.seed)
     each = design.pictures + 1
     names = [f"images/{int(name):08x}.png" for name in rng.permutation(2**20)[: design.people * each]]
-    seeds = rng.integers(0, 2**31, design.people)
     rows = []
-    for person, seed in enumerate(seeds):
-        files = names[person * each : (person + 1) * each]
-        rows += [Drawn(person, angle, int(seed), file) for angle, file in zip(design.angles, files, strict=False)]
-        rows.append(Drawn(person, 0.0, int(seed), files[-1], again=True))
+    for person in range(design.people):
+        files, seed = names[person * each : (person + 1) * each], design.seed + person // ROUND
+        rows += [Drawn(person, angle, seed, file) for angle, file in zip(design.angles, files, strict=False)]
+        rows.append(Drawn(person, 0.0, seed, files[-1], again=True))
     return rows
 
 
 def _draw(design: Design, folder: Path, maker: Maker, asked: np.ndarray, rows: Sequence[Drawn], watch: Watch) -> None:
-    waiting = [number for number, row in enumerate(rows) if not (folder / row.file).is_file()]
-    recipes = {row.seed: checked(Recipe(row.seed, design.steps, design.guidance), maker.model) for row in rows}
-    for place, number in enumerate(waiting):
-        watch.tell(place / len(waiting), f"picture {place + 1} of {len(waiting)}")
-        row, recipe = rows[number], recipes[rows[number].seed]
-        if row.again:
-            picture = vary(decode(folder / rows[number - design.pictures].file, maker.settings), design.seed + number)
-        else:
-            vector = asked[row.person, number % (design.pictures + 1)][None]
-            (small,) = maker.model(vector, recipe, Watch(cancelled=watch.cancelled))
-            picture = small if len(small) >= SMALLEST else upscale(small, SMALLEST)
-        told = {"steps": recipe.steps, "guidance": recipe.guidance, "identity": row.person + 1, "angle": row.angle}
-        write_atomically(folder / row.file, marking.png(picture, marking.drawn(design.model, row.seed, **told)))
+    """Eight people at a time, one level after the other: a model's noise goes by row, so that a person keeps theirs."""
+    each = design.pictures + 1
+    starts = [(first, level) for first in range(0, design.people, ROUND) for level in range(design.pictures)]
+    for place, (first, level) in enumerate(starts):
+        watch.tell(place / len(starts), f"{place * min(ROUND, design.people)} of {design.people * design.pictures} pictures")
+        people = range(first, min(first + ROUND, design.people))
+        these = [rows[person * each + level] for person in people]
+        if all((folder / row.file).is_file() for row in these):
+            continue
+        recipe = checked(Recipe(these[0].seed, design.steps, design.guidance), maker.model)
+        part = watch.part(place / len(starts), (place + 1) / len(starts))
+        for row, picture in zip(these, maker.model(asked[people, level], recipe, part), strict=True):
+            _keep(folder, row, upscale(picture, SMALLEST) if len(picture) < SMALLEST else picture, design, recipe)
+    for number, row in enumerate(rows):
+        if row.again and not (folder / row.file).is_file():
+            first_picture = decode(folder / rows[number - design.pictures].file, maker.settings)
+            recipe = checked(Recipe(row.seed, design.steps, design.guidance), maker.model)
+            _keep(folder, row, vary(first_picture, design.seed + number), design, recipe)
 
 
-class _Files(Sequence[np.ndarray]):
-    """The study's pictures, read when asked for: thousands need not fit into memory."""
-
-    def __init__(self, folder: Path, rows: Sequence[Drawn], settings: Settings) -> None:
-        self._folder, self._rows, self._settings = folder, rows, settings
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, number: Any) -> Any:
-        return decode(self._folder / self._rows[number].file, self._settings)
+def _keep(folder: Path, row: Drawn, picture: np.ndarray, design: Design, recipe: Recipe) -> None:
+    told = {"steps": recipe.steps, "guidance": recipe.guidance, "picture": row.person % ROUND + 1, "angle": row.angle}
+    write_atomically(folder / row.file, marking.png(picture, marking.drawn(design.model, row.seed, **told)))
 
 
 def _write(design: Design, folder: Path, maker: Maker, asked: np.ndarray, rows: Sequence[Drawn], report: Report) -> None:

@@ -52,6 +52,16 @@ TABS: tuple[Tab, ...] = (
         colors=("purple", "indigo"),
     ),
     Tab(
+        stem="generation",
+        title="Generation",
+        emoji="🧬",
+        sentence="Faces drawn from an identity, your own photo re-posed, people who do not exist; each with the figures that say how like.",
+        build="workbench.ui.generation:build",
+        tasks=("detection", "recognition", "portrait"),
+        needs=("core", "runtimes", "models", "labeling"),
+        colors=("blue", "green"),
+    ),
+    Tab(
         stem="protection",
         title="Protection",
         emoji="🛡️",

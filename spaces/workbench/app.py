@@ -5,6 +5,6 @@ from workbench.bench import Workbench
 from workbench.ui.app import build_app, launch
 
 bench = Workbench.from_env()
-bench.fetch_defaults("detection", "parsing", "expression", "attributes", "recognition", "generation")
+bench.fetch_defaults("detection", "parsing", "expression", "attributes", "recognition", "portrait", "generation")
 examples.make(bench)
 launch(build_app(bench), bench)

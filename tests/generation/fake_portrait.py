@@ -37,3 +37,13 @@ class FakePortrait:
         directions = np.random.default_rng(7).standard_normal((100, len(row)))
         varied = np.random.default_rng([seed, number]).standard_normal(100)
         return (0.9 * directions @ (row / np.linalg.norm(row)) + 0.43 * varied).astype(np.float32)
+
+
+def load(spec, files, device) -> FakePortrait:
+    """For a row of the catalogue in tests."""
+    import os
+
+    from workbench.bench import Workbench
+    from workbench.settings import Settings
+
+    return FakePortrait(Workbench(Settings.from_env(os.environ)).model("dcgan-digiface-64"))

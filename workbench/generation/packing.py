@@ -4,11 +4,14 @@ After Shahreza and Marcel, "HyperFace: Generating Synthetic Face Recognition Dat
 ICLR 2025, section 3: the nearest neighbours are pushed apart by gradient descent, while a second term holds every point where faces are.
 """
 
+from typing import Any
+
 import numpy as np
 
 from workbench.errors import BadRequest
-from workbench.generation.identity import angle
+from workbench.generation.identity import angle, angle_at
 from workbench.generation.population import Population
+from workbench.generation.population import population as measured
 from workbench.watch import Watch
 
 MOST = 1000
@@ -57,6 +60,32 @@ def new_identities(
         f"{count} identities at least {least:.0f}° apart{' from each other and from the gallery' if len(others) else ''} were not found; "
         f"{np.floor(10 * nearest(best, others)) / 10:.1f}° were. Ask for fewer, or for a smaller angle."
     )
+
+
+def invented(
+    count: int,
+    least: float,
+    recogniser: str,
+    model: Any,
+    *,
+    gallery: np.ndarray | None = None,
+    seed: int = 0,
+    watch: Watch | None = None,
+) -> np.ndarray:
+    """`new_identities` for a recogniser (its id and itself): near the faces it was measured on, else anywhere on its sphere.
+
+    least: degrees apart; 0 means as far as its threshold for two people.
+    """
+    known = measured(recogniser) or _anywhere(model)
+    length = known.length[0] if model.metric == "l2" else 1.0
+    bound = least or (0.0 if model.threshold is None else angle_at(model.threshold, model.metric, length))
+    return new_identities(count, bound, model.metric, known, gallery=gallery, seed=seed, watch=watch)
+
+
+def _anywhere(model: Any) -> Population:
+    """All directions alike; how long vectors are is asked of a grey chip."""
+    (vector,) = model.batch(np.full((1, model.size, model.size, 3), 128, np.uint8))
+    return Population.even(len(vector), 1.0 if model.metric == "cosine" else float(np.linalg.norm(vector)))
 
 
 def packed(

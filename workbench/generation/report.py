@@ -95,15 +95,12 @@ class Diversity:
 
     def words(self) -> str:
         """As a sentence; empty when there are no two pictures to compare."""
-        title, parts = TITLES.get(self.recogniser, self.recogniser), []
-        if self.within is not None:
-            parts.append(f"two pictures of one identity are {self.within:.2f} apart")
-        if self.across is not None:
-            parts.append(f"two identities {self.across:.2f}")
-            parts += [f"{self.mistaken:.0%} of pairs of identities are taken for one person"] if self.mistaken is not None else []
-        if parts and self.strangers is not None:
-            parts.append(f"strangers {self.strangers:.2f}")
-        return f"Diversity by {title}: {', '.join(parts)}." if parts else ""
+        pairs = (("two pictures of one identity", self.within), ("two identities", self.across), ("strangers", self.strangers))
+        told = [f"{who} {value:.2f}" for who, value in pairs if value is not None]
+        if self.within is None and self.across is None:
+            return ""
+        mistaken = "" if self.mistaken is None else f"; {self.mistaken:.0%} of pairs of identities are taken for one person"
+        return f"Diversity by {TITLES.get(self.recogniser, self.recogniser)}, mean distance: {', '.join(told)}{mistaken}."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +131,7 @@ class Report:
         if self.faces[number] is None:
             return f"{number + 1}: no face found"
         told = []
-        for likeness in self.likenesses:
+        for likeness in sorted(self.likenesses, key=lambda row: row.conditioned):
             score, chance = likeness.scores[number], likeness.by_chance[number]
             if np.isfinite(score):
                 share = f" (strangers {_percent(chance)})" if np.isfinite(chance) and not likeness.conditioned else ""

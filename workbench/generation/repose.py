@@ -130,13 +130,13 @@ def repose(image: np.ndarray, face: Face, edit: Edit) -> Reposed:
 
 
 def close_up(image: np.ndarray, face: Face, side: int = SIDE) -> tuple[np.ndarray, Face]:
-    """The photo around a face at no more than `side` pixels, with the face in its coordinates: what the sliders work on."""
+    """The photo around a face at `side` pixels (small faces: three times as large), with the face in its coordinates: for sliders."""
     assert face.mesh is not None
     left, top, right, bottom = _window(face.mesh.astype(np.float64), image.shape, 2.1)
     part = image[top:bottom, left:right]
-    scale = min(1.0, side / max(part.shape[:2]))
+    scale = min(3.0, side / max(part.shape[:2]))
     size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
-    small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     across, down = size[0] / part.shape[1], size[1] / part.shape[0]
     mesh = (face.mesh - np.array([left - 0.5, top - 0.5, 0], np.float32)) * np.array([across, down, across], np.float32)
     mesh[:, :2] -= 0.5

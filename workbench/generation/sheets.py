@@ -83,20 +83,22 @@ def draw_sheet(
     recognisers: Mapping[str, FaceRecogniser],
     *,
     groups: Sequence[int] | None = None,
+    one_noise: bool = False,
     warnings: Sequence[str] = (),
     watch: Watch | None = None,
     preview: Preview | None = None,
 ) -> Sheet:
     """One picture per row of (n, d) vectors, and their report.
 
-    groups: the identity of each row; None: all of one. recognisers: those that report, the model's own among them. Raises
+    groups: the identity of each row; None: all of one. one_noise: every picture from the noise of the first, so that only the vectors
+    make a difference. recognisers: those that report, the model's own among them. Raises
     BadRequest for 0 or more than 64 pictures or a prompt that is too long or not read; OutOfMemory; Cancelled.
     """
     watch = watch or Watch()
     check_count(len(vectors))
     recipe = checked(recipe, model)
     try:
-        pictures = model(vectors, recipe, watch.part(0.0, 0.85), preview)
+        pictures = _drawn(model, vectors, recipe, one_noise, watch.part(0.0, 0.85), preview)
     except (MemoryError, RuntimeError) as error:
         if not _out_of_memory(error):
             raise
@@ -107,6 +109,19 @@ def draw_sheet(
     owners = tuple(groups) if groups is not None else (0,) * len(pictures)
     report = measure(pictures, owners, targets, finder, recognisers, model.recogniser, watch.part(0.85, 1.0))
     return Sheet(tuple(pictures), report, model_id, recipe, owners, tuple(warnings))
+
+
+def _drawn(
+    model: PortraitModel, vectors: np.ndarray, recipe: Recipe, one_noise: bool, watch: Watch, preview: Preview | None
+) -> list[np.ndarray]:
+    if not one_noise:
+        return model(vectors, recipe, watch, preview)
+    done: list[np.ndarray] = []
+    for number, vector in enumerate(vectors):
+        ready = tuple(done)
+        shown = None if preview is None else lambda pictures, ready=ready: preview([*ready, *pictures])
+        done += model(vector[None], recipe, watch.part(number / len(vectors), (number + 1) / len(vectors)), shown)
+    return done
 
 
 def check_count(count: Any, most: int = MOST) -> int:

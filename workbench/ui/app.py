@@ -21,6 +21,7 @@ CSS = """
 #headline h1 { margin: 0; font-size: 1.5rem; }
 #headline p { margin: 2px 0 6px; opacity: .85; }
 .gradio-container .block:has(table) { contain: inline-size; }
+.figures .caption-label { white-space: normal; left: 4px; right: 4px; max-width: none; font-size: .75rem; line-height: 1.25; }
 @media (max-width: 640px) { .gradio-container { padding: 6px !important; } }
 """
 

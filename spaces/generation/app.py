@@ -1,0 +1,11 @@
+"""The Generation tab as a Space. Written by `make docs`."""
+
+from workbench import examples
+from workbench.bench import Workbench
+from workbench.tabs import find
+from workbench.ui.app import build_tab, launch
+
+bench = Workbench.from_env()
+bench.fetch_defaults("detection", "recognition", "portrait")
+examples.make(bench)
+launch(build_tab(bench, find("generation")), bench)

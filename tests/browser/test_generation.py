@@ -1,0 +1,145 @@
+"""A person drops a photo and gets drawn portraits with figures, re-poses the photo, invents people, and opens a study of them."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from workbench.generation import marking
+
+OWNER = "owner-token-of-the-browser-tests"
+CAPTION = re.compile(r"1: SFace \d\.\d\d( ✓)? \(strangers .*\) · .* \d\.\d\d( ✓)? · quality (good|fair|poor)")
+
+
+def open_tab(page, server: str, sub: str = ""):
+    page.goto(server)
+    page.get_by_role("tab", name="Generation").click()
+    if sub:
+        page.get_by_role("tab", name=sub).click()
+    return page
+
+
+def draw(page, portrait: str, count: int = 4):
+    page.locator("#generate-references input[type=file]").first.set_input_files(portrait)
+    expect(page.locator("#generate-references img").first).to_be_visible()
+    page.locator("#generate-count input[type=number]").fill(str(count))
+    page.locator("#generate-consent input").check()
+    page.locator("#generate-start").click()
+    expect(page.locator("#generate-words")).to_contain_text("A face was found", timeout=120_000)
+    expect(page.locator("#generate-gallery img")).to_have_count(count)
+
+
+def test_a_reference_becomes_a_sheet_with_figures_and_marked_downloads(page, server, portrait, keep, tmp_path):
+    draw(open_tab(page, server), portrait)
+    expect(page.locator("#generate-words")).to_contain_text("took no part in drawing")
+    expect(page.locator("#generate-words")).to_contain_text("where 1 % of strangers do")
+    expect(page.locator("#generate-gallery .caption-label").first).to_have_text(CAPTION)
+    keep(page)
+    page.locator("#generate-gallery button.thumbnail-item").first.click()
+    with page.expect_download() as download:
+        page.locator("#generate-gallery").get_by_label("Download").first.click()
+    text = marking.read(download.value.path())
+    assert text["AI-generated"] == "true"
+    assert text["Seed"] == "0"
+    assert text["Model"]
+
+
+@pytest.mark.parametrize("scheme", ["dark", "phone"])
+def test_it_is_readable_in_the_dark_and_on_a_phone(chromium, server, portrait, keep, scheme):
+    phone = scheme == "phone"
+    size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 950}
+    context = chromium.new_context(viewport=size, color_scheme="light" if phone else "dark")
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.goto(server + ("" if phone else "?__theme=dark"))
+    if phone:
+        page.get_by_label("More tabs").first.click()
+        page.locator(".overflow-dropdown").get_by_role("button", name="Generation").click()
+    else:
+        page.get_by_role("tab", name="Generation").click()
+    draw(page, portrait, 2)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"] + 1
+    keep(page, "generation")
+    context.close()
+
+
+def test_without_consent_nothing_is_drawn_and_cancel_leaves_nothing(page, server, portrait):
+    open_tab(page, server)
+    page.locator("#generate-references input[type=file]").first.set_input_files(portrait)
+    expect(page.locator("#generate-references img").first).to_be_visible()
+    page.locator("#generate-start").click()
+    expect(page.get_by_text("Please confirm first")).to_be_visible()
+    page.locator("#generate-consent input").check()
+    page.locator("#generate-count input[type=number]").fill("16")
+    page.locator("#generate-start").click()
+    page.wait_for_timeout(600)
+    page.locator("#generate-stop").click()
+    expect(page.locator("#generate-words")).to_contain_text("nothing was kept")
+    expect(page.locator("#generate-gallery img")).to_have_count(0)
+
+
+def test_sliders_turn_the_photo_and_the_download_says_edited(page, server, portrait, keep):
+    open_tab(page, server, "Re-pose")
+    page.locator("#repose-photo input[type=file]").set_input_files(portrait)
+    page.locator("#repose-consent input").check()
+    expect(page.locator("#repose-shown img")).to_be_visible(timeout=60_000)
+    page.locator("#repose-yaw input[type=number]").fill("12")
+    page.locator("#repose-smile input[type=number]").fill("0.6")
+    expect(page.locator("#repose-words")).to_contain_text("yaw +12, smile +0.6")
+    page.locator("#repose-make").click()
+    expect(page.locator("#repose-png")).to_be_enabled(timeout=60_000)
+    keep(page)
+    with page.expect_download() as download:
+        page.locator("#repose-png").click()
+    text = marking.read(download.value.path())
+    assert text["Edited"] == "true"
+    assert text["Edit"] == "yaw +12, smile +0.6"
+
+
+def test_new_people_become_a_study_that_opens_in_the_labeling_tab(page, server, keep):
+    open_tab(page, server, "Pair study")
+    page.locator("#study-name input, #study-name textarea").fill("browser-pairs")
+    page.locator("#study-people input[type=number]").fill("3")
+    page.locator("#study-pictures input[type=number]").fill("3")
+    page.locator("#study-token input").fill(OWNER)
+    page.locator("#study-start").click()
+    expect(page.locator("#study-words")).to_contain_text("open the Labeling tab", timeout=180_000)
+    keep(page)
+    answer = page.evaluate(
+        """async ([token]) => {
+        const config = await (await fetch('config')).json();
+        const part = config.components.find(one => one.props.elem_id === 'labeling-owner');
+        const ask = body => fetch('gradio_api/component_server/', {method: 'POST', headers: {'Content-Type': 'application/json'},
+            body: JSON.stringify({data: body, component_id: part.id, fn_name: 'study', session_hash: 'browser'})}).then(r => r.json());
+        return [await ask({token, action: 'list'}), await ask({token, action: 'serve', name: 'browser-pairs'})]; }""",
+        [OWNER],
+    )
+    assert "browser-pairs" in answer[0]["studies"]
+    assert answer[1] == {"serving": "browser-pairs"}
+    page.goto(server)
+    page.get_by_role("tab", name="Labeling").click()
+    root = page.locator("#labeling-judge .judge")
+    expect(root).to_have_attribute("data-screen", "consent", timeout=60_000)
+    expect(root).to_contain_text("AI-generated")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(root).to_have_attribute("data-screen", "judging")
+    expect(root.locator("img").first).to_be_visible()
+    keep(page, "labeling")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _give_the_demo_study_back(server):
+    """Other tests of this server expect the demo study."""
+    yield
+    import json
+    import urllib.request
+
+    with urllib.request.urlopen(f"{server}config", timeout=60) as answer:
+        parts = json.load(answer)["components"]
+    owner = next(part["id"] for part in parts if part["props"].get("elem_id") == "labeling-owner")
+    body = {"data": {"token": OWNER, "action": "serve", "name": "demo"}, "component_id": owner, "fn_name": "study", "session_hash": "end"}
+    request = urllib.request.Request(
+        f"{server}gradio_api/component_server/", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(request, timeout=120).read()

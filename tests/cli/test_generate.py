@@ -1,0 +1,112 @@
+"""`generate`: a person, new people or a study; written as drawn, going on where it stopped, with figures and marks."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.generation.fake_portrait import FakePortrait
+from workbench.bench import Workbench
+from workbench.catalog import MODELS, ModelSpec
+from workbench.cli import main
+from workbench.generation import marking
+from workbench.labeling.items import load_items
+from workbench.labeling.study import load_study
+
+
+@pytest.fixture
+def drawing(bench, settings, monkeypatch):
+    """Commands find a fake portrait model and share this run's loaded models; the model, to see what it was asked."""
+    model = FakePortrait(bench.model("dcgan-digiface-64"))
+    row = ModelSpec(id="fake", task="portrait", title="Fake", load="nowhere:load", files=())
+    mine = Workbench(settings, {"fake": row, **MODELS})
+    real = Workbench.model
+    monkeypatch.setattr(mine, "model", lambda name, task="": model if name == "fake" else real(bench, name, task), raising=False)
+    monkeypatch.setattr("workbench.bench.Workbench", lambda settings: mine)
+    monkeypatch.setenv("WORKBENCH_CACHE", str(settings.cache))
+    return model
+
+
+@pytest.fixture
+def portrait(tmp_path: Path, astronaut: np.ndarray) -> str:
+    path = tmp_path / "astronaut.png"
+    Image.fromarray(astronaut).save(path)
+    return str(path)
+
+
+def test_a_person_is_drawn_and_reported(drawing, portrait, tmp_path, capsys):
+    assert main(["generate", portrait, "--out", str(tmp_path / "out"), "--count", "3", "--seed", "5", "--drift", "12"]) == 0
+    said = capsys.readouterr().out
+    assert "A face was found in 3 of 3" in said
+    assert "took no part in drawing" in said
+    text = marking.read(tmp_path / "out" / "portrait-0003.png")
+    assert (text["AI-generated"], text["Model"], text["Seed"]) == ("true", "fake", "5")
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert {row["to"] for row in report["likeness"]} == {"the reference", "the turned identity"}
+    assert len(list(csv.DictReader((tmp_path / "out" / "figures.csv").open()))) == 3
+
+
+def test_a_stopped_run_goes_on_with_the_same_pictures(drawing, portrait, tmp_path):
+    words = ["generate", portrait, "--count", "10", "--out"]
+    assert main([*words, str(tmp_path / "whole")]) == 0
+    assert main([*words, str(tmp_path / "parts")]) == 0
+    for number in (9, 10):
+        (tmp_path / "parts" / f"portrait-{number:04d}.png").unlink()
+    drawing.calls.clear()
+    assert main([*words, str(tmp_path / "parts")]) == 0
+    assert [len(vectors) for vectors, _ in drawing.calls] == [2]
+    for path in sorted((tmp_path / "whole").iterdir()):
+        assert (tmp_path / "parts" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_other_choices_are_not_mixed_in(drawing, portrait, tmp_path, capsys):
+    assert main(["generate", portrait, "--count", "1", "--out", str(tmp_path / "out")]) == 0
+    assert main(["generate", portrait, "--count", "1", "--seed", "9", "--out", str(tmp_path / "out")]) == 2
+    assert "begun with other choices" in capsys.readouterr().err
+
+
+def test_new_people_keep_away_from_the_photos(drawing, portrait, tmp_path):
+    assert main(["generate", portrait, "--new", "3", "--out", str(tmp_path / "out")]) == 0
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert {row["to"] for row in report["likeness"]} == {"its own vector", "the nearest to keep away from"}
+    assert report["diversity"][0]["within"] is None
+    assert report["diversity"][0]["across"] > 0
+
+
+def test_a_study_is_written(drawing, tmp_path, capsys):
+    folder = tmp_path / "my study"
+    assert main(["generate", "--study", str(folder), "--people", "2", "--pictures", "2", "--task", "similarity_5"]) == 0
+    study = load_study(folder)
+    assert study.name == "my-study"
+    assert len(load_items(study)) >= 4
+    assert "label serve" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--out", "x"], "Expected photos"),
+        (["photo.png"], "Expected --out"),
+        (["photo.png", "--out", "x", "--count", "0"], "expected 1 to 10,000, got 0"),
+        (["--new", "10001", "--out", "x"], "expected 1 to 10,000, got 10,001"),
+        (["--study", "x", "--new", "3"], "people of its own"),
+        (["photo.png", "--out", "x", "--model", "sface"], "no portrait model 'sface'"),
+        (["photo.png", "--out", "x", "--prompt", "a" * 10_000], "10,000 characters"),
+        (["photo.png", "--out", "x", "--seed", "-1"], "--seed"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_in_words(drawing, words, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["generate", *words]) == 2
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_that_are_not_here_come_with_their_command(portrait, tmp_path, capsys, monkeypatch, settings):
+    monkeypatch.setenv("WORKBENCH_CACHE", str(settings.cache))
+    assert main(["generate", portrait, "--out", str(tmp_path / "out"), "--model", "arc2face-lcm"]) == 2
+    assert "python -m workbench models fetch arc2face-lcm" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,176 @@
+"""Draw portraits of one person, people who do not exist, or a labeling study of drawn pairs.
+
+Every picture is written as soon as it is drawn and says that it is AI-generated; the same command goes on where a run stopped.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from workbench import batch, images
+from workbench.errors import BadRequest
+from workbench.settings import Settings
+from workbench.watch import Watch
+
+MOST = 10_000
+JUDGE = "sface"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("photos", type=Path, nargs="*", help="photos of one person, or a folder of them (none with --new and --study)")
+    parser.add_argument("--model", default="", help="catalogue id of a portrait model (default: the first one here)")
+    parser.add_argument("--out", type=Path, help="folder for portrait-0001.png …, report.json and figures.csv")
+    parser.add_argument("--count", type=int, default=8, help="pictures of the person (default: 8)")
+    parser.add_argument("--new", type=int, metavar="N", help="instead: N people who do not exist, kept away from those in the photos")
+    parser.add_argument("--study", type=Path, metavar="DIR", help="instead: write a labeling study of drawn pairs into this folder")
+    parser.add_argument("--seed", type=int, default=0, help="of every random choice (default: 0)")
+    parser.add_argument("--steps", type=int, default=0, help="sampling steps (default: the model's own)")
+    parser.add_argument("--guidance", type=float, default=0.0, help="how strictly the identity is followed (default: the model's own)")
+    parser.add_argument("--drift", type=float, default=0.0, help="degrees away from the person (default: 0)")
+    parser.add_argument("--variation", type=float, default=0.0, help="noise on the identity from picture to picture (default: 0)")
+    parser.add_argument("--prompt", default="", help="words, for models that read them")
+    parser.add_argument("--face", type=int, help="which face, counted from 1 by size, where a photo has several")
+    parser.add_argument("--least", type=float, default=0.0, help="degrees between two new people (default: as far as the threshold)")
+    parser.add_argument("--people", type=int, default=12, help="identities of a study (default: 12)")
+    parser.add_argument("--pictures", type=int, default=5, help="pictures of each in a study (default: 5)")
+    parser.add_argument("--widest", type=float, default=40.0, help="degrees of a study's farthest picture (default: 40)")
+    parser.add_argument("--task", default="same_different", help="what a study asks: same_different, similarity_5 or similarity_7")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    from workbench.bench import Workbench
+
+    _check(args)
+    bench = Workbench(settings)
+    model_id = args.model or bench.first("portrait").id
+    model = bench.model(model_id, "portrait")
+    names = [model.recogniser, *_judges(bench, model.recogniser)]
+    recognisers = {name: bench.model(name, "recognition") for name in names}
+    with tqdm(total=100, desc="generate", unit="%", bar_format="{desc}: {percentage:3.0f}%|{bar}| {postfix}") as bar:
+        watch = Watch(_telling(bar))
+        if args.study:
+            return _study(args, bench, model_id, model, recognisers, watch)
+        return _album(args, bench, model_id, model, recognisers, watch)
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.study and (args.new is not None or args.out or args.photos):
+        raise BadRequest("--study makes people of its own: leave out photos, --new and --out.")
+    if not args.study and not args.out:
+        raise BadRequest("Expected --out DIR for the pictures.")
+    if not args.study and args.new is None and not args.photos:
+        raise BadRequest("Expected photos of one person, or --new N, or --study DIR.")
+    count = args.count if args.new is None else args.new
+    if not 1 <= count <= MOST:
+        raise BadRequest(f"Pictures: expected 1 to {MOST:,}, got {count:,}.")
+    if args.seed < 0:
+        raise BadRequest(f"--seed: expected 0 or more, got {args.seed}.")
+
+
+def _judges(bench: Any, conditioner: str) -> list[str]:
+    """One recogniser that the model was not told vectors of: the usual judge, where it is here."""
+    here = [spec.id for spec in bench.specs("recognition") if spec.id != conditioner and bench.available(spec.id)]
+    return sorted(here, key=lambda name: name != JUDGE)[:1]
+
+
+def _telling(bar: Any) -> Any:
+    def tell(share: float, word: str) -> None:
+        bar.n = round(100 * share)
+        bar.set_postfix_str(word)
+
+    return tell
+
+
+def _study(args: argparse.Namespace, bench: Any, model_id: str, model: Any, recognisers: dict[str, Any], watch: Watch) -> int:
+    from workbench.pair_sets import Design, Maker, make_study
+
+    name = (
+        "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in args.study.resolve().name).strip(".-_")
+        or "drawn-pairs"
+    )
+    design = Design(name, model_id, args.people, args.pictures, args.widest, args.least, args.seed, args.task, args.steps, args.guidance)
+    make_study(design, args.study, Maker(model, bench.model("blazeface"), recognisers, bench.settings), watch)
+    watch.tell(1.0, "done")
+    print(f"Wrote the study into {args.study}: study.toml, items.csv, manifest.csv, pairs.csv, embeddings.npz. Every face is AI-generated.")
+    print(f"Serve it: python -m workbench label serve {args.study}")
+    return 0
+
+
+def _album(args: argparse.Namespace, bench: Any, model_id: str, model: Any, recognisers: dict[str, Any], watch: Watch) -> int:
+    from workbench.generation import album
+    from workbench.generation.portraits import Recipe
+    from workbench.generation.report import measure
+    from workbench.generation.sheets import checked
+
+    recipe = checked(Recipe(args.seed, args.steps, args.guidance, args.prompt), model)
+    files = [path for given in args.photos for path in batch.photos(given)]
+    vectors, groups, targets, warnings = _identities(args, files, bench, model, recognisers, watch)
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    album.begin(args.out, _plan(args, model_id, files))
+    pictures = album.fill(args.out, vectors, model, model_id, recipe, watch.part(0.05, 0.85))
+    report = measure(
+        album.Files(pictures, bench.settings), groups, targets, bench.model("blazeface"), recognisers, model.recogniser, watch.part(0.85, 1)
+    )
+    _write(args.out, report, model_id, recipe, warnings)
+    watch.tell(1.0, "done")
+    print(f"\n{report.words()}")
+    print(f"Wrote {len(pictures)} AI-generated pictures, report.json and figures.csv into {args.out}.")
+    return 0
+
+
+def _identities(
+    args: argparse.Namespace, files: Sequence[Path], bench: Any, model: Any, recognisers: dict[str, Any], watch: Watch
+) -> tuple[np.ndarray, Sequence[int], list[Any], list[str]]:
+    """Vectors to draw, whose each is, whom pictures are compared with, and warnings."""
+    from workbench.generation import identity
+    from workbench.generation.packing import invented
+    from workbench.generation.population import population
+    from workbench.generation.references import read_person
+    from workbench.generation.report import Target
+
+    own = model.recogniser
+    photos = [(path.name, images.limit(images.decode(path, bench.settings), bench.settings.working_side)) for path in files]
+    finder, metric = bench.model("blazeface"), recognisers[own].metric
+    if args.new is not None:
+        people = [read_person([photo], finder, recognisers, choice=args.face) for photo in photos]
+        known = np.stack([person.vectors[own] for person in people]) if people else None
+        vectors = invented(args.new, args.least, own, recognisers[own], gallery=known, seed=args.seed, watch=watch.part(0, 0.05))
+        away = {name: np.stack([person.vectors[name] for person in people]) for name in recognisers} if people else {}
+        targets = [
+            Target("its own vector", {own: vectors}),
+            *([Target("the nearest to keep away from", away, nearest=True)] if people else []),
+        ]
+        return vectors, range(args.new), targets, []
+    person = read_person(photos, finder, recognisers, choice=args.face)
+    vector = identity.drift(person.vectors[own], args.drift, metric, args.seed, population(own))
+    rows = identity.perturb(vector, args.variation, args.count, metric, args.seed)
+    turned = [Target("the turned identity", {own: vector})] if args.drift else []
+    return rows, [0] * args.count, [Target(person.name, person.vectors), *turned], list(person.warnings)
+
+
+def _plan(args: argparse.Namespace, model_id: str, files: Sequence[Path]) -> dict[str, Any]:
+    """What must be the same for a run to go on: every choice, and the photos by their content."""
+    names = ("count", "new", "seed", "steps", "guidance", "drift", "variation", "prompt", "face", "least")
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+    return {"model": model_id, **{name: getattr(args, name) for name in names}, "photos": digests}
+
+
+def _write(out: Path, report: Any, model_id: str, recipe: Any, warnings: Sequence[str]) -> None:
+    from dataclasses import asdict
+
+    head = {"ai_generated": True, "model": model_id, **asdict(recipe), "warnings": list(warnings)}
+    batch.write_atomically(out / "report.json", (json.dumps(head | report.figures(), indent=1, ensure_ascii=False) + "\n").encode())
+    rows = report.rows()
+    lines = [
+        ",".join(f'"{name}"' for name in rows[0]),
+        *(",".join("" if value is None else str(value) for value in row.values()) for row in rows),
+    ]
+    batch.write_atomically(out / "figures.csv", ("\n".join(lines) + "\n").encode())
