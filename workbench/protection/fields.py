@@ -33,8 +33,8 @@ class Bounds:
     broad: float = 14.0
     middle: float = 3.0
     fine: float = 1.5
-    masked_middle: float = 2.0
-    masked_fine: float = 2.5
+    masked_middle: float = 3.0
+    masked_fine: float = 4.0
     most: float = 36.0
     beyond: float = 12.0
     cells: tuple[int, int, int] = (10, 24, 72)

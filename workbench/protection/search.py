@@ -30,10 +30,10 @@ class Plan:
     that every surrogate must be below, on the validation view, to stop early.
     """
 
-    steps: int = 60
+    steps: int = 100
     rate: float = 0.2
-    ssim: float = 0.885
-    patches: float = 0.95
+    ssim: float = 0.881
+    patches: float = 0.98
     floor: float = -2.0
     enough: float = -math.inf
 

@@ -45,8 +45,8 @@ class Strength:
 
 STRENGTHS: Mapping[str, Strength] = {
     "light": Strength(Bounds().times(0.7), Plan(ssim=0.93, patches=0.6)),
-    "middle": Strength(Bounds(), Plan(ssim=0.885, patches=0.95)),
-    "strong": Strength(Bounds().times(1.4), Plan(steps=100, ssim=0.84, patches=1.5)),
+    "middle": Strength(Bounds(), Plan(ssim=0.881, patches=0.98)),
+    "strong": Strength(Bounds().times(1.4), Plan(steps=150, ssim=0.84, patches=1.5)),
 }
 """By name, from hardly visible to visible."""
 
