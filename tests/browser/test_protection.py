@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-SEARCH = 180_000
+SEARCH = 420_000
 
 
 @pytest.fixture

@@ -53,8 +53,10 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
                     recognisers(bench), value=judges, label="Judge by (never seen by the search)", elem_id="protect-judge"
                 )
                 all_in = gr.Checkbox(False, label="All in: search against every one; no independent judge is left", elem_id="protect-all")
-                other = photo_box("Another photo of the same person (optional: scores then compare with it)", height=150)
                 fetch_panel(bench, "recognition")
+            with gr.Accordion("Compare with another photo of the same person", open=False, elem_id="protect-compare"):
+                gr.Markdown("What a recogniser usually has is another photo. Without one, scores compare with this very photo: stricter.")
+                other = photo_box("Another photo", height=170, elem_id="protect-other")
             with gr.Row():
                 start = gr.Button("Protect", variant="primary", elem_id="protect-start")
                 stop = gr.Button("Cancel", elem_id="protect-stop")
@@ -162,14 +164,18 @@ def protect(
     """
     asked = (source, face, look, makeup, aim, target, strength, attack, judge, all_in, other)
     seen: list[Any] = []
+    picture: Any = gr.skip()
     try:
         for done in in_background(lambda watch: _work(bench, asked, seen, watch), progress):
             if done is not None:
                 yield done
             elif seen:
+                picture = None
                 yield seen.pop(), _searching(), *blank()
+            else:
+                yield (gr.skip(),) * 8
     except WorkbenchError:
-        yield (gr.skip(), views.box("Not done", "Nothing was kept; the reason is in the message.", "plain", "failed"), *blank())
+        yield (picture, views.box("Not done", "Nothing was kept; the reason is in the message.", "plain", "failed"), *blank())
         raise
 
 

@@ -95,9 +95,10 @@ def table_html(protection: Protection, titles: dict[str, str]) -> str:
     heads = "".join(f"<th>{html.escape(head)}</th>" for head in ("Recogniser", "Threshold", "Before", "Saved file", *kinds))
     rows = "".join(_row(reading, kinds, titles, protection.aim) for reading in protection.readings)
     signs = ("taken for the made-up person", "not") if protection.aim == "impersonate" else ("not taken for the same person", "still is")
+    same = " (the hardest test: usually a recogniser has another photo)" if protection.against == "the photo as it came" else ""
     return (
         f"{STYLE}<div class='sideways'><table class='readings'><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-        f"<p class='small'>Compared with {html.escape(protection.against)}; thresholds at a false accept rate of 1 %. ✓ {signs[0]}, "
+        f"<p class='small'>Compared with {html.escape(protection.against)}{same}; thresholds at a false accept rate of 1 %. ✓ {signs[0]}, "
         f"✗ {signs[1]}. cos: more is nearer; dist: less is nearer.</p>"
     )
 
