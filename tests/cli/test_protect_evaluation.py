@@ -1,0 +1,63 @@
+"""`protect --evaluate FOLDER` prints the tables, keeps what it measured, and goes on where it stopped."""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from workbench import images
+from workbench.cli import protect_evaluation
+from workbench.errors import BadRequest
+from workbench.protection.trial import Trial
+from workbench.tasks import protection
+
+
+@pytest.fixture
+def folder(astronaut, tmp_path: Path) -> Path:
+    """One person in two photos, and one without a face."""
+    made = tmp_path / "photos"
+    made.mkdir()
+    for name, image in (
+        ("ann_1", astronaut[:400]),
+        ("ann_2", astronaut[:380, 20:]),
+        ("bo_1", np.zeros_like(astronaut)),
+        ("bo_2", astronaut),
+    ):
+        (made / f"{name}.jpg").write_bytes(images.encode_jpeg(image, 90))
+    return made
+
+
+def arguments(*words: str) -> argparse.Namespace:
+    """Parsed as the command parses them."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--resemble", type=int)
+    protect_evaluation.add_evaluation(parser)
+    return parser.parse_args(words)
+
+
+def test_it_measures_prints_and_resumes(folder: Path, tmp_path: Path, settings, monkeypatch, capsys) -> None:
+    strength = protection.STRENGTHS["middle"]
+    monkeypatch.setitem(protection.STRENGTHS, "middle", replace(strength, plan=replace(strength.plan, steps=2)))
+    args = arguments("--evaluate", str(folder), "--half", "all", "--out", str(tmp_path / "out"))
+
+    assert protect_evaluation.evaluate(args, settings) == 0
+
+    told = capsys.readouterr()
+    assert "| attacked |" in told.out
+    assert "bo: Expected a face" in told.err
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["people"] == 1
+    assert set(summary["methods"]) == {"search"}
+    assert len(summary["methods"]["search"]["matrix"]) == 2
+
+    monkeypatch.setattr(Trial, "run", lambda *words: pytest.fail("measured again"))
+    assert protect_evaluation.evaluate(args, settings) == 0
+
+
+def test_one_recogniser_cannot_be_evaluated() -> None:
+    with pytest.raises(BadRequest, match="two recognisers"):
+        protect_evaluation.trial(None, {"only": object()}, None, arguments("--evaluate", "x"))
