@@ -138,6 +138,19 @@ LOOKS: Mapping[str, Look] = {
             },
         ),
         Look(
+            "fresh",
+            "Peach cheeks, coral lips, light on the cheekbones, almost bare eyes.",
+            {
+                "foundation": _even(0.5),
+                "blush": Layer(0.6, {"peach": 0.8, "rose": 0.2}),
+                "highlight": Layer(0.5, {"pearl": 0.5, "champagne": 0.5}),
+                "shadow": Layer(0.2, {"taupe": 0.5, "bronze": 0.5}),
+                "liner": Layer(0.2, {"brown": 1.0}),
+                "brow": Layer(0.25, {"ash": 0.5, "chestnut": 0.5}),
+                "lip": Layer(0.5, {"coral": 0.8, "nude": 0.2}),
+            },
+        ),
+        Look(
             "bronzed",
             "Sun: terracotta cheeks, bronze lids, coral lips.",
             {
