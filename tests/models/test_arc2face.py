@@ -6,6 +6,7 @@ with weights filled from their names.
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,14 @@ def test_the_bar_moves_previews_come_and_cancel_stops_within_a_step(model: arc2f
     with pytest.raises(Cancelled):
         model(VECTORS, Recipe(steps=6), watch)
     assert "step 3 of 6" not in steps
+
+
+def test_two_sheets_at_once_are_drawn_one_after_the_other_and_equal_what_each_is_alone(model: arc2face.Arc2Face) -> None:
+    alone = [model(VECTORS[:1], Recipe(seed=seed, steps=4))[0] for seed in (1, 2)]
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda seed: model(VECTORS[:1], Recipe(seed=seed, steps=4))[0], (1, 2)))
+
+    assert all(np.array_equal(*pair) for pair in zip(alone, both, strict=True))
 
 
 @pytest.mark.parametrize(

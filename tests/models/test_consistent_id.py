@@ -122,11 +122,11 @@ def test_a_picture_equals_the_authors_loop_with_its_late_change_of_words(model: 
     assert GOLDEN.difference("picture", "pixels", pictures) <= 0.51 / 255
 
 
-def test_without_the_late_change_the_picture_is_another(model: consistent_id.ConsistentId, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consistent_id, "MERGED_FROM", 1.0)
-    pictures = np.stack(model(VECTORS, Recipe(seed=7, steps=5, guidance=5.0, prompt=PROMPT))).astype(np.float64) / 255
+def test_words_carry_pictures_from_the_authors_step_on(model: consistent_id.ConsistentId) -> None:
+    told = {"_fused": "fused"}
+    changed = [step + 1 for step in range(50) if model.on_step(step, 50, {}, told) == {"prompt_embeds": "fused"}]
 
-    assert GOLDEN.difference("picture", "pixels", pictures) > 0.51 / 255
+    assert changed == list(range(31, 51))  # theirs: text alone while the step is at most 30
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tests.golden.inputs import tensor
 from workbench.catalog import MODELS
 from workbench.errors import BadRequest, BadWeights, Cancelled
 from workbench.generation.portraits import Recipe
-from workbench.models import vec2face
+from workbench.models import insight_recogniser, vec2face
 from workbench.watch import Watch
 
 EXACT = 1e-5
@@ -91,7 +91,7 @@ def test_pictures_come_one_per_vector_whatever_its_length(model: vec2face.Vec2Fa
     seen: list[int] = []
     unit = VECTORS / np.linalg.norm(VECTORS, axis=1, keepdims=True)
     pictures = model(unit, Recipe(seed=4), preview=lambda shown: seen.append(len(shown)))
-    longer = model(unit * vec2face.VECTOR_LENGTH, Recipe(seed=4))
+    longer = model(unit * np.float32(insight_recogniser.LENGTH), Recipe(seed=4))
 
     assert [picture.shape for picture in pictures] == [(112, 112, 3)] * 3
     assert seen == [3, 3, 3]

@@ -51,7 +51,7 @@ SCHEDULER = {
     "clip_sample": False,
     "set_alpha_to_one": False,
 }
-LETTERS = string.ascii_lowercase + ",.:<|>"
+LETTERS = "!" + string.ascii_lowercase + ",.:<|>"
 SENTENCE = "id the person has one face two ears eyes nose and mouth detail caption photo of man in forest"
 WORDS = SENTENCE.split()
 
@@ -151,4 +151,52 @@ def write_vision(folder: Path, weights: Mapping[str, torch.Tensor]) -> list[Path
     paths = [folder / "vision.json", folder / "vision.safetensors"]
     paths[0].write_text(json.dumps(VISION))
     save_file(under(weights, "vision/"), paths[1])
+    return paths
+
+
+XL_WIDTHS = (96, 160)
+"""Of the two tiny text encoders; the denoiser listens to both, 256 together."""
+
+XL_UNET = {  # fewer layers per block than SDXL's 1, 2 and 10, which would take ten seconds to build
+    "_class_name": "UNet2DConditionModel",
+    "sample_size": 8,
+    "block_out_channels": [8, 16, 32],
+    "layers_per_block": 2,
+    "transformer_layers_per_block": [1, 1, 2],
+    "cross_attention_dim": sum(XL_WIDTHS),
+    "attention_head_dim": [1, 2, 4],
+    "norm_num_groups": 4,
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 8,
+    "projection_class_embeddings_input_dim": 6 * 8 + 16,
+    "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+    "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
+}
+CONTROLNET = {key: value for key, value in XL_UNET.items() if key not in ("_class_name", "sample_size", "up_block_types")} | {
+    "_class_name": "ControlNetModel",
+    "conditioning_embedding_out_channels": [4, 8, 8, 8],
+}
+XL_SCHEDULER = SCHEDULER | {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "leading"}
+
+
+def write_xl(folder: Path, weights: Mapping[str, torch.Tensor]) -> list[Path]:
+    """The eleven files of a tiny SDXL: from weights under `xl/`, `text/`, `text2/` and `vae/`."""
+    configs = {"xl": XL_UNET, "text": text_config(XL_WIDTHS[0]), "text2": text_config(XL_WIDTHS[1]), "vae": VAE}
+    paths = []
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, config in configs.items():
+        paths += [folder / f"{name}.json", folder / f"{name}.safetensors"]
+        paths[-2].write_text(json.dumps(config))
+        save_file(under(weights, f"{name}/"), paths[-1])
+    paths.append(folder / "scheduler.json")
+    paths[-1].write_text(json.dumps(XL_SCHEDULER))
+    return [*paths, *write_words(folder)]
+
+
+def write_controlnet(folder: Path, weights: Mapping[str, torch.Tensor]) -> list[Path]:
+    """A tiny ControlNet's config.json and weights, from those under `controlnet/`."""
+    paths = [folder / "controlnet.json", folder / "controlnet.safetensors"]
+    paths[0].write_text(json.dumps(CONTROLNET))
+    save_file(under(weights, "controlnet/"), paths[1])
     return paths

@@ -47,6 +47,18 @@ RECOGNISER_ROWS = (
         parameters=43_590_976,
         note="put w600k_r50.onnx of the buffalo_l pack into the cache's folder local; told to IP-Adapter-FaceID and ConsistentID",
     ),
+    ModelSpec(
+        id="insightface-glintr100",
+        task="recognition",
+        title="ArcFace R100 of InsightFace's antelopev2",
+        load="workbench.models.insight_recogniser:load_onnx",
+        files=(File("local:glintr100.onnx"),),
+        weights_license=_PACK,
+        data_license="Glint360K: research, non-commercial",
+        paper="Deng et al., ArcFace, arXiv 1801.07698",
+        parameters=65_155_648,
+        note="put glintr100.onnx of the antelopev2 pack into the cache's folder local; told to InstantID and PhotoMaker v2",
+    ),
 )
 
 
@@ -164,6 +176,65 @@ _CONSISTENT_ID = ModelSpec(
     note="reads a prompt, looks at the photo and its regions; 50 steps: a quarter of an hour on a CPU. 9 GB of memory",
 )
 
+_XL = "stabilityai/stable-diffusion-xl-base-1.0"
+_XL_LICENSE = "CreativeML OpenRAIL++-M (SDXL)"
+_XL_WORDS = (("scheduler/scheduler_config.json", 480), ("tokenizer/vocab.json", 1_060_000), ("tokenizer/merges.txt", 525_000))
+
+
+def _xl(base: str) -> tuple[File, ...]:
+    """Stable Diffusion XL in half precision, but for the autoencoder, which overflows there."""
+    return tuple(
+        _hub(
+            base,
+            ("unet/config.json", 1_680),
+            ("unet/diffusion_pytorch_model.fp16.safetensors", 5_140_000_000),
+            ("text_encoder/config.json", 565),
+            ("text_encoder/model.fp16.safetensors", 246_000_000),
+            ("text_encoder_2/config.json", 575),
+            ("text_encoder_2/model.fp16.safetensors", 1_390_000_000),
+        )
+    ) + tuple(_hub(_XL, ("vae/config.json", 642), ("vae/diffusion_pytorch_model.safetensors", 335_000_000), *_XL_WORDS))
+
+
+def _photo_maker(version: str, size: int, terms: str, note: str) -> ModelSpec:
+    repository = "TencentARC/PhotoMaker-V2" if version == "v2" else "TencentARC/PhotoMaker"
+    return ModelSpec(
+        id=f"photomaker-{version}",
+        task="portrait",
+        title=f"PhotoMaker {version} (SDXL, GPU)",
+        load="workbench.models.photo_maker:load",
+        files=(*_xl("SG161222/RealVisXL_V4.0"), *_hub(repository, (f"photomaker-{version}.bin", size))),
+        weights_license=f"{terms}; {_XL_LICENSE}",
+        data_license="its own collection of celebrities' photos (paper), not published; SDXL: not published",
+        paper="Li et al., PhotoMaker, arXiv 2312.04461",
+        parameters=3_940_000_000 if version == "v2" else 3_820_000_000,
+        gpu_seconds=60,
+        note=note,
+    )
+
+
+_INSTANT_ID = ModelSpec(
+    id="instantid",
+    task="portrait",
+    title="InstantID (SDXL, GPU)",
+    load="workbench.models.instant_id:load",
+    files=(
+        *_xl(_XL),
+        *_hub(
+            "InstantX/InstantID",
+            ("ip-adapter.bin", 1_690_000_000),
+            ("ControlNetModel/config.json", 1_380),
+            ("ControlNetModel/diffusion_pytorch_model.safetensors", 2_500_000_000),
+        ),
+    ),
+    weights_license=f"Apache-2.0 (card of InstantID); {_XL_LICENSE}; its face vectors are InsightFace's: non-commercial",
+    data_license="LAION-Face and its own collection (paper); SDXL: not published; recogniser: Glint360K",
+    paper="Wang et al., InstantID, arXiv 2401.07519",
+    parameters=5_600_000_000,
+    gpu_seconds=60,
+    note="needs a graphics card; 1,024 pixels, reads a prompt",
+)
+
 _LCM = File("hub:latent-consistency/lcm-lora-sdv1-5:pytorch_lora_weights.safetensors", size=135_000_000)
 
 ROWS = (
@@ -177,6 +248,14 @@ ROWS = (
     _arc2face("arc2face", "Arc2Face", "25 steps with guidance 3, as its authors use it: minutes on a CPU. 5 GB of memory"),
     _faceid("faceid", "FaceID", 96_700_000, "reads a prompt; minutes on a CPU. 5 GB of memory", plus=False),
     _faceid("faceid-plus", "FaceID Plus", 157_000_000, "reads a prompt and looks at the face as well; minutes on a CPU. 8 GB of memory"),
-    _CONSISTENT_ID,
     _faceid("faceid-plusv2", "FaceID Plus v2", 157_000_000, "as Plus, the vector leading; minutes on a CPU. 8 GB of memory"),
+    _CONSISTENT_ID,
+    _photo_maker("v1", 934_000_000, "Apache-2.0", "needs a graphics card; reads a prompt with the word img and looks at the photo alone"),
+    _photo_maker(
+        "v2",
+        1_800_000_000,
+        "Apache-2.0; its face vectors are InsightFace's: non-commercial",
+        "needs a graphics card; reads a prompt with the word img, looks at the photo and hears a vector",
+    ),
+    _INSTANT_ID,
 )

@@ -98,7 +98,7 @@ class ConsistentId(FaceId):
         tokenizer = self.pipeline.tokenizer
         ids, marks = [tokenizer.bos_token_id], []
         for piece in pieces:
-            ids += tokenizer(piece, add_special_tokens=False).input_ids
+            ids += tokenizer(piece, add_special_tokens=False, verbose=False).input_ids
             marks.append(len(ids) - 1)
         return [*ids, tokenizer.eos_token_id], marks[:-1]
 

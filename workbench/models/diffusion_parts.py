@@ -42,14 +42,19 @@ def configuration(path: Path) -> Configuration:
     return content
 
 
-def unet(config: Path, weights: Path, device: str = "cpu") -> UNet2DConditionModel:
+def half(device: str) -> torch.dtype:
+    """The type large networks have: 16 bits on a graphics card, 32 elsewhere."""
+    return torch.float16 if device.startswith("cuda") else torch.float32
+
+
+def unet(config: Path, weights: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> UNet2DConditionModel:
     """The denoiser. Raises BadWeights for the files of another network."""
-    return _diffusers(UNet2DConditionModel, config, checkpoint.read(weights), weights.name, device)
+    return _diffusers(UNet2DConditionModel, config, checkpoint.read(weights), weights.name, device, dtype)
 
 
-def controlnet(config: Path, weights: Path, device: str = "cpu") -> ControlNetModel:
+def controlnet(config: Path, weights: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> ControlNetModel:
     """A ControlNet of a UNet."""
-    return _diffusers(ControlNetModel, config, checkpoint.read(weights), weights.name, device)
+    return _diffusers(ControlNetModel, config, checkpoint.read(weights), weights.name, device, dtype)
 
 
 def autoencoder(config: Path, weights: Path, device: str = "cpu") -> AutoencoderKL:
@@ -70,10 +75,12 @@ def _was_convolution(key: str, value: torch.Tensor) -> bool:
     return ".attentions." in key and value.ndim == 4
 
 
-def text_encoder(config: Path, weights: Path, device: str = "cpu", projection: bool = False) -> nn.Module:
+def text_encoder(
+    config: Path, weights: Path, device: str = "cpu", projection: bool = False, dtype: torch.dtype = torch.float32
+) -> nn.Module:
     """CLIP's text transformer; projection: the one that also projects its sentence vector (SDXL's second)."""
     kind = CLIPTextModelWithProjection if projection else CLIPTextModel
-    return _clip(lambda: kind(_configured(CLIPTextConfig, config)), checkpoint.read(weights), weights.name, device)
+    return _clip(lambda: kind(_configured(CLIPTextConfig, config)).to(dtype), checkpoint.read(weights), weights.name, device)
 
 
 def image_encoder(config: Path, weights: Path, device: str = "cpu") -> CLIPVisionModelWithProjection:
@@ -102,9 +109,11 @@ def _configured(kind: Any, path: Path) -> Any:
     return kind(**{key: value for key, value in config.items() if key not in ("torch_dtype", "dtype", "architectures", "model_type")})
 
 
-def _diffusers(kind: Any, config: Path, weights: Mapping[str, torch.Tensor], name: str, device: str) -> Any:
+def _diffusers(
+    kind: Any, config: Path, weights: Mapping[str, torch.Tensor], name: str, device: str, dtype: torch.dtype = torch.float32
+) -> Any:
     settings = configuration(config)
-    return checkpoint.install(lambda: _made(lambda: kind.from_config(settings), config.name), weights, name, device)
+    return checkpoint.install(lambda: _made(lambda: kind.from_config(settings).to(dtype), config.name), weights, name, device)
 
 
 def _made(make: Callable[[], nn.Module], name: str) -> nn.Module:

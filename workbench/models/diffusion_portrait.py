@@ -3,7 +3,9 @@
 Sampling is diffusers' own pipeline; a model only says what the denoiser is told. Knows no model's files.
 """
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,8 @@ class DiffusionPortrait:
     """
 
     reads_prompt = False
+    sees_photos = False
+    """Whether `shown(photo, face)` must be called first: the vector alone does not tell it enough."""
     length = 512
 
     def __init__(
@@ -49,6 +53,7 @@ class DiffusionPortrait:
         self.steps, self.guidance = steps, guidance
         self.device = torch.device(pipeline.unet.device)
         self.side = side or pipeline.unet.config.sample_size * pipeline.vae_scale_factor
+        self._one_at_a_time = threading.Lock()  # the sampler counts steps; copies of a model share it
         pipeline.set_progress_bar_config(disable=True)
 
     def condition(self, vectors: Tensor, recipe: Recipe, guided: bool) -> dict[str, Any]:
@@ -68,7 +73,7 @@ class DiffusionPortrait:
         steps, guidance = self._chosen(recipe)
         done: list[np.ndarray] = []
         width = TOGETHER.get(self.device.type, 1)
-        with memory.in_words(self.spec.title), torch.inference_mode():
+        with memory.in_words(self.spec.title), self._alone(watch), torch.inference_mode():
             for start in range(0, len(rows), width):
                 batch = rows[start : start + width]
                 part = watch.part(start / len(rows), (start + len(batch)) / len(rows))
@@ -76,6 +81,15 @@ class DiffusionPortrait:
                 done += self._draw(batch, start, recipe, steps, guidance, drawing)
         watch.tell(1.0, "drawn")
         return done
+
+    @contextmanager
+    def _alone(self, watch: Watch) -> Iterator[None]:
+        while not self._one_at_a_time.acquire(timeout=0.2):
+            watch.tell(0.0, "waiting for another sheet")
+        try:
+            yield
+        finally:
+            self._one_at_a_time.release()
 
     def _draw(self, rows: Tensor, start: int, recipe: Recipe, steps: int, guidance: float, drawing: "_Drawing") -> list[np.ndarray]:
         drawing.watch.tell(0.0, "reading the identity")

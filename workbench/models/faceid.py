@@ -41,7 +41,7 @@ class PromptedPortrait(DiffusionPortrait):
         tokenizer = self.pipeline.tokenizer
         if len(prompt) > 2_000:
             raise BadRequest(f"The prompt has {len(prompt):,} characters; {self.spec.title} reads about 300. Shorten it.")
-        found = tokenizer(prompt, padding="max_length", max_length=tokenizer.model_max_length, return_tensors="pt").input_ids
+        found = tokenizer(prompt, padding="max_length", max_length=tokenizer.model_max_length, return_tensors="pt", verbose=False).input_ids
         if found.shape[1] > tokenizer.model_max_length:
             raise BadRequest(
                 f"The prompt has {found.shape[1] - 2} tokens; {self.spec.title} reads {tokenizer.model_max_length - 2}. Shorten it."

@@ -7,6 +7,7 @@ non-commercial research only.
 from functools import partial
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from workbench.catalog import ModelSpec
@@ -17,6 +18,16 @@ from workbench.models.onnx_box import OnnxBox
 from workbench.models.windows import arcface
 
 SIZE, VECTOR = 112, 512
+
+LENGTH = VECTOR**0.5
+"""How long vectors are before they are brought to unit length, about: the last layer is a batch norm whose scale is held at 1, so
+that each of the 512 numbers has unit variance over the training set."""
+
+
+def full_length(vectors: Tensor) -> Tensor:
+    """Vectors (n, 512) for networks trained on undivided ones: those of unit length are made `LENGTH` long, longer ones stay."""
+    lengths = vectors.norm(dim=1, keepdim=True)
+    return torch.where(lengths < 1.5, vectors / lengths.clamp_min(1e-6) * LENGTH, vectors)
 
 
 class VectorNetwork(IResNet):

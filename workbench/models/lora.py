@@ -43,7 +43,7 @@ _UNTOUCHED = ("text_encoder.", "text_encoder_2.", "lora_te_", "lora_te1_", "lora
 
 
 def changes(weights: Mapping[str, Tensor], network: nn.Module, name: str) -> list[Change]:
-    """A LoRA file's changes to a UNet, in kohya's spelling (`lora_unet_down_blocks_…`) or diffusers' (`unet.down_blocks.…`).
+    """A LoRA file's changes to a UNet, in kohya's spelling (`lora_unet_down_blocks_…`) or diffusers' (`unet.down_blocks.…`, old and new).
 
     Raises BadWeights when one finds no layer, lacks its other half, or changes the text encoder as well.
     """
@@ -51,9 +51,9 @@ def changes(weights: Mapping[str, Tensor], network: nn.Module, name: str) -> lis
     flat = {f"lora_unet_{key.replace('.', '_')}": key for key in layers}
     found: dict[str, dict[str, Tensor]] = {}
     for key, value in weights.items():
-        ending = next((ending for ending in ENDINGS if key.endswith(f".{ending}")), "")
-        stem = key.removesuffix(f".{ending}").removeprefix("unet.").replace(".processor", "")
-        stem = stem.replace(".to_out_lora", ".to_out.0").replace("_lora", "") if key.startswith("unet.") else stem
+        spelled = key.removeprefix("unet.").replace(".processor.", ".").replace("_lora.", ".lora.")
+        ending = next((ending for ending in ENDINGS if spelled.endswith(f".{ending}")), "")
+        stem = spelled.removesuffix(f".{ending}")
         layer = flat.get(stem) or layers.get(stem) or layers.get(f"{stem}.0")
         if key.startswith(_UNTOUCHED) or not ending or layer is None:
             raise BadWeights(f"{name}: {key!r} changes no layer of this network. Use the LoRA that belongs to this base model.")

@@ -9,29 +9,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-HEAD = 64
-
 
 class Gather(nn.Module):
     """Queries attend to tokens and to themselves."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, head: int) -> None:
         super().__init__()
         self.heads = heads
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.to_q = nn.Linear(width, heads * HEAD, bias=False)
-        self.to_kv = nn.Linear(width, 2 * heads * HEAD, bias=False)
-        self.to_out = nn.Linear(heads * HEAD, width, bias=False)
+        self.to_q = nn.Linear(width, heads * head, bias=False)
+        self.to_kv = nn.Linear(width, 2 * heads * head, bias=False)
+        self.to_out = nn.Linear(heads * head, width, bias=False)
 
     def forward(self, tokens: Tensor, queries: Tensor) -> Tensor:
         """(N, T, C), (N, Q, C) to (N, Q, C)."""
         tokens, queries = self.norm1(tokens), self.norm2(queries)
         k, v = (self._split(half) for half in self.to_kv(torch.cat([tokens, queries], 1)).chunk(2, -1))
-        weights = (self._split(self.to_q(queries)) @ k.transpose(-2, -1) * HEAD**-0.5).softmax(-1)
+        weights = (self._split(self.to_q(queries)) @ k.transpose(-2, -1) * k.shape[-1] ** -0.5).softmax(-1)
         return self.to_out((weights @ v).transpose(1, 2).flatten(2))
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, HEAD)).transpose(1, 2)
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
 def feed_forward(width: int) -> nn.Sequential:
@@ -41,7 +39,7 @@ def feed_forward(width: int) -> nn.Sequential:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the weights say of a resampler: own queries (0: they are given), widths, blocks, heads."""
+    """What the weights say of a resampler: own queries (0: they are given), widths, blocks, heads; head: how wide each is."""
 
     queries: int
     inputs: int
@@ -49,6 +47,7 @@ class Shape:
     outputs: int
     blocks: int
     heads: int
+    head: int = 64
 
 
 class Resampler(nn.Module):
@@ -62,7 +61,7 @@ class Resampler(nn.Module):
         self.proj_out = nn.Linear(shape.width, shape.outputs)
         self.norm_out = nn.LayerNorm(shape.outputs)
         self.layers = nn.ModuleList(
-            [nn.ModuleList([Gather(shape.width, shape.heads), feed_forward(shape.width)]) for _ in range(shape.blocks)]
+            [nn.ModuleList([Gather(shape.width, shape.heads, shape.head), feed_forward(shape.width)]) for _ in range(shape.blocks)]
         )
 
     def forward(self, tokens: Tensor, queries: Tensor | None = None) -> Tensor:
@@ -75,8 +74,8 @@ class Resampler(nn.Module):
         return self.norm_out(self.proj_out(queries))
 
 
-def shape_of(weights: Mapping[str, Tensor], prefix: str = "") -> Shape:
-    """A resampler's measures, from its weights. Raises KeyError when they are none."""
+def shape_of(weights: Mapping[str, Tensor], prefix: str = "", head: int = 64) -> Shape:
+    """A resampler's measures, from its weights; head is the authors'. Raises KeyError when they are none."""
     start = f"{prefix}layers."
     own = weights.get(f"{prefix}latents")
     return Shape(
@@ -85,7 +84,8 @@ def shape_of(weights: Mapping[str, Tensor], prefix: str = "") -> Shape:
         width=weights[f"{prefix}proj_in.weight"].shape[0],
         outputs=weights[f"{prefix}proj_out.weight"].shape[0],
         blocks=1 + max((int(key.removeprefix(start).split(".")[0]) for key in weights if key.startswith(start)), default=-1),
-        heads=weights[f"{start}0.0.to_q.weight"].shape[0] // HEAD,
+        heads=weights[f"{start}0.0.to_q.weight"].shape[0] // head,
+        head=head,
     )
 
 

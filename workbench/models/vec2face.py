@@ -19,13 +19,11 @@ from workbench.catalog import ModelSpec
 from workbench.errors import BadRequest, BadWeights
 from workbench.generation.portraits import Preview, Recipe
 from workbench.models import checkpoint, memory
+from workbench.models.insight_recogniser import full_length
 from workbench.watch import Watch
 
 RECOGNISER = "vec2face-arcface-r100"
 SIDE, PLACES, ROW = 112, 49, 7
-
-VECTOR_LENGTH = 22.6
-"""√512, the length of a vector of 512 unit normals, which the authors' demonstration draws from: given to unit vectors."""
 
 MASK = (0.15, 0.25, 0.1, 1.0)
 """Share of tokens replaced: mean, deviation, least, most of a truncated normal, as in the authors' script. The least is also dropped."""
@@ -246,9 +244,7 @@ class Vec2Face:
         found = np.asarray(vectors)
         if found.ndim != 2 or not len(found) or found.shape[1] != self.length or not np.isfinite(found).all():
             raise BadRequest(f"{self.spec.title}: expected n × {self.length} finite numbers of {RECOGNISER}, got {found.shape}.")
-        rows = torch.from_numpy(np.ascontiguousarray(found, np.float32)).to(self.device)
-        lengths = rows.norm(dim=1, keepdim=True)
-        return torch.where(lengths < 1.5, rows / lengths.clamp_min(1e-6) * VECTOR_LENGTH, rows)
+        return full_length(torch.from_numpy(np.ascontiguousarray(found, np.float32)).to(self.device))
 
     @torch.inference_mode()
     def raw(self, vectors: np.ndarray, dropped: np.ndarray, replaced: np.ndarray) -> dict[str, np.ndarray]:
