@@ -8,7 +8,7 @@
     python benchmarks/protection.py report --work FOLDER                       print all and write results/protection.json
 
 DATA of the first three holds photos named person_0001.jpg. `people` uses the half of the people that no threshold was calibrated on
-and no setting was chosen on. Every mode goes on where it stopped; --work keeps one line per protected photo.
+and no setting was chosen on. Every mode goes on where it stopped; without one, `time` runs. --work keeps one line per protected photo.
 The curve's middle point is the ablation's "as shipped".
 """
 
@@ -17,6 +17,7 @@ import json
 import os
 import resource
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -150,16 +151,17 @@ def one_photo(bench: Workbench, work: Path, threads: int) -> None:
 
 
 def report(bench: Workbench, work: Path) -> None:
-    """Print what there is, and write it to results/protection.json."""
+    """Print what the work folder holds, and put it into results/protection.json; what was not measured now stays as it is."""
     bounds = bounds_of(bench)
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     if (work / "people.jsonl").is_file():
         found["people"] = tables.summary(Rows(work / "people.jsonl"), bounds)
         print(tables.printed(found["people"]))
     for kind in ("ablation", "curve"):
         files = sorted((work / kind).glob("*.jsonl"))
-        found[kind] = {path.stem.replace("_", " "): _variant(Rows(path), bounds) for path in files}
-        for name, row in found[kind].items():
+        if files:
+            found[kind] = {path.stem.replace("_", " "): _variant(Rows(path), bounds) for path in files}
+        for name, row in found.get(kind, {}).items():
             print(kind, name, json.dumps(row))
     if (work / "colour.jsonl").is_file():
         rows = Rows(work / "colour.jsonl")
@@ -179,9 +181,9 @@ def _variant(rows: Rows, bounds: Mapping[str, tuple[float, str]]) -> dict[str, A
 def main() -> None:
     """Run one mode."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mode", choices=("people", "ablation", "curve", "colour", "time", "report"))
+    parser.add_argument("mode", nargs="?", default="time", choices=("people", "ablation", "curve", "colour", "time", "report"))
     parser.add_argument("data", type=Path, nargs="?")
-    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "protection-benchmark")
     parser.add_argument("--people", type=int, default=0)
     parser.add_argument("--batch", type=int, default=10)
     parser.add_argument("--threads", type=int, default=1)

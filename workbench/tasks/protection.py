@@ -44,11 +44,11 @@ class Strength:
 
 
 STRENGTHS: Mapping[str, Strength] = {
-    "light": Strength(Bounds().times(0.7), Plan(ssim=0.93, patches=0.6)),
+    "light": Strength(Bounds().times(0.7), Plan(ssim=0.93, patches=0.6, enough=-0.8)),
     "middle": Strength(Bounds(), Plan(ssim=0.881, patches=0.98)),
     "strong": Strength(Bounds().times(1.4), Plan(steps=150, ssim=0.84, patches=1.5)),
 }
-"""By name, from hardly visible to visible."""
+"""By name, from hardly visible to visible. The light one stops as soon as the surrogates are well past their thresholds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
