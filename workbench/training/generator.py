@@ -1,18 +1,19 @@
 """Trains the embedded portrait model's prior on faces of nobody, and measures it.
 
-    python -m workbench.training.generator --out DIR --samples 100 --minutes 12 [--resume]
+    python -m workbench.training.generator --out DIR --samples 100 --minutes 6 [--resume]
     python -m workbench.training.generator --out DIR --export FOLDER --photos PICTURES ...
     python -m workbench.training.generator --out DIR --measure synthetic real --data DIR [--people 300] [--record]
 
-Seeded: samples follow from their shard's number and each step from the seed; how many steps a run makes follows from the clock. Shards
-of 500 latents and checkpoints stay in --out: a run that was stopped goes on. No real photo is read for the training. --export reads
-photos for one number: the direction in which their vectors differ from those of the GAN's faces, whoever is shown. The figures are by
-a recogniser that takes no part in training, search or choice.
+Seeded: samples follow from their shard's number and each step from the seed; how many steps a run makes follows from the processor time
+it is given. Shards of 500 latents and checkpoints stay in --out: a run that was stopped goes on. No real photo is read for the
+training. --export reads photos for one thing: the direction in which their vectors differ from those of the GAN's faces, whoever is
+shown. The figures are by a recogniser that takes no part in training, search or choice.
 """
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,7 +76,7 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--out", type=Path, default=Path("build/generator"), help="folder for samples, checkpoints and logs")
     options.add_argument("--samples", type=int, default=100, help="shards of 500 latents to train on")
-    options.add_argument("--minutes", type=float, default=12.0)
+    options.add_argument("--minutes", type=float, default=6.0, help="of processor time")
     options.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--export", type=Path, metavar="FOLDER", help="write the averaged network as a diffusers folder")
@@ -104,20 +105,24 @@ def main() -> int:
 
 
 def _measured(bench: Workbench, given: argparse.Namespace) -> int:
-    entry = dict(figures.read("generation").get(MODEL, {}))
     for name in given.measure:
         people = references(bench, name, given)
         found, seen = measure(bench, people, drawer(bench), given.pictures)
         print(f"{name}: {found}", flush=True)
-        entry[name] = found.as_dict()
+        extra = {}
         if name == "synthetic":
-            faces = check.synthetic(bench, given.out / "samples", 10**6).judged
-            entry["frechet_proxy"] = check.frechet_of(seen, faces)
-    shown = {name: entry[name]["auc"] for name in ("synthetic", "real") if name in entry}
-    entry["headline"] = ", ".join(f"AUC {value:.3f} [{low:.3f}, {high:.3f}] {name}" for name, (value, low, high) in shown.items())
-    if given.record:
-        figures.update("generation", {MODEL: entry})
+            extra["frechet_proxy"] = check.frechet_of(seen, check.synthetic(bench, given.out / "samples", 10**6).judged)
+            print(extra, flush=True)
+        if given.record:
+            figures.update("generation", {MODEL: recorded(figures.read("generation").get(MODEL, {}) | {name: found.as_dict()} | extra)})
     return 0
+
+
+def recorded(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry of figures.json with the one line that tables show."""
+    areas = {name: entry[name]["auc"] for name in ("synthetic", "real") if name in entry}
+    words = [f"AUC {value:.3f} [{low:.3f}, {high:.3f}] {name}" for name, (value, low, high) in areas.items()]
+    return entry | {"headline": ", ".join(words)}
 
 
 if __name__ == "__main__":

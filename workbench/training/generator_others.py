@@ -2,9 +2,9 @@
 
     python -m workbench.training.generator_others --samples DIR --out DIR --minutes 10 30 5
 
-DIR holds the shards of `generator_samples`. First the autoencoder (AutoencoderTiny, 4 × 16 × 16), then a UNet2DModel on its latents,
-told the vector beside the time (class embedding, so that it drives every group norm), then a decoder from vector to picture in one
-go. Seeded; each stage is kept when it ends and skipped when it is there.
+DIR holds the shards of `generator_samples`. First a decoder from vector to picture in one go, then the autoencoder (AutoencoderTiny,
+4 × 16 × 16), then a UNet2DModel on its latents, told the vector beside the time (class embedding, so that it drives every group norm).
+ Minutes are of processor time. Seeded; each stage is kept when it ends and skipped when it is there.
 """
 
 import argparse
@@ -78,11 +78,11 @@ def new_autoencoder() -> AutoencoderTiny:
 
 
 def run(network: nn.Module, minutes: float, rate: float, step: Callable[[int], Tensor], word: str) -> nn.Module:
-    """Trains for so many minutes of the clock with a cosine schedule; returns the moving average of the weights as the network."""
+    """Trains for so many minutes of processor time with a cosine schedule; returns the moving average of the weights as the network."""
     optimiser = torch.optim.AdamW(network.parameters(), rate, betas=(0.9, 0.99), weight_decay=0.01)
     slow = [parameter.detach().clone() for parameter in network.parameters()]
-    begun, count, lost = time.time(), 0, []
-    while (share := (time.time() - begun) / max(minutes * 60, 1e-3)) < 1:
+    begun, count, lost = time.process_time(), 0, []
+    while (share := (time.process_time() - begun) / max(minutes * 60, 1e-3)) < 1:
         for group in optimiser.param_groups:
             group["lr"] = rate * min(1.0, (count + 1) / 100) * 0.5 * (1 + float(np.cos(np.pi * share)))
         value = step(count)
@@ -94,8 +94,8 @@ def run(network: nn.Module, minutes: float, rate: float, step: Callable[[int], T
         with torch.no_grad():
             torch._foreach_lerp_(slow, list(network.parameters()), 1 - min(0.999, (1 + count) / (10 + count)))
         lost.append(float(value.detach()))
-        if count % 200 == 0:
-            print(f"{word} step {count} minutes {(time.time() - begun) / 60:.1f} loss {np.mean(lost[-200:]):.4f}", flush=True)
+        if count % 50 == 0:
+            print(f"{word} step {count} minutes {(time.process_time() - begun) / 60:.1f} loss {np.mean(lost[-200:]):.4f}", flush=True)
     with torch.no_grad():
         for parameter, mean in zip(network.parameters(), slow, strict=True):
             parameter.copy_(mean)
@@ -180,6 +180,7 @@ def main() -> None:
     options.add_argument("--samples", type=Path, required=True)
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--minutes", type=float, nargs=3, default=(10, 30, 5), metavar=("AUTOENCODER", "UNET", "DECODER"))
+    options.add_argument("--codes", type=int, default=45_000, help="samples that the UNet is trained on")
     given = options.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -187,13 +188,13 @@ def main() -> None:
     bench = Workbench.from_env()
     gan, samples = bench.model("dcgan-digiface-64").network, training(bench, given.samples)
     latents, vectors = torch.from_numpy(samples.latents), torch.from_numpy(samples.vectors)
+    stage(given.out / "decoder.pt", lambda: decode(gan, latents, vectors, given.minutes[2]).state_dict())
     stage(given.out / "autoencoder.pt", lambda: autoencoder(gan, latents, given.minutes[0]).state_dict())
     network = new_autoencoder().eval()
     network.load_state_dict(torch.load(given.out / "autoencoder.pt", weights_only=True))
-    stage(given.out / "codes.pt", lambda: codes_of(encoded(network, gan, latents)))
+    stage(given.out / "codes.pt", lambda: codes_of(encoded(network, gan, latents[: given.codes])))
     codes = torch.load(given.out / "codes.pt", weights_only=True)["codes"]
-    stage(given.out / "unet.pt", lambda: diffuse(codes, vectors, given.minutes[1]).state_dict())
-    stage(given.out / "decoder.pt", lambda: decode(gan, latents, vectors, given.minutes[2]).state_dict())
+    stage(given.out / "unet.pt", lambda: diffuse(codes, vectors[: given.codes], given.minutes[1]).state_dict())
 
 
 def training(bench: Workbench, folder: Path) -> Samples:

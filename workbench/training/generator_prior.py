@@ -15,7 +15,7 @@ from workbench.models.identity_prior_network import LatentPrior
 from workbench.training.generator_samples import Samples
 
 WARM_UP = 200
-CHECK_STEPS = 500
+CHECK_STEPS = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,10 @@ def new_scheduler() -> DDIMScheduler:
     )
 
 
+SIGNAL = new_scheduler().alphas_cumprod
+"""(1000,) how much of a latent is left at each time, as a variance."""
+
+
 def new_run(plan: Plan, vectors: np.ndarray) -> Run:
     """A run at its start. vectors: (n, 128) of the training samples, for their mean and deviation."""
     torch.manual_seed(plan.seed)
@@ -87,7 +91,7 @@ def new_run(plan: Plan, vectors: np.ndarray) -> Run:
 
 def loss(network: LatentPrior, latents: Tensor, told: Tensor | None, times: Tensor, noise: Tensor, known: Tensor | None = None) -> Tensor:
     """Mean squared error of v = α·noise − σ·latent (Salimans and Ho, arXiv 2202.00512, appendix D)."""
-    kept = new_scheduler().alphas_cumprod[times][:, None]
+    kept = SIGNAL[times][:, None]
     signal, spread = kept.sqrt(), (1 - kept).sqrt()
     velocity = network(signal * latents + spread * noise, times, told, known)
     return ((velocity - (signal * noise - spread * latents)) ** 2).mean()
@@ -129,7 +133,7 @@ def held_loss(run: Run, latents: Tensor, vectors: Tensor) -> tuple[float, float]
 
 
 def train(samples: Samples, out: Path, minutes: float, plan: Plan, resume: bool) -> Run:
-    """Trains for so many minutes of the clock; every twentieth sample is kept aside. A stopped run goes on where it was, and spreads
+    """Trains for so many minutes of processor time; every twentieth sample is kept aside. A stopped run goes on where it was, and spreads
     what is left of its schedule over the time it is given.
     """
     latents, vectors = torch.from_numpy(samples.latents), torch.from_numpy(samples.vectors)
@@ -137,12 +141,12 @@ def train(samples: Samples, out: Path, minutes: float, plan: Plan, resume: bool)
     run = new_run(plan, samples.vectors)
     if resume and (out / "prior.pt").is_file():
         run.restore(out / "prior.pt")
-    begun, first, lost = time.time(), run.share, [0.0]
+    begun, first, lost = time.process_time(), run.share, [0.0]
     earlier = run.seconds
     while run.share < 1:
         lost.append(learn(run, plan, latents[~aside], vectors[~aside]))
-        run.seconds = earlier + time.time() - begun
-        run.share = first + (1 - first) * min((time.time() - begun) / max(minutes * 60, 1e-3), 1.0)
+        run.seconds = earlier + time.process_time() - begun
+        run.share = first + (1 - first) * min((time.process_time() - begun) / max(minutes * 60, 1e-3), 1.0)
         if run.step % CHECK_STEPS == 0 or run.share >= 1:
             told, nobody = held_loss(run, latents[aside], vectors[aside])
             line = f"step {run.step} minutes {run.seconds / 60:.1f} loss {np.mean(lost[-CHECK_STEPS:]):.4f}"
