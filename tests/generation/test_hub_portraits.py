@@ -16,6 +16,7 @@ from workbench.bench import Workbench
 from workbench.catalog import MODELS
 from workbench.catalog.hub_portrait import RECOGNISER_ROWS, ROWS
 from workbench.errors import BadRequest, BadWeights, ModelMissing
+from workbench.generation import references
 from workbench.generation.portraits import Recipe
 from workbench.settings import Settings
 
@@ -94,6 +95,18 @@ def test_every_row_says_what_it_may_be_used_for_and_how_large_it_is() -> None:
         assert all(file.size or file.scheme == "local" for file in row.files), row.id
     for row in ROWS:
         assert row.download_bytes > 600_000_000 or row.id == "vec2face"
+
+
+def test_a_model_that_looks_at_photos_is_shown_the_first_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Looking:
+        def shown(self, photo: np.ndarray, face: object) -> tuple[float, object]:
+            return float(photo.mean()), face
+
+    monkeypatch.setattr(references, "one_face", lambda photo, finder, choice: (finder, choice))
+    photos = [("a", np.full((4, 4, 3), 7, np.uint8)), ("b", np.zeros((4, 4, 3), np.uint8))]
+
+    assert references.seen(Looking(), photos, "finder", 2) == (7.0, ("finder", 2))
+    assert references.seen("no such method", photos, "finder") == "no such method"
 
 
 def test_a_sheet_of_a_model_that_is_here_can_be_asked_for_badly(bench: Workbench) -> None:

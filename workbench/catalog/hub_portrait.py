@@ -111,7 +111,7 @@ _VEC2FACE = ModelSpec(
     data_license="WebFace4M: research, non-commercial; Glint360K (its recogniser): research, non-commercial",
     paper="Wu et al., Vec2Face, arXiv 2409.02979",
     parameters=174_126_998,
-    note="112 pixels, one forward pass: half a second on one core; no prompt. 1 GB of memory",
+    note="112 pixels, one forward pass: under a second on one core; no prompt. 1 GB of memory",
 )
 
 _REALISTIC = "SG161222/Realistic_Vision_V4.0_noVAE"

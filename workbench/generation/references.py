@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -51,6 +52,13 @@ def read_person(
     }
     names = [photo[0] for photo in photos]
     return Person(name, vectors, tuple(_doubts(names, rows, recognisers)), len(photos))
+
+
+def seen(model: Any, photos: Sequence[Photo], finder: FaceFinder, choice: int | None = None) -> Any:
+    """The model as it draws this person: one that looks at photos besides vectors (it has `shown`) is shown the first."""
+    if not hasattr(model, "shown") or not photos:
+        return model
+    return model.shown(photos[0][1], one_face(photos[0][1], finder, choice))
 
 
 def _embedded(photo: Photo, finder: FaceFinder, recognisers: Mapping[str, FaceRecogniser], choice: int | None) -> dict[str, Embedding]:

@@ -105,7 +105,7 @@ def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> Arc2Face:
             found = lora.changes(checkpoint.read(files[9]), pipeline.unet, files[9].name)
             lora.merge(pipeline.unet, found, files[9].name)
         kind = LCMScheduler if fast else DPMSolverMultistepScheduler
-        pipeline.scheduler = kind.from_config(pipeline.scheduler.config)
+        pipeline.scheduler = diffusion_parts.schedule(kind, pipeline.scheduler.config)
     return Arc2Face(spec, pipeline, fast)
 
 
@@ -116,7 +116,7 @@ def stable_diffusion(files: tuple[Path, ...], device: str) -> StableDiffusionPip
         unet=diffusion_parts.unet(files[0], files[1], device),
         text_encoder=diffusion_parts.text_encoder(files[2], files[3], device),
         vae=diffusion_parts.autoencoder(files[4], files[5], device),
-        scheduler=DPMSolverMultistepScheduler.from_config(settings),
+        scheduler=diffusion_parts.schedule(DPMSolverMultistepScheduler, settings),
         tokenizer=diffusion_parts.tokenizer(files[7], files[8]),
         safety_checker=None,
         feature_extractor=None,

@@ -139,7 +139,7 @@ def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> ConsistentId:
         found = checkpoint.groups(files[9], GROUPS, {"image_proj_model": "image_proj"})
         encoder = facial_encoder(found["FacialEncoder"], files[9].name, device)
         pipeline = stable_diffusion(files, device)
-        pipeline.scheduler = EulerDiscreteScheduler.from_config(pipeline.scheduler.config)
+        pipeline.scheduler = diffusion_parts.schedule(EulerDiscreteScheduler, pipeline.scheduler.config)
         projection = identity_adapter.attach(pipeline, found["image_proj"], found["adapter_modules"], files[9].name)
         seeing = diffusion_parts.image_encoder(files[10], files[11], device)
         parser = bisenet.load(replace(spec, id="bisenet-zll-resnet18"), files[12:13], device)

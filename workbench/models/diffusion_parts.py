@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
+from diffusers.utils import logging
 from torch import nn
 from transformers import (
     CLIPTextConfig,
@@ -40,6 +41,16 @@ def configuration(path: Path) -> Configuration:
     if not isinstance(content, dict):
         raise BadWeights(f"{path.name}: expected a JSON object, got {type(content).__name__}. Fetch the model again.")
     return content
+
+
+def schedule(kind: Any, config: Mapping[str, Any]) -> Any:
+    """A sampler from another's configuration, without a word about the settings it does not share."""
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        return kind.from_config(config)
+    finally:
+        logging.set_verbosity(before)
 
 
 def half(device: str) -> torch.dtype:
@@ -113,7 +124,12 @@ def _diffusers(
     kind: Any, config: Path, weights: Mapping[str, torch.Tensor], name: str, device: str, dtype: torch.dtype = torch.float32
 ) -> Any:
     settings = configuration(config)
-    return checkpoint.install(lambda: _made(lambda: kind.from_config(settings).to(dtype), config.name), weights, name, device)
+
+    def make() -> nn.Module:
+        network: nn.Module = kind.from_config(settings)
+        return network if dtype == torch.float32 else network.to(dtype)
+
+    return checkpoint.install(lambda: _made(make, config.name), weights, name, device)
 
 
 def _made(make: Callable[[], nn.Module], name: str) -> nn.Module:

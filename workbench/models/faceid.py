@@ -70,7 +70,9 @@ class FaceId(PromptedPortrait):
             self.projection.shortcut = shortcut
 
     def shown(self, photo: np.ndarray, face: Face) -> "FaceId":
-        """The same model with this face in view; the networks are shared."""
+        """The same model with this face in view; the networks are shared. The plain kind looks at nothing and stays as it is."""
+        if not self.sees_photos:
+            return self
         other = copy.copy(self)
         other._looks = self.looks(images.warp(photo, arcface(FACE_SIDE)(face), (FACE_SIDE, FACE_SIDE)))
         return other
@@ -148,7 +150,7 @@ def _load(spec: ModelSpec, files: tuple[Path, ...], device: str, shortcut: bool 
                 "Use the file this model names."
             )
         pipeline = stable_diffusion(files, device)
-        pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
+        pipeline.scheduler = diffusion_parts.schedule(DDIMScheduler, pipeline.scheduler.config)
         projection = identity_adapter.attach(pipeline, found["image_proj"], found["ip_adapter"], files[9].name)
         encoder = diffusion_parts.image_encoder(files[10], files[11], device) if plus else None
     return FaceId(spec, pipeline, projection, encoder, shortcut)

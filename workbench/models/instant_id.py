@@ -132,7 +132,7 @@ def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> InstantId:
         pipeline = StableDiffusionXLControlNetPipeline(
             **diffusion_xl.base(files, device),
             controlnet=diffusion_parts.controlnet(files[12], files[13], device, diffusion_parts.half(device)),
-            scheduler=EulerDiscreteScheduler.from_config(diffusion_parts.configuration(files[8])),
+            scheduler=diffusion_parts.schedule(EulerDiscreteScheduler, diffusion_parts.configuration(files[8])),
         )
         projection = identity_adapter.attach(pipeline, found["image_proj"], found["ip_adapter"], files[11].name)
     return InstantId(spec, pipeline, projection)

@@ -201,6 +201,6 @@ def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> PhotoMaker:
             raise BadWeights(f"{files[11].name} is PhotoMaker {'v2' if encoder.sees_vectors else 'v1'}'s, not that of {spec.title}.")
         parts = diffusion_xl.base(files, device)
         lora.merge(parts["unet"], lora.changes(found["lora_weights"], parts["unet"], files[11].name), files[11].name)
-        scheduler = EulerDiscreteScheduler.from_config(diffusion_parts.configuration(files[8]))
+        scheduler = diffusion_parts.schedule(EulerDiscreteScheduler, diffusion_parts.configuration(files[8]))
         pipeline = StableDiffusionXLPipeline(**parts, scheduler=scheduler)
     return PhotoMaker(spec, pipeline, encoder)

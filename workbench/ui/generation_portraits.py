@@ -123,7 +123,7 @@ def _drawn(
 ) -> Any:
     from workbench.generation import identity
     from workbench.generation.population import population
-    from workbench.generation.references import read_person
+    from workbench.generation.references import read_person, seen
     from workbench.generation.report import Target
     from workbench.generation.sheets import checked, draw_sheet
 
@@ -141,7 +141,7 @@ def _drawn(
     if turned[0]:
         targets.append(Target("the turned identity", {own: vector}))
     return draw_sheet(
-        tools.model,
+        seen(tools.model, photos, tools.finder, face),
         tools.id,
         vectors,
         targets,
