@@ -28,7 +28,7 @@ def build_inside(bench: Workbench) -> None:
             source = photo_box("Photo", elem_id="plain-photo", height=260)
             example_row(bench, source)
             kind = gr.Radio(KINDS, value="blur", label="How", elem_id="plain-kind")
-            strength = gr.Slider(0.25, 4, 1.0, step=0.25, label="Strength (1: no recogniser here matches)", elem_id="plain-strength")
+            strength = gr.Slider(0.25, 4, 1.0, step=0.25, label="Strength", elem_id="plain-strength")
             chosen = gr.Dropdown([], multiselect=True, allow_custom_value=True, label="Faces (none chosen: all)", elem_id="plain-faces")
             start = gr.Button("Hide", variant="primary", elem_id="plain-start")
         with gr.Column(scale=3, min_width=320):

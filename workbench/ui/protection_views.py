@@ -32,7 +32,7 @@ STYLE = """<style>
 .verdict:not(.plain) b, .readings .good, .readings .bad, .readings .open { color: var(--tone); }
 .sideways { overflow-x: auto; }
 .readings { border-collapse: collapse; width: 100%; font-size: .86rem; }
-.readings th, .readings td { text-align: left; padding: 3px 7px; white-space: nowrap; }
+.readings th, .readings td { text-align: left; padding: 3px 7px !important; white-space: nowrap; }
 .readings .good { --tone: #15803d; font-weight: 600; } .readings .bad { --tone: #dc2626; font-weight: 600; }
 .readings .open { --tone: #b45309; }
 .dark .good { --tone: #4ade80 !important; } .dark .bad { --tone: #f87171 !important; } .dark .open { --tone: #fbbf24 !important; }
@@ -92,27 +92,25 @@ def box(title: str, words: str, tone: str, state: str) -> str:
 def table_html(protection: Protection, titles: dict[str, str]) -> str:
     """Every recogniser's scores before and after, and after what happens to photos; red where it fails, with a sign for who sees no red."""
     kinds = list(protection.readings[0].survival) if protection.readings else []
-    heads = "".join(f"<th>{html.escape(head)}</th>" for head in ("Recogniser", "Threshold", "Before", "Saved file", *kinds))
+    heads = "".join(f"<th>{html.escape(head)}</th>" for head in ("Recogniser", "Before", "Saved file", *kinds))
     rows = "".join(_row(reading, kinds, titles, protection.aim) for reading in protection.readings)
     signs = ("taken for the made-up person", "not") if protection.aim == "impersonate" else ("not taken for the same person", "still is")
     same = " (the hardest test: usually a recogniser has another photo)" if protection.against == "the photo as it came" else ""
     return (
         f"{STYLE}<div class='sideways'><table class='readings'><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
         f"<p class='small'>Compared with {html.escape(protection.against)}{same}; thresholds at a false accept rate of 1 %. ✓ {signs[0]}, "
-        f"✗ {signs[1]}. cos: more is nearer; dist: less is nearer.</p>"
+        f"✗ {signs[1]}. Under each name: its role, and from where on two faces are one person to it. The search never saw a judge.</p>"
     )
 
 
 def _row(reading: Reading, kinds: list[str], titles: dict[str, str], aim: str) -> str:
     unit, sign = ("cos", "≥") if reading.metric == "cosine" else ("dist", "≤")
-    role = {"judge": "<b>judge</b>, never attacked", "surrogate": "attacked"}[reading.role]
-    name = f"{html.escape(titles.get(reading.model, reading.model))}<br><span class='small'>{role}</span>"
+    role = {"judge": "<b>judge</b>", "surrogate": "attacked"}[reading.role]
+    bound = f"<span class='small'>{role} · {unit} {sign} {reading.threshold:.3f}</span>"
+    name = f"{html.escape(titles.get(reading.model, reading.model))}<br>{bound}"
     before = "" if reading.before != reading.before else f"{reading.before:.3f}"
     marks = [_mark(reading, score, aim) for score in (reading.after, *(reading.survival[kind] for kind in kinds))]
-    return (
-        f"<tr data-model='{html.escape(reading.model)}' data-role='{reading.role}'><td>{name}</td>"
-        f"<td>{unit} {sign} {reading.threshold:.3f}</td><td>{before}</td>{''.join(marks)}</tr>"
-    )
+    return f"<tr data-model='{html.escape(reading.model)}' data-role='{reading.role}'><td>{name}</td><td>{before}</td>{''.join(marks)}</tr>"
 
 
 def _mark(reading: Reading, score: float | None, aim: str) -> str:
