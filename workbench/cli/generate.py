@@ -20,7 +20,6 @@ from workbench.settings import Settings
 from workbench.watch import Watch
 
 MOST = 10_000
-JUDGE = "sface"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,12 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     from workbench.bench import Workbench
+    from workbench.generation.report import judges
 
     _check(args)
     bench = Workbench(settings)
     model_id = args.model or bench.first("portrait").id
     model = bench.model(model_id, "portrait")
-    names = [model.recogniser, *_judges(bench, model.recogniser)]
+    here = [spec.id for spec in bench.specs("recognition") if bench.available(spec.id)]
+    names = [model.recogniser, *judges(here, model.recogniser)[:1]]
     recognisers = {name: bench.model(name, "recognition") for name in names}
     with tqdm(total=100, desc="generate", unit="%", bar_format="{desc}: {percentage:3.0f}%|{bar}| {postfix}") as bar:
         watch = Watch(_telling(bar))
@@ -72,12 +73,6 @@ def _check(args: argparse.Namespace) -> None:
         raise BadRequest(f"Pictures: expected 1 to {MOST:,}, got {count:,}.")
     if args.seed < 0:
         raise BadRequest(f"--seed: expected 0 or more, got {args.seed}.")
-
-
-def _judges(bench: Any, conditioner: str) -> list[str]:
-    """One recogniser that the model was not told vectors of: the usual judge, where it is here."""
-    here = [spec.id for spec in bench.specs("recognition") if spec.id != conditioner and bench.available(spec.id)]
-    return sorted(here, key=lambda name: name != JUDGE)[:1]
 
 
 def _telling(bar: Any) -> Any:

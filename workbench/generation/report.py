@@ -4,7 +4,7 @@ Similarity is told by the recogniser whose vectors the model was given, which fl
 read against strangers (`impostors`) and against the threshold that one of a hundred pairs of strangers passes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,15 @@ from workbench.watch import Watch
 
 TITLES = {"sface": "SFace", "dlib": "dlib", "mobilefacenet": "MobileFaceNet", "faceres": "FaceRes"}
 """Short names of recognisers for captions; others go by their id."""
+
+
+JUDGE = "sface"
+"""The recogniser that takes no part in any drawing."""
+
+
+def judges(here: Iterable[str], conditioner: str) -> list[str]:
+    """Of the recognisers that are here, those whose vectors the model was not told; the usual judge first."""
+    return sorted((name for name in here if name != conditioner), key=lambda name: name != JUDGE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

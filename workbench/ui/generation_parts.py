@@ -24,9 +24,6 @@ CANCELLED = "Cancelled; nothing was kept."
 CONSENT = "The photos are of me, or the people in them agreed to this"
 ASK = "Ask me"
 FACES = [ASK, "Face 1 (the largest)", "Face 2", "Face 3", "Face 4"]
-JUDGE = "sface"
-"""The recogniser that takes no part in any drawing, where it is here."""
-
 Previews = Callable[[list[np.ndarray]], None]
 
 
@@ -85,8 +82,9 @@ def tools(bench: Workbench, model_id: Any) -> Tools:
 
 def judges(bench: Workbench, conditioner: str) -> list[str]:
     """Recognisers here that a model told `conditioner`'s vectors did not see; the usual one first."""
-    here = [spec.id for spec in bench.specs("recognition") if spec.id != conditioner and bench.available(spec.id)]
-    return sorted(here, key=lambda name: name != JUDGE)
+    from workbench.generation import report
+
+    return report.judges((spec.id for spec in bench.specs("recognition") if bench.available(spec.id)), conditioner)
 
 
 def reference_gallery(label: str, elem_id: str, **options: Any) -> gr.Gallery:
