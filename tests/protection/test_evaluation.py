@@ -3,13 +3,26 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from workbench import images
 from workbench.errors import BadRequest, NoFace
 from workbench.protection import tables
-from workbench.protection.evaluation import CLEAN, Pair, Rows, counts, margin, opened_in_batches, pairs, tally, whose
+from workbench.protection.evaluation import (
+    CLEAN,
+    Pair,
+    Rows,
+    counts,
+    margin,
+    open_subject,
+    open_subject,
+    opened_in_batches,
+    pairs,
+    tally,
+    whose,
+)
 from workbench.training.lfw import even
 
 BOUNDS = {"a": (0.3, "cosine"), "b": (0.6, "l2")}
@@ -138,3 +151,35 @@ def test_a_pair_that_cannot_be_used_is_told_and_the_rest_goes_on() -> None:
 
     assert [[one.person for one in batch] for batch in batches] == [["a", "c"], ["d"]]
     assert told == [("b", "no face")]
+
+
+def test_a_pair_whose_first_face_is_too_small_is_told_and_left_out(bench, astronaut, tmp_path: Path) -> None:
+    finder, told = bench.model("blazeface"), []
+    small = cv2.resize(astronaut, (180, 180), interpolation=cv2.INTER_AREA)
+    for name, photo in (("far_1", small), ("far_2", astronaut), ("near_1", astronaut), ("near_2", astronaut)):
+        (tmp_path / f"{name}.jpg").write_bytes(images.encode_jpeg(photo))
+
+    found = opened_in_batches(
+        pairs(tmp_path, "all"),
+        5,
+        lambda pair: open_subject(pair, [], finder, None, bench.settings),
+        lambda pair, error: told.append((pair.person, type(error).__name__)),
+    )
+
+    assert [[one.pair.person for one in subjects] for subjects in found] == [["near"]]
+    assert told == [("far", "FaceTooSmall")]
+
+
+def test_a_face_too_small_to_protect_is_left_out_instead_of_stopping_the_run(astronaut, finder, settings, tmp_path: Path) -> None:
+    for name, scale in (("a_1", 0.5), ("a_2", 1.0)):
+        picture = astronaut if scale == 1.0 else np.ascontiguousarray(astronaut[::2, ::2])
+        (tmp_path / f"{name}.jpg").write_bytes(images.encode_jpeg(picture, 92))
+    told = []
+    (pair,) = pairs(tmp_path, "all")
+
+    found = list(
+        opened_in_batches([pair], 2, lambda one: open_subject(one, [], finder, None, settings), lambda one, error: told.append(str(error)))
+    )
+
+    assert found == []
+    assert "at least 80" in told[0]

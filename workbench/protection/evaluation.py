@@ -107,11 +107,15 @@ class Rows:
 
 
 def open_subject(pair: Pair, models: Sequence[FaceRecogniser], finder: FaceFinder, parse: Any, settings: Settings) -> Subject:
-    """Both photos of a pair, read. parse: from photo and faces to a Parsing, or None. Raises WorkbenchError when one has no face."""
+    """Both photos of a pair, read. parse: from photo and faces to a Parsing, or None. Raises WorkbenchError when one
+    has no face, or when the first cannot be protected: too small or a profile.
+    """
+    from workbench.makeup.canvas import check_face
     from workbench.protection.judge import vectors
 
     photos = [images.decode(path, settings) for path in (pair.first, pair.second)]
     faces = [largest(photo, finder) for photo in photos]
+    check_face(faces[0])
     return Subject(pair, photos[0], faces[0], parse(photos[0], [faces[0]]) if parse else None, vectors(photos[1], faces[1], models))
 
 
