@@ -32,6 +32,7 @@ def test_look_protect_slider_download_and_the_file_gives_the_same_figures(tab, b
         "data-state", re.compile("^(protected|not protected)$"), timeout=SEARCH
     )
     rows = tab.locator("#protect-table tr[data-model]")
+    expect(rows.first).to_be_visible(timeout=30_000)
     assert rows.count() >= 2
     assert tab.locator("#protect-table tr[data-role=judge]").count() >= 1
     expect(tab.locator("#protect-heat img")).to_be_visible()
