@@ -17,7 +17,6 @@ from workbench.protection.evaluation import (
     counts,
     margin,
     open_subject,
-    open_subject,
     opened_in_batches,
     pairs,
     tally,
