@@ -42,8 +42,9 @@ STYLE = """<style>
 HONEST = (
     "**What this does not do.** It works against the recognisers it was searched on, and against others only as far as the judge's row "
     "shows: a newer or larger recogniser may still know you, and protection decays as recognisers change. Photos of you that are already "
-    "published stay readable, and one clear photo is enough. People recognise you as before. Screenshots, filters and re-compression can "
-    "wear the protection off (the columns on the right show how far). Stronger protection is more visible."
+    "published stay readable, and one clear photo is enough. People who know you still do. Screenshots, filters and re-compression can "
+    "wear the protection off (the columns on the right show how far). Stronger is more visible: from the middle on, brows, nose and "
+    "mouth look reshaped by light, as on a photo of a sibling."
 )
 
 
