@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.golden.archive import Golden, apart, stacked
 from tests.golden.inputs import tensor
 from tests.models import test_arc2face as arc2face
 from tests.models import test_consistent_id as consistent_id
@@ -15,7 +16,10 @@ from tests.models import test_faceid as faceid
 from tests.models import test_instant_id as instant_id
 from tests.models import test_photo_maker as photo_maker
 from tests.models import test_vec2face as vec2face
+from tests.models.patterns import pattern
+from workbench.catalog import MODELS
 from workbench.generation.portraits import Recipe
+from workbench.models import insight_recogniser
 
 SIDES = (8, 16)
 Figures = dict[str, float]
@@ -25,6 +29,7 @@ def differences() -> Iterator[tuple[tuple[str, ...], Figures]]:
     """Ids of rows, and the relative difference of every answer that vouches for them."""
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         home = Path(folder)
+        yield ("arcface-r100-vec2face",), _recogniser(home)
         yield ("arc2face", "arc2face-lcm"), _arc2face(home)
         for id in faceid.KINDS:
             yield (id,), _faceid(id, home / id)
@@ -33,6 +38,14 @@ def differences() -> Iterator[tuple[tuple[str, ...], Figures]]:
         yield ("instantid",), _instant_id(home / "instantid")
         for version in photo_maker.ENCODERS:
             yield (f"photomaker-{version}",), _photo_maker(version, home / version)
+
+
+def _recogniser(home: Path) -> Figures:
+    golden, path = Golden("vec2face-recogniser"), home / "arcface.pth"
+    torch.save(golden.weights(), path)
+    model = insight_recogniser.load_torch(MODELS["arcface-r100-vec2face"], (path,), "cpu")
+    path.unlink()
+    return {"vector": apart(stacked(model, pattern(2, 112), "vector"), golden["vector"])}
 
 
 def _arc2face(home: Path) -> Figures:

@@ -11,7 +11,7 @@ _PACK = "InsightFace pack: non-commercial research only"
 
 RECOGNISER_ROWS = (
     ModelSpec(
-        id="arc2face-arcface-r100",
+        id="arcface-r100-arc2face",
         task="recognition",
         title="ArcFace R100 of Arc2Face",
         load="workbench.models.insight_recogniser:load_onnx",
@@ -23,7 +23,7 @@ RECOGNISER_ROWS = (
         note="the vectors Arc2Face was trained on; a black box without gradients",
     ),
     ModelSpec(
-        id="vec2face-arcface-r100",
+        id="arcface-r100-vec2face",
         task="recognition",
         title="ArcFace R100 of Vec2Face",
         load="workbench.models.insight_recogniser:load_torch",

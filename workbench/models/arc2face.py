@@ -22,7 +22,7 @@ from workbench.models import checkpoint, diffusion_parts, lora, memory
 from workbench.models.diffusion_portrait import DiffusionPortrait
 
 PROMPT, WORD = "photo of a id person", "id"
-RECOGNISER = "arc2face-arcface-r100"
+RECOGNISER = "arcface-r100-arc2face"
 
 HEADROOM = 1.3
 """Memory needed while drawing, as a multiple of the weights."""

@@ -22,7 +22,7 @@ from workbench.models import checkpoint, memory
 from workbench.models.insight_recogniser import full_length
 from workbench.watch import Watch
 
-RECOGNISER = "vec2face-arcface-r100"
+RECOGNISER = "arcface-r100-vec2face"
 SIDE, PLACES, ROW = 112, 49, 7
 
 MASK = (0.15, 0.25, 0.1, 1.0)
