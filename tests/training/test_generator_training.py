@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from workbench.training import generator, generator_check, generator_prior, generator_samples
+from workbench.models.identity_prior_network import LatentPrior
+from workbench.training import generator, generator_check, generator_compare, generator_others, generator_prior, generator_samples
 from workbench.training.generator_check import References, Sheet
 from workbench.training.generator_prior import Plan, held_loss, learn, new_run, train
 from workbench.training.generator_samples import HELD_OUT, Samples
@@ -154,3 +155,48 @@ def test_the_photo_direction_is_the_way_between_means():
     way = np.eye(128)[4]
     found = generator.photo_direction(drawn, [drawn + 2 * way, drawn + 0.5 * way])
     np.testing.assert_allclose(found, way[None])
+
+
+def test_stages_are_made_once(tmp_path):
+    made = []
+
+    def make():
+        made.append(1)
+        return {"a": torch.ones(2)}
+
+    for _ in range(2):
+        generator_others.stage(tmp_path / "a.pt", make)
+    assert made == [1]
+
+
+def test_every_compared_network_answers_in_the_shape_it_is_drawn_in():
+    torch.manual_seed(0)
+    vectors, zero, one = torch.randn(2, 128), torch.zeros(128), torch.ones(128)
+    assert generator_others.Decoder(zero, one)(vectors).shape == (2, 3, 64, 64)
+    assert generator_others.ToLatent(zero, one)(vectors).shape == (2, 100)
+    coder = generator_others.new_autoencoder()
+    codes = coder.encode(torch.zeros(1, 3, 64, 64)).latents
+    assert codes.shape == (1, 4, 16, 16)
+    assert coder.decode(codes).sample.shape == (1, 3, 64, 64)
+    network = generator_others.ToldUNet(zero, one)
+    told, nobody = (network(codes, torch.tensor([500]), vectors[:1], torch.full((1, 1), known)) for known in (1.0, 0.0))
+    assert told.shape == codes.shape
+    assert not torch.equal(told, nobody), "the vector should reach the UNet"
+
+
+def test_the_nearest_samples_are_those_of_the_vector(samples):
+    class Gan:
+        def draw(self, latents):
+            return list(latents)
+
+    class Model:
+        pass
+
+    model = Model()
+    model.guide, model.pipeline = Model(), Model()
+    model.guide.gan, model.pipeline.prior = Gan(), LatentPrior(8, 1)
+    draw = generator_compare.nearest(model, samples)
+    first, second, third = draw(samples.vectors[[4, 4, 9]], 0)
+    np.testing.assert_array_equal(first, samples.latents[4])
+    assert not np.array_equal(second, first), "a person's second picture is the second nearest face"
+    np.testing.assert_array_equal(third, samples.latents[9])

@@ -20,6 +20,7 @@ from workbench.models.identity_prior import IdentityPrior, Search, as_pictures
 from workbench.training import generator, generator_others
 from workbench.training import generator_check as check
 from workbench.training.generator_prior import new_scheduler
+from workbench.training.generator_samples import Samples
 
 PICTURES = 4
 
@@ -77,17 +78,42 @@ def decoder(model: IdentityPrior, folder: Path) -> check.Draw:
     return draw
 
 
-def approaches(bench: Workbench, others: Path) -> dict[str, check.Draw]:
+def least_squares(model: IdentityPrior, folder: Path) -> check.Draw:
+    """The GAN's picture of a vector's mean latent, always the same."""
+    network = generator_others.ToLatent(torch.zeros(128), torch.ones(128)).eval()
+    network.load_state_dict(torch.load(folder / "latent.pt", weights_only=True))
+
+    def draw(vectors: np.ndarray, seed: int) -> list[np.ndarray]:
+        with torch.no_grad():
+            return model.guide.gan.draw(network(model.pipeline.prior.match(torch.from_numpy(vectors))).numpy())
+
+    return draw
+
+
+def nearest(model: IdentityPrior, samples: Samples) -> check.Draw:
+    """Of all training faces, those whose vectors are nearest: the first for a person's first picture, and so on."""
+
+    def draw(vectors: np.ndarray, seed: int) -> list[np.ndarray]:
+        wanted = model.pipeline.prior.match(torch.from_numpy(vectors)).numpy()
+        found = [np.argsort(((samples.vectors - vector) ** 2).sum(1))[: len(vectors)] for vector in wanted]
+        places = [sum((vectors[:row] == vectors[row]).all(1)) for row in range(len(vectors))]
+        return model.guide.gan.draw(samples.latents[[found[row][place] for row, place in enumerate(places)]])
+
+    return draw
+
+
+def approaches(bench: Workbench, others: Path, samples: Samples) -> dict[str, check.Draw]:
     """Every approach by name, the shipped one first."""
     model: IdentityPrior = bench.model(generator.MODEL)
     found = {
         "prior and search": variant(model, Search()),
         "prior alone": variant(model, Search(steps=0)),
-        "prior alone, guidance 4": variant(model, Search(steps=0), 4.0),
         "search alone": search_alone(model),
+        "nearest sample": nearest(model, samples),
         "strangers": strangers(model),
     }
-    for name, file, make in (("latent diffusion", "unet.pt", latent_diffusion), ("decoder", "decoder.pt", decoder)):
+    trained = {"least squares": ("latent.pt", least_squares), "latent diffusion": ("unet.pt", latent_diffusion)}
+    for name, (file, make) in (trained | {"decoder": ("decoder.pt", decoder)}).items():
         if (others / file).is_file():
             found[name] = make(model, others)
     return found
@@ -113,7 +139,8 @@ def main() -> None:
     given = options.parse_args()
     bench = Workbench.from_env()
     sets = {name: generator.references(bench, name, given) for name in (("synthetic", "real") if given.data else ("synthetic",))}
-    for name, draw in approaches(bench, given.others).items():
+    samples = generator_others.training(bench, given.out / "samples")
+    for name, draw in approaches(bench, given.others, samples).items():
         if given.only and name not in given.only:
             continue
         entry = dict(figures.read("generation_approaches").get(name, {}))

@@ -1,10 +1,10 @@
 """The approaches the identity prior was compared with, and that do not ship: diffusion of an autoencoder's latents, and a decoder.
 
-    python -m workbench.training.generator_others --samples DIR --out DIR --minutes 10 30 5
+    python -m workbench.training.generator_others --samples DIR --out DIR --minutes 10 30 5 1
 
-DIR holds the shards of `generator_samples`. First a decoder from vector to picture in one go, then the autoencoder (AutoencoderTiny,
-4 × 16 × 16), then a UNet2DModel on its latents, told the vector beside the time (class embedding, so that it drives every group norm).
- Minutes are of processor time. Seeded; each stage is kept when it ends and skipped when it is there.
+DIR holds the shards of `generator_samples`. First a vector's latent by least squares and a decoder from vector to picture, then the
+autoencoder (AutoencoderTiny, 4 × 16 × 16) and a UNet2DModel on its latents, told the vector beside the time (class embedding, so
+that it drives every group norm). Minutes are of processor time. Seeded; each stage is kept when it ends and skipped when it is there.
 """
 
 import argparse
@@ -68,6 +68,20 @@ class Decoder(nn.Module):
     def forward(self, vectors: Tensor) -> Tensor:
         """(n, 128) to (n, 3, 64, 64) in −1..1."""
         return self.body(self.entry((vectors - self.mean) / self.deviation).reshape(-1, 256, 4, 4))
+
+
+class ToLatent(nn.Sequential):
+    """A vector to the GAN's latent in one go, by least squares: its mean, and so one picture per vector."""
+
+    def __init__(self, mean: Tensor, deviation: Tensor) -> None:
+        wide = 512
+        super().__init__(nn.Linear(128, wide), nn.SiLU(), nn.Linear(wide, wide), nn.SiLU(), nn.Linear(wide, 100))
+        self.register_buffer("mean", mean)
+        self.register_buffer("deviation", deviation)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """(n, 128) to (n, 100)."""
+        return super().forward((vectors - self.mean) / self.deviation)
 
 
 def new_autoencoder() -> AutoencoderTiny:
@@ -156,6 +170,17 @@ def decode(gan: Generator, latents: Tensor, vectors: Tensor, minutes: float) -> 
     return run(network, minutes, 1.5e-3, step, "decoder")  # type: ignore[return-value]
 
 
+def regress(latents: Tensor, vectors: Tensor, minutes: float) -> ToLatent:
+    """The latent of a vector, by least squares."""
+    network = ToLatent(vectors.mean(0), vectors.std(0))
+
+    def step(count: int) -> Tensor:
+        chosen = rows(len(latents), count, 256)
+        return ((network(vectors[chosen]) - latents[chosen]) ** 2).mean()
+
+    return run(network, minutes, 1e-3, step, "latent")  # type: ignore[return-value]
+
+
 @torch.no_grad()
 def encoded(network: AutoencoderTiny, gan: Generator, latents: Tensor) -> Tensor:
     """(n, 4, 16, 16) codes of the GAN's pictures."""
@@ -179,7 +204,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--samples", type=Path, required=True)
     options.add_argument("--out", type=Path, required=True)
-    options.add_argument("--minutes", type=float, nargs=3, default=(10, 30, 5), metavar=("AUTOENCODER", "UNET", "DECODER"))
+    options.add_argument("--minutes", type=float, nargs=4, default=(10, 30, 5, 1), metavar=("CODES", "UNET", "DECODER", "LATENT"))
     options.add_argument("--codes", type=int, default=45_000, help="samples that the UNet is trained on")
     given = options.parse_args()
     torch.set_num_threads(1)
@@ -188,6 +213,7 @@ def main() -> None:
     bench = Workbench.from_env()
     gan, samples = bench.model("dcgan-digiface-64").network, training(bench, given.samples)
     latents, vectors = torch.from_numpy(samples.latents), torch.from_numpy(samples.vectors)
+    stage(given.out / "latent.pt", lambda: regress(latents, vectors, given.minutes[3]).state_dict())
     stage(given.out / "decoder.pt", lambda: decode(gan, latents, vectors, given.minutes[2]).state_dict())
     stage(given.out / "autoencoder.pt", lambda: autoencoder(gan, latents, given.minutes[0]).state_dict())
     network = new_autoencoder().eval()
