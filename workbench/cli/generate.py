@@ -110,7 +110,7 @@ def _album(args: argparse.Namespace, bench: Any, model_id: str, model: Any, reco
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     album.begin(args.out, _plan(args, model_id, files))
-    pictures = album.fill(args.out, vectors, model, model_id, recipe, watch.part(0.05, 0.85))
+    pictures = album.fill(args.out, vectors, _seeing(args, files, bench, model), model_id, recipe, watch.part(0.05, 0.85))
     report = measure(
         album.Files(pictures, bench.settings), groups, targets, bench.model("blazeface"), recognisers, model.recogniser, watch.part(0.85, 1)
     )
@@ -119,6 +119,16 @@ def _album(args: argparse.Namespace, bench: Any, model_id: str, model: Any, reco
     print(f"\n{report.words()}")
     print(f"Wrote {len(pictures)} AI-generated pictures, report.json and figures.csv into {args.out}.")
     return 0
+
+
+def _seeing(args: argparse.Namespace, files: Sequence[Path], bench: Any, model: Any) -> Any:
+    """The model, shown the person's first photo if it looks at photos."""
+    from workbench.generation.references import seen
+
+    if not hasattr(model, "shown") or args.new is not None:
+        return model
+    first = images.limit(images.decode(files[0], bench.settings), bench.settings.working_side)
+    return seen(model, [(files[0].name, first)], bench.model("blazeface"), args.face)
 
 
 def _identities(
