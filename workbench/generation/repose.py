@@ -60,7 +60,7 @@ class Scene:
         self.left, self.top, self.right, self.bottom = _window(self.mesh, image.shape)
         points, fixed, self._follow, self._share = self._points()
         self._field = WarpField(points, fixed)
-        self._share = self._share[self._here] * self._from_edge()
+        self._share, self._free = self._share[self._here], self._from_edge()[:, None]
         self._outline = np.isin(self._here, OVAL) | (self._here >= 468)
 
     def draw(self, edit: Edit) -> Reposed:
@@ -79,7 +79,7 @@ class Scene:
 
     def _asked(self, edit: Edit) -> np.ndarray:
         asked = self._share[:, None] * moves(self.mesh, edit)[self._follow[self._here]]
-        return self._field.evened(asked, self._outline, _EVEN)
+        return self._field.evened(asked, self._outline, _EVEN) * self._free
 
     def _points(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Points in the window, which are fixed, whose movement each follows, and by which share. Sets `_here`."""
