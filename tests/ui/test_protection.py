@@ -288,3 +288,11 @@ def test_a_look_takes_its_changes(here) -> None:
     assert look.layers["lip"].shades == {"red": 1.0}
     assert look.layers["liner"].intensity == 0
     assert look.layers["blush"] == looks.find("natural").layers["blush"]
+
+
+def test_a_recogniser_that_was_fetched_joins_without_a_new_start(here, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = [value for _, value in protection_one.offered(here)[0].choices]
+    monkeypatch.setattr(here, "available", lambda model: model in ("sface", "dlib"))
+
+    assert [value for _, value in protection_one.offered(here)[1].choices] == ["sface", "dlib"]
+    assert set(every) >= {"sface", "dlib"}

@@ -47,7 +47,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             with gr.Group(visible=False) as made_up:
                 target = gr.Number(TARGET, precision=0, minimum=0, label="Number of the made-up person", elem_id="protect-target")
                 portrait = gr.Image(label="Nobody", interactive=False, height=150, buttons=[], format="png")
-            with gr.Accordion("Recognisers", open=False):
+            with gr.Accordion("Recognisers", open=False) as folded:
                 attack = gr.CheckboxGroup(recognisers(bench), value=attacked, label="Search against", elem_id="protect-attack")
                 judge = gr.CheckboxGroup(
                     recognisers(bench), value=judges, label="Judge by (never seen by the search)", elem_id="protect-judge"
@@ -85,6 +85,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     for control in (look, makeup):
         control.change(**live)
     face.input(**live)
+    folded.expand(bound(offered, bench), None, [attack, judge], **quiet)
     aim.change(lambda goal: gr.Group(visible=goal == "impersonate"), aim, made_up, **quiet)
     for moved in (aim.change, target.change):
         moved(bound(show_target, bench), [aim, target], portrait, **quiet)
@@ -108,6 +109,12 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     run.success(_reveal, None, [table, figures, heat, saved, numbers], **quiet)
     stop.click(bound(stopped, bench), [waiting, face, look, makeup], shown, cancels=[run], **quiet)
     receive("protection", photo, source)
+
+
+def offered(bench: Workbench) -> tuple[Any, Any]:
+    """The recognisers to choose from as they are now: a fetched one joins without a new start."""
+    rows = recognisers(bench)
+    return gr.CheckboxGroup(choices=rows), gr.CheckboxGroup(choices=rows)
 
 
 def _offer() -> Any:
