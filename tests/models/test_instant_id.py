@@ -17,7 +17,7 @@ from tests.models import tiny_diffusion
 from workbench.catalog import MODELS
 from workbench.errors import BadRequest, BadWeights
 from workbench.generation.portraits import Recipe
-from workbench.models import instant_id, key_points
+from workbench.models import diffusion_parts, instant_id, key_points
 from workbench.values import Face
 
 EXACT = 1e-5
@@ -129,6 +129,17 @@ def test_a_unit_vector_is_drawn_as_its_full_length_one(model: instant_id.Instant
     short, full = model(unit, Recipe(steps=2))[0], model(unit * np.float32(512**0.5), Recipe(steps=2))[0]
 
     assert np.abs(short.astype(int) - full).max() <= 1
+
+
+def test_a_sheet_in_half_precision_is_about_the_same(model: instant_id.InstantId, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diffusion_parts, "half", lambda device: torch.float16)
+    small = _model(tmp_path)
+    seen: list[np.ndarray] = []
+    full, half = (drawer(VECTORS[:1], Recipe(steps=2), None, seen.append)[0].astype(int) for drawer in (model, small))
+
+    assert small.dtype == torch.float16
+    assert np.abs(full - half).mean() < 3
+    assert len(seen) == 2
 
 
 def test_the_controlnet_hears_the_text_again_afterwards(model: instant_id.InstantId) -> None:

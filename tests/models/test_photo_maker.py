@@ -15,7 +15,7 @@ from tests.models import tiny_diffusion
 from workbench.catalog import MODELS
 from workbench.errors import BadRequest, BadWeights
 from workbench.generation.portraits import Recipe
-from workbench.models import photo_maker
+from workbench.models import diffusion_parts, photo_maker
 from workbench.values import Face
 
 EXACT = 1e-5
@@ -126,6 +126,18 @@ def test_a_sheet_is_drawn_from_a_photo_and_a_prompt(model: photo_maker.PhotoMake
 
     assert one.shape == (64, 64, 3)
     assert not np.array_equal(one, other)
+
+
+def test_a_sheet_in_half_precision_is_about_the_same(
+    model: photo_maker.PhotoMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diffusion_parts, "half", lambda device: torch.float16)
+    small = _model(model.spec.id[-2:], tmp_path)
+    drawers = (drawer.shown(photo(3, 120, 100), FACE) for drawer in (model, small))
+    full, half = (drawer(VECTORS[:1], Recipe(steps=2))[0].astype(int) for drawer in drawers)
+
+    assert small.dtype == next(small.encoder.parameters()).dtype == torch.float16
+    assert np.abs(full - half).mean() < 3
 
 
 def test_what_it_needs_is_said(model: photo_maker.PhotoMaker) -> None:

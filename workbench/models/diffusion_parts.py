@@ -68,9 +68,9 @@ def controlnet(config: Path, weights: Path, device: str = "cpu", dtype: torch.dt
     return _diffusers(ControlNetModel, config, checkpoint.read(weights), weights.name, device, dtype)
 
 
-def autoencoder(config: Path, weights: Path, device: str = "cpu") -> AutoencoderKL:
+def autoencoder(config: Path, weights: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> AutoencoderKL:
     """The network between pixels and latents."""
-    return _diffusers(AutoencoderKL, config, modern_attention(checkpoint.read(weights)), weights.name, device)
+    return _diffusers(AutoencoderKL, config, modern_attention(checkpoint.read(weights)), weights.name, device, dtype)
 
 
 def modern_attention(weights: Mapping[str, torch.Tensor]) -> checkpoint.Weights:

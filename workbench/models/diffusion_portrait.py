@@ -136,7 +136,7 @@ class DiffusionPortrait:
         """How noisy latents look when averaged small and decoded: about 128 pixels wide, in milliseconds rather than seconds."""
         factor = max(1, latents.shape[-1] // THUMBNAIL)
         small = nn.functional.avg_pool2d(latents, factor) / self.pipeline.vae.config.scaling_factor
-        pixels = self.pipeline.vae.decode(small.to(self.pipeline.vae.dtype)).sample.float()
+        pixels = self.pipeline.vae.decode(small.to(self.pipeline.vae.dtype)).sample.float().nan_to_num()  # SDXL's may overflow in 16 bits
         return list(((pixels.clamp(-1, 1) + 1) * 127.5).byte().permute(0, 2, 3, 1).cpu().numpy())
 
     def denoise(self, latents: np.ndarray, time: int, tokens: Tensor, **extra: Any) -> np.ndarray:

@@ -32,7 +32,7 @@ def base(files: tuple[Path, ...], device: str) -> dict[str, Any]:
         "unet": diffusion_parts.unet(files[0], files[1], device, dtype),
         "text_encoder": diffusion_parts.text_encoder(files[2], files[3], device, dtype=dtype),
         "text_encoder_2": diffusion_parts.text_encoder(files[4], files[5], device, projection=True, dtype=dtype),
-        "vae": diffusion_parts.autoencoder(files[6], files[7], device),
+        "vae": diffusion_parts.autoencoder(files[6], files[7], device, dtype),  # the pipelines widen it while they decode
         "tokenizer": diffusion_parts.tokenizer(files[9], files[10]),
         "tokenizer_2": diffusion_parts.tokenizer(files[9], files[10], padding="!"),
         "add_watermarker": False,

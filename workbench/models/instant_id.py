@@ -17,11 +17,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from workbench.catalog import ModelSpec
-from workbench.generation.portraits import Preview, Recipe
+from workbench.generation.portraits import Recipe
 from workbench.models import checkpoint, diffusion_parts, diffusion_xl, identity_adapter, key_points, memory
 from workbench.models.insight_recogniser import full_length
 from workbench.values import Face, check_image
-from workbench.watch import Watch
 
 RECOGNISER = "insightface-glintr100"
 GROUPS = ("image_proj", "ip_adapter")
@@ -45,6 +44,8 @@ class InstantId(diffusion_xl.XlPortrait):
         super().__init__(spec, pipeline, RECOGNISER, (30, 1, 100), (5.0, 1.0, 20.0))
         self.projection = projection
         self.points = key_points.middle(self.side)
+        self._heard: Tensor = torch.zeros(0)
+        """Face tokens of the batch being drawn, which the ControlNet is given instead of the text."""
         pipeline.set_ip_adapter_scale(STRENGTH)
 
     def shown(self, photo: np.ndarray, face: Face) -> "InstantId":
@@ -59,11 +60,9 @@ class InstantId(diffusion_xl.XlPortrait):
         found: Tensor = self.projection(identity_adapter.both(full_length(vectors), guided).to(self.dtype))
         return found
 
-    def __call__(self, vectors: np.ndarray, recipe: Recipe, watch: Watch | None = None, preview: Preview | None = None) -> list[np.ndarray]:
-        """One picture per row, as `DiffusionPortrait`; the ControlNet hears the face for as long."""
-        self._heard: Tensor = torch.zeros(0)
+    def _draw(self, *given: Any) -> list[np.ndarray]:
         with self._hearing():
-            return super().__call__(vectors, recipe, watch, preview)
+            return super()._draw(*given)
 
     @contextmanager
     def _hearing(self) -> Iterator[None]:
