@@ -122,15 +122,15 @@ _IMAGE_ENCODER = tuple(
 """CLIP ViT-H/14 of LAION, as IP-Adapter's authors repeat it."""
 
 
-def _realistic(base: str) -> tuple[File, ...]:
-    """Stable Diffusion 1.5 tuned for photos, with the autoencoder its card asks for."""
+def _realistic(base: str, unet: str, text: str) -> tuple[File, ...]:
+    """Stable Diffusion 1.5 tuned for photos, with the autoencoder its card asks for. unet, text: names of the weights' files."""
     return (
         *_hub(
             base,
             ("unet/config.json", 1_550),
-            ("unet/diffusion_pytorch_model.safetensors", 3_440_000_000),
+            (f"unet/{unet}", 3_440_000_000),
             ("text_encoder/config.json", 612),
-            ("text_encoder/model.safetensors", 492_000_000),
+            (f"text_encoder/{text}", 492_000_000),
         ),
         *_autoencoder_and_words(_VAE_MSE, ""),
     )
@@ -143,7 +143,7 @@ def _faceid(kind: str, title: str, size: int, note: str, plus: bool = True) -> M
         title=f"IP-Adapter-{title} (SD 1.5)",
         load=f"workbench.models.faceid:load{'_plus' * plus}{'_v2' * kind.endswith('v2')}",
         files=(
-            *_realistic(_REALISTIC),
+            *_realistic(_REALISTIC, "diffusion_pytorch_model.safetensors", "model.safetensors"),
             *_hub("h94/IP-Adapter-FaceID", (f"ip-adapter-{kind}_sd15.bin", size)),
             *(_IMAGE_ENCODER if plus else ()),
         ),
@@ -164,7 +164,7 @@ _CONSISTENT_ID = ModelSpec(
     title="ConsistentID (SD 1.5)",
     load="workbench.models.consistent_id:load",
     files=(
-        *_realistic("SG161222/Realistic_Vision_V6.0_B1_noVAE"),
+        *_realistic("SG161222/Realistic_Vision_V6.0_B1_noVAE", "diffusion_pytorch_model.bin", "pytorch_model.bin"),
         *_hub("JackAILab/ConsistentID", ("ConsistentID-v1.bin", 669_000_000)),
         *_IMAGE_ENCODER,
         *_hub("JackAILab/ConsistentID", ("face_parsing.pth", 53_300_000)),
