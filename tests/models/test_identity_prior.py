@@ -173,6 +173,13 @@ def test_an_untrained_prior_proposes_without_the_vector():
     torch.testing.assert_close(latents[0], latents[1])
 
 
+def test_calls_that_overlap_do_not_disturb_each_other(model, people):
+    rows, noise = torch.from_numpy(people), torch.randn(2, 100, generator=torch.Generator().manual_seed(2))
+    alone = model.pipeline(rows, noise, 6, 2.0)
+    beside = model.pipeline(rows, noise, 6, 2.0, lambda done, latents: model.pipeline(rows, noise, 3, 1.0))
+    assert torch.equal(alone, beside)
+
+
 def test_crops_are_those_of_the_photo_code():
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (64, 64, 3), np.uint8)

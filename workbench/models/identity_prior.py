@@ -68,15 +68,16 @@ class IdentityPriorPipeline(DiffusionPipeline):
 
         guidance: 1 is the prior as trained; more is nearer to the vector and less varied (Ho and Salimans, arXiv 2207.12598, eq. 6).
         """
-        self.scheduler.set_timesteps(steps)
+        scheduler = DDIMScheduler.from_config(self.scheduler.config)  # one per call: it remembers its steps, and calls may overlap
+        scheduler.set_timesteps(steps)
         identity, latents = self.prior.tell(vectors), noise
-        for done, time in enumerate(self.scheduler.timesteps, 1):
+        for done, time in enumerate(scheduler.timesteps, 1):
             times = time.expand(len(latents)).to(latents.device)
             velocity = self.prior(latents, times, identity)
             if guidance != 1:
                 blind = self.prior(latents, times, None)
                 velocity = blind + guidance * (velocity - blind)
-            step = self.scheduler.step(velocity, time, latents)
+            step = scheduler.step(velocity, time, latents)
             latents = step.prev_sample
             if told:
                 told(done, step.pred_original_sample)
