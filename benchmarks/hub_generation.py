@@ -116,7 +116,6 @@ def measured(model: Arc2Face, name: str, steps: int, guidance: float, runs: int)
 def parity() -> None:
     """Write how far ours lies from every golden into the figures, under the ids of the models it vouches for."""
     from tests.golden.hub_portraits import differences
-
     from workbench import figures
 
     for ids, found in differences():

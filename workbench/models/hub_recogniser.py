@@ -69,9 +69,9 @@ class HubRecogniser(Recogniser):
 
 
 def trim(network: nn.Module) -> nn.Module:
-    """The same frozen network, faster: batch norms that follow a convolution folded into it, channels last in memory, PReLU with a cheap backward pass.
+    """The same frozen network, faster: batch norms that follow a convolution folded into it, PReLU with a cheap backward pass.
 
-    Equal within rounding (about 1e-6 of the output). Only neighbours inside one Sequential are folded.
+    Channels lie last in memory. Equal within rounding (about 1e-6 of the output). Only neighbours inside one Sequential are folded.
     """
     for block in network.modules():
         if isinstance(block, nn.Sequential):
