@@ -21,7 +21,12 @@ CSS = """
 #headline h1 { margin: 0; font-size: 1.5rem; }
 #headline p { margin: 2px 0 6px; opacity: .85; }
 .gradio-container .block:has(table) { contain: inline-size; }
-.figures .caption-label { white-space: normal; left: 4px; right: 4px; max-width: none; font-size: .75rem; line-height: 1.25; }
+.figures .thumbnail-item { aspect-ratio: auto; height: auto; }
+.figures .thumbnail-lg > img { aspect-ratio: 1; height: auto; }
+.figures .caption-label { display: block; position: static; max-width: none; white-space: normal; border: 0;
+  font-size: .75rem; line-height: 1.25; }
+.figures .grid-wrap { max-height: none; overflow: visible; }
+@media (max-width: 640px) { .figures .grid-container { grid-template-columns: 1fr 1fr !important; } }
 @media (max-width: 640px) { .gradio-container { padding: 6px !important; } }
 """
 
