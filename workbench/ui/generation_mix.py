@@ -38,7 +38,8 @@ def build_inside(bench: Workbench) -> None:
 
     inputs = [first, second, consent, model, count, seed, steps, guidance, face]
     run = start.click(bound(mix, bench), inputs, outputs, api_name="mix", show_progress_on=[outputs[0]], **parts.QUEUE)
-    stop.click(parts.cleared, None, outputs, cancels=[run], **parts.QUIET)
+    stopped = stop.click(parts.cleared, None, outputs, cancels=[run], **parts.QUIET)
+    stopped.then(parts.cleared, None, outputs, **parts.QUIET)  # a picture that was under way when Cancel came may still arrive
 
 
 @GPU

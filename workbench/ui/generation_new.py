@@ -40,7 +40,8 @@ def build_inside(bench: Workbench) -> None:
     run = start.click(
         bound(new_identities, bench), inputs, outputs, api_name="new_identities", show_progress_on=[outputs[0]], **parts.QUEUE
     )
-    stop.click(parts.cleared, None, outputs, cancels=[run], **parts.QUIET)
+    stopped = stop.click(parts.cleared, None, outputs, cancels=[run], **parts.QUIET)
+    stopped.then(parts.cleared, None, outputs, **parts.QUIET)  # a picture that was under way when Cancel came may still arrive
 
 
 @GPU

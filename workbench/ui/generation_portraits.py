@@ -46,7 +46,8 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         show_progress_on=[outputs[0]],
         **parts.QUEUE,
     )
-    stop.click(parts.cleared, None, outputs, cancels=[run], **parts.QUIET)
+    stopped = stop.click(parts.cleared, None, outputs, cancels=[run], **parts.QUIET)
+    stopped.then(parts.cleared, None, outputs, **parts.QUIET)  # a picture that was under way when Cancel came may still arrive
     model.input(bound(ranges, bench), model, [steps, guidance, prompt], api_visibility="private", show_progress_on=[model], **parts.QUEUE)
     if photo is not None:
         photo.change(arrive, photo, references, **parts.QUIET)
