@@ -9,7 +9,6 @@ from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from workbench.labeling.judgements import kinds, places
 from workbench.labeling.study import Exclusion
@@ -137,6 +136,8 @@ def check_side(own: Answers, rules: Exclusion) -> Check:
         return _unknown("side", f"Only {len(where)} answers; the side test asks for {rules.smallest}.")
     chosen = np.bincount(where, minlength=count)
     top = int(chosen.argmax())
+    from scipy import stats  # half a second of the app's start, were it imported above
+
     chance = stats.binomtest(int(chosen[top]), len(where), 1 / count, alternative="greater").pvalue * count
     share = wilson(int(chosen[top]), len(where))
     state = PASSED if chance >= SIDE_LEVEL else FAILED if share.low > (1 + 1 / count) / 2 else DOUBTFUL

@@ -2,15 +2,17 @@
 
 import html
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from workbench import drawing
 from workbench.images import warp
 from workbench.parts import title
 from workbench.values import Face, Scores
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 INK, PALE, WARM = "#334155", "#94a3b8", "#dc2626"
 EVIDENCE, CHANCE, NOTHING = "✅", "⚪", "⚫"
@@ -70,10 +72,17 @@ def shares_sentence(shares: Sequence[Any]) -> str:
     return f"Where the heat is: {words}."
 
 
-def curves_figure(proof: Any) -> Figure:
+def _canvas(size: tuple[float, float]) -> "Figure":
+    """An empty figure of this width and height in inches; matplotlib is imported when the first one is drawn, not when the app starts."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=size, layout="constrained")
+
+
+def curves_figure(proof: Any) -> "Figure":
     """Deletion and insertion of the map, of edges and of the random maps between their 5th and 95th percentile."""
     found = proof.curves
-    figure = Figure(figsize=(7.2, 2.7), layout="constrained")
+    figure = _canvas((7.2, 2.7))
     sides = zip(figure.subplots(1, 2, sharey=True), (found.deletion, found.insertion), ("Deletion", "Insertion"), strict=True)
     for axes, rows, name in sides:
         low, high = np.percentile(rows[3:], [5, 95], axis=0)
@@ -89,11 +98,11 @@ def curves_figure(proof: Any) -> Figure:
     return figure
 
 
-def shares_figure(shares: Sequence[Any], values: dict[str, float] | None = None) -> Figure | None:
+def shares_figure(shares: Sequence[Any], values: dict[str, float] | None = None) -> "Figure | None":
     """Bars: each part's share of the heat beside its share of the area; with Shapley values, these instead."""
     if values:
         rows = sorted(values.items(), key=lambda item: item[1])[-14:]
-        figure = Figure(figsize=(4.6, 0.5 + 0.24 * len(rows)), layout="constrained")
+        figure = _canvas((4.6, 0.5 + 0.24 * len(rows)))
         axes = figure.subplots()
         axes.barh([title(part) for part, _ in rows], [value for _, value in rows], color=[WARM if v > 0 else "#2563eb" for _, v in rows])
         axes.set_title("Shapley value of each part", fontsize=9, color=INK)
@@ -101,7 +110,7 @@ def shares_figure(shares: Sequence[Any], values: dict[str, float] | None = None)
         found = [share for share in shares if share.heat > 0.005 or share.area > 0.05][:12][::-1]
         if not found:
             return None
-        figure = Figure(figsize=(4.6, 0.5 + 0.3 * len(found)), layout="constrained")
+        figure = _canvas((4.6, 0.5 + 0.3 * len(found)))
         axes, places = figure.subplots(), np.arange(len(found))
         axes.barh(places + 0.2, [share.heat for share in found], 0.38, color=WARM, label="heat")
         axes.barh(places - 0.2, [share.area for share in found], 0.38, color=PALE, label="area")
@@ -112,11 +121,11 @@ def shares_figure(shares: Sequence[Any], values: dict[str, float] | None = None)
     return figure
 
 
-def tree_figure(tree: Any) -> Figure:
+def tree_figure(tree: Any) -> "Figure":
     """The dendrogram; the axis is one minus correlation."""
     from scipy.cluster.hierarchy import dendrogram
 
-    figure = Figure(figsize=(6.4, 0.9 + 0.28 * len(tree.names)), layout="constrained")
+    figure = _canvas((6.4, 0.9 + 0.28 * len(tree.names)))
     axes = figure.subplots()
     dendrogram(tree.links, labels=list(tree.names), orientation="right", ax=axes, color_threshold=0, above_threshold_color=INK)
     axes.set_xlabel("unlikeness of the heatmaps (1 − correlation)", fontsize=8)
