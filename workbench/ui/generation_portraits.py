@@ -10,6 +10,7 @@ from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.ui import generation_parts as parts
 from workbench.ui.events import GPU, bound
+from workbench.ui.examples import example_row
 from workbench.ui.widgets import Handoff
 from workbench.watch import Watch
 
@@ -21,6 +22,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
             references = parts.reference_gallery("Photos of one person", "generate-references")
+            example_row(bench, references, several=False)
             consent = parts.consent_tick("generate-consent")
             model = parts.portrait_choice(bench, "generate")
             count = gr.Slider(1, 16, 8, step=1, label="Pictures", elem_id="generate-count")
