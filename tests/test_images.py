@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -412,3 +413,18 @@ def test_borders_do_as_they_say(photo):
 def test_stretch_agrees_with_resizing(astronaut):
     whole = images.warp(astronaut, images.stretch(astronaut.shape, 256), (256, 256))
     assert near(whole, cv2.resize(astronaut, (256, 256), interpolation=cv2.INTER_AREA), 1)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_only_regular_files_are_read(kind: str, tmp_path: Path, settings) -> None:
+    """A device once took 4 GB, a pipe never came back."""
+    path = tmp_path / "photo.png"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path = Path("/dev/zero")
+
+    with pytest.raises(BadImage, match="no regular file"):
+        images.decode(path, settings)

@@ -5,6 +5,7 @@ What needs no pixels is in `geometry.py` and reached from here too.
 """
 
 import io
+import stat
 import struct
 import zlib
 from pathlib import Path
@@ -95,16 +96,29 @@ def decode(source: bytes | Path, settings: Settings) -> np.ndarray:
 
 
 def _read(source: bytes | Path, max_bytes: int) -> bytes:
-    try:
-        size = len(source) if isinstance(source, bytes) else source.stat().st_size
-        if size > max_bytes:
-            raise ImageTooLarge(f"Expected a file of at most {max_bytes / 1e6:.0f} MB, got {size / 1e6:.0f} MB. Make the picture smaller.")
-        data = source if isinstance(source, bytes) else source.read_bytes()
-    except OSError as error:
-        raise BadImage(f"The file {Path(str(source)).name} cannot be read: {error.strerror}.") from error
+    data = source if isinstance(source, bytes) else _read_file(source, max_bytes)
+    if len(data) > max_bytes:
+        raise ImageTooLarge(f"Expected a file of at most {max_bytes / 1e6:.0f} MB, got {len(data) / 1e6:.0f} MB. Make the picture smaller.")
     if not data:
         raise BadImage("Expected a photo, got an empty file. Save or download it again.")
     return data
+
+
+def _read_file(path: Path, max_bytes: int) -> bytes:
+    """The bytes of a regular file; a device, a pipe or a folder is refused before anything waits for it."""
+    try:
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):
+            raise BadImage(f"The file {path.name} cannot be read: expected a photo, got no regular file.")
+        if state.st_size > max_bytes:
+            raise ImageTooLarge(
+                f"Expected a file of at most {max_bytes / 1e6:.0f} MB, got {state.st_size / 1e6:.0f} MB. Make the picture smaller."
+            )
+        with path.open("rb") as stream:
+            return stream.read(max_bytes + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise BadImage(f"The file {path.name} cannot be read: {reason}.") from error
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:

@@ -16,6 +16,7 @@ class Settings:
     cache: folder for fetched weights. data: folder for judgements and signing secrets (never weights, never photos).
     max_pixels and max_bytes: larger pictures are refused before decoding. working_side: photos are analysed at most
     this many pixels wide or high. memory: bytes of loaded weights to keep before the least recently used is dropped.
+    allowed_hosts: names the server answers to besides those of its own address (behind a proxy, the public name).
     offline: never open a connection. hub_endpoint: address of the Hub, "" for huggingface.co. space: the process runs on
     Hugging Face Spaces. device: "cpu" or "cuda".
     """
@@ -34,6 +35,7 @@ class Settings:
     memory: int = 1_500 * MEGA
     photo_lifetime: int = 3600
     owner_token: str = ""
+    allowed_hosts: tuple[str, ...] = ()
     hub_token: str = ""
     hub_endpoint: str = ""
     hub_dataset: str = ""
@@ -62,6 +64,7 @@ class Settings:
             memory=_positive(env, "WORKBENCH_MEMORY_MB", cls.memory // MEGA) * MEGA,
             photo_lifetime=_positive(env, "WORKBENCH_PHOTO_LIFETIME", cls.photo_lifetime),
             owner_token=env.get("WORKBENCH_OWNER_TOKEN", ""),
+            allowed_hosts=tuple(name.strip() for name in env.get("WORKBENCH_ALLOWED_HOSTS", "").split(",") if name.strip()),
             hub_token=env.get("HF_TOKEN", ""),
             hub_endpoint=env.get("HF_ENDPOINT", ""),
             hub_dataset=env.get("WORKBENCH_HUB_DATASET", ""),

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from workbench.bench import Workbench
 from workbench.tabs import TABS, Tab
 from workbench.ui import uploads
+from workbench.ui.door import Page, SameSite
 from workbench.ui.widgets import Handoff
 
 TITLE = "Face Workbench"
@@ -52,7 +54,7 @@ def builder(tab: Tab) -> Callable[..., gr.Blocks]:
 def build_app(bench: Workbench, tabs: tuple[Tab, ...] = TABS) -> gr.Blocks:
     """The whole workbench as one page."""
     prepare(bench)
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(600, bench.settings.photo_lifetime)) as demo:
+    with Page(title=TITLE, analytics_enabled=False, delete_cache=(600, bench.settings.photo_lifetime)) as demo:
         gr.HTML(f"<h1>{TITLE}</h1><p>See what face models do, and whether to believe them.</p>", elem_id="headline")
         photo = gr.State(None, time_to_live=bench.settings.photo_lifetime)
         with gr.Tabs(elem_id="tabs") as bar:
@@ -67,7 +69,7 @@ def build_app(bench: Workbench, tabs: tuple[Tab, ...] = TABS) -> gr.Blocks:
 def build_tab(bench: Workbench, tab: Tab) -> gr.Blocks:
     """One tab as a page of its own, as its Space shows it."""
     prepare(bench)
-    with gr.Blocks(title=tab.title, analytics_enabled=False, delete_cache=(600, bench.settings.photo_lifetime)) as demo:
+    with Page(title=tab.title, analytics_enabled=False, delete_cache=(600, bench.settings.photo_lifetime)) as demo:
         gr.HTML(f"<h1>{tab.emoji} {tab.title}</h1><p>{tab.sentence}</p>", elem_id="headline")
         builder(tab)(bench, None)
         gr.Markdown(FOOTER)
@@ -98,6 +100,7 @@ def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
             "pwa": False,
             "show_error": False,
             "footer_links": ["api", "settings"],
+            "app_kwargs": {"middleware": [Middleware(SameSite, bound_to=settings.host, hosts=settings.allowed_hosts)]},
             **options,
         }
     )

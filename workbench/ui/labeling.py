@@ -14,6 +14,7 @@ from fastapi import HTTPException
 
 from workbench.bench import Workbench
 from workbench.errors import NotAllowed, WorkbenchError
+from workbench.ui.door import Page
 from workbench.ui.labeling_room import Room
 from workbench.ui.labeling_studies import Studies
 
@@ -49,7 +50,7 @@ def build(bench: Workbench, photo: gr.State | None = None, room: Room | None = N
 
 def build_page(bench: Workbench, room: Room) -> gr.Blocks:
     """One study as a page of its own."""
-    with gr.Blocks(title=room.service().study.title, analytics_enabled=False) as page:
+    with Page(title=room.service().study.title, analytics_enabled=False) as page:
         build(bench, room=room)
     return page
 
