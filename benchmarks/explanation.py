@@ -1,10 +1,12 @@
-"""How long an explanation takes on the embedded expression model, beside Captum and pytorch-grad-cam on the same model, in the same run.
+"""How long an explanation takes on the embedded expression model, beside Captum and pytorch-grad-cam on the same model,
+in the same run.
 
     python benchmarks/explanation.py [--threads 2] [--runs 5]
 
-One face (NASA's astronaut). Ours is timed as the tab uses it: on the chip, with the network laid out as `tasks.explanation` lays it
-out. Captum and pytorch-grad-cam get the model as it is loaded, Captum at the best of several `perturbations_per_eval`. The plain
-RISE loop makes each mask with OpenCV, one by one, and runs batches of the same size. Maps are compared after every pair.
+One face (NASA's astronaut). Ours is timed as the tab uses it: on the chip, with the network laid out as
+`tasks.explanation` lays it out. Captum and pytorch-grad-cam get the model as it is loaded, Captum at the best of
+several `perturbations_per_eval`. The plain RISE loop makes each mask with OpenCV, one by one, and runs batches of the
+same size. Maps are compared after every pair.
 """
 
 import argparse
@@ -26,12 +28,12 @@ from pytorch_grad_cam import GradCAM
 from skimage import data
 
 from workbench.bench import Workbench
-from workbench.explain.fills import make_fill
-from workbench.explain.perturbation import fitted_window
-from workbench.explain.shapley import _features, _orders
-from workbench.explain.targets import _log_odds, class_score
+from workbench.explanation import explain as explanation
+from workbench.explanation.fills import make_fill
+from workbench.explanation.perturbation import fitted_window
+from workbench.explanation.shapley import _features, _orders
+from workbench.explanation.targets import _log_odds, class_score
 from workbench.settings import Settings
-from workbench.tasks import explanation
 from workbench.tasks.detection import one_face
 from workbench.tasks.parsing import parse
 
@@ -70,7 +72,9 @@ class Case:
         return self.target.score(chips)
 
     def captum_grad_cam(self) -> np.ndarray:
-        coarse = LayerGradCam(self.score, self.model.features).attribute(self.chip.clone().requires_grad_(), relu_attributions=True)
+        coarse = LayerGradCam(self.score, self.model.features).attribute(
+            self.chip.clone().requires_grad_(), relu_attributions=True
+        )
         return LayerAttribution.interpolate(coarse, (64, 64), interpolate_mode="bilinear")[0, 0].detach().numpy()
 
     def grad_cam_package(self) -> np.ndarray:
@@ -87,7 +91,9 @@ class Case:
         side = fitted_window(64, 16, 8)
         baseline = make_fill("blur", self.chip).image
         with torch.no_grad():
-            values = Occlusion(self.score).attribute(self.chip, (3, side, side), (3, 8, 8), baseline, perturbations_per_eval=per_eval)
+            values = Occlusion(self.score).attribute(
+                self.chip, (3, side, side), (3, 8, 8), baseline, perturbations_per_eval=per_eval
+            )
         return values[0, 0].numpy()
 
     def captum_shapley(self, per_eval: int) -> np.ndarray:
@@ -115,7 +121,11 @@ class Case:
             shifts = random.integers(0, cell, (count, 2))
             block = []
             for one, (down, across) in zip(cells, shifts, strict=True):
-                block.append(cv2.resize(one, (8 * cell, 8 * cell), interpolation=cv2.INTER_LINEAR)[down : down + 64, across : across + 64])
+                block.append(
+                    cv2.resize(one, (8 * cell, 8 * cell), interpolation=cv2.INTER_LINEAR)[
+                        down : down + 64, across : across + 64
+                    ]
+                )
             block += [mask[:, ::-1] for mask in block]
             chips = torch.cat([self.chip * torch.from_numpy(m.copy()) + 127.5 * torch.from_numpy(1 - m) for m in block])
             with torch.no_grad():
@@ -145,11 +155,21 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     case = Case(Workbench(Settings.from_env(os.environ)))
     occlusion_at, shapley_at = best(case.captum_occlusion), best(case.captum_shapley)
-    captum_occlusion, captum_shapley = partial(case.captum_occlusion, occlusion_at), partial(case.captum_shapley, shapley_at)
-    plain_rise, gradients = partial(case.plain_rise, case.question.batch), case.ours("integrated_gradients", steps=STEPS)
+    captum_occlusion, captum_shapley = (
+        partial(case.captum_occlusion, occlusion_at),
+        partial(case.captum_shapley, shapley_at),
+    )
+    plain_rise, gradients = (
+        partial(case.plain_rise, case.question.batch),
+        case.ours("integrated_gradients", steps=STEPS),
+    )
     shapley = case.ours("part_shapley", permutations=PERMUTATIONS)
     pairs: list[tuple[str, float, dict[str, Callable[[], Any]]]] = [
-        ("Grad-CAM", 30, {"ours": case.ours("grad_cam"), "Captum": case.captum_grad_cam, "grad-cam": case.grad_cam_package}),
+        (
+            "Grad-CAM",
+            30,
+            {"ours": case.ours("grad_cam"), "Captum": case.captum_grad_cam, "grad-cam": case.grad_cam_package},
+        ),
         (f"integrated gradients, {STEPS} steps", 300, {"ours": gradients, "Captum": case.captum_gradients}),
         ("occlusion, stride 8", 400, {"ours": case.ours("occlusion", window=16, stride=8), "Captum": captum_occlusion}),
         (f"RISE, {MASKS} masks", 3000, {"ours": case.ours("rise", masks=MASKS), "plain loop": plain_rise}),
@@ -161,16 +181,29 @@ def main() -> None:
         times = in_turn(works, runs=args.runs, warm_up=1)
         ours = times["ours"]["median"]
         for who, found in times.items():
-            row = {"what": name, "who": who, "ms": found["median"], "goal ms": "", "× ours": f"{found['median'] / ours:.2f}"}
-            more = {"goal ms": goal} if who == "ours" else {"largest difference / peak": _apart(works["ours"], works[who])}
+            row = {
+                "what": name,
+                "who": who,
+                "ms": found["median"],
+                "goal ms": "",
+                "× ours": f"{found['median'] / ours:.2f}",
+            }
+            more = (
+                {"goal ms": goal} if who == "ours" else {"largest difference / peak": _apart(works["ours"], works[who])}
+            )
             rows.append(row | more)
-    print(f"Captum's best perturbations_per_eval: occlusion {occlusion_at}, Shapley {shapley_at}; threads {args.threads}")
+    print(
+        f"Captum's best perturbations_per_eval: occlusion {occlusion_at}, Shapley {shapley_at}; threads {args.threads}"
+    )
     report("explanation", rows)
 
 
 def _apart(ours: Callable[[], Any], theirs: Callable[[], Any]) -> str:
     """The largest difference of two maps, each less its least value and over its peak (pytorch-grad-cam scales so)."""
-    maps = [(heat - heat.min()) / np.ptp(heat) for heat in (np.asarray(ours(), np.float64), np.asarray(theirs(), np.float64))]
+    maps = [
+        (heat - heat.min()) / np.ptp(heat)
+        for heat in (np.asarray(ours(), np.float64), np.asarray(theirs(), np.float64))
+    ]
     return f"{np.abs(maps[0] - maps[1]).max():.1e}"
 
 

@@ -3,8 +3,8 @@
     python benchmarks/generation.py                       time and memory, on two threads
     python benchmarks/generation.py --data PHOTOS         also the figures of docs/generation.md, about 20 minutes
 
-The figures are those of `workbench.training.generator --measure`: by a recogniser that takes no part in training, search or choice,
-on faces that nothing was trained or chosen on.
+The figures are those of `training.generator --measure`: by a recogniser that takes no part in training, search or
+choice, on faces that nothing was trained or chosen on.
 """
 
 import argparse
@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from measure import milliseconds, report
 
+from training import generator
 from workbench.bench import Workbench
-from workbench.generation.portraits import Recipe
-from workbench.training import generator
+from workbench.portraits import Recipe
 
 LOADING = """
 import sys, time
@@ -58,12 +58,24 @@ def speed(bench: Workbench, threads: int, runs: int) -> list[dict[str, Any]]:
     for count in (1, 8, 16):
         vectors = np.repeat(vector, count, axis=0)
         found = milliseconds(lambda vectors=vectors: model(vectors, Recipe(seed=0)), runs, 1)
-        rows.append({"what": f"{count} pictures", "seconds": f"{found['median'] / 1000:.2f}", "fastest": f"{found['min'] / 1000:.2f}"})
+        rows.append(
+            {
+                "what": f"{count} pictures",
+                "seconds": f"{found['median'] / 1000:.2f}",
+                "fastest": f"{found['min'] / 1000:.2f}",
+            }
+        )
     starts = [loading(threads) for _ in range(3)]
     for place, what in enumerate(("importing diffusers, once per process", "loading")):
         times = sorted(start[place] for start in starts)
         rows.append({"what": what, "seconds": f"{times[1]:.2f}", "fastest": f"{times[0]:.2f}"})
-    rows.append({"what": "memory, GB", "seconds": f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f}", "fastest": ""})
+    rows.append(
+        {
+            "what": "memory, GB",
+            "seconds": f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f}",
+            "fastest": "",
+        }
+    )
     return rows
 
 
@@ -71,15 +83,22 @@ def quality(bench: Workbench, given: argparse.Namespace) -> list[dict[str, Any]]
     rows = []
     for name in ("synthetic", "real"):
         begun = time.perf_counter()
-        found, _ = generator.measure(bench, generator.references(bench, name, given), generator.drawer(bench), given.pictures)
-        rows.append({"what": name, "minutes": (time.perf_counter() - begun) / 60} | {key: str(v) for key, v in found.as_dict().items()})
+        found, _ = generator.measure(
+            bench, generator.references(bench, name, given), generator.drawer(bench), given.pictures
+        )
+        rows.append(
+            {"what": name, "minutes": (time.perf_counter() - begun) / 60}
+            | {key: str(v) for key, v in found.as_dict().items()}
+        )
     return rows
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--data", type=Path, help="the press photos: images/, pairs.csv")
-    options.add_argument("--out", type=Path, default=Path("build/generator"), help="folder for held-out samples and vectors of photos")
+    options.add_argument(
+        "--out", type=Path, default=Path("build/generator"), help="folder for held-out samples and vectors of photos"
+    )
     options.add_argument("--people", type=int, default=300)
     options.add_argument("--pictures", type=int, default=4)
     options.add_argument("--threads", type=int, default=2)

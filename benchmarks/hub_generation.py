@@ -1,11 +1,13 @@
-"""How long Arc2Face takes per step here, beside diffusers' own StableDiffusionPipeline of the same networks in the same process.
+"""How long Arc2Face takes per step here, beside diffusers' own StableDiffusionPipeline of the same networks in the same
+process.
 
     python benchmarks/hub_generation.py [--side 512] [--steps 2] [--runs 3] [--threads 2] [--small]
-    python benchmarks/hub_generation.py --parity        (writes the section "parity" of the figures from the golden files)
+    python benchmarks/hub_generation.py --parity        (writes the section "parity" of the figures from the golden
+    files)
 
-Weights are random: speed does not depend on training. The full size needs 5 GB of memory and minutes; --small tries the script on a
-few channels. A step's time is that between two calls of the pipeline's step callback, so that text encoder and autoencoder
-are left out; "picture" is a whole picture with both. Goal: within 5 % of diffusers.
+Weights are random: speed does not depend on training. The full size needs 5 GB of memory and minutes; --small tries the
+script on a few channels. A step's time is that between two calls of the pipeline's step callback, so that text encoder
+and autoencoder are left out; "picture" is a whole picture with both. Goal: within 5 % of diffusers.
 """
 
 import argparse
@@ -21,19 +23,30 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, LCMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    DPMSolverMultistepScheduler,
+    LCMScheduler,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
 from measure import report
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from tests.golden.inputs import tensor
-from tests.models import tiny_diffusion
+from tests.models.portraits import tiny_diffusion
 from workbench.catalog import MODELS
-from workbench.generation.portraits import Recipe
-from workbench.models.arc2face import Arc2Face
-from workbench.models.diffusion_parts import tokenizer
+from workbench.models.portraits.arc2face import Arc2Face
+from workbench.models.portraits.diffusion_parts import tokenizer
+from workbench.portraits import Recipe
 from workbench.watch import Watch
 
-WIDE = {"block_out_channels": [320, 640, 1280, 1280], "cross_attention_dim": 768, "attention_head_dim": 8, "norm_num_groups": 32}
+WIDE = {
+    "block_out_channels": [320, 640, 1280, 1280],
+    "cross_attention_dim": 768,
+    "attention_head_dim": 8,
+    "norm_num_groups": 32,
+}
 DEEP = {"block_out_channels": [128, 256, 512, 512], "norm_num_groups": 32}
 LARGE_TEXT = {"intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
 
@@ -43,7 +56,9 @@ def pipeline(side: int, small: bool) -> StableDiffusionPipeline:
     torch.manual_seed(0)
     unet = tiny_diffusion.UNET | ({} if small else WIDE) | {"sample_size": side // 8}
     width = tiny_diffusion.WIDTH if small else 768
-    text = CLIPTextConfig(**{k: v for k, v in tiny_diffusion.text_config(width, **({} if small else LARGE_TEXT)).items() if k[0] != "_"})
+    text = CLIPTextConfig(
+        **{k: v for k, v in tiny_diffusion.text_config(width, **({} if small else LARGE_TEXT)).items() if k[0] != "_"}
+    )
     with tempfile.TemporaryDirectory() as folder:
         words = tiny_diffusion.write_words(Path(folder))
         spelling = tokenizer(*words)
@@ -63,7 +78,11 @@ def ours(model: Arc2Face, steps: int, guidance: float) -> tuple[list[float], flo
     """Seconds between steps, and of the whole picture, through this package."""
     ticks: list[float] = []
     start = time.perf_counter()
-    model(tensor(1, (1, 512)), Recipe(seed=1, steps=steps, guidance=guidance), Watch(lambda share, word: ticks.append(_tick(word))))
+    model(
+        tensor(1, (1, 512)),
+        Recipe(seed=1, steps=steps, guidance=guidance),
+        Watch(lambda share, word: ticks.append(_tick(word))),
+    )
     return _gaps(ticks), time.perf_counter() - start
 
 
@@ -116,7 +135,7 @@ def measured(model: Arc2Face, name: str, steps: int, guidance: float, runs: int)
 def parity() -> None:
     """Write how far ours lies from every golden into the figures, under the ids of the models it vouches for."""
     from tests.golden.hub_portraits import differences
-    from workbench import figures
+    from workbench.sources import figures
 
     for ids, found in differences():
         apart = max(found.values())

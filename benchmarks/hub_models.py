@@ -1,11 +1,13 @@
-"""How fast the Hub's models run here, beside their authors' own classes when those are at hand, and how far the answers lie apart.
+"""How fast the Hub's models run here, beside their authors' own classes when those are at hand, and how far the answers
+lie apart.
 
     python benchmarks/hub_models.py [--official FOLDER] [--only NAME ...] [--threads 2] [--runs 7]
     python benchmarks/hub_models.py --parity        (writes the section "parity" of the figures from the golden files)
 
-FOLDER holds checkouts under the names of their repositories: SegFace, facexformer, face-parsing.PyTorch. Weights are filled from
-their names (`tests/golden/fill.py`): speed does not depend on training. Ours and theirs get the same weights, the same input and
-the same process, and are timed in turn. Goal: SegFace mobilenet at 512 px in 0.6 s, Swin-B in 2.5 s, and never slower than theirs.
+FOLDER holds checkouts under the names of their repositories: SegFace, facexformer, face-parsing.PyTorch. Weights are
+filled from their names (`tests/golden/fill.py`): speed does not depend on training. Ours and theirs get the same
+weights, the same input and the same process, and are timed in turn. Goal: SegFace mobilenet at 512 px in 0.6 s, Swin-B
+in 2.5 s, and never slower than theirs.
 """
 
 import argparse
@@ -26,7 +28,8 @@ from measure import in_turn, record_speed, report
 
 from tests.golden.digest import Pictures
 from tests.golden.inputs import tensor
-from workbench.catalog import MODELS, ModelSpec
+from workbench.catalog import MODELS
+from workbench.catalog.spec import ModelSpec
 
 Forward = Callable[[torch.Tensor], torch.Tensor]
 
@@ -97,7 +100,13 @@ def _segface_official(backbone: str) -> Callable[[dict[str, torch.Tensor]], Forw
 
 def _segface(backbone: str, theirs: str) -> Family:
     name = f"segface-{backbone}-celeba"
-    return Family(name, 512, lambda weights: _loaded("segface", f"{name}-512", weights).network, _segface_official(theirs), "SegFace")
+    return Family(
+        name,
+        512,
+        lambda weights: _loaded("segface", f"{name}-512", weights).network,
+        _segface_official(theirs),
+        "SegFace",
+    )
 
 
 def _facexformer_official(weights: dict[str, torch.Tensor]) -> Forward:
@@ -184,7 +193,8 @@ def _inferring(forward: Forward, pixels: torch.Tensor) -> Callable[[], None]:
 
 
 def _plain(forward: Forward, pixels: torch.Tensor) -> Callable[[], None]:
-    """As the authors' scripts call it: without gradients. Some of their classes write into their input, so each call gets a copy."""
+    """As the authors' scripts call it: without gradients. Some of their classes write into their input, so each call
+    gets a copy."""
 
     def work() -> None:
         with torch.no_grad():
@@ -196,7 +206,7 @@ def _plain(forward: Forward, pixels: torch.Tensor) -> Callable[[], None]:
 def parity() -> None:
     """Write how far ours lies from every golden into the figures, under the ids of the models it vouches for."""
     from tests.golden.hub_parsers import FAMILIES, differences, rows
-    from workbench import figures
+    from workbench.sources import figures
 
     for name in FAMILIES:
         found = differences(name)
@@ -208,12 +218,16 @@ def parity() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--official", type=Path, default=os.environ.get("WORKBENCH_OFFICIAL"), help="folder with the authors' checkouts")
+    parser.add_argument(
+        "--official", type=Path, default=os.environ.get("WORKBENCH_OFFICIAL"), help="folder with the authors' checkouts"
+    )
     parser.add_argument("--only", nargs="*", default=[], help="names, or starts of names, of what to measure")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--parity", action="store_true", help="measure the distance to the goldens instead of speed")
-    parser.add_argument("--record", action="store_true", help="keep the times for the README's table: on a quiet machine only")
+    parser.add_argument(
+        "--record", action="store_true", help="keep the times for the README's table: on a quiet machine only"
+    )
     arguments = parser.parse_args()
     if arguments.parity:
         parity()

@@ -1,10 +1,13 @@
-"""How fast labeling is, and that it loses nothing: every figure beside its target, a plain gr.Image voting app in the same run.
+"""How fast labeling is, and that it loses nothing: every figure beside its target, a plain gr.Image voting app in the
+same run.
 
     python benchmarks/labeling.py [--only keys,think,votes,next,restart,loss] [--seconds 15] [--kills 10]
 
-keys: Chromium, key to next pair painted, ours and a plain Gradio app with the same 512 px pictures, in turn. think: 50 raters with
-2 s think time. votes: as many votes as the server takes. next: the next item among a thousand and among a million, both databases.
-restart: ready again with 100,000 labels. loss: kills, a faulty Hub, and Chromium as the rater (the pytest run uses a double).
+keys: Chromium, key to next pair painted, ours and a plain Gradio app with the same 512 px pictures, in turn. think: 50
+raters with 2 s think time. votes: as many votes as the server takes. next: the next item among a thousand and among a
+million, both databases.
+restart: ready again with 100,000 labels. loss: kills, a faulty Hub, and Chromium as the rater (the pytest run uses a
+double).
 """
 
 import argparse
@@ -35,11 +38,11 @@ from PIL import Image  # noqa: E402
 from tests.browser.conftest import FLAGS, free_port  # noqa: E402
 from tests.hub_double import HubDouble  # noqa: E402
 from tests.labeling.databases import postgres_database, postgres_server  # noqa: E402
-from tests.labeling.test_loss import rows_on, troubled  # noqa: E402
-from workbench.labeling import schema  # noqa: E402
-from workbench.labeling.leases import Vote  # noqa: E402
-from workbench.labeling.store import Store  # noqa: E402
-from workbench.labeling.study import Study, load_study  # noqa: E402
+from tests.labeling.serving.test_loss import rows_on, troubled  # noqa: E402
+from workbench.labeling.store import schema  # noqa: E402
+from workbench.labeling.store.leases import Vote  # noqa: E402
+from workbench.labeling.store.store import Store  # noqa: E402
+from workbench.labeling.study.study import Study, load_study  # noqa: E402
 
 OWNER = "owner token of the benchmark"
 TOML = """
@@ -74,22 +77,50 @@ def write_study(folder: Path, items: int, pictures: int = 40) -> Path:
     (folder / "images").mkdir(parents=True)
     rng = np.random.default_rng(0)
     for n in range(pictures):
-        rough = Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).resize((512, 512), Image.Resampling.BICUBIC)
+        rough = Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).resize(
+            (512, 512), Image.Resampling.BICUBIC
+        )
         rough.save(folder / f"images/{n}.jpg", quality=90)
-    lines = ["image_1,image_2"] + [f"images/{n % pictures}.jpg,images/{(n * 7 + 1 + n // pictures) % pictures}.jpg" for n in range(items)]
+    lines = ["image_1,image_2"] + [
+        f"images/{n % pictures}.jpg,images/{(n * 7 + 1 + n // pictures) % pictures}.jpg" for n in range(items)
+    ]
     (folder / "items.csv").write_text("\n".join(lines))
     (folder / "study.toml").write_text(TOML)
     return folder
 
 
 @contextmanager
-def serving(study: Path, data: Path, port: int = 0, hub: str = "", interval: float = 60.0) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def serving(
+    study: Path, data: Path, port: int = 0, hub: str = "", interval: float = 60.0
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """`label serve` in a process of its own; its address."""
     port = port or free_port()
-    own = {"WORKBENCH_DATA": str(data), "WORKBENCH_OWNER_TOKEN": OWNER, "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_XET": "1"}
-    own |= {"WORKBENCH_HUB_DATASET": "tester/loss", "HF_TOKEN": "hf_x", "HF_ENDPOINT": hub} if hub else {"WORKBENCH_OFFLINE": "1"}
-    words = [sys.executable, "-m", "workbench", "label", "serve", str(study), "--port", str(port), "--interval", str(interval)]
-    process = subprocess.Popen(words, cwd=ROOT, env=os.environ | own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    own = {
+        "WORKBENCH_DATA": str(data),
+        "WORKBENCH_OWNER_TOKEN": OWNER,
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "HF_HUB_DISABLE_XET": "1",
+    }
+    own |= (
+        {"WORKBENCH_HUB_DATASET": "tester/loss", "HF_TOKEN": "hf_x", "HF_ENDPOINT": hub}
+        if hub
+        else {"WORKBENCH_OFFLINE": "1"}
+    )
+    words = [
+        sys.executable,
+        "-m",
+        "workbench",
+        "label",
+        "serve",
+        str(study),
+        "--port",
+        str(port),
+        "--interval",
+        str(interval),
+    ]
+    process = subprocess.Popen(
+        words, cwd=ROOT, env=os.environ | own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         yield f"http://127.0.0.1:{port}/", process
     finally:
@@ -119,7 +150,9 @@ class Caller:
         self._connection = http.client.HTTPConnection(self._host, timeout=60)
 
     def __call__(self, name: str, payload: Row) -> Row:
-        body = json.dumps({"data": payload, "component_id": self._numbers[name], "fn_name": name, "session_hash": "bench"})
+        body = json.dumps(
+            {"data": payload, "component_id": self._numbers[name], "fn_name": name, "session_hash": "bench"}
+        )
         self._connection.request("POST", "/gradio_api/component_server/", body, {"Content-Type": "application/json"})
         answer = self._connection.getresponse()
         data = answer.read()
@@ -142,7 +175,9 @@ def rate(address: str, numbers: dict[str, int], raters: int, seconds: float, thi
             item = queue.pop(0)
             vote = {"lease": item["token"], "answer": rng.choice(["same_3", "different_3"]), "response_ms": 2000}
             start = time.perf_counter()
-            answer = call("sync", {"rater": rater, "votes": [vote], "want": 3, "have": [other["id"] for other in queue]})
+            answer = call(
+                "sync", {"rater": rater, "votes": [vote], "want": 3, "have": [other["id"] for other in queue]}
+            )
             times.append((time.perf_counter() - start) * 1000)
             assert answer["votes"][0]["state"] == "recorded", answer["votes"]
             queue += answer["items"]
@@ -165,7 +200,11 @@ def voting(args: argparse.Namespace, kind: str) -> list[Row]:
         study = write_study(Path(scratch) / "study", 20_000)
         with serving(study, Path(scratch) / "data") as (address, process):
             times, speed = rate(address, wait_open(address, process), raters, args.seconds, think)
-    row = {"figure": f"submit, {raters} raters, {think:g} s think time", "p50 ms": percentile(times, 50), "p95 ms": percentile(times, 95)}
+    row = {
+        "figure": f"submit, {raters} raters, {think:g} s think time",
+        "p50 ms": percentile(times, 50),
+        "p95 ms": percentile(times, 95),
+    }
     return [row | {"per second": speed, "target": "p95 ≤ 50 ms" if kind == "think" else "≥ 300 per second"}]
 
 
@@ -197,7 +236,7 @@ PEER_TIMED = """async () => {
   await Promise.all([find('left').decode().catch(() => 0), find('right').decode().catch(() => 0)]);
   await new Promise(next => requestAnimationFrame(() => requestAnimationFrame(next)));
   return performance.now() - start;
-}"""
+}"""  # noqa: E501
 
 OURS_TIMED = """async () => {
   const node = document.querySelector('#labeling-judge .judge');
@@ -205,11 +244,12 @@ OURS_TIMED = """async () => {
   document.dispatchEvent(new KeyboardEvent('keydown', {key: Math.random() < .5 ? '1' : '6', bubbles: true}));
   while (node.dataset.shown === before && performance.now() - start < 5000) await new Promise(next => setTimeout(next, 1));
   return performance.now() - start;
-}"""
+}"""  # noqa: E501
 
 
 def keys(args: argparse.Namespace) -> list[Row]:
-    """Key to next pair painted, in Chromium: ours and the plain app, in turn. 'Painted' is two animation frames after the decode."""
+    """Key to next pair painted, in Chromium: ours and the plain app, in turn. 'Painted' is two animation frames after
+    the decode."""
     from playwright.sync_api import sync_playwright
 
     times: dict[str, list[float]] = {"ours": [], "plain gr.Image app": []}
@@ -220,7 +260,9 @@ def keys(args: argparse.Namespace) -> list[Row]:
         script.write_text(PEER)
         pictures = [str(path) for path in (study / "images").iterdir()]
         quiet = os.environ | {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(Path(scratch) / "gradio")}
-        peer = subprocess.Popen([sys.executable, str(script), str(port), *pictures], env=quiet, stdout=subprocess.DEVNULL, cwd=study)
+        peer = subprocess.Popen(
+            [sys.executable, str(script), str(port), *pictures], env=quiet, stdout=subprocess.DEVNULL, cwd=study
+        )
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         try:
             with serving(study, Path(scratch) / "data") as (address, process):
@@ -236,7 +278,10 @@ def keys(args: argparse.Namespace) -> list[Row]:
                 plain.goto(f"http://127.0.0.1:{port}/")
                 plain.wait_for_selector("#right img", timeout=60_000)
                 for _ in range(args.pairs):
-                    for page, script_text, name in ((ours, OURS_TIMED, "ours"), (plain, PEER_TIMED, "plain gr.Image app")):
+                    for page, script_text, name in (
+                        (ours, OURS_TIMED, "ours"),
+                        (plain, PEER_TIMED, "plain gr.Image app"),
+                    ):
                         page.bring_to_front()
                         page.wait_for_timeout(400)
                         times[name].append(page.evaluate(script_text))
@@ -258,11 +303,21 @@ def keys(args: argparse.Namespace) -> list[Row]:
 def fill(store: Store, study: Study, count: int) -> None:
     """Register `count` items at once, without pictures: assigning never looks at them."""
     rng = random.Random(0)
-    fixed = {"study": study.name, "pictures": "[]", "grp": "", "gold": "", "truth": "", "conflict": "", "is_gold": False}
+    fixed = {
+        "study": study.name,
+        "pictures": "[]",
+        "grp": "",
+        "gold": "",
+        "truth": "",
+        "conflict": "",
+        "is_gold": False,
+    }
     fixed |= {"target": 5, "filled": 0, "is_open": True}
     store.add_study(study, [])
     for start in range(0, count, 20_000):
-        rows = [fixed | {"item": f"{n:07d}", "pos": rng.randrange(2**62)} for n in range(start, min(start + 20_000, count))]
+        rows = [
+            fixed | {"item": f"{n:07d}", "pos": rng.randrange(2**62)} for n in range(start, min(start + 20_000, count))
+        ]
         store.database.run(lambda c, rows=rows: c.execute(schema.items.insert(), rows))
 
 
@@ -274,7 +329,11 @@ def next_item(args: argparse.Namespace) -> list[Row]:
         for kind in ("SQLite", "PostgreSQL"):
             medians = {}
             for count in (1_000, 1_000_000):
-                with postgres_database(server) if kind == "PostgreSQL" else _file(Path(scratch) / f"{count}.db") as address:
+                with (
+                    postgres_database(server)
+                    if kind == "PostgreSQL"
+                    else _file(Path(scratch) / f"{count}.db") as address
+                ):
                     store = Store(address)
                     fill(store, study, count)
                     times = []
@@ -288,7 +347,11 @@ def next_item(args: argparse.Namespace) -> list[Row]:
                     store.close()
                 medians[count] = percentile(times[20:], 50)
                 rows.append(
-                    {"figure": f"next item, {kind}, {count:,} items", "p50 ms": medians[count], "p95 ms": percentile(times[20:], 95)}
+                    {
+                        "figure": f"next item, {kind}, {count:,} items",
+                        "p50 ms": medians[count],
+                        "p95 ms": percentile(times[20:], 95),
+                    }
                 )
             rows[-1] |= {"ratio": medians[1_000_000] / medians[1_000], "target": "ratio ≤ 2"}
     return rows
@@ -320,18 +383,50 @@ def restart(args: argparse.Namespace) -> list[Row]:
 
 def many_labels(store: Store, study: Study, raters: list[str], count: int) -> None:
     """`count` labels as the desk would have stored them, written in bulk and pushed."""
-    fixed: Row = {"study": study.name, "task_type": study.task.name, "answer": "same_3", "value": 3.0, "correct": None, "is_gold": False}
-    fixed |= {"is_repeat": False, "repeat_of": "", "swapped": False, "seed": 1, "response_ms": 3000, "flags": "", "reason": "", "block": 0}
-    fixed |= {"shown_at": "2026-01-01T00:00:00.000Z", "answered_at": "2026-01-01T00:00:03.000Z", "grp": "", "propensity": 1.0}
+    fixed: Row = {
+        "study": study.name,
+        "task_type": study.task.name,
+        "answer": "same_3",
+        "value": 3.0,
+        "correct": None,
+        "is_gold": False,
+    }
+    fixed |= {
+        "is_repeat": False,
+        "repeat_of": "",
+        "swapped": False,
+        "seed": 1,
+        "response_ms": 3000,
+        "flags": "",
+        "reason": "",
+        "block": 0,
+    }
+    fixed |= {
+        "shown_at": "2026-01-01T00:00:00.000Z",
+        "answered_at": "2026-01-01T00:00:03.000Z",
+        "grp": "",
+        "propensity": 1.0,
+    }
     fixed |= {"supersedes": "", "study_sha256": study.sha256}
     rows = []
     for n in range(count):
         rows.append(
-            fixed | {"label": f"{n:032x}", "item": f"{n % 20_000 + 1:06d}", "rater": raters[n // 20_000 * 10 + n % 10], "number": n}
+            fixed
+            | {
+                "label": f"{n:032x}",
+                "item": f"{n % 20_000 + 1:06d}",
+                "rater": raters[n // 20_000 * 10 + n % 10],
+                "number": n,
+            }
         )
     for start in range(0, count, 5_000):
         store.restore("label", rows[start : start + 5_000], f"2026-01-01-{start:032x}", count=False)
-        shard = {"shard": f"2026-01-01-{start:032x}", "study": study.name, "kind": "label", "path": f"data/labels/x/{start}.jsonl"}
+        shard = {
+            "shard": f"2026-01-01-{start:032x}",
+            "study": study.name,
+            "kind": "label",
+            "path": f"data/labels/x/{start}.jsonl",
+        }
         shard |= {"sealed_at": "x", "pushed_at": "x", "hub_commit": ""}
         store.database.run(lambda c, shard=shard: c.execute(schema.shards.insert(), shard))
     store.recount(study.name)
@@ -371,7 +466,14 @@ def loss_run(args: argparse.Namespace, wiped: bool) -> list[Row]:
         browser.close()
     lost, doubled = set(votes) - set(kept), [label for label, n in kept.items() if n > 1]
     name = f"{args.kills} kills, Chromium, disk {'wiped' if wiped else 'kept'}"
-    row = {"figure": name, "votes": len(votes), "on hub": len(kept), "lost": len(lost), "doubled": len(doubled), "seconds": took}
+    row = {
+        "figure": name,
+        "votes": len(votes),
+        "on hub": len(kept),
+        "lost": len(lost),
+        "doubled": len(doubled),
+        "seconds": took,
+    }
     return [row | {"faults": sum(faults.values()), "target": "0 lost, 0 doubled, ≤ 90 s"}]
 
 

@@ -1,11 +1,13 @@
-"""Labels a folder of face pairs with simulated raters of known reliability and asks: is the truth found, are the bad raters found?
+"""Labels a folder of face pairs with simulated raters of known reliability and asks: is the truth found, are the bad
+raters found?
 
-    python benchmarks/labeling_simulation.py [--pairs ../shared/data/lfw_expressions/pairs.csv] [--studies 10] [--page report.html]
+    python benchmarks/labeling_simulation.py [--pairs ../shared/data/lfw_expressions/pairs.csv] [--studies 10] [--page
+    report.html]
 
-Sixty raters, five of whom answer at random, judge every pair five times. Prints the accuracy of every way of aggregating, own and
-crowd-kit's, over several studies of one run, and which raters were excluded; then writes the report page of the first study, with the
-recognisers whose weights are on this machine beside the humans. The raters are simulated: their figures say what the statistics can do,
-nothing about people.
+Sixty raters, five of whom answer at random, judge every pair five times. Prints the accuracy of every way of
+aggregating, own and crowd-kit's, over several studies of one run, and which raters were excluded; then writes the
+report page of the first study, with the recognisers whose weights are on this machine beside the humans. The raters are
+simulated: their figures say what the statistics can do, nothing about people.
 """
 
 import argparse
@@ -24,11 +26,11 @@ from PIL import Image
 from workbench.bench import Workbench
 from workbench.catalog import for_task
 from workbench.errors import WorkbenchError
-from workbench.labeling import aggregate, quality, simulation
-from workbench.labeling.analysis import analyse
-from workbench.labeling.judgements import counted, kinds
-from workbench.labeling.report import report
-from workbench.labeling.study import parse_study
+from workbench.labeling.report.report import report
+from workbench.labeling.statistics import aggregate, quality, simulation
+from workbench.labeling.statistics.analysis import analyse
+from workbench.labeling.statistics.judgements import counted, kinds
+from workbench.labeling.study.study import parse_study
 from workbench.settings import Settings
 
 PAIRS = Path(__file__).resolve().parents[2] / "shared" / "data" / "lfw_expressions" / "pairs.csv"
@@ -50,7 +52,9 @@ csv = "pairs.csv"
 def main() -> None:
     """Run the simulation, print its tables, write its page."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--pairs", type=Path, default=PAIRS, help="CSV with file_a, file_b, same; pictures in images/ beside it")
+    parser.add_argument(
+        "--pairs", type=Path, default=PAIRS, help="CSV with file_a, file_b, same; pictures in images/ beside it"
+    )
     parser.add_argument("--studies", type=int, default=10)
     parser.add_argument("--page", type=Path, default=Path(tempfile.gettempdir()) / "labeling_simulation.html")
     parser.add_argument("--scores", type=Path, help="CSV of scores from an earlier run; written when absent")
@@ -66,7 +70,10 @@ def main() -> None:
 
 def items_of(pairs: list[dict[str, str]], images: Path) -> pd.DataFrame:
     """Items with a group that can be measured: whether the two pictures are brighter or darker than the median pair."""
-    light = [np.mean([np.asarray(Image.open(images / pair[name]).convert("L")).mean() for name in ("file_a", "file_b")]) for pair in pairs]
+    light = [
+        np.mean([np.asarray(Image.open(images / pair[name]).convert("L")).mean() for name in ("file_a", "file_b")])
+        for pair in pairs
+    ]
     names = [f"p{number:04d}" for number in range(len(pairs))]
     files = [(pair["file_a"], pair["file_b"]) for pair in pairs]
     same = [pair["same"] == "1" for pair in pairs]
@@ -90,9 +97,17 @@ def over_studies(items: pd.DataFrame, studies: int) -> None:
     for method, values in accuracy.items():
         right, seconds = np.array(values).T
         rows.append(
-            {"method": method, "accuracy %": 100 * right.mean(), "worst study": 100 * right.min(), "ms": 1000 * float(np.median(seconds))}
+            {
+                "method": method,
+                "accuracy %": 100 * right.mean(),
+                "worst study": 100 * right.min(),
+                "ms": 1000 * float(np.median(seconds)),
+            }
         )
-    print(f"\n{studies} studies of {len(items)} pairs, {RATERS} simulated raters, {RANDOM} of them random; a tie counts as half right")
+    print(
+        f"\n{studies} studies of {len(items)} pairs, {RATERS} simulated raters, {RANDOM} of them random; a tie counts "
+        f"as half right"
+    )
     print_table("labeling_simulation", rows)
     total = {name: sum(one[name] for one in verdicts) for name in verdicts[0]}
     print("\nraters over all studies: " + ", ".join(f"{name} {count}" for name, count in total.items()))
@@ -148,7 +163,10 @@ def scores_of(items: pd.DataFrame, images: Path, kept: Path | None) -> pd.DataFr
     for name in sorted({name for pair in items["pictures"] for name in pair}):
         photo = np.asarray(Image.open(images / name).convert("RGB"))
         middle = np.array(photo.shape[1::-1]) / 2
-        there = sorted(find_faces(photo, finder), key=lambda face: float(np.linalg.norm((face.box[:2] + face.box[2:]) / 2 - middle)))
+        there = sorted(
+            find_faces(photo, finder),
+            key=lambda face: float(np.linalg.norm((face.box[:2] + face.box[2:]) / 2 - middle)),
+        )
         if there:
             faces[name] = (photo, there[0])
         else:
@@ -163,7 +181,9 @@ def scores_of(items: pd.DataFrame, images: Path, kept: Path | None) -> pd.DataFr
             except WorkbenchError as error:
                 print(f"{spec.id}, {name}: {error}")
         table[spec.id] = [
-            float(similarities(vectors[a][None], vectors[b][None], model.metric)[0]) if a in vectors and b in vectors else np.nan
+            float(similarities(vectors[a][None], vectors[b][None], model.metric)[0])
+            if a in vectors and b in vectors
+            else np.nan
             for a, b in items["pictures"]
         ]
     if kept is not None:
@@ -185,7 +205,9 @@ def write_page(items: pd.DataFrame, images: Path, scores: pd.DataFrame | None, p
     def pictures(item: str) -> list[np.ndarray]:
         return [np.asarray(Image.open(images / name).convert("RGB"))[70:280, 70:280] for name in files[item]]
 
-    written = report(found, pictures, note="The raters of this study are simulated; the recognisers and the pictures are real.").save(page)
+    written = report(
+        found, pictures, note="The raters of this study are simulated; the recognisers and the pictures are real."
+    ).save(page)
     print(f"\nreport: {written} ({written.stat().st_size / 1e6:.1f} MB, {time.perf_counter() - start:.1f} s)")
 
 

@@ -2,9 +2,9 @@
 
     python benchmarks/makeup.py [--threads 2]
 
-NASA's astronaut, enlarged for the larger sizes. "canvas" is warping and masks, "paint" the renderer, "put back" the difference at the
-photo's own resolution; "whole" is `apply_makeup`, which does all three and copies the photo. The aim is 40 ms. Beside them, hiding the
-face by blur, mosaic and silhouette.
+NASA's astronaut, enlarged for the larger sizes. "canvas" is warping and masks, "paint" the renderer, "put back" the
+difference at the photo's own resolution; "whole" is `apply_makeup`, which does all three and copies the photo. The aim
+is 40 ms. Beside them, hiding the face by blur, mosaic and silhouette.
 """
 
 import argparse

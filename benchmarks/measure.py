@@ -53,12 +53,16 @@ def report(name: str, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def record_speed(times: dict[str, tuple[float, str]]) -> None:
-    """Write how long models take on this machine into the figures that the README's table shows: id → (milliseconds, for what)."""
-    from workbench import figures
+    """Write how long models take on this machine into the figures that the README's table shows: id → (milliseconds,
+    for what)."""
+    from workbench.sources import figures
 
     figures.update(
         "speed",
-        {name: {"headline": f"{ms:.0f} ms {what}" if ms >= 10 else f"{ms:.1f} ms {what}", "ms": ms} for name, (ms, what) in times.items()},
+        {
+            name: {"headline": f"{ms:.0f} ms {what}" if ms >= 10 else f"{ms:.1f} ms {what}", "ms": ms}
+            for name, (ms, what) in times.items()
+        },
     )
 
 

@@ -2,7 +2,8 @@
 
     python benchmarks/models.py [--record] [--threads 2] [--runs 15]
 
-One face (NASA's astronaut), found beforehand; alignment and everything behind the network included. Detection: the whole photo.
+One face (NASA's astronaut), found beforehand; alignment and everything behind the network included. Detection: the
+whole photo.
 """
 
 import argparse
@@ -19,7 +20,8 @@ from measure import milliseconds, record_speed, report
 from skimage import data
 
 from workbench.bench import Workbench
-from workbench.catalog import MODELS, ModelSpec
+from workbench.catalog import MODELS
+from workbench.catalog.spec import ModelSpec
 from workbench.tasks.detection import find_faces, one_face
 from workbench.values import Face
 
@@ -40,7 +42,9 @@ def work_of(spec: ModelSpec, model: Any, image: np.ndarray, face: Face) -> tuple
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--record", action="store_true", help="keep the times for the README's table: on a quiet machine only")
+    parser.add_argument(
+        "--record", action="store_true", help="keep the times for the README's table: on a quiet machine only"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=15)
     arguments = parser.parse_args()
@@ -49,10 +53,22 @@ def main() -> None:
     face = one_face(image, bench.model(bench.first("detection").id))
     rows = []
     for spec in MODELS.values():
-        found = work_of(spec, bench.model(spec.id), image, face) if bench.available(spec.id) and spec.task != "portrait" else None
+        found = (
+            work_of(spec, bench.model(spec.id), image, face)
+            if bench.available(spec.id) and spec.task != "portrait"
+            else None
+        )
         if found:
             time = milliseconds(found[0], arguments.runs)
-            rows.append({"model": spec.id, "for": found[1], "ms": time["median"], "fastest": time["min"], "slowest": time["max"]})
+            rows.append(
+                {
+                    "model": spec.id,
+                    "for": found[1],
+                    "ms": time["median"],
+                    "fastest": time["min"],
+                    "slowest": time["max"],
+                }
+            )
     report("models", rows)
     if arguments.record:
         record_speed({row["model"]: (row["ms"], row["for"]) for row in rows})

@@ -39,10 +39,20 @@ def full_hd() -> np.ndarray:
 def cascade_grabcut(image: np.ndarray, cascade: Cascade) -> Any:
     """The route people start from: a classical cascade's box, then GrabCut inside it. One region, no parts."""
     small = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    found = cascade.detect_multi_scale(img=small, scale_factor=1.2, step_ratio=1, min_size=(80, 80), max_size=(400, 400))
+    found = cascade.detect_multi_scale(
+        img=small, scale_factor=1.2, step_ratio=1, min_size=(80, 80), max_size=(400, 400)
+    )
     box = tuple(int(found[0][key]) for key in ("c", "r", "width", "height")) if found else (300, 60, 250, 250)
     mask = np.zeros(small.shape[:2], np.uint8)
-    return cv2.grabCut(cv2.cvtColor(small, cv2.COLOR_RGB2BGR), mask, box, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_RECT)
+    return cv2.grabCut(
+        cv2.cvtColor(small, cv2.COLOR_RGB2BGR),
+        mask,
+        box,
+        np.zeros((1, 65)),
+        np.zeros((1, 65)),
+        3,
+        cv2.GC_INIT_WITH_RECT,
+    )
 
 
 def warm_rows(bench: Workbench) -> list[dict[str, Any]]:
@@ -54,9 +64,11 @@ def warm_rows(bench: Workbench) -> list[dict[str, Any]]:
         "detection and landmarks": lambda: find_faces(photo, finder),
     }
     for spec in ("compact", "mesh"):
-        works[f"detect + mesh + {spec} parser"] = lambda spec=spec: parse(photo, bench.model(spec), find_faces(photo, finder))
+        works[f"detect + mesh + {spec} parser"] = lambda spec=spec: parse(
+            photo, bench.model(spec), find_faces(photo, finder)
+        )
     try:
-        from workbench.models.bisenet import BiSeNet
+        from workbench.models.parsers.bisenet import BiSeNet
     except ImportError:
         BiSeNet = None
     if BiSeNet is not None:
@@ -89,15 +101,17 @@ def start_rows() -> list[dict[str, Any]]:
         f"launch(demo, bench, server_port={port}, prevent_thread_lock=True, quiet=True)\n"
         "print('loaded', 'torch' in sys.modules, flush=True)\n"
         "sys.stdin.readline()\n"
-        "from skimage import data; from workbench.ui.parsing import parse; begin = time.perf_counter()\n"
-        "import gradio as gr; import workbench.ui.parsing as tab\n"
+        "from skimage import data; from workbench.ui.parsing.one import parse; begin = time.perf_counter()\n"
+        "import gradio as gr; import workbench.ui.parsing.one as tab\n"
         "answer = tab.run_parser(bench, data.astronaut(), 'compact', lambda *a, **k: None)\n"
         "print('parse', time.perf_counter() - begin, flush=True)\n"
         "for _ in range(10): tab.run_parser(bench, data.astronaut(), 'compact', lambda *a, **k: None)\n"
         "print('memory', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)\n"
     )
     begin = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     while True:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
@@ -109,7 +123,11 @@ def start_rows() -> list[dict[str, Any]]:
     out, _ = process.communicate("go\n", timeout=120)
     found = dict(re.findall(r"^(loaded|parse|memory) (\S+)$", out, re.MULTILINE))
     return [
-        {"what": f"app start to first page, s (torch loaded: {found['loaded']})", "ms (median)": first_page, "aim": "<= 6 s"},
+        {
+            "what": f"app start to first page, s (torch loaded: {found['loaded']})",
+            "ms (median)": first_page,
+            "aim": "<= 6 s",
+        },
         {"what": "first parse after that, s", "ms (median)": float(found["parse"]), "aim": "<= 3 s"},
         {"what": "peak memory after ten parses, MB", "ms (median)": float(found["memory"]), "aim": "<= 1500 MB"},
     ]
@@ -124,12 +142,29 @@ def batch_row(count: int = 60) -> dict[str, Any]:
             photos = Path(folder) / f"in{number}"
             photos.mkdir()
             for i in range(number):
-                cv2.imwrite(str(photos / f"{i:03d}.jpg"), cv2.convertScaleAbs(face[..., ::-1], alpha=0.8 + 0.4 * i / number, beta=i % 7))
+                cv2.imwrite(
+                    str(photos / f"{i:03d}.jpg"),
+                    cv2.convertScaleAbs(face[..., ::-1], alpha=0.8 + 0.4 * i / number, beta=i % 7),
+                )
             begin = time.perf_counter()
-            command = [sys.executable, "-m", "workbench", "parse", str(photos), "--out", f"{folder}/out{number}", "--workers", "2"]
+            command = [
+                sys.executable,
+                "-m",
+                "workbench",
+                "parse",
+                str(photos),
+                "--out",
+                f"{folder}/out{number}",
+                "--workers",
+                "2",
+            ]
             subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
             seconds.append(time.perf_counter() - begin)
-    return {"what": "batch of 512 px photos, photos per second", "ms (median)": count / (seconds[1] - seconds[0]), "aim": ">= 12/s"}
+    return {
+        "what": "batch of 512 px photos, photos per second",
+        "ms (median)": count / (seconds[1] - seconds[0]),
+        "aim": ">= 12/s",
+    }
 
 
 def main() -> None:

@@ -1,15 +1,16 @@
 """How well a protected face hides from recognisers the search never saw, and what that costs in looks.
 
-    python benchmarks/protection.py people DATA --work FOLDER [--people 100]    leave-one-out, beside clean, look alone, pixel noise
-    python benchmarks/protection.py ablation DATA --work FOLDER [--people 16]   each trick alone, on the even half, unseen SFace and FaceRes
-    python benchmarks/protection.py curve DATA --work FOLDER [--people 16]      PSR against looks, on the even half
-    python benchmarks/protection.py colour DATA --work FOLDER [--people 24]     looks and skin colour on any folder of portraits
-    python benchmarks/protection.py time --work FOLDER [--threads 2]            one photo from start to saved and read again, and memory
-    python benchmarks/protection.py report --work FOLDER                       print all and write results/protection.json
+    python benchmarks/protection.py people DATA --work FOLDER [--people 100]    leave-one-out, beside clean, look alone,
+    pixel noise python benchmarks/protection.py ablation DATA --work FOLDER [--people 16]   each trick alone, on the
+    even half, unseen SFace and FaceRes python benchmarks/protection.py curve DATA --work FOLDER [--people 16]      PSR
+    against looks, on the even half python benchmarks/protection.py colour DATA --work FOLDER [--people 24]     looks
+    and skin colour on any folder of portraits python benchmarks/protection.py time --work FOLDER [--threads 2]
+    one photo from start to saved and read again, and memory python benchmarks/protection.py report --work FOLDER
+    print all and write results/protection.json
 
-DATA of the first three holds photos named person_0001.jpg. `people` uses the half of the people that no threshold was calibrated on
-and no setting was chosen on. Every mode goes on where it stopped; without one, `time` runs. --work keeps one line per protected photo.
-The curve's middle point is the ablation's "as shipped".
+DATA of the first three holds photos named person_0001.jpg. `people` uses the half of the people that no threshold was
+calibrated on and no setting was chosen on. Every mode goes on where it stopped; without one, `time` runs. --work keeps
+one line per protected photo. The curve's middle point is the ablation's "as shipped".
 """
 
 import argparse
@@ -40,13 +41,13 @@ from workbench.protection import tables
 from workbench.protection.evaluation import Rows, largest, pairs
 from workbench.protection.fields import ToneField
 from workbench.protection.judge import opened
+from workbench.protection.protect import QUALITY, STRENGTHS, Request, Strength, measured, protect
 from workbench.protection.scene import make_scene
 from workbench.protection.search import search
 from workbench.protection.trial import Trial
 from workbench.protection.views import views
 from workbench.settings import Settings
 from workbench.tasks.parsing import parse
-from workbench.tasks.protection import QUALITY, STRENGTHS, Request, Strength, measured, protect
 
 FOUR = ("dlib", "mobilefacenet", "sface", "faceres")
 LOOK = "neutral"
@@ -57,7 +58,9 @@ RESULTS = Path(__file__).parent / "results" / "protection.json"
 def variants() -> dict[str, tuple[Strength, str]]:
     """Name of each variant of the search to its strength and look."""
 
-    def changed(bounds: Mapping[str, Any] | None = None, plan: Mapping[str, Any] | None = None, look: str = LOOK) -> tuple[Strength, str]:
+    def changed(
+        bounds: Mapping[str, Any] | None = None, plan: Mapping[str, Any] | None = None, look: str = LOOK
+    ) -> tuple[Strength, str]:
         return Strength(replace(MIDDLE.bounds, **(bounds or {})), replace(MIDDLE.plan, **(plan or {}))), look
 
     return {
@@ -102,7 +105,8 @@ def compared(bench: Workbench, folder: Path, work: Path, count: int, kind: str, 
 
 
 def colour(bench: Workbench, folder: Path, work: Path, count: int) -> None:
-    """Looks and skin colour on portraits in colour; sheets of before and after go to the work folder and nowhere else."""
+    """Looks and skin colour on portraits in colour; sheets of before and after go to the work folder and nowhere
+    else."""
     rows = Rows(work / "colour.jsonl")
     for path in tqdm(batch.photos(folder)[:count], desc="colour", unit="photo"):
         if (path.stem, "search", "+".join(TWO_BY_TWO[0])) in rows:
@@ -134,11 +138,14 @@ def one_colour(bench: Workbench, path: Path, work: Path, rows: Rows) -> None:
             }
         )
         (work / "sheets").mkdir(parents=True, exist_ok=True)
-        (work / "sheets" / f"{path.stem}-{method}.png").write_bytes(images.encode_png(np.concatenate([photo, saved], axis=1)))
+        (work / "sheets" / f"{path.stem}-{method}.png").write_bytes(
+            images.encode_png(np.concatenate([photo, saved], axis=1))
+        )
 
 
 def one_photo(bench: Workbench, work: Path, threads: int) -> None:
-    """Seconds of one protection at the middle strength, two surrogates and two judges, models loaded; and the largest memory."""
+    """Seconds of one protection at the middle strength, two surrogates and two judges, models loaded; and the largest
+    memory."""
     photo = data.astronaut()
     face = largest(photo, bench.model("blazeface"))
     parsing = parse(photo, bench.model("compact"), [face])
@@ -151,7 +158,8 @@ def one_photo(bench: Workbench, work: Path, threads: int) -> None:
 
 
 def report(bench: Workbench, work: Path) -> None:
-    """Print what the work folder holds, and put it into results/protection.json; what was not measured now stays as it is."""
+    """Print what the work folder holds, and put it into results/protection.json; what was not measured now stays as it
+    is."""
     bounds = bounds_of(bench)
     found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     if (work / "people.jsonl").is_file():
@@ -165,7 +173,9 @@ def report(bench: Workbench, work: Path) -> None:
             print(kind, name, json.dumps(row))
     if (work / "colour.jsonl").is_file():
         rows = Rows(work / "colour.jsonl")
-        found["colour"] = {method: tables.looks(rows, method) | {"photos": len(list(rows.of(method)))} for method in ("look", "search")}
+        found["colour"] = {
+            method: tables.looks(rows, method) | {"photos": len(list(rows.of(method)))} for method in ("look", "search")
+        }
         print("colour", json.dumps(found["colour"]))
     if (work / "time.json").is_file():
         found["time"] = json.loads((work / "time.json").read_text())
@@ -175,13 +185,19 @@ def report(bench: Workbench, work: Path) -> None:
 
 def _variant(rows: Rows, bounds: Mapping[str, tuple[float, str]]) -> dict[str, Any]:
     judged = tables.unseen(rows, "search", bounds)
-    return {"unseen": judged, "mean_unseen_psr": round(tables.mean_psr(judged), 1), "looks": tables.looks(rows, "search")}
+    return {
+        "unseen": judged,
+        "mean_unseen_psr": round(tables.mean_psr(judged), 1),
+        "looks": tables.looks(rows, "search"),
+    }
 
 
 def main() -> None:
     """Run one mode."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mode", nargs="?", default="time", choices=("people", "ablation", "curve", "colour", "time", "report"))
+    parser.add_argument(
+        "mode", nargs="?", default="time", choices=("people", "ablation", "curve", "colour", "time", "report")
+    )
     parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "protection-benchmark")
     parser.add_argument("--people", type=int, default=0)

@@ -1,10 +1,12 @@
-"""What re-posing does to photos: how long it takes, how far the head really turns, and what recognisers say of the edited face.
+"""What re-posing does to photos: how long it takes, how far the head really turns, and what recognisers say of the
+edited face.
 
     python benchmarks/repose.py PHOTOS [--most 40] [--threads 1]
 
-PHOTOS is a folder; the largest face of each photo counts, at 512 pixels as on the screen. Head pose is measured on the edited picture by
-the face mesh, found anew. Recognisers compare the edited picture with the photo. "share" is how much of a movement could be made
-without folding. This is editing: a high similarity is expected, and no figure here says anything of drawn faces.
+PHOTOS is a folder; the largest face of each photo counts, at 512 pixels as on the screen. Head pose is measured on the
+edited picture by the face mesh, found anew. Recognisers compare the edited picture with the photo. "share" is how much
+of a movement could be made without folding. This is editing: a high similarity is expected, and no figure here says
+anything of drawn faces.
 """
 
 import argparse
@@ -30,7 +32,7 @@ from workbench.tasks.recognition import verify
 from workbench.values import Face
 
 EDITS = (
-    Edit(yaw=18), Edit(yaw=-18), Edit(pitch=10), Edit(pitch=-10), Edit(smile=1), Edit(frown=1), Edit(mouth_open=1), Edit(brow_raise=1),
+    Edit(yaw=18), Edit(yaw=-18), Edit(pitch=10), Edit(pitch=-10), Edit(smile=1), Edit(frown=1), Edit(mouth_open=1), Edit(brow_raise=1),  # noqa: E501
     Edit(eyes=1), Edit(eyes=-1), Edit(yaw=10, pitch=5, smile=0.7, mouth_open=0.4, brow_raise=0.5),
 )  # fmt: skip
 JUDGES = ("sface", "dlib")
@@ -77,7 +79,10 @@ def main() -> None:
         if seen:
             small, face = close_up(image, seen[0])
             faces.append((small, face, Scene(small, face)))
-    print(f"{len(faces)} faces; making one ready takes {milliseconds(lambda: Scene(*faces[0][:2]), runs=5)['median']:.0f} ms")
+    print(
+        f"{len(faces)} faces; making one ready takes "
+        f"{milliseconds(lambda: Scene(*faces[0][:2]), runs=5)['median']:.0f} ms"
+    )
     report("repose", [row(bench, edit, faces) for edit in tqdm(EDITS, desc="edits")])
 
 

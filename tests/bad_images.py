@@ -38,7 +38,8 @@ def one_pixel() -> bytes:
 
 
 def bomb(side: int = 20_000) -> bytes:
-    """A PNG of `side` × `side` grey pixels whose header is right and whose data expand a thousandfold: some 400 kB at most."""
+    """A PNG of `side` × `side` grey pixels whose header is right and whose data expand a thousandfold: some 400 kB at
+    most."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -56,7 +57,14 @@ def cmyk(image: np.ndarray) -> bytes:
 
 def exif_rotated(image: np.ndarray, orientation: int = 6) -> bytes:
     """A JPEG stored so that a viewer that heeds the EXIF orientation shows `image`."""
-    stored = {1: image, 3: np.rot90(image, 2), 6: np.rot90(image), 8: np.rot90(image, -1), 2: image[:, ::-1], 4: image[::-1]}
+    stored = {
+        1: image,
+        3: np.rot90(image, 2),
+        6: np.rot90(image),
+        8: np.rot90(image, -1),
+        2: image[:, ::-1],
+        4: image[::-1],
+    }
     stored |= {5: image.transpose(1, 0, 2), 7: image.transpose(1, 0, 2)[::-1, ::-1]}
     exif = Image.Exif()
     exif[0x0112] = orientation

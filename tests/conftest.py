@@ -69,7 +69,10 @@ def bench(settings):
 def shared_data() -> Path:
     """The folder of private photos beside the checkout; skips where it is absent."""
     here = Path(__file__).resolve()
-    for folder in (here.parents[1].parent / "shared" / "data", Path(REAL_ENVIRONMENT.get("WORKBENCH_SHARED_DATA", "/nonexistent"))):
+    for folder in (
+        here.parents[1].parent / "shared" / "data",
+        Path(REAL_ENVIRONMENT.get("WORKBENCH_SHARED_DATA", "/nonexistent")),
+    ):
         if (folder / "photos").is_dir():
             return folder
     pytest.skip("../shared/data is not here: the private photos lie beside the checkout, never in it")
@@ -111,5 +114,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Iterator[N
         return
     unexpected = [report.nodeid for report in reporter.stats.get("skipped", []) if not _allowed(report.nodeid)]
     if unexpected:
-        reporter.write_line(f"FAILED: {len(unexpected)} skips are not in tests/allowed_skips.txt: {unexpected}", red=True)
+        reporter.write_line(
+            f"FAILED: {len(unexpected)} skips are not in tests/allowed_skips.txt: {unexpected}", red=True
+        )
         session.exitstatus = 1

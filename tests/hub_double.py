@@ -27,8 +27,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 class Fault:
     """What goes wrong at the next request of a kind ("commit", "preupload", "tree", "resolve", "create", "any").
 
-    status: answer this instead. stall: wait so many seconds first. drop_after: do it, then cut the connection without an
-    answer. drop_before: cut it and do nothing.
+    status: answer this instead. stall: wait so many seconds first. drop_after: do it, then cut the connection without
+    an answer. drop_before: cut it and do nothing.
     """
 
     kind: str
@@ -74,9 +74,12 @@ def blob_id(data: bytes) -> str:
 
 
 class HubDouble:
-    """The server; a context manager. `repos[("dataset", "owner/name")]`, `requests` (method, path), `faults`, `tokens` seen."""
+    """The server; a context manager. `repos[("dataset", "owner/name")]`, `requests` (method, path), `faults`, `tokens`
+    seen."""
 
-    def __init__(self, lfs_suffixes: tuple[str, ...] = (".parquet", ".safetensors", ".bin", ".png", ".jpg"), page: int = 1000) -> None:
+    def __init__(
+        self, lfs_suffixes: tuple[str, ...] = (".parquet", ".safetensors", ".bin", ".png", ".jpg"), page: int = 1000
+    ) -> None:
         """lfs_suffixes: files that upload through LFS. page: entries per page of a tree."""
         self.repos: dict[tuple[str, str], Repo] = {}
         self.large: dict[str, bytes] = {}
@@ -160,13 +163,22 @@ class _Handler(BaseHTTPRequestHandler):
         self._route("PUT")
 
     def _route(self, method: str) -> None:
-        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) if not self._chunked() else self._read_chunks()
+        self.body = (
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if not self._chunked()
+            else self._read_chunks()
+        )
         url = urlsplit(self.path)
         path = unquote(url.path)
         self.hub.requests.append((method, path))
         self.hub.tokens.add(self.headers.get("Authorization", ""))
         kind = next(
-            (k for k in ("commit", "preupload", "tree", "resolve", "create", "paths-info", "super-squash") if f"/{k}" in path), "other"
+            (
+                k
+                for k in ("commit", "preupload", "tree", "resolve", "create", "paths-info", "super-squash")
+                if f"/{k}" in path
+            ),
+            "other",
         )
         fault = self.hub.fault(kind)
         if fault and fault.stall:
@@ -174,9 +186,15 @@ class _Handler(BaseHTTPRequestHandler):
         if fault and fault.drop_before:
             return self._cut()
         if fault and fault.status:
-            return self._json(fault.status, {"error": f"fault {fault.status}"}, {"Retry-After": "0"} if fault.status == 429 else {})
+            return self._json(
+                fault.status, {"error": f"fault {fault.status}"}, {"Retry-After": "0"} if fault.status == 429 else {}
+            )
         self.drop = bool(fault and fault.drop_after)
-        if self.hub.private_token and self.headers.get("Authorization") != f"Bearer {self.hub.private_token}" and method != "PUT":
+        if (
+            self.hub.private_token
+            and self.headers.get("Authorization") != f"Bearer {self.hub.private_token}"
+            and method != "PUT"
+        ):
             return self._json(401, {"error": "Invalid credentials"}, {"X-Error-Message": "Invalid credentials"})
         return self._dispatch(method, path, parse_qs(url.query))
 
@@ -212,7 +230,9 @@ class _Handler(BaseHTTPRequestHandler):
             repo = self.hub.repos.get((kind, name))
             if repo is None:
                 return self._json(
-                    404, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"}
+                    404,
+                    {"error": "Repository not found"},
+                    {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"},
                 )
             action, _, tail = rest.partition("/")
             if action in ("", "revision"):
@@ -224,7 +244,11 @@ class _Handler(BaseHTTPRequestHandler):
             if action == "tree":
                 return self._tree(repo, tail.partition("/")[2], query)
             if action == "paths-info":
-                asked = parse_qs(self.body.decode())["paths"] if not self.body.startswith(b"{") else json.loads(self.body)["paths"]
+                asked = (
+                    parse_qs(self.body.decode())["paths"]
+                    if not self.body.startswith(b"{")
+                    else json.loads(self.body)["paths"]
+                )
                 found = [p for a in asked for p in repo.files if p == a]
                 return self._json(200, [repo.entry(p) for p in found])
             if action == "super-squash":
@@ -240,7 +264,14 @@ class _Handler(BaseHTTPRequestHandler):
                 }
                 stored |= {oid: ("", len(data)) for oid, data in self.hub.large.items() if oid not in stored}
                 rows = [
-                    {"fileOid": oid, "filename": path, "oid": oid, "pushedAt": "2026-01-01T00:00:00.000Z", "ref": "main", "size": size}
+                    {
+                        "fileOid": oid,
+                        "filename": path,
+                        "oid": oid,
+                        "pushedAt": "2026-01-01T00:00:00.000Z",
+                        "ref": "main",
+                        "size": size,
+                    }
                     for oid, (path, size) in stored.items()
                 ]
                 return self._json(200, rows)
@@ -259,7 +290,15 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._json(404, {"error": "Revision not found"}, {"X-Error-Code": "RevisionNotFound"})
             files, sha = found[0]["files"], revision
         siblings = [{"rfilename": path} for path in sorted(files)]
-        answer = {"id": repo.name, "sha": sha, "private": False, "tags": [], "siblings": siblings, "downloads": 0, "likes": 0}
+        answer = {
+            "id": repo.name,
+            "sha": sha,
+            "private": False,
+            "tags": [],
+            "siblings": siblings,
+            "downloads": 0,
+            "likes": 0,
+        }
         return self._json(200, answer)
 
     def _preupload(self, repo: Repo) -> None:
@@ -294,11 +333,15 @@ class _Handler(BaseHTTPRequestHandler):
                 if files.pop(value["path"], None) is None:
                     return self._json(400, {"error": f"{value['path']} does not exist"})
             elif line["key"] == "deletedFolder":
-                files = {path: data for path, data in files.items() if not path.startswith(value["path"].rstrip("/") + "/")}
+                files = {
+                    path: data for path, data in files.items() if not path.startswith(value["path"].rstrip("/") + "/")
+                }
         repo.files, repo.lfs = files, {path for path in large if path in files}
         oid = repo.commit(header["summary"])
         where = f"{'' if repo.kind == 'model' else repo.kind + 's/'}{repo.name}"
-        return self._json(200, {"commitOid": oid, "commitUrl": f"{self.hub.address}/{where}/commit/{oid}", "hookOutput": ""})
+        return self._json(
+            200, {"commitOid": oid, "commitUrl": f"{self.hub.address}/{where}/commit/{oid}", "hookOutput": ""}
+        )
 
     def _tree(self, repo: Repo, folder: str, query: dict[str, list[str]]) -> None:
         paths = sorted(p for p in repo.files if not folder or p.startswith(folder.rstrip("/") + "/"))
@@ -307,7 +350,10 @@ class _Handler(BaseHTTPRequestHandler):
         start = int(query.get("cursor", ["0"])[0])
         extra = {}
         if start + self.hub.page < len(paths):
-            extra["Link"] = f'<{self.hub.address}{urlsplit(self.path).path}?recursive=true&cursor={start + self.hub.page}>; rel="next"'
+            extra["Link"] = (
+                f"<{self.hub.address}{urlsplit(self.path).path}?recursive=true&cursor={start + self.hub.page}>; "
+                f'rel="next"'
+            )
         return self._json(200, [repo.entry(path) for path in paths[start : start + self.hub.page]], extra)
 
     def _resolve(self, kind: str, name: str, revision: str, path: str) -> None:
@@ -319,7 +365,11 @@ class _Handler(BaseHTTPRequestHandler):
             data = files.get(path)
         if data is None:
             return self._json(404, {"error": "Entry not found"}, {"X-Error-Code": "EntryNotFound"})
-        extra = {"X-Repo-Commit": revision if len(revision) == 40 else repo.head, "ETag": f'"{blob_id(data)}"', "Accept-Ranges": "bytes"}
+        extra = {
+            "X-Repo-Commit": revision if len(revision) == 40 else repo.head,
+            "ETag": f'"{blob_id(data)}"',
+            "Accept-Ranges": "bytes",
+        }
         if path in repo.lfs:
             digest = hashlib.sha256(data).hexdigest()
             extra |= {"X-Linked-Etag": f'"{digest}"', "X-Linked-Size": str(len(data)), "ETag": f'"{digest}"'}
@@ -337,7 +387,9 @@ class _Handler(BaseHTTPRequestHandler):
                 where = f"{self.hub.address}/lfs/{asked['oid']}"
                 row["actions"] = {"upload": {"href": where, "header": {}}, "verify": {"href": f"{where}/verify"}}
             rows.append(row)
-        return self._answer(200, json.dumps({"transfer": "basic", "objects": rows}).encode(), "application/vnd.git-lfs+json", {})
+        return self._answer(
+            200, json.dumps({"transfer": "basic", "objects": rows}).encode(), "application/vnd.git-lfs+json", {}
+        )
 
     def _large(self, method: str, path: str) -> None:
         oid = path.split("/")[2]

@@ -20,7 +20,8 @@ __all__ = ["Fault", "ModelHub", "Trouble"]
 
 @dataclass
 class Trouble:
-    """What happens to the next bytes of a large file. kind: cut, stall, tamper, page (a login page), status, no_range."""
+    """What happens to the next bytes of a large file. kind: cut, stall, tamper, page (a login page), status,
+    no_range."""
 
     kind: str
     after: int = 0
@@ -49,20 +50,28 @@ class _ModelHandler(_Handler):
         if path.startswith("/store/"):
             return self._store(path.split("/")[2])
         if self.hub.login_page:
-            return self._answer(200, b"<!DOCTYPE html><title>Welcome to the hotel</title>", "text/html; charset=utf-8", {})
+            return self._answer(
+                200, b"<!DOCTYPE html><title>Welcome to the hotel</title>", "text/html; charset=utf-8", {}
+            )
         return super()._dispatch(method, path, query)
 
     def _resolve(self, kind: str, name: str, revision: str, path: str) -> None:
         repo = self.hub.repos.get((kind, name))
         if name in self.hub.gated:
             return self._json(
-                401, {"error": "gated"}, {"X-Error-Code": "GatedRepo", "X-Error-Message": f"Access to model {name} is restricted"}
+                401,
+                {"error": "gated"},
+                {"X-Error-Code": "GatedRepo", "X-Error-Message": f"Access to model {name} is restricted"},
             )
         if repo is None:
-            return self._json(401, {"error": "Invalid username or password."}, {"X-Error-Message": "Invalid username or password."})
+            return self._json(
+                401, {"error": "Invalid username or password."}, {"X-Error-Message": "Invalid username or password."}
+            )
         if re.fullmatch(r"[0-9a-f]{40}", revision) and revision not in {commit["oid"] for commit in repo.commits}:
             return self._json(
-                404, {"error": "Revision not found"}, {"X-Error-Code": "RevisionNotFound", "X-Error-Message": "Invalid rev id"}
+                404,
+                {"error": "Revision not found"},
+                {"X-Error-Code": "RevisionNotFound", "X-Error-Message": "Invalid rev id"},
             )
         if path not in repo.lfs or path not in repo.files:
             return super()._resolve(kind, name, revision, path)
@@ -105,7 +114,11 @@ class _ModelHandler(_Handler):
         if trouble is None or trouble.kind not in ("cut", "stall"):
             return self._answer(status, data, "application/octet-stream", extra)
         self.send_response(status)
-        for name, value in {"Content-Type": "application/octet-stream", "Content-Length": str(len(data)), **extra}.items():
+        for name, value in {
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(len(data)),
+            **extra,
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data[: trouble.after])

@@ -46,7 +46,9 @@ def test_a_broken_file_does_not_stop_the_run(folder: Path, workers: int) -> None
 
 def test_what_is_done_is_not_done_again(folder: Path) -> None:
     seen: list[str] = []
-    account = batch.run(batch.photos(folder), lambda path: seen.append(path.name), done=lambda path: path.name == "a.jpg", label="test")
+    account = batch.run(
+        batch.photos(folder), lambda path: seen.append(path.name), done=lambda path: path.name == "a.jpg", label="test"
+    )
 
     assert seen == ["b.png", "c.JPG"]
     assert [path.name for path in account.skipped] == ["a.jpg"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from workbench.bench import Workbench
-from workbench.catalog import File, ModelSpec, table
+from workbench.catalog.spec import File, ModelSpec, table
 from workbench.errors import BadRequest, BadWeights, ModelMissing
 from workbench.settings import Settings
 

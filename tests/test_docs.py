@@ -1,4 +1,5 @@
-"""What the README shows is run: its commands exist, its library example works, its links lead somewhere, its tables are fresh."""
+"""What the README shows is run: its commands exist, its library example works, its links lead somewhere, its tables are
+fresh."""
 
 import re
 import shlex
@@ -20,7 +21,9 @@ def _commands() -> list[str]:
     found: list[str] = []
     for path in DOCS:
         for block in re.findall(r"```sh\n(.*?)```", path.read_text(), re.DOTALL):
-            found += [line.split("#")[0].strip() for line in block.splitlines() if line.startswith("python -m workbench")]
+            found += [
+                line.split("#")[0].strip() for line in block.splitlines() if line.startswith("python -m workbench")
+            ]
     return sorted(set(found))
 
 
@@ -53,7 +56,9 @@ def test_make_targets_in_the_readme_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_the_library_example_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, astronaut: np.ndarray, settings) -> None:
+def test_the_library_example_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, astronaut: np.ndarray, settings
+) -> None:
     Image.fromarray(astronaut).save(tmp_path / "photo.jpg", quality=95)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WORKBENCH_CACHE", str(settings.cache))

@@ -16,10 +16,19 @@ from workbench.values import Face, Pose
 # Machado, Oliveira and Fernandes 2009, severity 1.0, for linear RGB.
 SIGHT = {
     "usual": np.eye(3),
-    "protanopia": np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),
-    "deuteranopia": np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]),
+    "protanopia": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+    "deuteranopia": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    ),
 }
-SIDED = [("image_left_eye", "image_left_brow"), ("image_left_ear", "hair"), ("image_left_ear", "earring"), ("image_left_brow", "hair")]
+SIDED = [
+    ("image_left_eye", "image_left_brow"),
+    ("image_left_ear", "hair"),
+    ("image_left_ear", "earring"),
+    ("image_left_brow", "hair"),
+]
 TOUCHING = [
     *(("skin", part) for part in PARTS if part != "skin"),
     *(("eyeglasses", part) for part in ("image_left_eye", "image_left_brow", "image_left_ear", "nose", "hair")),
@@ -51,7 +60,10 @@ def test_parts_that_touch_can_be_told_apart(sight):
 
 def test_all_colours_differ():
     for first, second in itertools.combinations(PARTS, 2):
-        assert np.linalg.norm(seen(drawing.COLORS[first], np.eye(3)) - seen(drawing.COLORS[second], np.eye(3))) > 20, (first, second)
+        assert np.linalg.norm(seen(drawing.COLORS[first], np.eye(3)) - seen(drawing.COLORS[second], np.eye(3))) > 20, (
+            first,
+            second,
+        )
 
 
 def test_colours_follow_the_table_of_parts():
@@ -123,7 +135,9 @@ def test_legend_shows_the_colours_of_what_is_there(labels):
     assert drawing.COLORS["skin"] in pixels
     assert drawing.COLORS["hair"] in pixels
     assert drawing.COLORS["earring"] not in pixels
-    assert drawing.COLORS["hair"] not in {tuple(pixel) for pixel in drawing.legend(labels, {"hair"}).reshape(-1, 3).tolist()}
+    assert drawing.COLORS["hair"] not in {
+        tuple(pixel) for pixel in drawing.legend(labels, {"hair"}).reshape(-1, 3).tolist()
+    }
 
 
 def test_signed_heat_is_red_for_and_blue_against(photo):
@@ -163,7 +177,9 @@ def test_faces_without_a_mesh_show_box_and_points(photo):
     assert drawn[30, 40].tolist() == [0, 255, 255]
 
 
-@pytest.mark.parametrize(("yaw", "pitch", "there"), [(40, 0, (52, 30)), (-40, 0, (28, 30)), (0, 40, (40, 18)), (0, -40, (40, 42))])
+@pytest.mark.parametrize(
+    ("yaw", "pitch", "there"), [(40, 0, (52, 30)), (-40, 0, (28, 30)), (0, 40, (40, 18)), (0, -40, (40, 42))]
+)
 def test_the_blue_axis_points_where_the_head_does(photo, yaw, pitch, there):
     drawn = drawing.draw_faces(photo, (face(Pose(yaw, pitch, 0.0)),)).astype(int)
     x, y = there

@@ -98,7 +98,9 @@ def test_sixteen_bit_grey_keeps_its_range():
     assert decode(buffer.getvalue())[0, :, 0].tolist() == [0, 128, 255]
 
 
-@pytest.mark.parametrize(("values", "expected"), [([0.0, 0.5, 1.0], [0, 128, 255]), ([0.0, 100.0, 255.0], [0, 100, 255])])
+@pytest.mark.parametrize(
+    ("values", "expected"), [([0.0, 0.5, 1.0], [0, 128, 255]), ([0.0, 100.0, 255.0], [0, 100, 255])]
+)
 def test_fractions_are_read_as_shares_or_as_bytes(values, expected):
     buffer = io.BytesIO()
     Image.fromarray(np.array([values], np.float32)).save(buffer, "TIFF")
@@ -180,7 +182,11 @@ def test_a_postscript_file_starts_no_interpreter():
 @given(st.data())
 def test_damaged_files_never_raise_anything_but_bad_image(data):
     image = bad_images.no_face(40)
-    make = data.draw(st.sampled_from([bad_images.png, bad_images.jpeg, bad_images.animated_gif, bad_images.exif_rotated, bad_images.cmyk]))
+    make = data.draw(
+        st.sampled_from(
+            [bad_images.png, bad_images.jpeg, bad_images.animated_gif, bad_images.exif_rotated, bad_images.cmyk]
+        )
+    )
     raw = bytearray(make(image))
     for _ in range(data.draw(st.integers(1, 6))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
@@ -343,7 +349,13 @@ def blob(centre: np.ndarray, radius: float, shape: tuple[int, int]) -> np.ndarra
 
 
 @hypothesis_settings(max_examples=60, deadline=None)
-@given(st.floats(90, 110), st.floats(70, 90), st.floats(70, 400), st.floats(-np.pi, np.pi), st.sampled_from([112, 150, 256, 512]))
+@given(
+    st.floats(90, 110),
+    st.floats(70, 90),
+    st.floats(70, 400),
+    st.floats(-np.pi, np.pi),
+    st.sampled_from([112, 150, 256, 512]),
+)
 def test_crop_and_paste_leave_everything_in_place_to_half_a_pixel(x, y, side, angle, size):
     spot = np.array([x, y])
     photo = blob(spot, 6, (160, 200))

@@ -1,6 +1,7 @@
-"""Imports point one way, heavy packages stay where they belong, and files stay small enough to read."""
+"""Imports point one way, heavy packages stay where they belong, files make no circles and stay small enough to read."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,34 +9,56 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "workbench"
 
-LIGHT = {"values", "errors", "parts", "settings", "catalog", "tabs", "metrics", "metrics_parts", "figures", "verification", "watch"}
+LIGHT = {"values", "errors", "parts", "settings", "watch", "tabs", "thresholds", "detections", "portraits", "catalog"}
 """May import the standard library and numpy."""
+GROUND = LIGHT - {"catalog"} | {"mesh", "geometry", "images", "drawing", "batch", "__init__"}
+"""The ground floor: single files, values and pure functions. They import each other and nothing else of ours."""
 
-ORDER = (
-    LIGHT,
-    {"geometry", "calibration", "images", "drawing", "sources", "hub_files", "batch", "model_table"},
-    {"models", "tasks", "explain", "makeup", "protection", "generation", "training"},
-    {"labeling"},
-    {"bench", "publish", "examples", "pair_scores", "pair_sets"},
-    {"ui"},
-    {"cli", "__main__", "__init__"},
+BELOW_BENCH = (
+    "catalog",
+    "sources",
+    "metrics",
+    "tasks",
+    "explanation",
+    "makeup",
+    "protection",
+    "generation",
+    "evaluation",
+    "labeling",
 )
-"""A module may import from its own row and the rows above it."""
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "catalog": set(),
+    "metrics": set(),
+    "sources": {"catalog"},
+    "makeup": set(),
+    "models": {"catalog", "sources"},
+    "tasks": {"catalog", "metrics"},
+    "labeling": {"metrics"},
+    "explanation": {"tasks", "metrics"},
+    "protection": {"tasks", "makeup", "catalog", "metrics"},
+    "generation": {"tasks", "metrics", "labeling"},
+    "evaluation": {"tasks", "metrics", "labeling", "catalog"},
+    "bench": {"catalog", "sources"},
+    "publish": {"bench", "catalog", "sources", "tasks", "metrics"},
+    "ui": {"bench", *BELOW_BENCH},
+    "cli": {"ui", "publish", "bench", "models", *BELOW_BENCH},
+    "__main__": {"cli"},
+}
+"""What each package may import besides the ground floor: a row each."""
+
+LABELING = ("study", "store", "statistics", "hub", "report", "serving")
+"""The rooms of labeling, lowest first: each may import those before it."""
 
 HEAVY = ("torch", "torchvision", "transformers", "diffusers", "captum", "onnxruntime", "ai_edge_litert", "h5py")
 
-EXCEPTIONS = {
-    ("training", "bench"): "training scripts are run by a person, like commands, and load models through the bench",
-}
 
-
-def _files() -> list[Path]:
-    return sorted(path for path in PACKAGE.rglob("*.py") if "migrations/versions" not in path.as_posix())
+def _files(folder: Path = PACKAGE) -> list[Path]:
+    return sorted(path for path in folder.rglob("*.py") if "migrations/" not in path.as_posix())
 
 
 def _area(path: Path) -> str:
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return parts[0]
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
 def _imports(path: Path, top_level_only: bool = False) -> set[str]:
@@ -50,25 +73,103 @@ def _imports(path: Path, top_level_only: bool = False) -> set[str]:
     return found
 
 
-def _row(area: str) -> int:
-    rows = [number for number, names in enumerate(ORDER) if area in names]
-    assert rows, f"workbench/{area} has no place in tests/test_layers.py: give it one"
-    return rows[0]
+def _module(path: Path) -> str:
+    words = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(words[:-1] if words[-1] == "__init__" else words)
+
+
+def _graph() -> dict[str, set[str]]:
+    """Module → the modules of ours it imports, imports inside functions and for type checking included."""
+    names = {_module(path) for path in _files()}
+    graph = {}
+    for path in _files():
+        found = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names if alias.name in names}
+            elif isinstance(node, ast.ImportFrom) and node.module in names:
+                deeper = {f"{node.module}.{alias.name}" for alias in node.names}
+                found |= (deeper & names) | ({node.module} if deeper - names else set())
+        graph[_module(path)] = found - {_module(path)}
+    return graph
 
 
 @pytest.mark.parametrize("path", _files(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_imports_point_one_way(path: Path) -> None:
     area = _area(path)
+    assert area in GROUND or area in MAY_IMPORT, f"workbench/{area} has no row in tests/test_layers.py: give it one"
     for name in _imports(path):
         words = name.split(".")
-        if words[0] == "workbench" and len(words) > 1 and (PACKAGE / words[1]).exists() | (PACKAGE / f"{words[1]}.py").exists():
-            if (area, words[1]) in EXCEPTIONS:
-                continue
-            assert _row(words[1]) <= _row(area), f"{area} must not import {name}"
+        if (
+            words[0] == "workbench"
+            and len(words) > 1
+            and ((PACKAGE / words[1]).is_dir() or (PACKAGE / f"{words[1]}.py").exists())
+        ):
+            allowed = GROUND | MAY_IMPORT.get(area, set()) | {area}
+            assert words[1] in allowed, f"{area} must not import {name}"
+
+
+def test_the_rooms_of_labeling_point_one_way() -> None:
+    for path in _files(PACKAGE / "labeling"):
+        room = path.relative_to(PACKAGE / "labeling").parts[0]
+        for name in _imports(path):
+            words = name.split(".")
+            if words[:2] == ["workbench", "labeling"] and len(words) > 2 and words[2] in LABELING:
+                assert LABELING.index(words[2]) <= LABELING.index(room), (
+                    f"{path.relative_to(ROOT)} must not import {name}"
+                )
+
+
+def test_files_make_no_circles() -> None:
+    graph = _graph()
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " → ".join((*way[way.index(name) :], name))
+        if name not in done:
+            for other in sorted(graph[name]):
+                visit(other, (*way, name))
+            done.add(name)
+
+    for name in sorted(graph):
+        visit(name, ())
+
+
+def test_models_and_tasks_do_not_know_each_other() -> None:
+    for path in _files(PACKAGE / "tasks"):
+        assert not [name for name in _imports(path) if name.startswith("workbench.models")], path
+    for path in _files(PACKAGE / "models"):
+        assert not [name for name in _imports(path) if name.startswith("workbench.tasks")], path
+
+
+def _stems() -> list[str]:
+    from workbench.tabs import TABS
+
+    return [tab.stem for tab in TABS]
+
+
+@pytest.mark.parametrize("stem", _stems())
+def test_a_stem_stands_in_all_six_places(stem: str) -> None:
+    names = (ROOT / "tests" / "api_names.txt").read_text().split()
+    from workbench.tabs import find
+
+    assert any(
+        (PACKAGE / place).exists()
+        for place in (stem, f"tasks/{stem}.py", *(f"tasks/{task}.py" for task in find(stem).tasks))
+    )
+    assert (PACKAGE / "ui" / stem / "tab.py").is_file()
+    assert (ROOT / "spaces" / stem / "app.py").is_file()
+    assert any((ROOT / "tests").rglob(f"test_{stem}.py")) or (ROOT / "tests" / stem).is_dir()
+    assert (ROOT / "tests" / "browser" / f"test_{stem}.py").is_file()
+    assert find(stem).api == "" or find(stem).api in names
 
 
 def test_gradio_stays_in_the_ui() -> None:
-    offenders = [path.as_posix() for path in _files() if _area(path) != "ui" and any(n.split(".")[0] == "gradio" for n in _imports(path))]
+    offenders = [
+        path.as_posix()
+        for path in _files()
+        if _area(path) != "ui" and any(n.split(".")[0] == "gradio" for n in _imports(path))
+    ]
 
     assert offenders == []
 
@@ -78,7 +179,6 @@ def test_light_modules_import_nothing_heavy() -> None:
     for path in _files():
         if _area(path) in LIGHT:
             names = {name.split(".")[0] for name in _imports(path, top_level_only=True)}
-            import sys
 
             assert {name for name in names if name not in sys.stdlib_module_names} <= allowed, path
 
@@ -87,7 +187,9 @@ def test_labeling_knows_no_models() -> None:
     for path in _files():
         if _area(path) == "labeling":
             names = _imports(path)
-            assert not [n for n in names if n.split(".")[0] in HEAVY or n.startswith(("workbench.models", "workbench.tasks"))], path
+            assert not [
+                n for n in names if n.split(".")[0] in HEAVY or n.startswith(("workbench.models", "workbench.tasks"))
+            ], path
 
 
 def test_the_ui_imports_torch_only_when_it_is_needed() -> None:
@@ -98,9 +200,9 @@ def test_the_ui_imports_torch_only_when_it_is_needed() -> None:
 
 
 def test_only_settings_reads_the_environment() -> None:
-    allowed = {"settings.py", "bench.py", "sources.py", "__init__.py", "app.py"}
+    allowed = {"settings.py", "bench.py", "fetching.py", "__init__.py", "app.py"}
     for path in _files():
-        if path.name not in allowed and _area(path) not in ("training", "cli"):
+        if path.name not in allowed and _area(path) != "cli":
             assert "os.environ" not in path.read_text(), path
             assert "os.getenv" not in path.read_text(), path
 

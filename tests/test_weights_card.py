@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
-from workbench import figures
 from workbench.catalog import find
 from workbench.parts import PARTS
+from workbench.sources import figures
 
 WEIGHTS = Path(figures.FIGURES).parent
 CARD = (WEIGHTS / "compact_parser.md").read_text()
@@ -67,7 +67,12 @@ def test_the_priors_card_counts_the_files_parameters():
 def test_the_priors_folder_is_small_and_its_terms_are_said():
     files = [path for path in (WEIGHTS / "identity_prior_64").rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 10_000_000
-    for words in ("no real person's photo is in its training set", "DigiFace-1M", "non-commercial", "One direction from photos"):
+    for words in (
+        "no real person's photo is in its training set",
+        "DigiFace-1M",
+        "non-commercial",
+        "One direction from photos",
+    ):
         assert words in PRIOR, words
     assert "no real person's photo" in find("identity-prior-64").data_license
 

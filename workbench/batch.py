@@ -22,7 +22,8 @@ PHOTOS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", "
 
 @dataclass(slots=True)
 class Account:
-    """What became of a folder: results by photo, in the folder's order, photos skipped, and (photo, reason) for the failed."""
+    """What became of a folder: results by photo, in the folder's order, photos skipped, and (photo, reason) for the
+    failed."""
 
     done: dict[Path, Any] = field(default_factory=dict)
     skipped: list[Path] = field(default_factory=list)
@@ -49,7 +50,8 @@ def photos(folder: Path) -> list[Path]:
 
 
 def targets(photos: Sequence[Path], folder: Path, out: Path, suffix: str) -> dict[Path, Path]:
-    """<stem><suffix> for every photo; the whole name where two photos share a stem, the subfolder where there is one."""
+    """<stem><suffix> for every photo; the whole name where two photos share a stem, the subfolder where there is
+    one."""
     base = folder if folder.is_dir() else folder.parent
     stems: dict[Path, list[Path]] = {}
     for photo in photos:
@@ -76,7 +78,12 @@ def merge_csv(path: Path, rows: dict[str, list[dict[str, Any]]]) -> None:
 
 
 def run(
-    paths: Sequence[Path], work: Callable[[Path], Any], *, done: Callable[[Path], bool] = lambda path: False, workers: int = 1, label: str
+    paths: Sequence[Path],
+    work: Callable[[Path], Any],
+    *,
+    done: Callable[[Path], bool] = lambda path: False,
+    workers: int = 1,
+    label: str,
 ) -> Account:
     """Call `work` on every path that is not `done`, `workers` at a time.
 

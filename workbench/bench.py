@@ -9,14 +9,16 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-from workbench import sources
-from workbench.catalog import MODELS, ModelSpec
+from workbench.catalog import MODELS
+from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest, ModelMissing
 from workbench.settings import Settings
+from workbench.sources import fetching as sources
 
 
 class Workbench:
-    """Loads each model once, on first use, and keeps the most recently used within `settings.memory` bytes of weights."""
+    """Loads each model once, on first use, and keeps the most recently used within `settings.memory` bytes of
+    weights."""
 
     def __init__(self, settings: Settings, models: Mapping[str, ModelSpec] = MODELS) -> None:
         """Make a bench over `settings` and a catalogue; loads nothing."""
@@ -32,7 +34,8 @@ class Workbench:
 
     @classmethod
     def from_env(cls, preload: str = "") -> "Workbench":
-        """A bench from `os.environ`; `preload` names a task whose available models load now (ZeroGPU wants them early)."""
+        """A bench from `os.environ`; `preload` names a task whose available models load now (ZeroGPU wants them
+        early)."""
         import os
 
         bench = cls(Settings.from_env(os.environ))
@@ -82,7 +85,8 @@ class Workbench:
             return model
 
     def fetch_defaults(self, *tasks: str) -> None:
-        """Bring the default models of these tasks here (all tasks when none is named): what a Space does once, at its start."""
+        """Bring the default models of these tasks here (all tasks when none is named): what a Space does once, at its
+        start."""
         for spec in self._models.values():
             if spec.default and (not tasks or spec.task in tasks) and not self.available(spec.id):
                 sources.fetch(spec.files, self.settings)

@@ -1,4 +1,5 @@
-"""What results look like on a photo: one colour per part, overlays, contours, heat, boxes and meshes. Knows nothing of models.
+"""What results look like on a photo: one colour per part, overlays, contours, heat, boxes and meshes. Knows nothing of
+models.
 
 Every function returns a new picture and leaves the one it was given alone.
 """
@@ -63,7 +64,8 @@ def flat_palette() -> list[int]:
 
 
 def overlay(image: np.ndarray, labels: np.ndarray, opacity: float = 0.5, hidden: Collection[str] = ()) -> np.ndarray:
-    """The photo with every part in its colour. labels: (H, W) part indices. Background and the `hidden` parts stay uncoloured."""
+    """The photo with every part in its colour. labels: (H, W) part indices. Background and the `hidden` parts stay
+    uncoloured."""
     shown = _shown(labels, hidden)
     return _mixed(image, PALETTE[labels], opacity * shown.astype(np.float32))
 
@@ -93,8 +95,8 @@ def legend(labels: np.ndarray, hidden: Collection[str] = ()) -> np.ndarray:
 def heat(image: np.ndarray, values: np.ndarray, opacity: float = 0.7, signed: bool | None = None) -> np.ndarray:
     """The photo with a heatmap over it, the more opaque the stronger.
 
-    values: (H, W) numbers of any scale; the 99.5th percentile of their size becomes the end of the scale. signed: blue speaks
-    against and red for; otherwise dark to yellow. None: signed when any value is negative.
+    values: (H, W) numbers of any scale; the 99.5th percentile of their size becomes the end of the scale. signed: blue
+    speaks against and red for; otherwise dark to yellow. None: signed when any value is negative.
     """
     _check_same(image, values)
     strongest = float(np.quantile(np.abs(values), 0.995)) or float(np.abs(values).max(initial=0)) or 1.0
@@ -109,7 +111,9 @@ def heat_colors(level: np.ndarray, signed: bool) -> np.ndarray:
     """Colours, (..., 3) uint8, of levels in -1..1 (signed) or 0..1."""
     table, place = (DIVERGING, (level + 1) / 2) if signed else (SEQUENTIAL, level)
     stops = np.linspace(0, 1, len(table))
-    return np.stack([np.interp(place, stops, table[:, channel]) for channel in range(3)], axis=-1).round().astype(np.uint8)
+    return (
+        np.stack([np.interp(place, stops, table[:, channel]) for channel in range(3)], axis=-1).round().astype(np.uint8)
+    )
 
 
 def draw_faces(image: np.ndarray, faces: Collection[Face]) -> np.ndarray:
@@ -120,7 +124,13 @@ def draw_faces(image: np.ndarray, faces: Collection[Face]) -> np.ndarray:
         left, top, right, bottom = (round(float(side)) for side in face.box)
         cv2.rectangle(result, (left, top), (right, bottom), (255, 200, 0), width, cv2.LINE_AA)
         cv2.putText(
-            result, str(number), (left, max(top - 4, 12)), cv2.FONT_HERSHEY_SIMPLEX, max(0.4, face.size / 250), (255, 200, 0), width
+            result,
+            str(number),
+            (left, max(top - 4, 12)),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            max(0.4, face.size / 250),
+            (255, 200, 0),
+            width,
         )
         if face.mesh is None:
             _dots(result, face.points, 2 * width, (0, 255, 255))

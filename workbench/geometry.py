@@ -8,8 +8,11 @@ import numpy as np
 from workbench.errors import BadRequest
 from workbench.values import Face, Pose
 
-ARCFACE_112 = np.array([(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)])
-"""Where a 112-pixel crop wants eyes, nose tip and mouth corners, in the order of Face.points (ArcFace, arXiv 1801.07698)."""
+ARCFACE_112 = np.array(
+    [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
+)
+"""Where a 112-pixel crop wants eyes, nose tip and mouth corners, in the order of Face.points (ArcFace, arXiv
+1801.07698)."""
 
 DLIB_POINTS = (263, 362, 33, 133, 2)
 """Mesh points of dlib's five: image-right eye outer and inner corner, image-left outer and inner, base of the nose."""
@@ -23,13 +26,15 @@ DLIB_MEAN = np.array(
         (0.4901123135679, 0.6277975316475),
     ]
 )
-"""Mean place of the five in a unit square around the face (dlib/image_transforms/interpolation.h, get_face_chip_details)."""
+"""Mean place of the five in a unit square around the face (dlib/image_transforms/interpolation.h,
+get_face_chip_details)."""
 
 DLIB_CHIP_150 = (0.25 + DLIB_MEAN) / 1.5 * 150
 """Where dlib's 150-pixel chip with padding 0.25 wants the five."""
 
 ALIGNED = 0.08
-"""A photo counts as an aligned crop when no corner of its face's quad is farther than this share of its side from the frame's."""
+"""A photo counts as an aligned crop when no corner of its face's quad is farther than this share of its side from the
+frame's."""
 
 
 def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -51,7 +56,8 @@ def compose(second: np.ndarray, first: np.ndarray) -> np.ndarray:
 
 
 def square_crop(centre: np.ndarray, side: float, angle: float, size: int) -> np.ndarray:
-    """The matrix of a square crop: `side` photo pixels around `centre`, turned `angle` radians clockwise, to `size` pixels."""
+    """The matrix of a square crop: `side` photo pixels around `centre`, turned `angle` radians clockwise, to `size`
+    pixels."""
     cos, sin = np.cos(angle) * size / side, np.sin(angle) * size / side
     linear = np.array([[cos, sin], [-sin, cos]])
     middle = np.full(2, (size - 1) / 2)
@@ -65,7 +71,8 @@ def stretch(shape: tuple[int, ...], size: int) -> np.ndarray:
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The (2, 3) rotation, scaling and shift that brings `source` points (n, 2) nearest to `target` in the least squares.
+    """The (2, 3) rotation, scaling and shift that brings `source` points (n, 2) nearest to `target` in the least
+    squares.
 
     Umeyama, "Least-squares estimation of transformation parameters between two point patterns", PAMI 1991, eqs. 40–43.
     Raises BadRequest when the source points coincide.
@@ -94,7 +101,8 @@ def umeyama(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, 
 def celeba_quad(points: np.ndarray, size: int) -> np.ndarray:
     """The matrix of the square around a face that CelebA-HQ's aligned pictures show, to `size` pixels.
 
-    points: (5, 2), as Face.points. Karras et al., arXiv 1710.10196, appendix C. Raises BadRequest when the points coincide.
+    points: (5, 2), as Face.points. Karras et al., arXiv 1710.10196, appendix C. Raises BadRequest when the points
+    coincide.
     """
     points = np.asarray(points, np.float64)
     eyes, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)
@@ -129,7 +137,8 @@ def aligned(matrix: np.ndarray, shape: tuple[int, ...], size: int, tolerance: fl
 
 
 def turn(pose: Pose) -> np.ndarray:
-    """The (3, 3) rotation of a head: from its own axes (x to the image's right, y down, z away from the camera) to the photo's."""
+    """The (3, 3) rotation of a head: from its own axes (x to the image's right, y down, z away from the camera) to the
+    photo's."""
     y, p, r = np.radians([pose.yaw, pose.pitch, pose.roll])
     yaw = np.array([[np.cos(y), 0, -np.sin(y)], [0, 1, 0], [np.sin(y), 0, np.cos(y)]])
     pitch = np.array([[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]])
@@ -144,3 +153,11 @@ def pose_of(rotation: np.ndarray) -> Pose:
         pitch=float(np.degrees(np.arcsin(np.clip(rotation[1, 2], -1, 1)))),
         roll=float(np.degrees(np.arctan2(rotation[1, 0], rotation[1, 1]))),
     )
+
+
+def face_unit(face: Face) -> float:
+    """The distance between the eyes in photo pixels; for profiles, whose eyes draw together, 0.87 of that from eyes to
+    mouth."""
+    points = face.points.astype(np.float64)
+    across, down = points[1] - points[0], points[3:].mean(0) - points[:2].mean(0)
+    return max(float(np.hypot(*across)), 0.87 * float(np.hypot(*down)))

@@ -57,7 +57,8 @@ __all__ = [
 ]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", *(["AVIF"] if features.check("avif") else []))
-"""What is read; multi-picture JPEGs are JPEGs. Pillow knows more, but some of those start other programs (EPS) or are no photos."""
+"""What is read; multi-picture JPEGs are JPEGs. Pillow knows more, but some of those start other programs (EPS) or are
+no photos."""
 
 BORDERS = {"replicate": cv2.BORDER_REPLICATE, "black": cv2.BORDER_CONSTANT, "reflect": cv2.BORDER_REFLECT_101}
 
@@ -71,15 +72,26 @@ _SIGNS = (
     (b"PK\x03\x04", "a zip archive"),
     (b"\x1aE\xdf\xa3", "a video"),
 )
-_BROKEN = (OSError, SyntaxError, ValueError, TypeError, EOFError, KeyError, IndexError, OverflowError, struct.error, zlib.error)
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    EOFError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
 """What Pillow's readers raise for files that break off or contradict themselves."""
 
 
 def decode(source: bytes | Path, settings: Settings) -> np.ndarray:
     """The photo of a file or of its bytes: RGB uint8, upright, transparency over white, the first of several frames.
 
-    Raises ImageTooLarge before decoding when it has more than `settings.max_bytes` bytes or `settings.max_pixels` pixels,
-    and BadImage when it is no photo, or breaks off.
+    Raises ImageTooLarge before decoding when it has more than `settings.max_bytes` bytes or `settings.max_pixels`
+    pixels, and BadImage when it is no photo, or breaks off.
     """
     data = _read(source, settings.max_bytes)
     try:
@@ -88,9 +100,13 @@ def decode(source: bytes | Path, settings: Settings) -> np.ndarray:
             picture.load()
             return _as_rgb(picture, _turn(picture))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageTooLarge(f"Expected at most {settings.max_pixels / 1e6:.0f} megapixels, got more. Make the picture smaller.") from error
+        raise ImageTooLarge(
+            f"Expected at most {settings.max_pixels / 1e6:.0f} megapixels, got more. Make the picture smaller."
+        ) from error
     except UnidentifiedImageError as error:
-        raise BadImage(f"Expected a photo (JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF), got {_kind(data)}. Save it as JPEG or PNG.") from error
+        raise BadImage(
+            f"Expected a photo (JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF), got {_kind(data)}. Save it as JPEG or PNG."
+        ) from error
     except _BROKEN as error:
         raise BadImage(f"The picture is damaged or breaks off ({error}). Save or download it again.") from error
 
@@ -98,7 +114,10 @@ def decode(source: bytes | Path, settings: Settings) -> np.ndarray:
 def _read(source: bytes | Path, max_bytes: int) -> bytes:
     data = source if isinstance(source, bytes) else _read_file(source, max_bytes)
     if len(data) > max_bytes:
-        raise ImageTooLarge(f"Expected a file of at most {max_bytes / 1e6:.0f} MB, got {len(data) / 1e6:.0f} MB. Make the picture smaller.")
+        raise ImageTooLarge(
+            f"Expected a file of at most {max_bytes / 1e6:.0f} MB, got {len(data) / 1e6:.0f} MB. Make the picture "
+            f"smaller."
+        )
     if not data:
         raise BadImage("Expected a photo, got an empty file. Save or download it again.")
     return data
@@ -112,7 +131,8 @@ def _read_file(path: Path, max_bytes: int) -> bytes:
             raise BadImage(f"The file {path.name} cannot be read: expected a photo, got no regular file.")
         if state.st_size > max_bytes:
             raise ImageTooLarge(
-                f"Expected a file of at most {max_bytes / 1e6:.0f} MB, got {state.st_size / 1e6:.0f} MB. Make the picture smaller."
+                f"Expected a file of at most {max_bytes / 1e6:.0f} MB, got {state.st_size / 1e6:.0f} MB. Make the "
+                f"picture smaller."
             )
         with path.open("rb") as stream:
             return stream.read(max_bytes + 1)
@@ -124,7 +144,8 @@ def _read_file(path: Path, max_bytes: int) -> bytes:
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     if size[0] * size[1] > max_pixels:
         raise ImageTooLarge(
-            f"Expected at most {max_pixels / 1e6:.0f} megapixels, got {size[0]} × {size[1]} = {size[0] * size[1] / 1e6:.0f}. "
+            f"Expected at most {max_pixels / 1e6:.0f} megapixels, got {size[0]} × {size[1]} = "
+            f"{size[0] * size[1] / 1e6:.0f}. "
             "Make the picture smaller."
         )
 
@@ -180,22 +201,31 @@ def limit(image: np.ndarray, side: int) -> np.ndarray:
     scale = side / max(height, width)
     if scale >= 1:
         return image
-    return cv2.resize(image, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
+    return cv2.resize(
+        image, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA
+    )
 
 
 def shrink(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
-    """The photo with its longer side brought down to `side`, quickly, and the scale; the photo itself when it is no larger.
+    """The photo with its longer side brought down to `side`, quickly, and the scale; the photo itself when it is no
+    larger.
 
-    Halved until less than twice too large, then averaged: four times as fast as averaging at once. Halving drops the last
-    of an odd number of rows or columns, which may leave the result a pixel smaller. Points are right to a pixel of the
-    small picture: for looking, not for measuring.
+    Halved until less than twice too large, then averaged: four times as fast as averaging at once. Halving drops the
+    last of an odd number of rows or columns, which may leave the result a pixel smaller. Points are right to a pixel of
+    the small picture: for looking, not for measuring.
     """
     scale = side / max(image.shape[:2])
     if scale >= 1:
         return image, 1.0
     left = scale
     while left <= 0.5 and min(image.shape[:2]) >= 2:
-        image = cv2.resize(image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        image = cv2.resize(
+            image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2],
+            None,
+            fx=0.5,
+            fy=0.5,
+            interpolation=cv2.INTER_AREA,
+        )
         left *= 2
     size = max(1, round(image.shape[1] * left)), max(1, round(image.shape[0] * left))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA), scale
@@ -217,12 +247,15 @@ def _encoded(picture: Image.Image, format: str, **options: int) -> bytes:
     return buffer.getvalue()
 
 
-def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], border: str = "replicate", *, nearest: bool = False) -> np.ndarray:
-    """The crop of `size` (width, height) that `matrix` takes out of the image: (height, width[, channels up to 4]), same dtype.
+def warp(
+    image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], border: str = "replicate", *, nearest: bool = False
+) -> np.ndarray:
+    """The crop of `size` (width, height) that `matrix` takes out of the image: (height, width[, channels up to 4]),
+    same dtype.
 
     Bilinear; where the crop shrinks the photo more than twofold, its part of the photo is averaged down first, so that
-    nothing aliases. border: what lies outside the photo: "replicate", "black" or "reflect". nearest: for label maps, whose
-    values must not mix. Raises BadRequest for another border.
+    nothing aliases. border: what lies outside the photo: "replicate", "black" or "reflect". nearest: for label maps,
+    whose values must not mix. Raises BadRequest for another border.
     """
     if border not in BORDERS:
         raise BadRequest(f"Expected a border of {', '.join(BORDERS)}, got {border!r}.")
@@ -233,11 +266,15 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], border: s
     return cv2.warpAffine(image, matrix, size, flags=flags, borderMode=BORDERS[border])
 
 
-def _averaged(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], factor: int) -> tuple[np.ndarray, np.ndarray]:
+def _averaged(
+    image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], factor: int
+) -> tuple[np.ndarray, np.ndarray]:
     """The part of the image under the crop, `factor` times smaller, and the matrix from there to the crop."""
     height, width = image.shape[:2]
     corners = apply(invert(matrix), np.array([[0, 0], [size[0], 0], [0, size[1]], size], np.float64))
-    left, top = np.clip(np.floor(corners.min(axis=0)).astype(int) - factor, 0, (max(width - factor, 0), max(height - factor, 0)))
+    left, top = np.clip(
+        np.floor(corners.min(axis=0)).astype(int) - factor, 0, (max(width - factor, 0), max(height - factor, 0))
+    )
     right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 2 * factor, (left + 1, top + 1), (width, height))
     columns, rows = (right - left) // factor, (bottom - top) // factor
     if not columns or not rows:
@@ -254,7 +291,9 @@ def paste(photo: np.ndarray, crop: np.ndarray, matrix: np.ndarray, mask: np.ndar
     photo outside the crop stay as they are, to the bit.
     """
     height, width = crop.shape[:2]
-    edges = apply(invert(matrix), np.array([[-0.5, -0.5], [width - 0.5, -0.5], [-0.5, height - 0.5], [width - 0.5, height - 0.5]]))
+    edges = apply(
+        invert(matrix), np.array([[-0.5, -0.5], [width - 0.5, -0.5], [-0.5, height - 0.5], [width - 0.5, height - 0.5]])
+    )
     left, top = np.clip(np.floor(edges.min(axis=0)).astype(int), 0, photo.shape[1::-1])
     right, bottom = np.clip(np.ceil(edges.max(axis=0)).astype(int) + 1, 0, photo.shape[1::-1])
     result = photo.copy()
@@ -262,7 +301,9 @@ def paste(photo: np.ndarray, crop: np.ndarray, matrix: np.ndarray, mask: np.ndar
         return result
     size = int(right - left), int(bottom - top)
     here = compose(np.array([[1.0, 0, -left], [0, 1, -top]]), invert(matrix))
-    weight = warp(np.ones((height, width), np.float32) if mask is None else mask.astype(np.float32), here, size, "black")[..., None]
+    weight = warp(
+        np.ones((height, width), np.float32) if mask is None else mask.astype(np.float32), here, size, "black"
+    )[..., None]
     there = result[top:bottom, left:right]
     mixed = there + weight * (warp(crop, here, size).astype(np.float32) - there)
     there[:] = np.clip(np.round(mixed), 0, 255).astype(photo.dtype)

@@ -17,8 +17,8 @@ class Settings:
     max_pixels and max_bytes: larger pictures are refused before decoding. working_side: photos are analysed at most
     this many pixels wide or high. memory: bytes of loaded weights to keep before the least recently used is dropped.
     allowed_hosts: names the server answers to besides those of its own address (behind a proxy, the public name).
-    offline: never open a connection. hub_endpoint: address of the Hub, "" for huggingface.co. space: the process runs on
-    Hugging Face Spaces. device: "cpu" or "cuda".
+    offline: never open a connection. hub_endpoint: address of the Hub, "" for huggingface.co. space: the process runs
+    on Hugging Face Spaces. device: "cpu" or "cuda".
     """
 
     cache: Path
@@ -51,7 +51,9 @@ class Settings:
         home = Path(env.get("XDG_CACHE_HOME") or Path(env.get("HOME", "/tmp")) / ".cache")
         return cls(
             cache=Path(env.get("WORKBENCH_CACHE") or home / "face-workbench").expanduser(),
-            data=Path(env.get("WORKBENCH_DATA") or ("/data" if space and Path("/data").is_dir() else "data")).expanduser(),
+            data=Path(
+                env.get("WORKBENCH_DATA") or ("/data" if space and Path("/data").is_dir() else "data")
+            ).expanduser(),
             host=env.get("WORKBENCH_HOST") or env.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if space else cls.host),
             port=_positive(env, "WORKBENCH_PORT", _positive(env, "GRADIO_SERVER_PORT", cls.port)),
             offline=env.get("WORKBENCH_OFFLINE", "") in ("1", "true", "yes"),
@@ -64,7 +66,9 @@ class Settings:
             memory=_positive(env, "WORKBENCH_MEMORY_MB", cls.memory // MEGA) * MEGA,
             photo_lifetime=_positive(env, "WORKBENCH_PHOTO_LIFETIME", cls.photo_lifetime),
             owner_token=env.get("WORKBENCH_OWNER_TOKEN", ""),
-            allowed_hosts=tuple(name.strip() for name in env.get("WORKBENCH_ALLOWED_HOSTS", "").split(",") if name.strip()),
+            allowed_hosts=tuple(
+                name.strip() for name in env.get("WORKBENCH_ALLOWED_HOSTS", "").split(",") if name.strip()
+            ),
             hub_token=env.get("HF_TOKEN", ""),
             hub_endpoint=env.get("HF_ENDPOINT", ""),
             hub_dataset=env.get("WORKBENCH_HUB_DATASET", ""),
@@ -73,7 +77,10 @@ class Settings:
 
     def __repr__(self) -> str:
         """Without the token and secrets, so that a logged Settings gives nothing away."""
-        return f"Settings(cache={str(self.cache)!r}, data={str(self.data)!r}, device={self.device!r}, offline={self.offline})"
+        return (
+            f"Settings(cache={str(self.cache)!r}, data={str(self.data)!r}, device={self.device!r}, "
+            f"offline={self.offline})"
+        )
 
 
 def _positive(env: Mapping[str, str], name: str, default: int) -> int:

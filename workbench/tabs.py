@@ -7,8 +7,10 @@ from dataclasses import dataclass
 class Tab:
     """One tab, which is also one Space.
 
-    stem: the name every layer uses. build: "module:function", imported when the app is built; `(bench, photo) -> gr.Blocks`.
+    stem: the name every layer uses. build: "module:function", imported when the app is built; `(bench, photo) ->
+    gr.Blocks`.
     tasks: catalogue tasks whose default models it needs. takes_photo: "Send to ..." may carry a photo here.
+    api: its main endpoint, "" when it has none.
     needs: groups of requirements.txt its Space installs. colors: of the Space's card.
     """
 
@@ -18,6 +20,7 @@ class Tab:
     sentence: str
     build: str
     tasks: tuple[str, ...]
+    api: str = ""
     takes_photo: bool = True
     needs: tuple[str, ...] = ("core", "runtimes")
     colors: tuple[str, str] = ("indigo", "blue")
@@ -29,7 +32,8 @@ TABS: tuple[Tab, ...] = (
         title="Parsing",
         emoji="🎨",
         sentence="Which pixels are hair, skin, brows, eyes, lips: every face of a photo, coloured and measured.",
-        build="workbench.ui.parsing:build",
+        build="workbench.ui.parsing.tab:build",
+        api="parse",
         tasks=("detection", "parsing"),
         needs=("core", "runtimes", "models"),
     ),
@@ -38,7 +42,8 @@ TABS: tuple[Tab, ...] = (
         title="Landmarks",
         emoji="📍",
         sentence="Where every face is, its 478 points, where the head turns and whether eyes and mouth are open.",
-        build="workbench.ui.landmarks:build",
+        build="workbench.ui.landmarks.tab:build",
+        api="landmarks",
         tasks=("detection",),
     ),
     Tab(
@@ -46,7 +51,8 @@ TABS: tuple[Tab, ...] = (
         title="Explanation",
         emoji="🔍",
         sentence="Why a model says what it says of a face, and whether the heatmap deserves to be believed.",
-        build="workbench.ui.explanation:build",
+        build="workbench.ui.explanation.tab:build",
+        api="explain",
         tasks=("detection", "parsing", "expression", "attributes", "recognition"),
         needs=("core", "runtimes", "models"),
         colors=("purple", "indigo"),
@@ -55,8 +61,12 @@ TABS: tuple[Tab, ...] = (
         stem="generation",
         title="Generation",
         emoji="🧬",
-        sentence="Faces drawn from an identity, your own photo re-posed, people who do not exist; each with the figures that say how like.",
-        build="workbench.ui.generation:build",
+        sentence=(
+            "Faces drawn from an identity, your own photo re-posed, people who do not exist; each with the figures "
+            "that say how like."
+        ),
+        build="workbench.ui.generation.tab:build",
+        api="generate",
         tasks=("detection", "recognition", "portrait"),
         needs=("core", "runtimes", "models", "labeling"),
         colors=("blue", "green"),
@@ -65,8 +75,12 @@ TABS: tuple[Tab, ...] = (
         stem="protection",
         title="Protection",
         emoji="🛡️",
-        sentence="Makeup that recognition cannot read through: a natural photo of you, and what every recogniser still reads in it.",
-        build="workbench.ui.protection:build",
+        sentence=(
+            "Makeup that recognition cannot read through: a natural photo of you, and what every recogniser still "
+            "reads in it."
+        ),
+        build="workbench.ui.protection.tab:build",
+        api="protect",
         tasks=("detection", "parsing", "recognition", "generation"),
         needs=("core", "runtimes", "models"),
         colors=("pink", "purple"),
@@ -76,7 +90,7 @@ TABS: tuple[Tab, ...] = (
         title="Labeling",
         emoji="🏷️",
         sentence="Are these two the same person? People judge, no vote is lost, and the statistics come with it.",
-        build="workbench.ui.labeling:build",
+        build="workbench.ui.labeling.tab:build",
         tasks=("detection", "generation"),
         takes_photo=False,
         needs=("core", "runtimes", "models", "labeling"),

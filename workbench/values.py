@@ -20,7 +20,9 @@ def _expect(name: str, array: np.ndarray, shape: tuple[int | None, ...], dtype: 
     fits = array.ndim == len(shape) and all(want in (None, got) for want, got in zip(shape, array.shape, strict=True))
     if not fits or array.dtype != dtype:
         wanted = " × ".join("any" if n is None else str(n) for n in shape)
-        raise BadRequest(f"{name}: expected {wanted} of {np.dtype(dtype)}, got {' × '.join(map(str, array.shape))} of {array.dtype}.")
+        raise BadRequest(
+            f"{name}: expected {wanted} of {np.dtype(dtype)}, got {' × '.join(map(str, array.shape))} of {array.dtype}."
+        )
 
 
 def check_image(image: np.ndarray) -> np.ndarray:
@@ -33,7 +35,8 @@ def check_image(image: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pose:
-    """Where a head points, in degrees. yaw > 0: towards the image's right; pitch > 0: up; roll > 0: clockwise in the image."""
+    """Where a head points, in degrees. yaw > 0: towards the image's right; pitch > 0: up; roll > 0: clockwise in the
+    image."""
 
     yaw: float
     pitch: float
@@ -45,9 +48,11 @@ class Face:
     """One face of a photo.
 
     box: (4,) float32, left, top, right, bottom. points: (5, 2) float32, image-left eye, image-right eye, nose tip,
-    image-left and image-right mouth corner. score: detector's probability. mesh: (478, 3) float32, x and y in photo pixels,
-    z in the same unit, smaller is nearer; None when landmarks were not asked for or not found. mesh_score: 0..1.
-    pose: from the mesh. eyes_open: (image left, image right) lid gap over eye width. mouth_open: lip gap over mouth width.
+    image-left and image-right mouth corner. score: detector's probability. mesh: (478, 3) float32, x and y in photo
+    pixels, z in the same unit, smaller is nearer; None when landmarks were not asked for or not found. mesh_score:
+    0..1.
+    pose: from the mesh. eyes_open: (image left, image right) lid gap over eye width. mouth_open: lip gap over mouth
+    width.
     """
 
     box: np.ndarray
@@ -106,7 +111,8 @@ class Parsing:
 class FaceScores:
     """What a parser says of one face and its surroundings.
 
-    scores: (19, h, w) float32, the probability of every part in canonical order, 0..1, summing to 1 at each place of the grid.
+    scores: (19, h, w) float32, the probability of every part in canonical order, 0..1, summing to 1 at each place of
+    the grid.
     matrix: (2, 3) float32, takes photo points (x, y) to grid points; what falls outside the grid is background.
     """
 
@@ -124,8 +130,8 @@ class FaceScores:
 class Scores:
     """What a classifier says of one face: a number per label.
 
-    values: (n,) float32, in the order of labels. exclusive: the labels share one probability of 1 (expressions); otherwise
-    each stands alone in 0..1 (attributes).
+    values: (n,) float32, in the order of labels. exclusive: the labels share one probability of 1 (expressions);
+    otherwise each stands alone in 0..1 (attributes).
     """
 
     labels: tuple[str, ...]
@@ -151,7 +157,8 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedding:
-    """One face as a recogniser sees it. vector: (d,) float32, as the metric wants it ("cosine": unit length; "l2": raw)."""
+    """One face as a recogniser sees it. vector: (d,) float32, as the metric wants it ("cosine": unit length; "l2":
+    raw)."""
 
     vector: np.ndarray
     metric: str
@@ -167,8 +174,8 @@ class Embedding:
 class Heatmap:
     """Why a number came out as it did.
 
-    values: (H, W) float32 over the photo; positive speaks for the target, negative against it; any scale. target: what was
-    explained, in words. extra: figures that belong to the method (parts' Shapley values, convergence gap ...).
+    values: (H, W) float32 over the photo; positive speaks for the target, negative against it; any scale. target: what
+    was explained, in words. extra: figures that belong to the method (parts' Shapley values, convergence gap ...).
     """
 
     values: np.ndarray
@@ -185,7 +192,8 @@ class Heatmap:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finding:
-    """One thing about a photo that helps or hinders. value: in `unit`. grade: 0 useless to 1 fine. words: a sentence, or "" when fine."""
+    """One thing about a photo that helps or hinders. value: in `unit`. grade: 0 useless to 1 fine. words: a sentence,
+    or "" when fine."""
 
     name: str
     value: float
@@ -202,7 +210,8 @@ class Finding:
 class Quality:
     """How well a face can be judged from a photo: the findings, and what a quality network says if one was asked.
 
-    score: 0..1, the lowest grade: a photo is as good as its worst side. model_score: in the network's own unit; None when none was asked.
+    score: 0..1, the lowest grade: a photo is as good as its worst side. model_score: in the network's own unit; None
+    when none was asked.
     """
 
     findings: tuple[Finding, ...]
@@ -234,9 +243,11 @@ STATES = ("protected", "not protected", "face lost", "not judged", "not needed")
 class Reading:
     """What one recogniser reads from a protected photo.
 
-    role: "surrogate" when the search attacked it, "judge" when it never saw it. metric: "cosine" (more is nearer) or "l2".
-    threshold: at FAR 1 %, in that unit. before: score of the photo as it came. after: score of the saved file. survival: score
-    by what was done to the saved file, JPEG 75 among them. A score is None when the face was not found again.
+    role: "surrogate" when the search attacked it, "judge" when it never saw it. metric: "cosine" (more is nearer) or
+    "l2".
+    threshold: at FAR 1 %, in that unit. before: score of the photo as it came. after: score of the saved file.
+    survival: score by what was done to the saved file, JPEG 75 among them. A score is None when the face was not found
+    again.
     """
 
     model: str
@@ -262,10 +273,10 @@ class Reading:
 class Protection:
     """A protected photo with its figures; there is no way to have the one without the others.
 
-    photo: the JPEG, without metadata. aim: "dodge" (no longer oneself) or "impersonate" (taken for somebody made up). against:
-    what the scores compare with, in words. readings: every recogniser that was asked. ssim, psnr, skin_change (ΔE00 of bare
-    skin), skin_tint (its chroma part), patchiness (above 1: patches show): of the saved file. change: (H, W) uint8, largest
-    change of a channel. changed: False when the photo was left alone because nobody matches it.
+    photo: the JPEG, without metadata. aim: "dodge" (no longer oneself) or "impersonate" (taken for somebody made up).
+    against: what the scores compare with, in words. readings: every recogniser that was asked. ssim, psnr, skin_change
+    (ΔE00 of bare skin), skin_tint (its chroma part), patchiness (above 1: patches show): of the saved file. change: (H,
+    W) uint8, largest change of a channel. changed: False when the photo was left alone because nobody matches it.
     """
 
     photo: bytes
@@ -302,7 +313,11 @@ class Protection:
         if not self.judges:
             return "not judged"
         wanted = self.aim == "impersonate"
-        held = [reading.matches(score) == wanted for reading in self.judges if (score := reading.survival["JPEG 75"]) is not None]
+        held = [
+            reading.matches(score) == wanted
+            for reading in self.judges
+            if (score := reading.survival["JPEG 75"]) is not None
+        ]
         return "protected" if all(held) else "not protected"
 
     @property
@@ -310,9 +325,11 @@ class Protection:
         """The outcome as sentences a person can act on."""
         names = " and ".join(reading.model for reading in self.judges)
         told = {
-            "protected": f"Protected from {names}, which the search never saw, also after JPEG 75. Other recognisers may differ.",
-            "not protected": f"Not protected: a recogniser that the search never saw ({names}) still reads this photo as before.",
-            "face lost": "No figure: the face is no longer found in the saved photo. That is not counted as protection.",
+            "protected": f"Protected from {names}, which the search never saw, also after JPEG 75. Other recognisers may differ.",  # noqa: E501
+            "not protected": f"Not protected: a recogniser that the search never saw ({names}) still reads this photo as before.",  # noqa: E501
+            "face lost": (
+                "No figure: the face is no longer found in the saved photo. That is not counted as protection."
+            ),
             "not judged": "Every recogniser here was attacked; none is left to judge. Nothing is claimed about others.",
             "not needed": f"Left as it is: no recogniser here matches it with {self.against}.",
         }

@@ -1,7 +1,7 @@
 """The Explanation tab as a Space. Written by `make docs`."""
 
-from workbench import examples
 from workbench.bench import Workbench
+from workbench.publish import examples
 from workbench.tabs import find
 from workbench.ui.app import build_tab, launch
 

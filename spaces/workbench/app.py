@@ -1,7 +1,7 @@
 """The whole workbench as a Space. Written by `make docs`."""
 
-from workbench import examples
 from workbench.bench import Workbench
+from workbench.publish import examples
 from workbench.ui.app import build_app, launch
 
 bench = Workbench.from_env()

@@ -41,7 +41,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The whole workbench on a free port; its address."""
     folder = tmp_path_factory.mktemp("server")
     port = free_port()
-    keep = {key: value for key, value in os.environ.items() if not key.startswith(("WORKBENCH_DATA", "WORKBENCH_PORT", "SPACE_"))}
+    keep = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("WORKBENCH_DATA", "WORKBENCH_PORT", "SPACE_"))
+    }
     environment = keep | {"WORKBENCH_DATA": str(folder / "data"), "WORKBENCH_PORT": str(port), "OMP_NUM_THREADS": "2"}
     environment |= {"WORKBENCH_OWNER_TOKEN": "owner-token-of-the-browser-tests"}
     log = folder / "log.txt"
@@ -84,7 +88,10 @@ def page(chromium):
     outside: list[str] = []
     errors: list[str] = []
     page.on(
-        "request", lambda request: None if request.url.startswith(("http://127.0.0.1", "data:", "blob:")) else outside.append(request.url)
+        "request",
+        lambda request: (
+            None if request.url.startswith(("http://127.0.0.1", "data:", "blob:")) else outside.append(request.url)
+        ),
     )
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.set_default_timeout(30_000)

@@ -1,4 +1,5 @@
-"""A person drops a photo, reads the answer, sees why and whether to believe it, turns the overlay, downloads, cancels, compares two."""
+"""A person drops a photo, reads the answer, sees why and whether to believe it, turns the overlay, downloads, cancels,
+compares two."""
 
 import json
 import re
@@ -56,7 +57,9 @@ def test_another_method_brings_its_knobs_and_cancel_stops_it(tab):
 
 
 def test_the_photo_goes_to_parsing(tab):
-    tab.locator("#tab-explanation, [role=tabpanel]").get_by_role("button", name=re.compile("Send to Parsing")).first.click()
+    tab.locator("#tab-explanation, [role=tabpanel]").get_by_role(
+        "button", name=re.compile("Send to Parsing")
+    ).first.click()
     expect(tab.locator("#parsing-viewer .pv")).to_have_attribute("data-state", "ready", timeout=120_000)
 
 

@@ -1,4 +1,5 @@
-"""A person drops a photo and gets drawn portraits with figures, re-poses the photo, invents people, and opens a study of them."""
+"""A person drops a photo and gets drawn portraits with figures, re-poses the photo, invents people, and opens a study
+of them."""
 
 import re
 
@@ -111,7 +112,7 @@ def test_new_people_become_a_study_that_opens_in_the_labeling_tab(page, server, 
         const part = config.components.find(one => one.props.elem_id === 'labeling-owner');
         const ask = body => fetch('gradio_api/component_server/', {method: 'POST', headers: {'Content-Type': 'application/json'},
             body: JSON.stringify({data: body, component_id: part.id, fn_name: 'study', session_hash: 'browser'})}).then(r => r.json());
-        return [await ask({token, action: 'list'}), await ask({token, action: 'serve', name: 'browser-pairs'})]; }""",
+        return [await ask({token, action: 'list'}), await ask({token, action: 'serve', name: 'browser-pairs'})]; }""",  # noqa: E501
         [OWNER],
     )
     assert "browser-pairs" in answer[0]["studies"]
@@ -138,7 +139,12 @@ def _give_the_demo_study_back(server):
     with urllib.request.urlopen(f"{server}config", timeout=60) as answer:
         parts = json.load(answer)["components"]
     owner = next(part["id"] for part in parts if part["props"].get("elem_id") == "labeling-owner")
-    body = {"data": {"token": OWNER, "action": "serve", "name": "demo"}, "component_id": owner, "fn_name": "study", "session_hash": "end"}
+    body = {
+        "data": {"token": OWNER, "action": "serve", "name": "demo"},
+        "component_id": owner,
+        "fn_name": "study",
+        "session_hash": "end",
+    }
     request = urllib.request.Request(
         f"{server}gradio_api/component_server/", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )

@@ -1,4 +1,5 @@
-"""Two raters judge the demo study to the end with keys alone, one reloads midway; export and Hub hold exactly their votes."""
+"""Two raters judge the demo study to the end with keys alone, one reloads midway; export and Hub hold exactly their
+votes."""
 
 import io
 import json
@@ -18,7 +19,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import ROOT, free_port
 from tests.hub_double import HubDouble
-from workbench.labeling.demo import build_demo, vary
+from workbench.labeling.study.demo import build_demo, vary
 
 OWNER = "owner token of this test"
 
@@ -39,20 +40,51 @@ def hub():
 
 @pytest.fixture(scope="module")
 def booth(tmp_path_factory, hub):
-    """`label serve` on the demo study with two raters per item, pushing to the Hub double; its address and data folder."""
+    """`label serve` on the demo study with two raters per item, pushing to the Hub double; its address and data
+    folder."""
     folder = tmp_path_factory.mktemp("labeling")
     build_demo(folder / "study", sample, vary, people=6, gold=2)
-    text = (folder / "study/study.toml").read_text().replace("raters_per_item = 3", "raters_per_item = 2").replace("size = 16", "size = 8")
-    text = text.replace("break_seconds = 5", "break_seconds = 1").replace("drawn by a network", "<img src=x onerror=alert(1)> drawn")
+    text = (
+        (folder / "study/study.toml")
+        .read_text()
+        .replace("raters_per_item = 3", "raters_per_item = 2")
+        .replace("size = 16", "size = 8")
+    )
+    text = text.replace("break_seconds = 5", "break_seconds = 1").replace(
+        "drawn by a network", "<img src=x onerror=alert(1)> drawn"
+    )
     (folder / "study/study.toml").write_text(text.replace("You will see two faces.", "<b>You</b> will see two faces."))
     port = free_port()
     keep = {key: value for key, value in os.environ.items() if not key.startswith(("WORKBENCH_", "SPACE_", "HF_"))}
-    own = {"WORKBENCH_DATA": folder / "data", "WORKBENCH_OWNER_TOKEN": OWNER, "WORKBENCH_HUB_DATASET": "tester/demo", "HF_TOKEN": "hf_x"}
-    own |= {"HF_ENDPOINT": hub.address, "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HOME": folder / "hf"}
-    words = [sys.executable, "-m", "workbench", "label", "serve", str(folder / "study"), "--port", str(port), "--interval", "2"]
+    own = {
+        "WORKBENCH_DATA": folder / "data",
+        "WORKBENCH_OWNER_TOKEN": OWNER,
+        "WORKBENCH_HUB_DATASET": "tester/demo",
+        "HF_TOKEN": "hf_x",
+    }
+    own |= {
+        "HF_ENDPOINT": hub.address,
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HOME": folder / "hf",
+    }
+    words = [
+        sys.executable,
+        "-m",
+        "workbench",
+        "label",
+        "serve",
+        str(folder / "study"),
+        "--port",
+        str(port),
+        "--interval",
+        "2",
+    ]
     log = folder / "log.txt"
     with log.open("w") as stream:
-        process = subprocess.Popen(words, cwd=ROOT, env=keep | {k: str(v) for k, v in own.items()}, stdout=stream, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            words, cwd=ROOT, env=keep | {k: str(v) for k, v in own.items()}, stdout=stream, stderr=subprocess.STDOUT
+        )
     address = f"http://127.0.0.1:{port}/"
     for _ in range(400):
         assert process.poll() is None, log.read_text()[-3000:]
@@ -73,7 +105,9 @@ def consent(page, address: str) -> None:
     expect(root).to_have_attribute("data-screen", "consent", timeout=60_000)
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
-    expect(root).to_have_attribute("data-screen", re.compile("judging|done"))  # done: two raters before may have judged everything
+    expect(root).to_have_attribute(
+        "data-screen", re.compile("judging|done")
+    )  # done: two raters before may have judged everything
 
 
 def wait_shown(page, after: str) -> str:
@@ -110,7 +144,9 @@ def test_two_raters_with_keys_alone_to_the_end(chromium, booth, hub) -> None:
     address, folder = booth
     given: dict[str, str] = {}
     for number in range(2):
-        context = chromium.new_context(viewport={"width": 1280, "height": 950} if number == 0 else {"width": 390, "height": 844})
+        context = chromium.new_context(
+            viewport={"width": 1280, "height": 950} if number == 0 else {"width": 390, "height": 844}
+        )
         page = context.new_page()
         errors: list[str] = []
         page.on("pageerror", lambda error, errors=errors: errors.append(str(error)))
@@ -133,26 +169,48 @@ def test_two_raters_with_keys_alone_to_the_end(chromium, booth, hub) -> None:
         page.screenshot(path=artifact / f"labeling-done-{number}.png")
         assert errors == []
         context.close()
-    from workbench.labeling.tasktypes import TASK_TYPES
+    from workbench.labeling.study.tasktypes import TASK_TYPES
 
     by_key = {answer.hotkey: answer.key for answer in TASK_TYPES["same_different"].answers}
     environment = os.environ | {"WORKBENCH_DATA": str(folder / "data"), "WORKBENCH_OFFLINE": "1"}
     out = folder / "votes.csv"
-    words = [sys.executable, "-m", "workbench", "label", "export", str(folder / "study"), "--format", "csv", "--out", str(out)]
+    words = [
+        sys.executable,
+        "-m",
+        "workbench",
+        "label",
+        "export",
+        str(folder / "study"),
+        "--format",
+        "csv",
+        "--out",
+        str(out),
+    ]
     subprocess.run(words, check=True, cwd=ROOT, env=environment, timeout=120)
     table = pd.read_csv(out)
-    assert dict(zip(table["label"], table["answer"], strict=True)) == {label: by_key[key] for label, key in given.items()}
-    assert Counter(table[~table["is_repeat"] & ~table["is_gold"]]["item"]) == dict.fromkeys(set(table[~table["is_gold"]]["item"]), 2)
+    assert dict(zip(table["label"], table["answer"], strict=True)) == {
+        label: by_key[key] for label, key in given.items()
+    }
+    assert Counter(table[~table["is_repeat"] & ~table["is_gold"]]["item"]) == dict.fromkeys(
+        set(table[~table["is_gold"]]["item"]), 2
+    )
     assert table["rater"].nunique() == 2
     end = time.monotonic() + 60
     while time.monotonic() < end:
         files = hub.repo("dataset", "tester/demo").files
-        rows = [json.loads(line) for path, data in files.items() if path.startswith("data/labels/") for line in data.splitlines()]
+        rows = [
+            json.loads(line)
+            for path, data in files.items()
+            if path.startswith("data/labels/")
+            for line in data.splitlines()
+        ]
         if len(rows) >= len(table):
             break
         time.sleep(0.5)
     assert {row["label"]: row["answer"] for row in rows} == dict(zip(table["label"], table["answer"], strict=True))
-    loaded = pd.concat([pd.read_json(io.BytesIO(d), lines=True) for p, d in files.items() if p.startswith("data/labels/")])
+    loaded = pd.concat(
+        [pd.read_json(io.BytesIO(d), lines=True) for p, d in files.items() if p.startswith("data/labels/")]
+    )
     assert len(loaded) == len(table)
 
 
@@ -174,7 +232,9 @@ def call(address: str, function: str, payload: object) -> tuple[int, str]:
     """The raw address, as a script would use it: (status, body)."""
     number, _ = component(address, function)
     body = json.dumps({"data": payload, "component_id": number, "fn_name": function, "session_hash": "script"}).encode()
-    request = urllib.request.Request(f"{address}gradio_api/component_server", body, {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        f"{address}gradio_api/component_server", body, {"Content-Type": "application/json"}
+    )
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, answer.read().decode()
@@ -226,7 +286,9 @@ def test_the_screen_works_on_a_phone_in_the_dark_and_says_its_keys(chromium, boo
     page = context.new_page()
     consent(page, f"{address}?__theme=dark")
     root = page.locator("#labeling-judge .judge")
-    page.wait_for_function("['judging', 'done'].includes(document.querySelector('#labeling-judge .judge').dataset.screen)")
+    page.wait_for_function(
+        "['judging', 'done'].includes(document.querySelector('#labeling-judge .judge').dataset.screen)"
+    )
     wide = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
     assert wide, "nothing sticks out sideways"
     if root.get_attribute("data-screen") == "judging":

@@ -1,4 +1,5 @@
-"""A person chooses a look, sees it at once, protects the photo, compares, downloads; the file scored again gives the shown figures."""
+"""A person chooses a look, sees it at once, protects the photo, compares, downloads; the file scored again gives the
+shown figures."""
 
 import json
 import re
@@ -21,7 +22,9 @@ def tab(page, server, portrait):
     return page
 
 
-def test_look_protect_slider_download_and_the_file_gives_the_same_figures(tab, bench, astronaut, astronaut_face, keep, tmp_path):
+def test_look_protect_slider_download_and_the_file_gives_the_same_figures(
+    tab, bench, astronaut, astronaut_face, keep, tmp_path
+):
     tab.locator("#protect-look input").click()
     tab.get_by_role("option", name="Red lipstick").click()
     expect(tab.locator("#protect-look")).to_contain_text("Red lips")

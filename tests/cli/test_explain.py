@@ -49,7 +49,9 @@ def test_a_second_run_does_nothing_and_another_question_is_not_mixed_in(folder, 
     main(["explain", str(folder), "--out", "out", "--no-proof", *ASKED])
     table = Path("out/figures.csv")
     whole = table.read_text()
-    table.write_text("".join(line for line in whole.splitlines(keepends=True) if not line.startswith("one.png")))  # as if it was killed
+    table.write_text(
+        "".join(line for line in whole.splitlines(keepends=True) if not line.startswith("one.png"))
+    )  # as if it was killed
     capsys.readouterr()
 
     main(["explain", str(folder), "--out", "out", "--no-proof", *ASKED])
@@ -60,7 +62,19 @@ def test_a_second_run_does_nothing_and_another_question_is_not_mixed_in(folder, 
 
 
 def test_a_recipe_makes_the_same_map_and_refuses_another_photo(folder, capsys):
-    asked = ["--method", "rise", "--set", "masks=60", "--set", "share=0.4", "--seed", "5", "--parser", "none", "--no-proof"]
+    asked = [
+        "--method",
+        "rise",
+        "--set",
+        "masks=60",
+        "--set",
+        "share=0.4",
+        "--seed",
+        "5",
+        "--parser",
+        "none",
+        "--no-proof",
+    ]
     main(["explain", str(folder / "one.png"), "--out", "first", *asked])
     recipe = Path("first/one.png.json")
     assert json.loads(recipe.read_text())["knobs"] == {"masks": 60, "grid": 7, "share": 0.4, "fill": "grey"}

@@ -10,11 +10,12 @@ from PIL import Image
 
 from tests.generation.fake_portrait import FakePortrait
 from workbench.bench import Workbench
-from workbench.catalog import MODELS, ModelSpec
+from workbench.catalog import MODELS
+from workbench.catalog.spec import ModelSpec
 from workbench.cli import main
 from workbench.generation import marking
-from workbench.labeling.items import load_items
-from workbench.labeling.study import load_study
+from workbench.labeling.study.reading import load_items
+from workbench.labeling.study.study import load_study
 
 
 @pytest.fixture
@@ -24,7 +25,9 @@ def drawing(bench, settings, monkeypatch):
     row = ModelSpec(id="fake", task="portrait", title="Fake", load="nowhere:load", files=())
     mine = Workbench(settings, {"fake": row, **MODELS})
     real = Workbench.model
-    monkeypatch.setattr(mine, "model", lambda name, task="": model if name == "fake" else real(bench, name, task), raising=False)
+    monkeypatch.setattr(
+        mine, "model", lambda name, task="": model if name == "fake" else real(bench, name, task), raising=False
+    )
     monkeypatch.setattr("workbench.bench.Workbench", lambda settings: mine)
     monkeypatch.setenv("WORKBENCH_CACHE", str(settings.cache))
     return model
@@ -38,7 +41,10 @@ def portrait(tmp_path: Path, astronaut: np.ndarray) -> str:
 
 
 def test_a_person_is_drawn_and_reported(drawing, portrait, tmp_path, capsys):
-    assert main(["generate", portrait, "--out", str(tmp_path / "out"), "--count", "3", "--seed", "5", "--drift", "12"]) == 0
+    assert (
+        main(["generate", portrait, "--out", str(tmp_path / "out"), "--count", "3", "--seed", "5", "--drift", "12"])
+        == 0
+    )
     said = capsys.readouterr().out
     assert "A face was found in 3 of 3" in said
     assert "took no part in drawing" in said

@@ -4,13 +4,13 @@ import pandas as pd
 import pytest
 
 from tests.labeling.conftest import STUDY, write_study
-from tests.labeling.test_outbox import labels_of
-from tests.labeling.test_store import answer_all
+from tests.labeling.hub.test_outbox import labels_of
+from tests.labeling.store.test_store import answer_all
 from workbench.cli import main
-from workbench.labeling.clock import Clock
-from workbench.labeling.items import load_items
-from workbench.labeling.store import Store
-from workbench.labeling.study import load_study
+from workbench.labeling.store.clock import Clock
+from workbench.labeling.store.store import Store
+from workbench.labeling.study.reading import load_items
+from workbench.labeling.study.study import load_study
 
 
 class Ticking:
@@ -71,7 +71,8 @@ def test_status_counts(folder, judged, capsys):
 
 
 @pytest.mark.parametrize(
-    ("kind", "read"), [("parquet", pd.read_parquet), ("csv", pd.read_csv), ("jsonl", lambda p: pd.read_json(p, lines=True))]
+    ("kind", "read"),
+    [("parquet", pd.read_parquet), ("csv", pd.read_csv), ("jsonl", lambda p: pd.read_json(p, lines=True))],
 )
 def test_export_has_exactly_the_rows_that_count(folder, judged, tmp_path, kind, read):
     store, study = judged
@@ -85,7 +86,9 @@ def test_push_then_compact_and_squash(folder, judged, tmp_path, capsys):
     assert len(list((tmp_path / "data/hub/pairs/data/labels").rglob("*.jsonl"))) == 1
     assert main(["label", "compact", str(folder), "--before", "2999-01-01", "--squash"]) == 0
     assert len(list((tmp_path / "data/hub/pairs/data/labels").rglob("*.jsonl"))) == 0
-    assert sum(len(pd.read_parquet(p)) for p in (tmp_path / "data/hub/pairs/data/labels-parquet").rglob("*.parquet")) == 6
+    assert (
+        sum(len(pd.read_parquet(p)) for p in (tmp_path / "data/hub/pairs/data/labels-parquet").rglob("*.parquet")) == 6
+    )
     assert main(["label", "compact", str(folder), "--before", "soon"]) == 2
 
 

@@ -26,7 +26,9 @@ def folder(tmp_path: Path, astronaut: np.ndarray) -> Path:
     return photos
 
 
-def test_a_folder_becomes_maps_and_a_summary(cache, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_folder_becomes_maps_and_a_summary(
+    cache, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     out = tmp_path / "out"
     code = main(["parse", str(folder), "--model", "compact", "--out", str(out)])
 
@@ -40,7 +42,9 @@ def test_a_folder_becomes_maps_and_a_summary(cache, folder: Path, tmp_path: Path
     assert "hair" in (out / "summary.csv").read_text().lower()
 
 
-def test_a_second_run_does_only_what_is_missing(cache, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_second_run_does_only_what_is_missing(
+    cache, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     out = tmp_path / "out"
     main(["parse", str(folder), "--out", str(out)])
     summary = (out / "summary.csv").read_text()
@@ -56,7 +60,9 @@ def test_a_second_run_does_only_what_is_missing(cache, folder: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("name", sorted(bad_images.REFUSED))
-def test_every_bad_picture_is_listed_and_nothing_hangs(cache, name: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_every_bad_picture_is_listed_and_nothing_hangs(
+    cache, name: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     photos = tmp_path / "in"
     photos.mkdir()
     path = bad_images.write(photos, name)

@@ -1,4 +1,5 @@
-"""`protect FOLDER`: protected, made-up or anonymised photos without metadata, resumed, with a table and the broken ones listed."""
+"""`protect FOLDER`: protected, made-up or anonymised photos without metadata, resumed, with a table and the broken ones
+listed."""
 
 import csv
 from dataclasses import replace
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from workbench.cli import main
-from workbench.tasks import protection as task
+from workbench.protection import protect as task
 
 
 @pytest.fixture
@@ -36,9 +37,13 @@ def _table(out: Path) -> dict[str, dict[str, str]]:
     return {row["file"]: row for row in csv.DictReader((out / "summary.csv").open())}
 
 
-def test_a_folder_is_protected_with_every_recognisers_scores(cache, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_folder_is_protected_with_every_recognisers_scores(
+    cache, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     out = tmp_path / "out"
-    code = main(["protect", str(folder), "--out", str(out), "--strength", "light", "--attack", "dlib", "--judge", "sface"])
+    code = main(
+        ["protect", str(folder), "--out", str(out), "--strength", "light", "--attack", "dlib", "--judge", "sface"]
+    )
     rows = _table(out)
 
     assert code == 1, "one file failed, and the exit code says so"
@@ -52,7 +57,9 @@ def test_a_folder_is_protected_with_every_recognisers_scores(cache, folder: Path
     assert Image.open(out / "one.jpg").size == (512, 512)
 
 
-def test_a_second_run_does_only_what_is_missing(cache, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_second_run_does_only_what_is_missing(
+    cache, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     out = tmp_path / "out"
     asked = ["protect", str(folder), "--out", str(out), "--makeup", "natural"]
     main(asked)
@@ -68,7 +75,11 @@ def test_a_second_run_does_only_what_is_missing(cache, folder: Path, tmp_path: P
 
 @pytest.mark.parametrize(
     ("how", "worked"),
-    [(["--anonymise", "mosaic"], "2"), (["--anonymise", "blur", "--faces", "largest"], "1"), (["--makeup", "goth", "--faces", "all"], "2")],
+    [
+        (["--anonymise", "mosaic"], "2"),
+        (["--anonymise", "blur", "--faces", "largest"], "1"),
+        (["--makeup", "goth", "--faces", "all"], "2"),
+    ],
 )
 def test_all_faces_or_the_largest(cache, folder: Path, tmp_path: Path, how: list[str], worked: str) -> None:
     main(["protect", str(folder / "sub"), "--out", str(tmp_path / "out"), *how])

@@ -142,12 +142,20 @@ def pairs(folder: Path, astronaut: np.ndarray, tmp_path: Path) -> Path:
     portrait = np.array(Image.fromarray(astronaut).rotate(8))
     Image.fromarray(np.clip(portrait * 0.7, 0, 255).astype(np.uint8)).save(folder / "dark.png")
     path = tmp_path / "pairs.csv"
-    lines = ["file_a,file_b,same", "one.png,mirror.png,1", "one.png,dark.png,1", "one.png,broken.jpg,1", "mirror.png,dark.png,0"]
+    lines = [
+        "file_a,file_b,same",
+        "one.png,mirror.png,1",
+        "one.png,dark.png,1",
+        "one.png,broken.jpg,1",
+        "mirror.png,dark.png,0",
+    ]
     path.write_text("\n".join(lines) + "\n")
     return path
 
 
-def test_verify_prints_and_writes_the_roc(folder: Path, pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_verify_prints_and_writes_the_roc(
+    folder: Path, pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     out = tmp_path / "figures.json"
 
     assert main(["verify", str(pairs), "--images", str(folder), "--out", str(out), "--rounds", "20"]) == 1

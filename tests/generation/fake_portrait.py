@@ -1,8 +1,9 @@
-"""A portrait model for tests: the small GAN draws a face that the vector chooses, varied by the noise of each picture."""
+"""A portrait model for tests: the small GAN draws a face that the vector chooses, varied by the noise of each
+picture."""
 
 import numpy as np
 
-from workbench.generation.portraits import Preview, Recipe
+from workbench.portraits import Preview, Recipe
 from workbench.watch import Watch
 
 
@@ -18,7 +19,9 @@ class FakePortrait:
     def __init__(self, sampler, *, blank: bool = False, fails: BaseException | None = None) -> None:
         self.sampler, self.blank, self.fails, self.calls = sampler, blank, fails, []
 
-    def __call__(self, vectors: np.ndarray, recipe: Recipe, watch: Watch | None = None, preview: Preview | None = None) -> list[np.ndarray]:
+    def __call__(
+        self, vectors: np.ndarray, recipe: Recipe, watch: Watch | None = None, preview: Preview | None = None
+    ) -> list[np.ndarray]:
         self.calls.append((np.array(vectors), recipe))
         if self.fails:
             raise self.fails

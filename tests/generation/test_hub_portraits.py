@@ -1,4 +1,5 @@
-"""From the Hub to a picture: a folder shaped like Stable Diffusion 1.5's is fetched, verified, loaded and drawn with, one step."""
+"""From the Hub to a picture: a folder shaped like Stable Diffusion 1.5's is fetched, verified, loaded and drawn with,
+one step."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,15 +11,15 @@ import torch
 from tests.golden.digest import Pictures
 from tests.golden.inputs import tensor
 from tests.hub_model_double import ModelHub
-from tests.models import tiny_diffusion
-from workbench import sources
+from tests.models.portraits import tiny_diffusion
 from workbench.bench import Workbench
 from workbench.catalog import MODELS
 from workbench.catalog.hub_portrait import RECOGNISER_ROWS, ROWS
 from workbench.errors import BadRequest, BadWeights, ModelMissing
 from workbench.generation import references
-from workbench.generation.portraits import Recipe
+from workbench.portraits import Recipe
 from workbench.settings import Settings
+from workbench.sources import fetching as sources
 
 ID = "arc2face"
 

@@ -1,4 +1,5 @@
-"""Arithmetic on the hypersphere: angles are exact, lengths kept, and new identities really are as far apart as promised."""
+"""Arithmetic on the hypersphere: angles are exact, lengths kept, and new identities really are as far apart as
+promised."""
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from workbench.errors import BadRequest, Cancelled
 from workbench.generation import identity, packing
 from workbench.generation.impostors import strangers
 from workbench.generation.population import Population, population, save
-from workbench.models.thresholds import calibrated
+from workbench.thresholds import calibrated
 from workbench.watch import Watch
 
 RNG = np.random.default_rng(0)
@@ -112,8 +113,12 @@ class TestNewIdentities:
         assert found.shape == (12, 24)
         assert apart.min() >= 55 - 1e-3
         assert identity.angle(found[:, None], gallery[None]).min() >= 55 - 1e-3
-        assert identity.angle(known.sample(12, 1)[:3], gallery[-3:]).max() < 0.1, "it would have begun at three people of the gallery"
-        assert np.linalg.norm(found, axis=1) == pytest.approx(np.full(12, known.length[0] if metric == "l2" else 1), rel=1e-4)
+        assert identity.angle(known.sample(12, 1)[:3], gallery[-3:]).max() < 0.1, (
+            "it would have begun at three people of the gallery"
+        )
+        assert np.linalg.norm(found, axis=1) == pytest.approx(
+            np.full(12, known.length[0] if metric == "l2" else 1), rel=1e-4
+        )
 
     def test_the_seed_decides(self):
         known = Population.even(16)
@@ -162,7 +167,9 @@ class TestThePopulation:
 def test_the_committed_tables_agree_with_each_other(model):
     known, table = population(model), strangers(model)
     share = table.share_above(calibrated(model) if model == "sface" else -calibrated(model))
-    assert 0.002 < share < 0.03, "the threshold passes about one of a hundred pairs of strangers who were not calibrated on"
+    assert 0.002 < share < 0.03, (
+        "the threshold passes about one of a hundred pairs of strangers who were not calibrated on"
+    )
     assert table.usual_same > table.different[-9]
     assert table.share_above(table.different[0] - 1) == 1
     assert table.share_above(table.different[-1] + 1) == 0
@@ -177,5 +184,7 @@ def test_new_dlib_identities_are_strangers_to_each_other():
     found = packing.new_identities(24, least, metric, population("dlib"), seed=4)
     apart = [np.linalg.norm(a - b) for n, a in enumerate(found) for b in found[:n]]
     assert min(apart) >= calibrated("dlib") * 0.999
-    assert table.share_above(-min(apart)) > 0.005, "the nearest two are no more alike than one of two hundred pairs of strangers"
+    assert table.share_above(-min(apart)) > 0.005, (
+        "the nearest two are no more alike than one of two hundred pairs of strangers"
+    )
     assert population("dlib").strangeness(found).max() < 2

@@ -1,4 +1,5 @@
-"""Re-posing: the picture follows the sliders, nothing folds, the background stays, and the face remains the same person's."""
+"""Re-posing: the picture follows the sliders, nothing folds, the background stays, and the face remains the same
+person's."""
 
 import numpy as np
 import pytest
@@ -11,7 +12,16 @@ from workbench.tasks.detection import one_face
 from workbench.tasks.recognition import verify
 from workbench.values import Face
 
-SINGLE = [Edit(yaw=18), Edit(yaw=-18), Edit(pitch=10), Edit(pitch=-10), Edit(smile=1), Edit(frown=1), Edit(mouth_open=1), Edit(eyes=-1)]
+SINGLE = [
+    Edit(yaw=18),
+    Edit(yaw=-18),
+    Edit(pitch=10),
+    Edit(pitch=-10),
+    Edit(smile=1),
+    Edit(frown=1),
+    Edit(mouth_open=1),
+    Edit(eyes=-1),
+]
 
 
 SEAMS = 0.002
@@ -131,7 +141,9 @@ def test_private_photos_can_be_turned_without_folding(shared_data, finder, setti
             assert 0 < share <= 1
 
 
-@pytest.mark.parametrize("wrong", [{"yaw": 19}, {"smile": -0.1}, {"eyes": float("nan")}, {"pitch": "up"}, {"smile": True}])
+@pytest.mark.parametrize(
+    "wrong", [{"yaw": 19}, {"smile": -0.1}, {"eyes": float("nan")}, {"pitch": "up"}, {"smile": True}]
+)
 def test_sliders_have_ends(wrong):
     with pytest.raises(BadRequest, match="expected a number from"):
         Edit(**wrong)

@@ -1,4 +1,5 @@
-"""References, sheets and their reports: no sheet without figures, figures that mean what they say, and PNGs that say what they are."""
+"""References, sheets and their reports: no sheet without figures, figures that mean what they say, and PNGs that say
+what they are."""
 
 import io
 import json
@@ -10,10 +11,10 @@ import pytest
 from tests.generation.fake_portrait import FakePortrait
 from workbench.errors import BadRequest, Cancelled, ManyFaces, NoFace, OutOfMemory
 from workbench.generation import marking
-from workbench.generation.portraits import Recipe
 from workbench.generation.references import read_person
 from workbench.generation.report import Report, Target, measure
 from workbench.generation.sheets import Sheet, check_count, checked, draw_sheet
+from workbench.portraits import Recipe
 from workbench.watch import Watch
 
 WALL = np.full((200, 200, 3), 128, np.uint8)
@@ -39,7 +40,9 @@ def draw(finder, both, person):
     def run(model, count=3, seed=1, **given):
         rows = np.repeat(person.vectors["dlib"][None], count, axis=0)
         targets = [Target(person.name, person.vectors)]
-        return draw_sheet(model, "fake", rows, targets, Recipe(seed, prompt=given.pop("prompt", "")), finder, both, **given)
+        return draw_sheet(
+            model, "fake", rows, targets, Recipe(seed, prompt=given.pop("prompt", "")), finder, both, **given
+        )
 
     return run
 
@@ -123,7 +126,9 @@ class TestReports:
 
     def test_the_nearest_of_a_gallery_counts(self, astronaut, finder, both, person):
         gallery = np.stack([-person.vectors["sface"], person.vectors["sface"]])
-        found = measure([astronaut], [0], [Target("the gallery", {"sface": gallery}, nearest=True)], finder, both, "dlib")
+        found = measure(
+            [astronaut], [0], [Target("the gallery", {"sface": gallery}, nearest=True)], finder, both, "dlib"
+        )
         assert found.likenesses[0].scores[0] == pytest.approx(1, abs=1e-4)
 
 

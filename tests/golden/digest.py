@@ -1,4 +1,5 @@
-"""Goldens of networks that answer with pictures: of each answer every n-th value, and figures that any other value would change."""
+"""Goldens of networks that answer with pictures: of each answer every n-th value, and figures that any other value
+would change."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +13,8 @@ KEPT = 2000
 
 
 def digest(array: np.ndarray) -> dict[str, np.ndarray]:
-    """`slice`: about two thousand values, an odd step apart; `figures`: mean, deviation, mean size, sum weighted by a wave; `shape`."""
+    """`slice`: about two thousand values, an odd step apart; `figures`: mean, deviation, mean size, sum weighted by a
+    wave; `shape`."""
     flat = np.ascontiguousarray(array, np.float64).ravel()
     step = max(1, flat.size // KEPT) | 1
     wave = np.cos(np.arange(flat.size, dtype=np.float64))
@@ -33,7 +35,8 @@ class Pictures(Golden):
         return sorted({key.split("|")[1] for key in self._arrays if key.startswith(f"{case}|")})
 
     def difference(self, case: str, output: str, ours: np.ndarray) -> float:
-        """The largest difference over kept values and figures, relative to the largest golden value; infinite for another shape."""
+        """The largest difference over kept values and figures, relative to the largest golden value; infinite for
+        another shape."""
         golden = {part: self[f"{case}|{output}|{part}"] for part in ("slice", "figures", "shape")}
         if tuple(ours.shape) != tuple(golden["shape"]):
             return float("inf")
@@ -43,7 +46,11 @@ class Pictures(Golden):
 
     def weights(self, seed: int = 0) -> dict[str, torch.Tensor]:
         """Every weight, filled from its name; the tables of relative positions are those the architecture defines."""
-        tables = {key: _positions(key, tuple(int(n) for n in shape.split("x"))) for key, _, shape in self.keys if "relative_" in key}
+        tables = {
+            key: _positions(key, tuple(int(n) for n in shape.split("x")))
+            for key, _, shape in self.keys
+            if "relative_" in key
+        }
         return super().weights(seed) | {key: table for key, table in tables.items() if table is not None}
 
 
@@ -59,9 +66,17 @@ def _positions(key: str, shape: tuple[int, ...]) -> torch.Tensor | None:
     return getattr(kind(8, [window, window], [0, 0], 1), word).reshape(shape).clone()
 
 
-def save(name: str, state: Mapping[str, torch.Tensor], cases: Mapping[str, dict], found: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+def save(
+    name: str,
+    state: Mapping[str, torch.Tensor],
+    cases: Mapping[str, dict],
+    found: Mapping[str, Mapping[str, np.ndarray]],
+) -> None:
     """Write a golden. state: the official network's; cases: how inputs were made; found: answers by case and name."""
-    lines = "\n".join(f"{key} {str(value.dtype).removeprefix('torch.')} {'x'.join(map(str, value.shape))}" for key, value in state.items())
+    lines = "\n".join(
+        f"{key} {str(value.dtype).removeprefix('torch.')} {'x'.join(map(str, value.shape))}"
+        for key, value in state.items()
+    )
     arrays = {
         f"{case}|{output}|{part}": kept
         for case, all in found.items()
@@ -69,4 +84,6 @@ def save(name: str, state: Mapping[str, torch.Tensor], cases: Mapping[str, dict]
         for part, kept in digest(array).items()
     }
     texts = {"keys": lines, "cases": json.dumps(cases)}
-    np.savez_compressed(HERE / f"{name}.npz", **arrays, **{key: np.frombuffer(text.encode(), np.uint8) for key, text in texts.items()})
+    np.savez_compressed(
+        HERE / f"{name}.npz", **arrays, **{key: np.frombuffer(text.encode(), np.uint8) for key, text in texts.items()}
+    )

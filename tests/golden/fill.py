@@ -1,7 +1,7 @@
 """Weights that anybody can make again from nothing but their names, shapes and a seed. No file of weights is kept.
 
-A golden file holds what the official code answered when its parameters were filled this way; ours, filled the same way, must
-answer the same. Scales are such that activations neither die nor explode through a hundred layers.
+A golden file holds what the official code answered when its parameters were filled this way; ours, filled the same way,
+must answer the same. Scales are such that activations neither die nor explode through a hundred layers.
 """
 
 import hashlib

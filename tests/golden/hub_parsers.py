@@ -1,4 +1,5 @@
-"""Asks our parsers what their authors' code was asked: which loader reads each golden's weights, and how each kind of case is put."""
+"""Asks our parsers what their authors' code was asked: which loader reads each golden's weights, and how each kind of
+case is put."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -13,9 +14,9 @@ import torch
 from tests.golden.digest import Pictures
 from tests.golden.inputs import photo, tensor
 from workbench.catalog import MODELS
-from workbench.models import bisenet, facexformer, farl, rtnet, segface, segformer
-from workbench.models.pixels import CLIP
-from workbench.models.tanh_warp import TanhWarp
+from workbench.models.blocks.pixels import CLIP
+from workbench.models.blocks.tanh_warp import TanhWarp
+from workbench.models.parsers import bisenet, facexformer, farl, rtnet, segface, segformer
 
 Answer = dict[str, np.ndarray]
 Ask = Callable[[Any, dict], Answer]
@@ -79,9 +80,12 @@ def _attributes(model: Any, made: dict) -> Answer:
 
 
 def _farl(model: Any, made: dict) -> Answer:
-    """Whole answers take a minute on the plain square and on LaPa's bent frame; `maps` and `head` ask the two halves alone."""
+    """Whole answers take a minute on the plain square and on LaPa's bent frame; `maps` and `head` ask the two halves
+    alone."""
     if "sides" in made:
-        maps = [torch.from_numpy(tensor(made["seed"] + at, (1, 768, side, side))) for at, side in enumerate(made["sides"])]
+        maps = [
+            torch.from_numpy(tensor(made["seed"] + at, (1, 768, side, side))) for at, side in enumerate(made["sides"])
+        ]
         return {"logits": model.network.head.head(maps)[0].numpy()}
     if "points" not in made:
         pixels = torch.from_numpy(picture(made)).permute(2, 0, 1)[None].float() / 255
@@ -92,7 +96,8 @@ def _farl(model: Any, made: dict) -> Answer:
 
 @dataclass(frozen=True)
 class Family:
-    """module: of workbench.models. id: of the row, as the loader reads it. ask: a model and a case to answers. quick: cases for tests."""
+    """module: of workbench.models. id: of the row, as the loader reads it. ask: a model and a case to answers. quick:
+    cases for tests."""
 
     module: ModuleType
     id: str
@@ -125,7 +130,8 @@ FAMILIES = {
 
 
 def rows(name: str) -> list[str]:
-    """Ids of the catalogue's models that a golden vouches for: every resolution of a backbone, every head of a network."""
+    """Ids of the catalogue's models that a golden vouches for: every resolution of a backbone, every head of a
+    network."""
     starts = ("farl-celebm", "farl-lapa") if name == "farl-parsing" else (FAMILIES[name].id.removesuffix(f"-{SMALL}"),)
     return [id for id in MODELS if id.startswith(starts)]
 
@@ -159,5 +165,7 @@ def differences(name: str, cases: tuple[str, ...] = ()) -> dict[str, float]:
         if not cases or case in cases:
             with torch.inference_mode():
                 answer = FAMILIES[name].ask(model, made | {"bent": case == "bent"})
-            found |= {f"{case} {output}": golden.difference(case, output, answer[output]) for output in golden.outputs(case)}
+            found |= {
+                f"{case} {output}": golden.difference(case, output, answer[output]) for output in golden.outputs(case)
+            }
     return found

@@ -1,4 +1,5 @@
-"""How far each portrait model lies from its golden: the same questions as the tests ask, with the figures kept instead of judged."""
+"""How far each portrait model lies from its golden: the same questions as the tests ask, with the figures kept instead
+of judged."""
 
 import tempfile
 from collections.abc import Iterator
@@ -10,16 +11,16 @@ import torch
 
 from tests.golden.archive import Golden, apart, stacked
 from tests.golden.inputs import tensor
-from tests.models import test_arc2face as arc2face
-from tests.models import test_consistent_id as consistent_id
-from tests.models import test_faceid as faceid
-from tests.models import test_instant_id as instant_id
-from tests.models import test_photo_maker as photo_maker
-from tests.models import test_vec2face as vec2face
 from tests.models.patterns import pattern
+from tests.models.portraits import test_arc2face as arc2face
+from tests.models.portraits import test_consistent_id as consistent_id
+from tests.models.portraits import test_faceid as faceid
+from tests.models.portraits import test_instant_id as instant_id
+from tests.models.portraits import test_photo_maker as photo_maker
+from tests.models.portraits import test_vec2face as vec2face
 from workbench.catalog import MODELS
-from workbench.generation.portraits import Recipe
-from workbench.models import insight_recogniser
+from workbench.models.recognisers import insight_recogniser
+from workbench.portraits import Recipe
 
 SIDES = (8, 16)
 Figures = dict[str, float]
@@ -71,7 +72,9 @@ def _faceid(id: str, home: Path) -> Figures:
 def _consistent_id(home: Path) -> Figures:
     with pytest.MonkeyPatch.context() as patch:
         model = consistent_id._model(home, patch).shown(consistent_id.PHOTO, consistent_id.FACE)
-    fused = model.condition(torch.from_numpy(consistent_id.VECTORS), Recipe(prompt=consistent_id.PROMPT), guided=False)["_fused"].numpy()
+    fused = model.condition(torch.from_numpy(consistent_id.VECTORS), Recipe(prompt=consistent_id.PROMPT), guided=False)[
+        "_fused"
+    ].numpy()
     found = {"words": consistent_id.GOLDEN.difference("tokens", "fused", fused)}
     for side in SIDES:
         answer = model.raw(consistent_id.VECTORS, tensor(side, (1, 4, side, side)), 421, fused)
@@ -90,7 +93,9 @@ def _vec2face(home: Path) -> Figures:
 def _instant_id(home: Path) -> Figures:
     model, found = instant_id._model(home), {}
     for side in SIDES:
-        answer = model.raw(instant_id.VECTORS, tensor(side, (2, 4, side, side)), 421, instant_id.WORDS, instant_id.POOLED)
+        answer = model.raw(
+            instant_id.VECTORS, tensor(side, (2, 4, side, side)), 421, instant_id.WORDS, instant_id.POOLED
+        )
         found |= {f"face {side}": instant_id.GOLDEN.difference("face", "face", answer["face"])}
         found |= {f"noise {side}": instant_id.GOLDEN.difference(f"noise{side}", "noise", answer["noise"])}
     return found

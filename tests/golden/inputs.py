@@ -1,4 +1,5 @@
-"""Inputs anybody can make again from a seed: a picture with structure at every scale, and a tensor like normalised pixels."""
+"""Inputs anybody can make again from a seed: a picture with structure at every scale, and a tensor like normalised
+pixels."""
 
 import numpy as np
 

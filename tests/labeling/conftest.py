@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from tests.labeling.databases import postgres_database, postgres_server
-from workbench.labeling.items import load_items
-from workbench.labeling.store import Store
-from workbench.labeling.study import Study, load_study
+from workbench.labeling.store.store import Store
+from workbench.labeling.study.reading import load_items
+from workbench.labeling.study.study import Study, load_study
 
 STUDY = """
 [study]
@@ -52,7 +52,9 @@ def write_study(folder: Path, *, items: int = 12, gold: int = 4, text: str = STU
         for side in "ab":
             draw(folder / f"images/{n}{side}.png", 2 * n + (side == "b"))
         truth = "same" if n % 2 else "different"
-        lines.append(f"pair-{n:03d},images/{n}a.png,images/{n}b.png,g{n % 2},{truth if n >= items else ''},{truth},p{n // 2}")
+        lines.append(
+            f"pair-{n:03d},images/{n}a.png,images/{n}b.png,g{n % 2},{truth if n >= items else ''},{truth},p{n // 2}"
+        )
     (folder / "items.csv").write_text("\n".join(lines) + "\n")
     (folder / "study.toml").write_text(text)
     return folder

@@ -1,4 +1,5 @@
-"""Both databases for the contract tests: SQLite in a file, PostgreSQL from its wheel, each test in a database of its own."""
+"""Both databases for the contract tests: SQLite in a file, PostgreSQL from its wheel, each test in a database of its
+own."""
 
 import os
 import shutil
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from workbench.labeling.store import Store
+from workbench.labeling.store.store import Store
 
 
 @contextmanager
@@ -32,7 +33,8 @@ def postgres_server() -> Iterator[str]:
 
 @contextmanager
 def postgres_database(server: str) -> Iterator[str]:
-    """The address of a fresh UTF-8 database on this server, dropped at the end; its tables are copied from a migrated one."""
+    """The address of a fresh UTF-8 database on this server, dropped at the end; its tables are copied from a migrated
+    one."""
     import psycopg
 
     name = f"t{uuid4().hex[:12]}"

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from workbench.labeling.judgements import COLUMNS
-from workbench.labeling.tasktypes import find_task
+from workbench.labeling.statistics.judgements import COLUMNS
+from workbench.labeling.study.tasktypes import find_task
 
 
 def judged(answers, task="same_different", **columns):
@@ -37,5 +37,11 @@ def judged(answers, task="same_different", **columns):
 def from_matrix(matrix, task="similarity_7"):
     """A table from rows of raters by items; None is missing. Answers are the numbers themselves."""
     return judged(
-        [(f"i{i:02d}", f"r{r}", str(answer)) for r, row in enumerate(matrix) for i, answer in enumerate(row) if answer is not None], task
+        [
+            (f"i{i:02d}", f"r{r}", str(answer))
+            for r, row in enumerate(matrix)
+            for i, answer in enumerate(row)
+            if answer is not None
+        ],
+        task,
     )

@@ -1,4 +1,5 @@
-"""A labeling server that the loss test kills: the real service behind a small HTTP front, started with a folder and a port."""
+"""A labeling server that the loss test kills: the real service behind a small HTTP front, started with a folder and a
+port."""
 
 import json
 import logging
@@ -10,8 +11,8 @@ from pathlib import Path
 os.environ["HF_HUB_DISABLE_XET"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 from workbench.errors import NotAllowed, WorkbenchError
-from workbench.labeling.hub import HuggingFaceHub
-from workbench.labeling.service import open_service, stop_on_signals
+from workbench.labeling.hub.hub import HuggingFaceHub
+from workbench.labeling.serving.service import open_service, stop_on_signals
 from workbench.settings import Settings
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 
 class BrowserDouble:
-    """One rater's browser: token, receipts and unanswered votes survive the server; everything is sent again until "on hub"."""
+    """One rater's browser: token, receipts and unanswered votes survive the server; everything is sent again until "on
+    hub"."""
 
     def __init__(self, address: str, seed: int) -> None:
         """address: of the server."""
@@ -40,7 +41,8 @@ class BrowserDouble:
             return None
 
     def step(self, vote: bool = True) -> bool:
-        """One exchange: receipts that are not on the Hub, votes without an answer, a new vote if wanted; False when it failed."""
+        """One exchange: receipts that are not on the Hub, votes without an answer, a new vote if wanted; False when it
+        failed."""
         if not self.token:
             entered = self.post("/enter", {"agree": True, "version": "v1"})
             if entered is None:

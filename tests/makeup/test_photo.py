@@ -116,7 +116,9 @@ def test_only_the_difference_is_put_back(astronaut, astronaut_face) -> None:
     assert np.array_equal(on_photo(astronaut, canvas, canvas.pixels, canvas.pixels), astronaut)
     brighter = on_photo(astronaut, canvas, canvas.pixels, canvas.pixels + 10)
     forehead = astronaut_face.mesh[151, :2].round().astype(int)
-    assert (brighter[forehead[1], forehead[0]].astype(int) - astronaut[forehead[1], forehead[0]]).tolist() == pytest.approx([10] * 3, abs=2)
+    assert (
+        brighter[forehead[1], forehead[0]].astype(int) - astronaut[forehead[1], forehead[0]]
+    ).tolist() == pytest.approx([10] * 3, abs=2)
 
 
 def test_a_face_at_the_photos_edge_is_painted_as_far_as_it_goes(astronaut, astronaut_face, finder) -> None:
@@ -150,7 +152,8 @@ def test_bad_faces_are_refused_in_words(astronaut, astronaut_face) -> None:
 
 
 def test_a_rendering_takes_no_longer_than_a_blink(astronaut, astronaut_face, parsing) -> None:
-    """Far above the 40 ms measured on a quiet machine, since tests share theirs; a loop over the whole photo would take longer."""
+    """Far above the 40 ms measured on a quiet machine, since tests share theirs; a loop over the whole photo would take
+    longer."""
     times = []
     for _ in range(5):
         start = time.perf_counter()

@@ -77,7 +77,9 @@ def test_full_intensity_is_the_cap_and_no_more(region: str) -> None:
 
 def test_coloured_light_tints_the_paint_as_it_tints_the_skin() -> None:
     orange = torch.tensor([1.0, 0.8, 0.55])[None, :, None, None]
-    plain, lit = (render(pixels, _everywhere(), _single("lip", 1.0))[0, :, 32, 32] for pixels in (_skin(), _skin() * orange))
+    plain, lit = (
+        render(pixels, _everywhere(), _single("lip", 1.0))[0, :, 32, 32] for pixels in (_skin(), _skin() * orange)
+    )
 
     assert lit[2] / lit[0] < 0.8 * plain[2] / plain[0]
 

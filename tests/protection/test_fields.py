@@ -8,7 +8,7 @@ from torch import Tensor
 from tests.protection import toys
 from workbench.makeup.looks import find
 from workbench.protection.fields import Bounds, ToneField, amplitudes, basis, limited, moved, room
-from workbench.protection.looks import blur, luma
+from workbench.protection.visibility import blur, luma
 
 
 def loud(field: ToneField) -> None:
@@ -75,7 +75,8 @@ def test_texture_hides_more_than_smooth_skin() -> None:
 def test_gradients_reach_every_number_of_field_and_paint(look: str | None) -> None:
     scene = toys.scene()
     masks = {
-        name: np.asarray(scene.face[0, 0]) for name in ("foundation", "contour", "blush", "highlight", "shadow", "liner", "brow", "lip")
+        name: np.asarray(scene.face[0, 0])
+        for name in ("foundation", "contour", "blush", "highlight", "shadow", "liner", "brow", "lip")
     }
     scene.canvases[0].masks.update(masks)
     field = ToneField(scene, Bounds(warp=0.6, paint=0.5), find(look) if look else None)

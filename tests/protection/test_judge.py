@@ -9,14 +9,18 @@ from workbench.protection.judge import TREATMENTS, Reader, find_again, jpeg, ope
 from workbench.values import STATES, Protection, Reading
 
 
-def reading(role: str = "judge", after: float | None = 0.1, jpeg_75: float | None = 0.1, metric: str = "cosine") -> Reading:
+def reading(
+    role: str = "judge", after: float | None = 0.1, jpeg_75: float | None = 0.1, metric: str = "cosine"
+) -> Reading:
     """One recogniser's answer, threshold 0.3."""
     return Reading("sface", role, metric, 0.3, 0.9, after, {"JPEG 75": jpeg_75, "blur": None})
 
 
 def protection(*readings: Reading, aim: str = "dodge", changed: bool = True) -> Protection:
     """A protection with these answers."""
-    return Protection(b"", aim, "the other photo", readings, 0.9, 30.0, 1.0, 0.5, 0.5, np.zeros((4, 4), np.uint8), changed)
+    return Protection(
+        b"", aim, "the other photo", readings, 0.9, 30.0, 1.0, 0.5, 0.5, np.zeros((4, 4), np.uint8), changed
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,7 +58,9 @@ def test_the_words_name_the_judges_and_promise_nothing_about_others() -> None:
 @pytest.mark.parametrize("wrong", [{"role": "referee"}, {"metric": "dot"}])
 def test_a_reading_of_another_kind_is_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(BadRequest):
-        Reading(**{"model": "m", "role": "judge", "metric": "cosine", "threshold": 0.3, "before": 1.0, "after": 0.1} | wrong)
+        Reading(
+            **{"model": "m", "role": "judge", "metric": "cosine", "threshold": 0.3, "before": 1.0, "after": 0.1} | wrong
+        )
 
 
 def test_overlap_of_boxes() -> None:
@@ -70,7 +76,10 @@ def test_treatments_do_what_their_names_say(astronaut) -> None:
     assert treated["half size"].shape == (256, 256, 3)
     assert treated["screenshot"].shape == (384, 384, 3)
     assert np.array_equal(treated["JPEG 75"], jpeg(astronaut, 75))
-    assert np.abs(np.diff(treated["blur"].astype(int), axis=1)).mean() < 0.8 * np.abs(np.diff(astronaut.astype(int), axis=1)).mean()
+    assert (
+        np.abs(np.diff(treated["blur"].astype(int), axis=1)).mean()
+        < 0.8 * np.abs(np.diff(astronaut.astype(int), axis=1)).mean()
+    )
 
 
 def test_the_same_face_is_found_again_and_another_place_is_not(astronaut, astronaut_face, finder) -> None:
@@ -81,7 +90,9 @@ def test_the_same_face_is_found_again_and_another_place_is_not(astronaut, astron
     assert find_again(astronaut, astronaut_face.box + 300, finder) is None
 
 
-def test_a_picture_without_the_face_gives_no_scores_rather_than_strange_ones(astronaut, astronaut_face, bench, finder) -> None:
+def test_a_picture_without_the_face_gives_no_scores_rather_than_strange_ones(
+    astronaut, astronaut_face, bench, finder
+) -> None:
     model = bench.model("dlib")
     reader = Reader([model], finder, astronaut_face.box, (512, 512), vectors(astronaut, astronaut_face, [model]))
     blank = images.encode_jpeg(np.full_like(astronaut, 128), 92)

@@ -7,7 +7,7 @@ import torch
 from tests.protection import toys
 from workbench.errors import Cancelled
 from workbench.makeup.canvas import SIDE
-from workbench.protection import looks
+from workbench.protection import visibility as looks
 from workbench.protection.fields import Bounds, ToneField
 from workbench.protection.pixel_noise import pixel_noise
 from workbench.protection.search import Plan, search
@@ -37,7 +37,11 @@ def test_a_view_shows_the_chip_the_recogniser_would_cut() -> None:
 def test_a_margin_is_one_for_oneself_and_zero_at_the_threshold(metric: str, threshold: float) -> None:
     model = toys.ToyRecogniser("a", 1, metric, threshold)
     own = torch.tensor([[1.0, 0.0]])
-    at = torch.tensor([[threshold, (1 - threshold**2) ** 0.5]]) if metric == "cosine" else torch.tensor([[1.0, threshold]])
+    at = (
+        torch.tensor([[threshold, (1 - threshold**2) ** 0.5]])
+        if metric == "cosine"
+        else torch.tensor([[1.0, threshold]])
+    )
 
     assert float(margin(model, own, own)) == pytest.approx(1, abs=1e-3)
     assert float(margin(model, at, own)) == pytest.approx(0, abs=1e-3)
@@ -61,7 +65,11 @@ def test_a_tighter_budget_changes_less() -> None:
     scene = toys.scene()
     eyes = views([toys.ToyRecogniser("a", 1)], scene)
     changes = [
-        float((search(ToneField(scene, Bounds()), scene, eyes, Plan(12, 0.3, ssim, patches)).pixels - scene.pixels).abs().mean())
+        float(
+            (search(ToneField(scene, Bounds()), scene, eyes, Plan(12, 0.3, ssim, patches)).pixels - scene.pixels)
+            .abs()
+            .mean()
+        )
         for ssim, patches in ((0.99, 0.2), (0.85, 2.0))
     ]
 

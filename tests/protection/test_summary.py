@@ -1,4 +1,5 @@
-"""A protection's figures as a table's row and as JSON: everything that was read, and nothing where the face was lost."""
+"""A protection's figures as a table's row and as JSON: everything that was read, and nothing where the face was
+lost."""
 
 import json
 
@@ -13,7 +14,9 @@ def _found(after: float | None) -> Protection:
         Reading("dlib", "surrogate", "l2", 0.6, 0.0, 0.91, {"JPEG 75": 0.9, "blur": 0.8}),
         Reading("sface", "judge", "cosine", 0.32, float("nan"), after, {"JPEG 75": after, "blur": after}),
     )
-    return Protection(b"x", "dodge", "the other photo", readings, 0.91234, 30.1, 2.0, 1.0, 0.5, np.zeros((2, 2), np.uint8), steps=7)
+    return Protection(
+        b"x", "dodge", "the other photo", readings, 0.91234, 30.1, 2.0, 1.0, 0.5, np.zeros((2, 2), np.uint8), steps=7
+    )
 
 
 def test_a_row_holds_every_score_under_its_recognisers_name() -> None:

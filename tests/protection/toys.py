@@ -1,4 +1,5 @@
-"""A drawn face on its canvas and recognisers small enough to run in a blink: for tests of fields, searches and verdicts."""
+"""A drawn face on its canvas and recognisers small enough to run in a blink: for tests of fields, searches and
+verdicts."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -58,7 +59,9 @@ class Spy(ToyRecogniser):
 
 def face() -> Face:
     """A face in the middle of a canvas-sized photo, with a mesh that has no shape."""
-    return Face(np.array([74, 70, 214, 240], np.float32), POINTS.astype(np.float32), 0.9, np.zeros((478, 3), np.float32), 1.0)
+    return Face(
+        np.array([74, 70, 214, 240], np.float32), POINTS.astype(np.float32), 0.9, np.zeros((478, 3), np.float32), 1.0
+    )
 
 
 def scene(count: int = 1, seed: int = 0) -> Scene:

@@ -6,10 +6,10 @@ import pytest
 from skimage import data
 
 from tests import bad_images
+from workbench.detections import Detections
 from workbench.errors import BadRequest, ManyFaces, NoFace
 from workbench.images import apply, paste, square_crop
-from workbench.models.blazeface import Detections
-from workbench.models.mediapipe import Mesh
+from workbench.mesh import Mesh
 from workbench.tasks.detection import find_faces, one_face
 
 PORTRAIT = slice(20, 220), slice(125, 325)
@@ -26,7 +26,9 @@ def face(astronaut, finder):
     return one_face(astronaut, finder)
 
 
-def placed(portrait: np.ndarray, canvas: np.ndarray, centre: tuple[float, float], width: float, degrees: float = 0.0) -> np.ndarray:
+def placed(
+    portrait: np.ndarray, canvas: np.ndarray, centre: tuple[float, float], width: float, degrees: float = 0.0
+) -> np.ndarray:
     """The canvas with the portrait's head pasted at `centre`, its face about `width` pixels wide, turned clockwise."""
     matrix = square_crop(np.array(centre, np.float64), width * 2.1, np.radians(degrees), len(portrait))
     mask = np.zeros(portrait.shape[:2], np.float32)
@@ -123,7 +125,12 @@ def test_a_face_cut_by_the_edge_is_found_and_its_box_reaches_beyond(astronaut, f
     found = one_face(photo, finder)
     assert np.abs(centre(found) + shift - centre(face)).max() < 15
     height, width = photo.shape[:2]
-    beyond = {"left": -found.box[0], "top": -found.box[1], "right": found.box[2] - width, "bottom": found.box[3] - height}
+    beyond = {
+        "left": -found.box[0],
+        "top": -found.box[1],
+        "right": found.box[2] - width,
+        "bottom": found.box[3] - height,
+    }
     assert beyond[side] > 10, rest
 
 
@@ -159,7 +166,9 @@ def test_yaw_and_pitch_follow_where_the_middle_of_the_face_moves(finder, portrai
     assert up.pitch > down.pitch + 8
 
 
-@pytest.mark.parametrize("name", ["coffee", "chelsea", "rocket", "coins", "brick", "grass", "gravel", "page", "moon", "text"])
+@pytest.mark.parametrize(
+    "name", ["coffee", "chelsea", "rocket", "coins", "brick", "grass", "gravel", "page", "moon", "text"]
+)
 def test_pictures_without_faces_have_none(finder, name):
     picture = getattr(data, name)()
     photo = np.ascontiguousarray(np.dstack([picture] * 3) if picture.ndim == 2 else picture)
@@ -204,7 +213,11 @@ class Scripted:
     def __init__(self, box: list[float], score: float, mesh_score: float) -> None:
         box = np.array([box], np.float32)
         keypoints = np.array([[[40, 40], [60, 40], [50, 52], [50, 62], [30, 45], [70, 45]]], np.float32)
-        self.found, self.mesh_score, self.asked = Detections(box, keypoints, np.array([score], np.float32)), mesh_score, []
+        self.found, self.mesh_score, self.asked = (
+            Detections(box, keypoints, np.array([score], np.float32)),
+            mesh_score,
+            [],
+        )
 
     def detect(self, image, threshold=0.5):
         self.asked.append("detect")

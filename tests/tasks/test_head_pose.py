@@ -38,7 +38,12 @@ def test_a_turned_head_tells_how_it_was_turned(pose, size):
 
 def test_signs_are_those_the_value_promises():
     nose = head_pose.INDICES.index(1)
-    for pose, axis, sign in ((Pose(30, 0, 0), 0, 1), (Pose(-30, 0, 0), 0, -1), (Pose(0, 30, 0), 1, -1), (Pose(0, -30, 0), 1, 1)):
+    for pose, axis, sign in (
+        (Pose(30, 0, 0), 0, 1),
+        (Pose(-30, 0, 0), 0, -1),
+        (Pose(0, 30, 0), 1, -1),
+        (Pose(0, -30, 0), 1, 1),
+    ):
         moved = (head_pose.HEAD @ turn(pose).T - head_pose.HEAD)[nose, axis]
         assert np.sign(moved) == sign, pose
     eyes = head_pose.HEAD[[head_pose.INDICES.index(33), head_pose.INDICES.index(263)]] @ turn(Pose(0, 0, 30)).T
@@ -74,7 +79,11 @@ def test_openness_does_not_change_when_the_head_turns():
     mesh[[13, 14, 61, 291]] = [[10, 28, 0], [10, 34, 0], [0, 30, 0], [20, 30, 0]]
     turned = (mesh @ turn(Pose(50, 20, 70)).T).astype(np.float32)
     assert head_pose.eyes_open(turned) == pytest.approx(head_pose.eyes_open(mesh), rel=1e-4)
-    assert head_pose.mouth_open(turned) == pytest.approx(head_pose.mouth_open(mesh), rel=1e-4) == pytest.approx(0.3, rel=1e-4)
+    assert (
+        head_pose.mouth_open(turned)
+        == pytest.approx(head_pose.mouth_open(mesh), rel=1e-4)
+        == pytest.approx(0.3, rel=1e-4)
+    )
 
 
 def test_a_collapsed_mesh_gives_numbers_not_a_division_by_zero():

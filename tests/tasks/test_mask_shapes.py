@@ -35,7 +35,9 @@ def test_run_lengths_start_with_zeros():
 def filled(outlines: list[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
     if not outlines:
         return np.zeros(shape, bool)
-    return coco.decode(coco.merge(coco.frPyObjects([o.ravel().astype(float).tolist() for o in outlines], *shape))).astype(bool)
+    return coco.decode(
+        coco.merge(coco.frPyObjects([o.ravel().astype(float).tolist() for o in outlines], *shape))
+    ).astype(bool)
 
 
 @settings(deadline=None)

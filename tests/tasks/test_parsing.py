@@ -1,4 +1,5 @@
-"""Parsing a photo: every face, at every size and place, left and right the right way round, and whose pixel is whose."""
+"""Parsing a photo: every face, at every size and place, left and right the right way round, and whose pixel is
+whose."""
 
 import cv2
 import numpy as np
@@ -42,7 +43,14 @@ def test_the_astronaut_has_what_a_face_has_where_a_face_has_it(portrait, parser,
     for part in ("skin", "nose", "image_left_eye", "image_right_eye", "upper_lip", "lower_lip", "hair"):
         assert found.mask(part).any(), part
     mesh = found.faces[0].mesh
-    for point, part in ((1, "nose"), (50, "skin"), (280, "skin"), (468, "image_left_eye"), (473, "image_right_eye"), (15, "lower_lip")):
+    for point, part in (
+        (1, "nose"),
+        (50, "skin"),
+        (280, "skin"),
+        (468, "image_left_eye"),
+        (473, "image_right_eye"),
+        (15, "lower_lip"),
+    ):
         x, y = np.round(mesh[point, :2]).astype(int)
         assert PARTS[found.labels[y, x]] == part
     assert found.labels[5, 5] == 0

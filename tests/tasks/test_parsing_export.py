@@ -58,7 +58,9 @@ def test_palette_png_holds_indices_and_shows_colours(parsing):
 
 def test_masks_zip_holds_a_mask_per_face_and_part(parsing):
     archive = zipfile.ZipFile(io.BytesIO(export.masks_zip(parsing)))
-    expected = {f"face1/{part}.png" for part in ("skin", "nose", "image_left_eye", "image_right_eye")} | {"face2/skin.png"}
+    expected = {f"face1/{part}.png" for part in ("skin", "nose", "image_left_eye", "image_right_eye")} | {
+        "face2/skin.png"
+    }
     assert set(archive.namelist()) == expected
     for name in expected:
         number, part = int(name[4]), name[6:-4]

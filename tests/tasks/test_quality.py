@@ -71,7 +71,10 @@ def test_a_spoilt_photo_is_told_what_is_wrong(astronaut: np.ndarray, face: Face,
 def test_a_turned_lowered_cut_or_small_face_is_told(astronaut: np.ndarray, face: Face) -> None:
     assert "turned 70° to the side" in assess(astronaut, replace(face, pose=Pose(-70, 0, 0))).words
     assert "lowered by 50°" in assess(astronaut, replace(face, pose=Pose(0, -50, 0))).words
-    assert "50% of the face is in the picture" in assess(astronaut, replace(face, box=np.array([-90, 70, 90, 180], np.float32))).words
+    assert (
+        "50% of the face is in the picture"
+        in assess(astronaut, replace(face, box=np.array([-90, 70, 90, 180], np.float32))).words
+    )
     small = cv2.resize(astronaut, (128, 128), interpolation=cv2.INTER_AREA)
     shrunk = Face(face.box / 4, ((face.points + 0.5) / 4 - 0.5).astype(np.float32), 0.9)
     assert "small (11 pixels" in assess(small, shrunk).words
@@ -104,7 +107,9 @@ def test_a_network_is_asked_and_its_number_told(astronaut: np.ndarray, face: Fac
 
 
 def test_a_photo_is_as_good_as_its_worst_side() -> None:
-    quality = Quality((Finding("a", 1, "", 0.9), Finding("b", 1, "", 0.1, "B is bad."), Finding("c", 1, "", 0.6, "C is so-so.")))
+    quality = Quality(
+        (Finding("a", 1, "", 0.9), Finding("b", 1, "", 0.1, "B is bad."), Finding("c", 1, "", 0.6, "C is so-so."))
+    )
 
     assert quality.score == 0.1
     assert quality.words == "A poor photo of this face. B is bad. C is so-so."

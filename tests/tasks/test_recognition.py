@@ -57,7 +57,10 @@ def test_without_a_threshold_there_is_no_verdict() -> None:
 def test_rows_are_compared_as_single_vectors_are() -> None:
     first, second = np.random.default_rng(0).normal(size=(2, 5, 8)).astype(np.float32)
     for metric in ("cosine", "l2"):
-        singles = [similarity(_vector(*a, metric=metric), _vector(*b, metric=metric)) for a, b in zip(first, second, strict=True)]
+        singles = [
+            similarity(_vector(*a, metric=metric), _vector(*b, metric=metric))
+            for a, b in zip(first, second, strict=True)
+        ]
         np.testing.assert_allclose(similarities(first, second, metric), singles, atol=1e-6)
 
 
@@ -72,7 +75,10 @@ def test_one_man_in_two_photos_matches_and_another_does_not(bench, finder, share
     from workbench.tasks.detection import one_face
 
     model = bench.model(name)
-    photos = [images.limit(images.decode(shared_data / "photos" / f"{stem}.jpg", settings), 1024) for stem in ("obama", "obama2", "biden")]
+    photos = [
+        images.limit(images.decode(shared_data / "photos" / f"{stem}.jpg", settings), 1024)
+        for stem in ("obama", "obama2", "biden")
+    ]
     faces = [one_face(photo, finder) for photo in photos]
 
     same, different = (verify(photos[0], faces[0], photos[i], faces[i], model) for i in (1, 2))

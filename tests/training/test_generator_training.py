@@ -1,14 +1,15 @@
-"""How the embedded portrait model's prior is trained and measured: seeded, resumable, and by figures that are right on made-up cases."""
+"""How the embedded portrait model's prior is trained and measured: seeded, resumable, and by figures that are right on
+made-up cases."""
 
 import numpy as np
 import pytest
 import torch
 
-from workbench.models.identity_prior_network import LatentPrior
-from workbench.training import generator, generator_check, generator_compare, generator_others, generator_prior, generator_samples
-from workbench.training.generator_check import References, Sheet
-from workbench.training.generator_prior import Plan, held_loss, learn, new_run, train
-from workbench.training.generator_samples import HELD_OUT, Samples
+from training import generator, generator_check, generator_compare, generator_others, generator_prior, generator_samples
+from training.generator_check import References, Sheet
+from training.generator_prior import Plan, held_loss, learn, new_run, train
+from training.generator_samples import HELD_OUT, Samples
+from workbench.models.portraits.identity_prior_network import LatentPrior
 
 TINY = Plan(width=64, depth=1, batch=128, rate=1e-2, seed=3)
 
@@ -63,12 +64,14 @@ def test_a_run_ends_by_the_clock_and_its_log_tells(samples, tmp_path):
 
 
 def test_what_is_exported_is_what_diffusers_loads(samples, tmp_path):
-    from workbench.models.identity_prior import IdentityPriorPipeline
+    from workbench.models.portraits.identity_prior import IdentityPriorPipeline
 
     run, _ = stepped(samples, 1)
     direction = np.eye(1, 128, dtype=np.float32)
     generator_prior.export(run.average, direction, tmp_path / "folder")
-    loaded = IdentityPriorPipeline.from_pretrained(tmp_path / "folder", low_cpu_mem_usage=False, dtype=torch.float32).prior
+    loaded = IdentityPriorPipeline.from_pretrained(
+        tmp_path / "folder", low_cpu_mem_usage=False, dtype=torch.float32
+    ).prior
     assert torch.equal(loaded.photo, torch.from_numpy(direction))
     assert torch.equal(loaded.mean, run.average.mean)
     for ours, theirs in zip(run.average.parameters(), loaded.parameters(), strict=True):
@@ -111,13 +114,17 @@ def known(count=30, noise=0.0, collapsed=False):
     seen = seen[:, :1].repeat(3, axis=1) if collapsed else seen
     seen /= np.linalg.norm(seen, axis=2, keepdims=True)
     as_float = vectors.astype(np.float32)
-    return References(as_float, as_float, as_float), Sheet(seen.astype(np.float32), np.repeat(as_float[:, None], 3, axis=1))
+    return References(as_float, as_float, as_float), Sheet(
+        seen.astype(np.float32), np.repeat(as_float[:, None], 3, axis=1)
+    )
 
 
 def test_perfect_pictures_have_perfect_figures_and_no_diversity():
     references, sheet = known()
     found = generator_check.measure(sheet, references, (0.5, 0.6), rounds=20)
-    assert (found.own.value, found.auc.value, found.accepted.value, found.near.value, found.faces) == pytest.approx((1, 1, 1, 1, 1))
+    assert (found.own.value, found.auc.value, found.accepted.value, found.near.value, found.faces) == pytest.approx(
+        (1, 1, 1, 1, 1)
+    )
     assert found.diversity.value == pytest.approx(0, abs=1e-6)
     assert abs(found.impostor.value) < 0.05
 

@@ -1,4 +1,5 @@
-"""The scripts that calibrate and measure scorers, on toy people: nobody is in both halves, and a promise kept is a promise measured."""
+"""The scripts that calibrate and measure scorers, on toy people: nobody is in both halves, and a promise kept is a
+promise measured."""
 
 import json
 from pathlib import Path
@@ -6,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workbench.metrics import rates_at
-from workbench.models import thresholds as calibrated
+from training import expressions, lfw, thresholds
+from workbench import thresholds as calibrated
+from workbench.metrics import pairs as pairs_of
+from workbench.metrics.pairs import pairs
+from workbench.metrics.roc import rates_at
 from workbench.tasks.recognition import similarities
-from workbench.training import expressions, lfw, thresholds
-from workbench.verification import pairs
 
 
 def _crops(folder: Path, people: int = 60, each: int = 3) -> lfw.Crops:
@@ -20,21 +22,21 @@ def _crops(folder: Path, people: int = 60, each: int = 3) -> lfw.Crops:
 
 def _vectors(crops: lfw.Crops, noise: float = 0.4) -> np.ndarray:
     rng = np.random.default_rng(1)
-    centre = {name: rng.normal(size=8) for name in dict.fromkeys(map(lfw.person, crops.files))}
-    return np.array([centre[lfw.person(file)] + noise * rng.normal(size=8) for file in crops.files])
+    centre = {name: rng.normal(size=8) for name in dict.fromkeys(map(pairs_of.person, crops.files))}
+    return np.array([centre[pairs_of.person(file)] + noise * rng.normal(size=8) for file in crops.files])
 
 
 def test_a_name_may_hold_underscores() -> None:
-    assert lfw.person("Ann_van_Lee_0002.jpg") == "Ann_van_Lee"
+    assert pairs_of.person("Ann_van_Lee_0002.jpg") == "Ann_van_Lee"
 
 
 def test_the_halves_never_change() -> None:
-    assert [lfw.even(name) for name in ("Ann_Lee", "Bob_Ray", "Flo_May", "Hal_Poe")] == [False, False, True, True]
+    assert [pairs_of.even(name) for name in ("Ann_Lee", "Bob_Ray", "Flo_May", "Hal_Poe")] == [False, False, True, True]
 
 
 def test_nobody_is_in_both_halves(tmp_path) -> None:
     crops = _crops(tmp_path)
-    even, odd = ({lfw.person(crops.files[i]) for i in thresholds.half(crops, flag)} for flag in (True, False))
+    even, odd = ({pairs_of.person(crops.files[i]) for i in thresholds.half(crops, flag)} for flag in (True, False))
 
     assert even
     assert odd
@@ -50,10 +52,10 @@ def test_the_threshold_accepts_one_in_a_hundred_of_its_own_half(tmp_path, metric
     threshold, people, count = thresholds.calibrate(crops, vectors, metric)
 
     rows = thresholds.half(crops, even=True)
-    first, second, same = pairs([lfw.person(crops.files[i]) for i in rows])
+    first, second, same = pairs([pairs_of.person(crops.files[i]) for i in rows])
     far, _ = rates_at(similarities(vectors[rows][first], vectors[rows][second], metric), same, threshold)
     assert 0.008 < far <= 0.01
-    assert people == len({lfw.person(crops.files[i]) for i in rows})
+    assert people == len({pairs_of.person(crops.files[i]) for i in rows})
     assert count == int((~same).sum())
 
 
@@ -67,7 +69,7 @@ def test_the_odd_half_is_measured_with_the_threshold_of_the_even_one(tmp_path) -
 
     held_out, listed = thresholds.evaluate(crops, vectors, "l2", threshold, rounds=20)
 
-    assert held_out.people == len({lfw.person(crops.files[i]) for i in thresholds.half(crops, even=False)})
+    assert held_out.people == len({pairs_of.person(crops.files[i]) for i in thresholds.half(crops, even=False)})
     assert 0.9 < held_out.auc.value <= 1
     assert held_out.far.value < 0.05
     assert (listed.same, listed.different) == (1, 1), "a pair whose file has no face is left out"

@@ -1,7 +1,6 @@
 """How the compact parser is trained: pictures, labels and losses do what they say; a run stops, saves and goes on."""
 
 import datetime
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,17 +8,19 @@ import pytest
 import torch
 from torch import distributed
 
+from training import parser as training
+from training import parser_augment, parser_data, parser_export, parser_lend, parser_light, parser_run
+from training.parser_loss import IGNORE, class_weights, coarse_loss, parts_loss
+from workbench import WEIGHTS
 from workbench.errors import BadWeights
-from workbench.models.compact_network import Network
-from workbench.models.mesh_regions import MAPS
+from workbench.mesh import MAPS
+from workbench.models.parsers.compact_network import Network
 from workbench.parts import INDEX, MIRROR, PARTS
-from workbench.training import parser as training
-from workbench.training import parser_augment, parser_data, parser_export, parser_lend, parser_light, parser_run
-from workbench.training.parser_loss import IGNORE, class_weights, coarse_loss, parts_loss
 
 
 def drawn_face(shift: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """A face of discs and its mask; one colour per part, so that a picture and its labels can be compared after any warp."""
+    """A face of discs and its mask; one colour per part, so that a picture and its labels can be compared after any
+    warp."""
     mask = np.zeros((512, 512), np.uint8)
     cv2.ellipse(mask, (256 + shift, 220), (170, 210), 0, 0, 360, INDEX["hair"], -1)
     cv2.ellipse(mask, (256 + shift, 290), (120, 160), 0, 0, 360, INDEX["skin"], -1)
@@ -29,7 +30,9 @@ def drawn_face(shift: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return COLOURS[mask], mask
 
 
-COLOURS = np.stack([np.arange(len(PARTS)) * 12, 255 - np.arange(len(PARTS)) * 12, np.full(len(PARTS), 90)], axis=1).astype(np.uint8)
+COLOURS = np.stack(
+    [np.arange(len(PARTS)) * 12, 255 - np.arange(len(PARTS)) * 12, np.full(len(PARTS), 90)], axis=1
+).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,10 @@ def faces(astronaut_face) -> parser_data.Faces:
     meshes = np.stack([scaled] * 4).astype(np.float32)
     meshes[3] = np.nan
     maps = np.stack(
-        [parser_data.stored_maps(None if np.isnan(points).any() else points, np.ones((512, 512), np.float32)) for points in meshes]
+        [
+            parser_data.stored_maps(None if np.isnan(points).any() else points, np.ones((512, 512), np.float32))
+            for points in meshes
+        ]
     )
     areas = np.stack([np.bincount(mask.ravel(), minlength=len(PARTS)) for mask in masks])
     return parser_data.Faces(("a", "b", "c", "d"), images, masks, maps, meshes, areas, np.zeros(4, bool))
@@ -224,13 +230,13 @@ def test_the_average_follows_the_network(alone):
 
 def test_an_exported_network_loads_and_decides_the_same(tmp_path, settings, astronaut):
     from workbench.catalog import find
-    from workbench.models import compact_parser
+    from workbench.models.parsers import compact_parser
 
     torch.manual_seed(0)
     network = Network().eval()
     path = tmp_path / "parser.safetensors"
     parser_export.export(network, torch.zeros(len(PARTS)), 96, path)
-    matte = Path(compact_parser.__file__).parents[1] / "weights" / "selfie_segmentation.tflite"
+    matte = WEIGHTS / "selfie_segmentation.tflite"
     loaded = compact_parser.load(find("compact"), (path, matte), "cpu")
     assert loaded.side == 96
     x = torch.randn(1, 16, 64, 64)
@@ -245,7 +251,7 @@ def test_what_cannot_be_exported_is_refused(tmp_path):
 
 
 def test_a_damaged_checkpoint_is_no_weights_file(tmp_path):
-    from workbench.models import checkpoint
+    from workbench.models.files import checkpoint
 
     broken = tmp_path / "parser.safetensors"
     parser_export.export(Network(), torch.zeros(len(PARTS)), 96, broken)
@@ -255,10 +261,17 @@ def test_a_damaged_checkpoint_is_no_weights_file(tmp_path):
 
 
 def test_recorded_figures_are_what_was_found(tmp_path):
-    found = {"pictures": 2, "pooled_f1": 0.81234, "picture_f1": 0.9, "miou": 0.7, "pixel_accuracy": 0.95, "without_face": 0}
+    found = {
+        "pictures": 2,
+        "pooled_f1": 0.81234,
+        "picture_f1": 0.9,
+        "miou": 0.7,
+        "pixel_accuracy": 0.95,
+        "without_face": 0,
+    }
     found |= {"f1": {"skin": 0.91239}, "iou": {"skin": 0.8}}
     parser_export.record("compact", found, tmp_path / "figures.json")
-    from workbench import figures
+    from workbench.sources import figures
 
     entry = figures.read("parsing", tmp_path / "figures.json")["compact"]
     assert entry["pooled_f1"] == 0.8123

@@ -47,10 +47,14 @@ def test_building_twice_makes_two_pages(bench) -> None:
 
 def test_starting_loads_no_model_library(settings) -> None:
     code = (
-        "import sys; from workbench.bench import Workbench; from workbench.ui.app import build_app; build_app(Workbench.from_env()); "
-        "print([name for name in ('torch', 'transformers', 'diffusers', 'captum', 'onnxruntime', 'sklearn') if name in sys.modules])"
+        "import sys; from workbench.bench import Workbench; from workbench.ui.app import build_app; "
+        "build_app(Workbench.from_env()); "
+        "print([name for name in ('torch', 'transformers', 'diffusers', 'captum', 'onnxruntime', 'sklearn') if name "
+        "in sys.modules])"
     )
     environment = {key: value for key, value in os.environ.items() if key in ("HOME", "PATH", "XDG_CACHE_HOME")}
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=True
+    )
 
     assert run.stdout.strip() == "[]"

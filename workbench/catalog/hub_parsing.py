@@ -1,10 +1,11 @@
-"""The field's own parsers, and the attribute models that come with them. Hub files have no commit on record: the first fetch writes it.
+"""The field's own parsers, and the attribute models that come with them. Hub files have no commit on record: the first
+fetch writes it.
 
 Sizes of SegFace's and FaceXFormer's files are three times their weights: the published files are training checkpoints.
 """
 
-from workbench.catalog import File, ModelSpec
 from workbench.catalog.celeba import CELEBA_40
+from workbench.catalog.spec import File, ModelSpec
 from workbench.parts import PARTS
 
 _CELEBAMASK = "CelebAMask-HQ: non-commercial research and education"
@@ -37,7 +38,7 @@ def _segface(backbone: str, data: str, side: int, published: str) -> ModelSpec:
         id=f"segface-{backbone}-{data}-{side}",
         task="parsing",
         title=f"SegFace {backbone}, {data}, {side} px",
-        load="workbench.models.segface:load",
+        load="workbench.models.parsers.segface:load",
         files=(File(f"hub:kartiknarayan/SegFace:{backbone}_{data}_{side}/model_299.pt", size=12 * count),),
         labels=PARTS if data == "celeba" else _LAPA_PARTS,
         weights_license="MIT (and the terms of its training data)",
@@ -54,7 +55,7 @@ def _bisenet(layout: str, backbone: str, file: str, source: str, parameters: int
         id=f"bisenet-{layout}-{backbone}",
         task="parsing",
         title=f"BiSeNet {backbone} ({source})",
-        load="workbench.models.bisenet:load",
+        load="workbench.models.parsers.bisenet:load",
         files=(File(f"local:{file}"),),
         labels=PARTS,
         weights_license="MIT (and the terms of its training data)",
@@ -72,7 +73,7 @@ def _rtnet(depth: str, classes: int, parameters: int) -> ModelSpec:
         id=f"rtnet{depth}-{classes}",
         task="parsing",
         title=f"RTNet-{depth}, {classes} classes, RoI tanh-polar",
-        load="workbench.models.rtnet:load",
+        load="workbench.models.parsers.rtnet:load",
         files=(File(f"local:rtnet{depth}-fcn-{classes}.torch"),),
         labels=parts,
         weights_license="MIT (and the terms of its training data)",
@@ -90,7 +91,7 @@ def _farl(data: str, name: str, parts: tuple[str, ...], terms: str, published: s
         id=f"farl-{data}",
         task="parsing",
         title=f"FaRL, {data}, 448 px",
-        load="workbench.models.farl:load",
+        load="workbench.models.parsers.farl:load",
         files=(File(f"local:{file}"),),
         labels=parts,
         weights_license="MIT (and the terms of its training data)",
@@ -98,8 +99,9 @@ def _farl(data: str, name: str, parts: tuple[str, ...], terms: str, published: s
         paper=_FARL,
         parameters=161_588_755 if data == "celebm" else 161_582_603,
         gradients=True,
-        note=f"published: {published}. Put {file} of facer's release models-v1 into the cache's folder local. It is a program: only its "
-        "tensors are read, its code never runs; whether it keeps the names of FaRL's training code could not be checked",
+        note=f"published: {published}. Put {file} of facer's release models-v1 into the cache's folder local. It is "
+        f"a program: only its "
+        "tensors are read, its code never runs; whether it keeps the names of FaRL's training code could not be checked",  # noqa: E501
     )
 
 
@@ -123,7 +125,7 @@ ROWS = (
         id="facexformer",
         task="parsing",
         title="FaceXFormer, parsing with everything else in one pass",
-        load="workbench.models.facexformer:load",
+        load="workbench.models.parsers.facexformer:load",
         files=(_FXF_FILE,),
         labels=_LAPA_PARTS,
         weights_license="MIT (and the terms of its training data)",
@@ -137,7 +139,7 @@ ROWS = (
         id="face-parsing-segformer",
         task="parsing",
         title="SegFormer MiT-B5 (jonathandinu/face-parsing)",
-        load="workbench.models.segformer:load",
+        load="workbench.models.parsers.segformer:load",
         files=(
             File("hub:jonathandinu/face-parsing:model.safetensors", size=338_437_968),
             File("hub:jonathandinu/face-parsing:config.json"),
@@ -162,7 +164,7 @@ ROWS = (
         id="facexformer-attributes",
         task="attributes",
         title="FaceXFormer, forty attributes of CelebA",
-        load="workbench.models.facexformer:load_attributes",
+        load="workbench.models.parsers.facexformer:load_attributes",
         files=(_FXF_FILE,),
         labels=CELEBA_40,
         weights_license="MIT (and the terms of its training data)",
@@ -176,7 +178,7 @@ ROWS = (
         id="farl-attributes",
         task="attributes",
         title="FaRL, forty attributes of CelebA",
-        load="workbench.models.farl:load_attributes",
+        load="workbench.models.parsers.farl:load_attributes",
         files=(File("local:face_attribute.farl.celeba.pt"),),
         labels=CELEBA_40,
         weights_license="MIT (and the terms of its training data)",
@@ -184,6 +186,9 @@ ROWS = (
         paper=_FARL,
         parameters=85_833_259,
         gradients=True,
-        note="published: 92.07 % on CelebA. Put face_attribute.farl.celeba.pt of facer's release models-v1 into the cache's folder local",
+        note=(
+            "published: 92.07 % on CelebA. Put face_attribute.farl.celeba.pt of facer's release models-v1 into the "
+            "cache's folder local"
+        ),
     ),
 )

@@ -1,8 +1,9 @@
-"""Portrait models of the field, and the recognisers whose vectors they are told: fetched when asked for, or brought by the person."""
+"""Portrait models of the field, and the recognisers whose vectors they are told: fetched when asked for, or brought by
+the person."""
 
 from collections.abc import Iterable
 
-from workbench.catalog import File, ModelSpec
+from workbench.catalog.spec import File, ModelSpec
 
 _SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 _OPENRAIL = "CreativeML OpenRAIL-M (Stable Diffusion 1.5)"
@@ -14,7 +15,7 @@ RECOGNISER_ROWS = (
         id="arcface-r100-arc2face",
         task="recognition",
         title="ArcFace R100 of Arc2Face",
-        load="workbench.models.insight_recogniser:load_onnx",
+        load="workbench.models.recognisers.insight_recogniser:load_onnx",
         files=(File("hub:FoivosPar/Arc2Face:arcface.onnx", size=261_000_000),),
         weights_license="MIT (card of Arc2Face)",
         data_license="WebFace42M: research, non-commercial",
@@ -26,7 +27,7 @@ RECOGNISER_ROWS = (
         id="arcface-r100-vec2face",
         task="recognition",
         title="ArcFace R100 of Vec2Face",
-        load="workbench.models.insight_recogniser:load_torch",
+        load="workbench.models.recognisers.insight_recogniser:load_torch",
         files=(File("hub:BooBooWu/Vec2Face:weights/arcface-r100-glint360k.pth", size=261_000_000),),
         weights_license="MIT (card of Vec2Face)",
         data_license="Glint360K: research, non-commercial",
@@ -39,25 +40,31 @@ RECOGNISER_ROWS = (
         id="insightface-w600k-r50",
         task="recognition",
         title="ArcFace R50 of InsightFace's buffalo_l",
-        load="workbench.models.insight_recogniser:load_onnx",
+        load="workbench.models.recognisers.insight_recogniser:load_onnx",
         files=(File("local:w600k_r50.onnx"),),
         weights_license=_PACK,
         data_license="WebFace600K (of WebFace260M): research, non-commercial",
         paper="Deng et al., ArcFace, arXiv 1801.07698",
         parameters=43_590_976,
-        note="put w600k_r50.onnx of the buffalo_l pack into the cache's folder local; told to IP-Adapter-FaceID and ConsistentID",
+        note=(
+            "put w600k_r50.onnx of the buffalo_l pack into the cache's folder local; told to IP-Adapter-FaceID and "
+            "ConsistentID"
+        ),
     ),
     ModelSpec(
         id="insightface-glintr100",
         task="recognition",
         title="ArcFace R100 of InsightFace's antelopev2",
-        load="workbench.models.insight_recogniser:load_onnx",
+        load="workbench.models.recognisers.insight_recogniser:load_onnx",
         files=(File("local:glintr100.onnx"),),
         weights_license=_PACK,
         data_license="Glint360K: research, non-commercial",
         paper="Deng et al., ArcFace, arXiv 1801.07698",
         parameters=65_155_648,
-        note="put glintr100.onnx of the antelopev2 pack into the cache's folder local; told to InstantID and PhotoMaker v2",
+        note=(
+            "put glintr100.onnx of the antelopev2 pack into the cache's folder local; told to InstantID and "
+            "PhotoMaker v2"
+        ),
     ),
 )
 
@@ -70,7 +77,12 @@ def _autoencoder_and_words(vae: str = _SD15, folder: str = "vae/") -> tuple[File
     """What every model on Stable Diffusion 1.5 shares: autoencoder, noise schedule and the table of words."""
     return (
         *_hub(vae, (f"{folder}config.json", 550), (f"{folder}diffusion_pytorch_model.safetensors", 335_000_000)),
-        *_hub(_SD15, ("scheduler/scheduler_config.json", 310), ("tokenizer/vocab.json", 1_060_000), ("tokenizer/merges.txt", 525_000)),
+        *_hub(
+            _SD15,
+            ("scheduler/scheduler_config.json", 310),
+            ("tokenizer/vocab.json", 1_060_000),
+            ("tokenizer/merges.txt", 525_000),
+        ),
     )
 
 
@@ -91,10 +103,13 @@ def _arc2face(id: str, title: str, note: str, extra: tuple[File, ...] = ()) -> M
         id=id,
         task="portrait",
         title=title,
-        load="workbench.models.arc2face:load",
+        load="workbench.models.portraits.arc2face:load",
         files=(*_ARC2FACE, *extra),
         weights_license=f"MIT (card of Arc2Face); {_OPENRAIL}{'; LCM-LoRA: OpenRAIL++' if extra else ''}",
-        data_license=f"WebFace42M: research, non-commercial; FFHQ: CC BY-NC-SA 4.0; CelebA-HQ: research, non-commercial; {_LAION}",
+        data_license=(
+            f"WebFace42M: research, non-commercial; FFHQ: CC BY-NC-SA 4.0; CelebA-HQ: research, non-commercial; "
+            f"{_LAION}"
+        ),
         paper="Paraperas Papantoniou et al., Arc2Face, arXiv 2403.11641",
         parameters=1_066_200_000,
         note=note,
@@ -105,7 +120,7 @@ _VEC2FACE = ModelSpec(
     id="vec2face",
     task="portrait",
     title="Vec2Face",
-    load="workbench.models.vec2face:load",
+    load="workbench.models.portraits.vec2face:load",
     files=(File("hub:BooBooWu/Vec2Face:weights/vec2face_generator.pth", size=697_000_000),),
     weights_license="MIT (card of Vec2Face)",
     data_license="WebFace4M: research, non-commercial; Glint360K (its recogniser): research, non-commercial",
@@ -117,13 +132,18 @@ _VEC2FACE = ModelSpec(
 _REALISTIC = "SG161222/Realistic_Vision_V4.0_noVAE"
 _VAE_MSE = "stabilityai/sd-vae-ft-mse"
 _IMAGE_ENCODER = tuple(
-    _hub("h94/IP-Adapter", ("models/image_encoder/config.json", 700), ("models/image_encoder/model.safetensors", 2_530_000_000))
+    _hub(
+        "h94/IP-Adapter",
+        ("models/image_encoder/config.json", 700),
+        ("models/image_encoder/model.safetensors", 2_530_000_000),
+    )
 )
 """CLIP ViT-H/14 of LAION, as IP-Adapter's authors repeat it."""
 
 
 def _realistic(base: str, unet: str, text: str) -> tuple[File, ...]:
-    """Stable Diffusion 1.5 tuned for photos, with the autoencoder its card asks for. unet, text: names of the weights' files."""
+    """Stable Diffusion 1.5 tuned for photos, with the autoencoder its card asks for. unet, text: names of the weights'
+    files."""
     return (
         *_hub(
             base,
@@ -141,13 +161,13 @@ def _faceid(kind: str, title: str, size: int, note: str, plus: bool = True) -> M
         id=f"ip-adapter-{kind}",
         task="portrait",
         title=f"IP-Adapter-{title} (SD 1.5)",
-        load=f"workbench.models.faceid:load{'_plus' * plus}{'_v2' * kind.endswith('v2')}",
+        load=f"workbench.models.portraits.faceid:load{'_plus' * plus}{'_v2' * kind.endswith('v2')}",
         files=(
             *_realistic(_REALISTIC, "diffusion_pytorch_model.safetensors", "model.safetensors"),
             *_hub("h94/IP-Adapter-FaceID", (f"ip-adapter-{kind}_sd15.bin", size)),
             *(_IMAGE_ENCODER if plus else ()),
         ),
-        weights_license=f"IP-Adapter-FaceID: research, non-commercial (its face vectors are InsightFace's); {_OPENRAIL}; VAE: MIT",
+        weights_license=f"IP-Adapter-FaceID: research, non-commercial (its face vectors are InsightFace's); {_OPENRAIL}; VAE: MIT",  # noqa: E501
         data_license=(
             f"{_LAION}; faces: not published for FaceID, LAION-2B and COYO-700M in the paper; "
             f"{'CLIP ViT-H: MIT, LAION-2B; ' * plus}recogniser: WebFace600K"
@@ -162,15 +182,20 @@ _CONSISTENT_ID = ModelSpec(
     id="consistentid",
     task="portrait",
     title="ConsistentID (SD 1.5)",
-    load="workbench.models.consistent_id:load",
+    load="workbench.models.portraits.consistent_id:load",
     files=(
         *_realistic("SG161222/Realistic_Vision_V6.0_B1_noVAE", "diffusion_pytorch_model.bin", "pytorch_model.bin"),
         *_hub("JackAILab/ConsistentID", ("ConsistentID-v1.bin", 669_000_000)),
         *_IMAGE_ENCODER,
         *_hub("JackAILab/ConsistentID", ("face_parsing.pth", 53_300_000)),
     ),
-    weights_license=f"MIT (card of ConsistentID); {_OPENRAIL}; VAE: MIT; its face vectors are InsightFace's: non-commercial",
-    data_license=f"{_LAION}; FGID (of FFHQ, CelebA-HQ, SFHQ): research; CLIP ViT-H: LAION-2B; parser: CelebAMask-HQ, non-commercial",
+    weights_license=(
+        f"MIT (card of ConsistentID); {_OPENRAIL}; VAE: MIT; its face vectors are InsightFace's: non-commercial"
+    ),
+    data_license=(
+        f"{_LAION}; FGID (of FFHQ, CelebA-HQ, SFHQ): research; CLIP ViT-H: LAION-2B; parser: CelebAMask-HQ, "
+        f"non-commercial"
+    ),
     paper="Huang et al., ConsistentID, arXiv 2404.16771",
     parameters=1_867_000_000,
     note="reads a prompt, looks at the photo and its regions; 50 steps: a quarter of an hour on a CPU. 9 GB of memory",
@@ -178,7 +203,11 @@ _CONSISTENT_ID = ModelSpec(
 
 _XL = "stabilityai/stable-diffusion-xl-base-1.0"
 _XL_LICENSE = "CreativeML OpenRAIL++-M (SDXL)"
-_XL_WORDS = (("scheduler/scheduler_config.json", 480), ("tokenizer/vocab.json", 1_060_000), ("tokenizer/merges.txt", 525_000))
+_XL_WORDS = (
+    ("scheduler/scheduler_config.json", 480),
+    ("tokenizer/vocab.json", 1_060_000),
+    ("tokenizer/merges.txt", 525_000),
+)
 
 
 def _xl(base: str) -> tuple[File, ...]:
@@ -202,7 +231,7 @@ def _photo_maker(version: str, size: int, terms: str, note: str) -> ModelSpec:
         id=f"photomaker-{version}",
         task="portrait",
         title=f"PhotoMaker {version} (SDXL, GPU)",
-        load="workbench.models.photo_maker:load",
+        load="workbench.models.portraits.photo_maker:load",
         files=(*_xl("SG161222/RealVisXL_V4.0"), *_hub(repository, (f"photomaker-{version}.bin", size))),
         weights_license=f"{terms}; {_XL_LICENSE}",
         data_license="its own collection of celebrities' photos (paper), not published; SDXL: not published",
@@ -217,7 +246,7 @@ _INSTANT_ID = ModelSpec(
     id="instantid",
     task="portrait",
     title="InstantID (SDXL, GPU)",
-    load="workbench.models.instant_id:load",
+    load="workbench.models.portraits.instant_id:load",
     files=(
         *_xl(_XL),
         *_hub(
@@ -227,7 +256,9 @@ _INSTANT_ID = ModelSpec(
             ("ControlNetModel/diffusion_pytorch_model.safetensors", 2_500_000_000),
         ),
     ),
-    weights_license=f"Apache-2.0 (card of InstantID); {_XL_LICENSE}; its face vectors are InsightFace's: non-commercial",
+    weights_license=(
+        f"Apache-2.0 (card of InstantID); {_XL_LICENSE}; its face vectors are InsightFace's: non-commercial"
+    ),
     data_license="LAION-Face and its own collection (paper); SDXL: not published; recogniser: Glint360K",
     paper="Wang et al., InstantID, arXiv 2401.07519",
     parameters=5_600_000_000,
@@ -245,12 +276,26 @@ ROWS = (
         (_LCM,),
     ),
     _VEC2FACE,
-    _arc2face("arc2face", "Arc2Face", "25 steps with guidance 3, as its authors use it: minutes on a CPU. 5 GB of memory"),
+    _arc2face(
+        "arc2face", "Arc2Face", "25 steps with guidance 3, as its authors use it: minutes on a CPU. 5 GB of memory"
+    ),
     _faceid("faceid", "FaceID", 96_700_000, "reads a prompt; minutes on a CPU. 5 GB of memory", plus=False),
-    _faceid("faceid-plus", "FaceID Plus", 157_000_000, "reads a prompt and looks at the face as well; minutes on a CPU. 8 GB of memory"),
-    _faceid("faceid-plusv2", "FaceID Plus v2", 157_000_000, "as Plus, the vector leading; minutes on a CPU. 8 GB of memory"),
+    _faceid(
+        "faceid-plus",
+        "FaceID Plus",
+        157_000_000,
+        "reads a prompt and looks at the face as well; minutes on a CPU. 8 GB of memory",
+    ),
+    _faceid(
+        "faceid-plusv2", "FaceID Plus v2", 157_000_000, "as Plus, the vector leading; minutes on a CPU. 8 GB of memory"
+    ),
     _CONSISTENT_ID,
-    _photo_maker("v1", 934_000_000, "Apache-2.0", "needs a graphics card; reads a prompt with the word img and looks at the photo alone"),
+    _photo_maker(
+        "v1",
+        934_000_000,
+        "Apache-2.0",
+        "needs a graphics card; reads a prompt with the word img and looks at the photo alone",
+    ),
     _photo_maker(
         "v2",
         1_800_000_000,

@@ -1,6 +1,7 @@
-"""Recognisers of the Hub and of the attack literature: fetched when asked for, or brought by the person who has them."""
+"""Recognisers of the Hub and of the attack literature: fetched when asked for, or brought by the person who has
+them."""
 
-from workbench.catalog import File, ModelSpec
+from workbench.catalog.spec import File, ModelSpec
 
 _FACES = {
     "webface4m": "WebFace4M: research, non-commercial",
@@ -8,7 +9,11 @@ _FACES = {
     "ms1mv2": "MS1MV2 (MS-Celeb-1M, withdrawn): research",
     "vgg2": "VGGFace2 (withdrawn): research, non-commercial",
 }
-_DEPTHS = {"18": ("IR-18", 24_020_352, 96_200_000), "50": ("IR-50", 43_585_600, 174_544_600), "101": ("IR-101", 65_150_912, 261_000_000)}
+_DEPTHS = {
+    "18": ("IR-18", 24_020_352, 96_200_000),
+    "50": ("IR-50", 43_585_600, 174_544_600),
+    "101": ("IR-101", 65_150_912, 261_000_000),
+}
 """Title, parameters and bytes of the weights by depth."""
 
 
@@ -19,7 +24,7 @@ def _adaface(depth: str, faces: str, published: str) -> ModelSpec:
         id=f"adaface-ir{depth}-{faces}",
         task="recognition",
         title=f"AdaFace {name} ({faces})",
-        load="workbench.models.arcface_ir:load_adaface",
+        load="workbench.models.recognisers.arcface_ir:load_adaface",
         files=(File(f"hub:{repository}:model.safetensors", size=size), File(f"hub:{repository}:config.json")),
         weights_license="MIT (and the terms of its training data)",
         data_license=_FACES[faces],
@@ -43,7 +48,7 @@ def _mine(id: str, title: str, load: str, file: str, parameters: int, paper: str
         paper=paper,
         parameters=parameters,
         gradients=True,
-        note=f"put {file} of the attack papers' assets into the cache's folder local; crops and thresholds are the papers'",
+        note=f"put {file} of the attack papers' assets into the cache's folder local; crops and thresholds are the papers'",  # noqa: E501
     )
 
 
@@ -60,7 +65,7 @@ ROWS = (
         id="adaface-ir50-ckpt",
         task="recognition",
         title="AdaFace IR-50 from its authors' .ckpt (blue first)",
-        load="workbench.models.arcface_ir:load_adaface_bgr",
+        load="workbench.models.recognisers.arcface_ir:load_adaface_bgr",
         files=(File("local:adaface_ir50_ms1mv2.ckpt"),),
         weights_license="MIT (and the terms of its training data)",
         data_license=_FACES["ms1mv2"],
@@ -73,7 +78,7 @@ ROWS = (
         id="facenet-vggface2",
         task="recognition",
         title="FaceNet (InceptionResnetV1, VGGFace2)",
-        load="workbench.models.facenet:load",
+        load="workbench.models.recognisers.facenet:load",
         files=(File("hub:py-feat/facenet:facenet_20180402_114759_vggface2.pth", size=112_000_000),),
         weights_license="MIT",
         data_license=_FACES["vgg2"],
@@ -85,7 +90,7 @@ ROWS = (
     _mine(
         "ir152",
         "IR-152 (attack papers)",
-        "workbench.models.arcface_ir:load_ir152",
+        "workbench.models.recognisers.arcface_ir:load_ir152",
         "ir152.pth",
         70_737_600,
         f"Deng et al., arXiv 1801.07698; {_ATTACKS}",
@@ -94,7 +99,7 @@ ROWS = (
     _mine(
         "irse50",
         "IR-SE-50 (attack papers)",
-        "workbench.models.arcface_ir:load_irse50",
+        "workbench.models.recognisers.arcface_ir:load_irse50",
         "irse50.pth",
         43_797_696,
         f"Deng et al., arXiv 1801.07698; {_ATTACKS}",
@@ -103,7 +108,7 @@ ROWS = (
     _mine(
         "facenet-attacks",
         "FaceNet (attack papers)",
-        "workbench.models.facenet:load_paper",
+        "workbench.models.recognisers.facenet:load_paper",
         "facenet.pth",
         23_482_624,
         f"Schroff et al., arXiv 1503.03832; {_ATTACKS}",
@@ -112,7 +117,7 @@ ROWS = (
     _mine(
         "mobileface",
         "MobileFace (attack papers)",
-        "workbench.models.insight_mobile:load",
+        "workbench.models.recognisers.insight_mobile:load",
         "mobile_face.pth",
         1_200_512,
         f"Chen et al., arXiv 1804.07573; {_ATTACKS}",

@@ -1,7 +1,7 @@
 """Parsers: which pixel is which part of the face."""
 
-from workbench.catalog import File, ModelSpec
 from workbench.catalog.detection import MATTE
+from workbench.catalog.spec import File, ModelSpec
 from workbench.parts import PARTS
 
 _CELEBAMASK = "CelebAMask-HQ: non-commercial research and education"
@@ -11,8 +11,13 @@ ROWS = (
         id="compact",
         task="parsing",
         title="Compact parser (trained here)",
-        load="workbench.models.compact_parser:load",
-        files=(File("builtin:compact_parser.safetensors", "8c183ee9216cde184ae358e81f2ea4ad678e58bfb09a4cd530ec87f36531c1e7"), MATTE),
+        load="workbench.models.parsers.compact_parser:load",
+        files=(
+            File(
+                "builtin:compact_parser.safetensors", "8c183ee9216cde184ae358e81f2ea4ad678e58bfb09a4cd530ec87f36531c1e7"
+            ),
+            MATTE,
+        ),
         labels=PARTS,
         weights_license="non-commercial research and education, as its training data",
         data_license=_CELEBAMASK,
@@ -24,7 +29,7 @@ ROWS = (
         id="mesh",
         task="parsing",
         title="Mesh parser (no training, frontal faces)",
-        load="workbench.models.mesh_parser:load",
+        load="workbench.models.parsers.mesh_parser:load",
         files=(MATTE,),
         labels=PARTS,
         weights_license="Apache-2.0",

@@ -1,14 +1,22 @@
 """Generators that are told an identity: from a recogniser's vector to pictures of that face."""
 
-from workbench.catalog import File, ModelSpec
 from workbench.catalog.detection import BACK, FULL, IRIS, MESH
 from workbench.catalog.generation import DCGAN
 from workbench.catalog.recognition import DLIB
+from workbench.catalog.spec import File, ModelSpec
 
 _PRIOR = (
-    File("builtin:identity_prior_64/model_index.json", "8ce081ae5cd6acc2cdf95c8a051d803f89ae503ccde91e55276adea227c9f8bd"),
-    File("builtin:identity_prior_64/scheduler/scheduler_config.json", "40f34bc408e6b5386338f0bb934f03c2aca22ccc97bf9b9f8775fa9b042b1a2d"),
-    File("builtin:identity_prior_64/prior/config.json", "a75f923fd5bfeaafda202d3d6141f3672774ffccea03cac908d65490107d3e8b"),
+    File(
+        "builtin:identity_prior_64/model_index.json", "9fac7858bc413fcc77b0683bf36fd356f1dc58a90ad79b1a7f41bac897baa0de"
+    ),
+    File(
+        "builtin:identity_prior_64/scheduler/scheduler_config.json",
+        "40f34bc408e6b5386338f0bb934f03c2aca22ccc97bf9b9f8775fa9b042b1a2d",
+    ),
+    File(
+        "builtin:identity_prior_64/prior/config.json",
+        "a75f923fd5bfeaafda202d3d6141f3672774ffccea03cac908d65490107d3e8b",
+    ),
     File(
         "builtin:identity_prior_64/prior/diffusion_pytorch_model.safetensors",
         "0c068610f0f29f9d3f0779d4fc8af25f07fb34716439f791b411c62494318d88",
@@ -21,13 +29,18 @@ ROWS: tuple[ModelSpec, ...] = (
         id="identity-prior-64",
         task="portrait",
         title="Identity prior, 64 × 64, trained here on faces of nobody",
-        load="workbench.models.identity_prior:load",
+        load="workbench.models.portraits.identity_prior:load",
         files=(*_PRIOR, DCGAN, DLIB, BACK, FULL, MESH, IRIS),
         weights_license="non-commercial demo: made from a GAN of DigiFace-1M, whose terms are its own",
-        data_license="no real person's photo: samples of the DCGAN, trained on DigiFace-1M (synthetic, probably non-commercial)",
+        data_license=(
+            "no real person's photo: samples of the DCGAN, trained on DigiFace-1M (synthetic, probably non-commercial)"
+        ),
         paper="Ho et al., arXiv 2006.11239; Salimans and Ho, arXiv 2202.00512; Nguyen et al., arXiv 1605.09304",
         parameters=4_008_420,
         default=True,
-        note="8 pictures in seconds on two cores. A diffusion prior in the latent space of dcgan-digiface-64, then a short search by dlib.",
+        note=(
+            "8 pictures in seconds on two cores. A diffusion prior in the latent space of dcgan-digiface-64, then "
+            "a short search by dlib."
+        ),
     ),
 )

@@ -1,7 +1,8 @@
-"""Quality networks: how well a face can be recognised from a photo. None is needed: `tasks.quality` judges without weights too."""
+"""Quality networks: how well a face can be recognised from a photo. None is needed: `tasks.quality` judges without
+weights too."""
 
-from workbench.catalog import File, ModelSpec
 from workbench.catalog.hub_recognition import ROWS as _RECOGNISERS
+from workbench.catalog.spec import File, ModelSpec
 
 _ADAFACE = next(row for row in _RECOGNISERS if row.id == "adaface-ir18-webface4m")
 
@@ -11,7 +12,7 @@ def _crfiqa(id: str, title: str, file: str, parameters: int, data: str) -> Model
         id=id,
         task="quality",
         title=title,
-        load="workbench.models.face_quality:load_crfiqa",
+        load="workbench.models.attributes.face_quality:load_crfiqa",
         files=(File(f"local:{file}"),),
         weights_license="CC BY-NC 4.0: non-commercial",
         data_license=data,
@@ -27,7 +28,7 @@ ROWS = (
         id="ediffiqa-tiny",
         task="quality",
         title="eDifFIQA(T), OpenCV Zoo",
-        load="workbench.models.face_quality:load_ediffiqa",
+        load="workbench.models.attributes.face_quality:load_ediffiqa",
         files=(File("hub:opencv/face_image_quality_assessment_ediffiqa:ediffiqa_tiny_jun2024.onnx", size=7_270_000),),
         weights_license="CC BY 4.0",
         data_license="not stated in its card",
@@ -37,7 +38,7 @@ ROWS = (
         id="quality-ir18-webface4m",
         task="quality",
         title="Length of AdaFace IR-18's vectors",
-        load="workbench.models.face_quality:load_norm",
+        load="workbench.models.attributes.face_quality:load_norm",
         files=_ADAFACE.files,
         weights_license=_ADAFACE.weights_license,
         data_license=_ADAFACE.data_license,
@@ -47,5 +48,11 @@ ROWS = (
         note="the recogniser's own file: nothing more to download once it is here",
     ),
     _crfiqa("crfiqa-s", "CR-FIQA(S), IResNet-50", "32572backbone.pth", 43_591_361, "CASIA-WebFace: research"),
-    _crfiqa("crfiqa-l", "CR-FIQA(L), IResNet-100", "181952backbone.pth", 65_156_673, "MS1MV2 (MS-Celeb-1M, withdrawn): research"),
+    _crfiqa(
+        "crfiqa-l",
+        "CR-FIQA(L), IResNet-100",
+        "181952backbone.pth",
+        65_156_673,
+        "MS1MV2 (MS-Celeb-1M, withdrawn): research",
+    ),
 )

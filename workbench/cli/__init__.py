@@ -20,7 +20,7 @@ COMMANDS: dict[str, str] = {
     "embed": "write a vector for every photo of a folder",
     "verify": "measure a recogniser on a list of pairs",
     "explain": "write a heatmap with its proof for every photo of a folder",
-    "protect": "write a photo that recognisers do not match, or a made-up or anonymised one, for every photo of a folder",
+    "protect": "write a photo that recognisers do not match, or a made-up or anonymised one, for every photo of a folder",  # noqa: E501
     "generate": "draw portraits of a person, people who do not exist, or a labeling study of drawn pairs",
     "spaces": "write, check, assemble and push the Spaces",
     "label": "make, serve, watch and export labeling studies",

@@ -1,4 +1,5 @@
-"""What `classify`, `embed` and `verify` share: the face they judge in a photo, and names for files. No command of its own."""
+"""What `classify`, `embed` and `verify` share: the face they judge in a photo, and names for files. No command of its
+own."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from workbench.values import Face
 
 
 def largest_face(path: Path, finder: Any, settings: Settings) -> tuple[np.ndarray, Face, int]:
-    """The photo, its largest face and how many there are. Raises NoFace, saying how large the photo was, and BadImage for no photo."""
+    """The photo, its largest face and how many there are. Raises NoFace, saying how large the photo was, and BadImage
+    for no photo."""
     image = images.limit(images.decode(path, settings), settings.working_side)
     faces = find_faces(image, finder)
     if not faces:

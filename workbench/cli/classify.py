@@ -16,7 +16,9 @@ TASKS = ("expression", "attributes")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="a folder of photos, or one photo")
-    parser.add_argument("--model", default="fer", help="catalogue id of an expression or attribute model (default: fer)")
+    parser.add_argument(
+        "--model", default="fer", help="catalogue id of an expression or attribute model (default: fer)"
+    )
     parser.add_argument("--out", type=Path, help="the table to write (default: <folder>-<model>.csv here)")
     parser.add_argument("--workers", type=int, default=2, help="photos at a time (default: 2)")
 
@@ -46,7 +48,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     with table:
         account = batch.run(
-            photos, work, done=lambda path: name(path, args.folder) in table.names, workers=_workers(args), label="classify"
+            photos,
+            work,
+            done=lambda path: name(path, args.folder) in table.names,
+            workers=_workers(args),
+            label="classify",
         )
     print(f"Wrote {out}.")
     return account.tell()
@@ -73,7 +79,9 @@ class Table:
         header, *rows = list(csv.reader(io.StringIO(self._path.read_text(encoding="utf-8")))) or [[]]
         whole = [row for row in rows if len(row) == len(self._columns)]
         if tuple(header) != self._columns or any(row[1] != model for row in whole):
-            raise BadRequest(f"{self._path} holds something else than rows of {model}. Choose another --out, or delete it.")
+            raise BadRequest(
+                f"{self._path} holds something else than rows of {model}. Choose another --out, or delete it."
+            )
         return whole
 
     def __enter__(self) -> "Table":

@@ -18,7 +18,9 @@ EVERY = 64
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="a folder of photos, or one photo")
     parser.add_argument("--model", default="sface", help="catalogue id of a recogniser (default: sface)")
-    parser.add_argument("--out", type=Path, required=True, help="the .npz to write: names, embeddings (n × d float32), metric, model")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="the .npz to write: names, embeddings (n × d float32), metric, model"
+    )
     parser.add_argument("--workers", type=int, default=2, help="photos at a time (default: 2)")
 
 
@@ -27,7 +29,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from workbench.cli.chosen import name
 
     photos = batch.photos(args.folder)
-    account = embed_photos({path: name(path, args.folder) for path in photos}, args.model, args.out, Workbench(settings), args.workers)
+    account = embed_photos(
+        {path: name(path, args.folder) for path in photos}, args.model, args.out, Workbench(settings), args.workers
+    )
     print(f"Wrote {args.out}.")
     return account.tell()
 
@@ -48,7 +52,13 @@ def embed_photos(names: dict[Path, str], model_id: str, out: Path, bench: object
         vectors.add(names[path], embed(image, face, model).vector)
 
     with vectors:
-        return batch.run(list(names), work, done=lambda path: names[path] in vectors.rows, workers=max(1, min(workers, 16)), label="embed")
+        return batch.run(
+            list(names),
+            work,
+            done=lambda path: names[path] in vectors.rows,
+            workers=max(1, min(workers, 16)),
+            label="embed",
+        )
 
 
 class Vectors:
@@ -68,9 +78,13 @@ class Vectors:
             with np.load(self._path, allow_pickle=False) as found:
                 model, names, vectors = str(found["model"]), found["names"].tolist(), found["embeddings"]
         except (KeyError, ValueError, OSError) as error:
-            raise BadRequest(f"{self._path} is no file of embeddings ({error}). Choose another --out, or delete it.") from error
+            raise BadRequest(
+                f"{self._path} is no file of embeddings ({error}). Choose another --out, or delete it."
+            ) from error
         if model != self._model:
-            raise BadRequest(f"{self._path} holds vectors of {model}, not of {self._model}. Choose another --out, or delete it.")
+            raise BadRequest(
+                f"{self._path} holds vectors of {model}, not of {self._model}. Choose another --out, or delete it."
+            )
         return dict(zip(names, vectors, strict=True))
 
     def __enter__(self) -> "Vectors":
@@ -89,9 +103,15 @@ class Vectors:
     def save(self) -> None:
         """Write everything in one step, sorted by name."""
         names = sorted(self.rows)
-        vectors = np.stack([self.rows[name] for name in names]).astype(np.float32) if names else np.zeros((0, 0), np.float32)
+        vectors = (
+            np.stack([self.rows[name] for name in names]).astype(np.float32) if names else np.zeros((0, 0), np.float32)
+        )
         stream = io.BytesIO()
         np.savez(
-            stream, names=np.array(names, dtype=np.str_), embeddings=vectors, metric=np.array(self._metric), model=np.array(self._model)
+            stream,
+            names=np.array(names, dtype=np.str_),
+            embeddings=vectors,
+            metric=np.array(self._metric),
+            model=np.array(self._model),
         )
         batch.write_atomically(self._path, stream.getvalue())

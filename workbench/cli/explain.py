@@ -1,6 +1,7 @@
 """Write a heatmap with its proof for every photo of a folder, and one table of all figures.
 
-Each photo gets a picture, its numbers (NPZ) and a recipe (JSON) from which the same map can be made again: `--recipe FILE`.
+Each photo gets a picture, its numbers (NPZ) and a recipe (JSON) from which the same map can be made again: `--recipe
+FILE`.
 """
 
 import argparse
@@ -10,12 +11,12 @@ from typing import Any
 
 from workbench import batch, drawing, images
 from workbench.errors import BadRequest
-from workbench.explain.methods import METHODS, Knob, find
+from workbench.explanation.methods import METHODS, Knob, find
 from workbench.parts import PARTS
 from workbench.settings import Settings
 
 FIGURES = (
-    "verdict", "gain", "deletion_auc", "insertion_auc", "gain_chance_p95", "gain_edges", "gain_middle", "randoms_beaten",
+    "verdict", "gain", "deletion_auc", "insertion_auc", "gain_chance_p95", "gain_edges", "gain_middle", "randoms_beaten",  # noqa: E501
     "depends_on_weights", "randomised_spearman", "randomised_sizes", "randomised_ssim",
     "human_cam_cos", "human_iou", "human_correlation", "human_chance",
     *(f"heat_{part}" for part in PARTS),
@@ -26,16 +27,26 @@ NO_PARSER = "none"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="a folder of photos, or one photo")
-    parser.add_argument("--model", default="fer", help="expression or attribute model, or a parser with gradients (default: fer)")
-    parser.add_argument("--target", default="", help="label, or part whose area is asked (default: each photo's own top answer)")
+    parser.add_argument(
+        "--model", default="fer", help="expression or attribute model, or a parser with gradients (default: fer)"
+    )
+    parser.add_argument(
+        "--target", default="", help="label, or part whose area is asked (default: each photo's own top answer)"
+    )
     parser.add_argument("--method", default="occlusion", help=f"one of {', '.join(METHODS)} (default: occlusion)")
-    parser.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE", help="a knob of the method; may be repeated")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KNOB=VALUE", help="a knob of the method; may be repeated"
+    )
     parser.add_argument("--face", type=int, default=1, help="which face, counted from 1 by size (default: 1)")
-    parser.add_argument("--parser", default="", help="parser for the shares of the parts, or none (default: the first one here)")
+    parser.add_argument(
+        "--parser", default="", help="parser for the shares of the parts, or none (default: the first one here)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of every random choice (default: 0)")
     parser.add_argument("--no-proof", action="store_true", help="only the maps: no curves, no verdict")
     parser.add_argument("--no-shuffle", action="store_true", help="leave out the check against shuffled weights")
-    parser.add_argument("--recipe", type=Path, help="a saved JSON: take model, target, method, knobs, face, parser and seed from it")
+    parser.add_argument(
+        "--recipe", type=Path, help="a saved JSON: take model, target, method, knobs, face, parser and seed from it"
+    )
     parser.add_argument("--out", type=Path, help="folder to write into (default: <folder>-explained here)")
     parser.add_argument("--workers", type=int, default=1, help="photos at a time (default: 1)")
 
@@ -56,7 +67,10 @@ class Run:
     def words(self) -> str:
         """The run in one cell of the table: rows of another run must not be mixed in."""
         knobs = " ".join(f"{name}={value}" for name, value in self.knobs.items())
-        words = f"{self.model} {self.method} {self.target or 'own answer'} face={self.face} seed={self.seed} parser={self.parser}"
+        words = (
+            f"{self.model} {self.method} {self.target or 'own answer'} face={self.face} seed={self.seed} "
+            f"parser={self.parser}"
+        )
         return f"{words} {knobs}".strip()
 
 
@@ -76,7 +90,15 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     def work(path: Path) -> None:
         row, files = explain_one(
-            path, asked, finder, model, spec.task, parser, settings, prove=not args.no_proof, shuffle=not args.no_shuffle
+            path,
+            asked,
+            finder,
+            model,
+            spec.task,
+            parser,
+            settings,
+            prove=not args.no_proof,
+            shuffle=not args.no_shuffle,
         )
         for kind, data in files.items():
             batch.write_atomically(_file(out, name(path, args.folder), kind), data)
@@ -93,11 +115,22 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def explain_one(
-    path: Path, asked: Run, finder: Any, model: Any, task: str, parser: Any, settings: Settings, *, prove: bool = True, shuffle: bool = True
+    path: Path,
+    asked: Run,
+    finder: Any,
+    model: Any,
+    task: str,
+    parser: Any,
+    settings: Settings,
+    *,
+    prove: bool = True,
+    shuffle: bool = True,
 ) -> tuple[list[Any], dict[str, bytes]]:
-    """One photo's row of figures (without file and run) and its files by kind. Raises WorkbenchError when it cannot be explained."""
-    from workbench.explain.targets import named
-    from workbench.tasks import explanation, explanation_record
+    """One photo's row of figures (without file and run) and its files by kind. Raises WorkbenchError when it cannot be
+    explained."""
+    from workbench.explanation import explain as explanation
+    from workbench.explanation import record as explanation_record
+    from workbench.explanation.targets import named
     from workbench.tasks.detection import find_faces, one_face
     from workbench.tasks.expression import check_size
     from workbench.tasks.parsing import parse
@@ -115,8 +148,16 @@ def explain_one(
     proof = explanation.proof_of(found, randomise=shuffle) if prove else None
     score = float(found.question.scores(found.question.chip, shown=True)[0])
     figures = proof.figures() if proof else {}
-    row = [label, f"{score:.6g}", len(faces), *(f"{side:.1f}" for side in face.box), *(_cell(figures.get(name, "")) for name in FIGURES)]
-    recipe = explanation_record.recipe(found, image, asked.face, label, "" if parsing is None else parsing.model, path.name)
+    row = [
+        label,
+        f"{score:.6g}",
+        len(faces),
+        *(f"{side:.1f}" for side in face.box),
+        *(_cell(figures.get(name, "")) for name in FIGURES),
+    ]
+    recipe = explanation_record.recipe(
+        found, image, asked.face, label, "" if parsing is None else parsing.model, path.name
+    )
     return row, {
         "png": images.encode_png(drawing.heat(image, found.heatmap.values)),
         "npz": explanation_record.as_npz(found, proof),
@@ -135,7 +176,9 @@ def _from_arguments(args: argparse.Namespace, bench: Any) -> Run:
 def _knob(text: str, knobs: dict[str, Knob], method: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or name not in knobs:
-        raise BadRequest(f"--set {text}: expected KNOB=VALUE with a knob of {method}: {', '.join(knobs) or 'it has none'}.")
+        raise BadRequest(
+            f"--set {text}: expected KNOB=VALUE with a knob of {method}: {', '.join(knobs) or 'it has none'}."
+        )
     if knobs[name].choices:
         return name, value
     try:
@@ -146,7 +189,7 @@ def _knob(text: str, knobs: dict[str, Knob], method: str) -> tuple[str, Any]:
 
 
 def _from_recipe(path: Path) -> Run:
-    from workbench.tasks.explanation_record import read_recipe
+    from workbench.explanation.record import read_recipe
 
     if not path.is_file():
         raise BadRequest(f"There is no recipe {path}.")
@@ -154,7 +197,14 @@ def _from_recipe(path: Path) -> Run:
     knobs = find(found["method"]).settle(found["knobs"])
     parser = found["parser"] or NO_PARSER
     return Run(
-        found["model"], found["target"], found["method"], knobs, int(found["face"]), parser, int(found["seed"]), found["photo_sha256"]
+        found["model"],
+        found["target"],
+        found["method"],
+        knobs,
+        int(found["face"]),
+        parser,
+        int(found["seed"]),
+        found["photo_sha256"],
     )
 
 

@@ -1,6 +1,7 @@
 """Draw portraits of one person, people who do not exist, or a labeling study of drawn pairs.
 
-Every picture is written as soon as it is drawn and says that it is AI-generated; the same command goes on where a run stopped.
+Every picture is written as soon as it is drawn and says that it is AI-generated; the same command goes on where a run
+stopped.
 """
 
 import argparse
@@ -23,24 +24,40 @@ MOST = 10_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("photos", type=Path, nargs="*", help="photos of one person, or a folder of them (none with --new and --study)")
+    parser.add_argument(
+        "photos", type=Path, nargs="*", help="photos of one person, or a folder of them (none with --new and --study)"
+    )
     parser.add_argument("--model", default="", help="catalogue id of a portrait model (default: the first one here)")
     parser.add_argument("--out", type=Path, help="folder for portrait-0001.png …, report.json and figures.csv")
     parser.add_argument("--count", type=int, default=8, help="pictures of the person (default: 8)")
-    parser.add_argument("--new", type=int, metavar="N", help="instead: N people who do not exist, kept away from those in the photos")
-    parser.add_argument("--study", type=Path, metavar="DIR", help="instead: write a labeling study of drawn pairs into this folder")
+    parser.add_argument(
+        "--new", type=int, metavar="N", help="instead: N people who do not exist, kept away from those in the photos"
+    )
+    parser.add_argument(
+        "--study", type=Path, metavar="DIR", help="instead: write a labeling study of drawn pairs into this folder"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of every random choice (default: 0)")
     parser.add_argument("--steps", type=int, default=0, help="sampling steps (default: the model's own)")
-    parser.add_argument("--guidance", type=float, default=0.0, help="how strictly the identity is followed (default: the model's own)")
+    parser.add_argument(
+        "--guidance", type=float, default=0.0, help="how strictly the identity is followed (default: the model's own)"
+    )
     parser.add_argument("--drift", type=float, default=0.0, help="degrees away from the person (default: 0)")
-    parser.add_argument("--variation", type=float, default=0.0, help="noise on the identity from picture to picture (default: 0)")
+    parser.add_argument(
+        "--variation", type=float, default=0.0, help="noise on the identity from picture to picture (default: 0)"
+    )
     parser.add_argument("--prompt", default="", help="words, for models that read them")
     parser.add_argument("--face", type=int, help="which face, counted from 1 by size, where a photo has several")
-    parser.add_argument("--least", type=float, default=0.0, help="degrees between two new people (default: as far as the threshold)")
+    parser.add_argument(
+        "--least", type=float, default=0.0, help="degrees between two new people (default: as far as the threshold)"
+    )
     parser.add_argument("--people", type=int, default=12, help="identities of a study (default: 12)")
     parser.add_argument("--pictures", type=int, default=5, help="pictures of each in a study (default: 5)")
-    parser.add_argument("--widest", type=float, default=40.0, help="degrees of a study's farthest picture (default: 40)")
-    parser.add_argument("--task", default="same_different", help="what a study asks: same_different, similarity_5 or similarity_7")
+    parser.add_argument(
+        "--widest", type=float, default=40.0, help="degrees of a study's farthest picture (default: 40)"
+    )
+    parser.add_argument(
+        "--task", default="same_different", help="what a study asks: same_different, similarity_5 or similarity_7"
+    )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -83,26 +100,46 @@ def _telling(bar: Any) -> Any:
     return tell
 
 
-def _study(args: argparse.Namespace, bench: Any, model_id: str, model: Any, recognisers: dict[str, Any], watch: Watch) -> int:
-    from workbench.pair_sets import Design, Maker, make_study
+def _study(
+    args: argparse.Namespace, bench: Any, model_id: str, model: Any, recognisers: dict[str, Any], watch: Watch
+) -> int:
+    from workbench.generation.pair_sets import Design, Maker, make_study
 
     name = (
-        "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in args.study.resolve().name).strip(".-_")
+        "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in args.study.resolve().name).strip(
+            ".-_"
+        )
         or "drawn-pairs"
     )
-    design = Design(name, model_id, args.people, args.pictures, args.widest, args.least, args.seed, args.task, args.steps, args.guidance)
+    design = Design(
+        name,
+        model_id,
+        args.people,
+        args.pictures,
+        args.widest,
+        args.least,
+        args.seed,
+        args.task,
+        args.steps,
+        args.guidance,
+    )
     make_study(design, args.study, Maker(model, bench.model("blazeface"), recognisers, bench.settings), watch)
     watch.tell(1.0, "done")
-    print(f"Wrote the study into {args.study}: study.toml, items.csv, manifest.csv, pairs.csv, embeddings.npz. Every face is AI-generated.")
+    print(
+        f"Wrote the study into {args.study}: study.toml, items.csv, manifest.csv, pairs.csv, embeddings.npz. Every "
+        f"face is AI-generated."
+    )
     print(f"Serve it: python -m workbench label serve {args.study}")
     return 0
 
 
-def _album(args: argparse.Namespace, bench: Any, model_id: str, model: Any, recognisers: dict[str, Any], watch: Watch) -> int:
+def _album(
+    args: argparse.Namespace, bench: Any, model_id: str, model: Any, recognisers: dict[str, Any], watch: Watch
+) -> int:
     from workbench.generation import album
-    from workbench.generation.portraits import Recipe
     from workbench.generation.report import measure
     from workbench.generation.sheets import checked
+    from workbench.portraits import Recipe
 
     recipe = checked(Recipe(args.seed, args.steps, args.guidance, args.prompt), model)
     files = [path for given in args.photos for path in batch.photos(given)]
@@ -110,9 +147,17 @@ def _album(args: argparse.Namespace, bench: Any, model_id: str, model: Any, reco
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     album.begin(args.out, _plan(args, model_id, files))
-    pictures = album.fill(args.out, vectors, _seeing(args, files, bench, model), model_id, recipe, watch.part(0.05, 0.85))
+    pictures = album.fill(
+        args.out, vectors, _seeing(args, files, bench, model), model_id, recipe, watch.part(0.05, 0.85)
+    )
     report = measure(
-        album.Files(pictures, bench.settings), groups, targets, bench.model("blazeface"), recognisers, model.recogniser, watch.part(0.85, 1)
+        album.Files(pictures, bench.settings),
+        groups,
+        targets,
+        bench.model("blazeface"),
+        recognisers,
+        model.recogniser,
+        watch.part(0.85, 1),
     )
     _write(args.out, report, model_id, recipe, warnings)
     watch.tell(1.0, "done")
@@ -142,12 +187,16 @@ def _identities(
     from workbench.generation.report import Target
 
     own = model.recogniser
-    photos = [(path.name, images.limit(images.decode(path, bench.settings), bench.settings.working_side)) for path in files]
+    photos = [
+        (path.name, images.limit(images.decode(path, bench.settings), bench.settings.working_side)) for path in files
+    ]
     finder, metric = bench.model("blazeface"), recognisers[own].metric
     if args.new is not None:
         people = [read_person([photo], finder, recognisers, choice=args.face) for photo in photos]
         known = np.stack([person.vectors[own] for person in people]) if people else None
-        vectors = invented(args.new, args.least, own, recognisers[own], gallery=known, seed=args.seed, watch=watch.part(0, 0.05))
+        vectors = invented(
+            args.new, args.least, own, recognisers[own], gallery=known, seed=args.seed, watch=watch.part(0, 0.05)
+        )
         away = {name: np.stack([person.vectors[name] for person in people]) for name in recognisers} if people else {}
         targets = [
             Target("its own vector", {own: vectors}),
@@ -172,7 +221,9 @@ def _write(out: Path, report: Any, model_id: str, recipe: Any, warnings: Sequenc
     from dataclasses import asdict
 
     head = {"ai_generated": True, "model": model_id, **asdict(recipe), "warnings": list(warnings)}
-    batch.write_atomically(out / "report.json", (json.dumps(head | report.figures(), indent=1, ensure_ascii=False) + "\n").encode())
+    batch.write_atomically(
+        out / "report.json", (json.dumps(head | report.figures(), indent=1, ensure_ascii=False) + "\n").encode()
+    )
     rows = report.rows()
     lines = [
         ",".join(f'"{name}"' for name in rows[0]),

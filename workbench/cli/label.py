@@ -13,20 +13,26 @@ from workbench.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from workbench.labeling.outbox import Outbox
-    from workbench.labeling.study import Study
+    from workbench.labeling.hub.outbox import Outbox
+    from workbench.labeling.study.study import Study
 
 FORMATS = ("parquet", "csv", "jsonl", "datasets", "crowd-kit")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    init = _action(actions, "init", "check a study folder; write the demo study into an empty one; fetch its data set from the Hub")
-    init.add_argument("--template", action="store_true", help="write a commented study file to fill in, instead of the demo study")
+    init = _action(
+        actions, "init", "check a study folder; write the demo study into an empty one; fetch its data set from the Hub"
+    )
+    init.add_argument(
+        "--template", action="store_true", help="write a commented study file to fill in, instead of the demo study"
+    )
     serve = _action(actions, "serve", "serve a study to raters and its owner")
     serve.add_argument("--port", type=int, help="default: 7860 or WORKBENCH_PORT")
     serve.add_argument("--host", help="default: this machine only")
-    serve.add_argument("--interval", type=float, default=60.0, help="least seconds between two commits to the Hub (default 60)")
+    serve.add_argument(
+        "--interval", type=float, default=60.0, help="least seconds between two commits to the Hub (default 60)"
+    )
     _action(actions, "status", "how far a study is, and what waits for the Hub")
     export = _action(actions, "export", "write the judgements that count to a file")
     export.add_argument("--format", choices=FORMATS, default="parquet", help="default: parquet")
@@ -34,9 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     report = _action(actions, "report", "write one HTML page: quality, agreement, aggregation, humans beside models")
     report.add_argument("--out", type=Path, help="default: STUDY-report.html in this folder")
     report.add_argument(
-        "--recognisers", nargs="*", default=[], metavar="ID", help="set these beside people; scores are kept in the data folder"
+        "--recognisers",
+        nargs="*",
+        default=[],
+        metavar="ID",
+        help="set these beside people; scores are kept in the data folder",
     )
-    report.add_argument("--scores", type=Path, help="instead: a CSV with a column item and one column per recogniser, higher is more alike")
+    report.add_argument(
+        "--scores",
+        type=Path,
+        help="instead: a CSV with a column item and one column per recogniser, higher is more alike",
+    )
     report.add_argument("--pictures", action="store_true", help="show the faces of disagreements on the page")
     _action(actions, "push", "push everything that waits to the Hub now")
     compact = _action(actions, "compact", "rewrite earlier days as Parquet on the Hub, without withdrawn raters")
@@ -46,23 +60,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    actions = {"init": _init, "serve": _serve, "status": _status, "export": _export, "report": _report, "push": _push, "compact": _compact}
+    actions = {
+        "init": _init,
+        "serve": _serve,
+        "status": _status,
+        "export": _export,
+        "report": _report,
+        "push": _push,
+        "compact": _compact,
+    }
     return actions[args.action](args, settings)
 
 
-def _action(actions: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, sentence: str) -> argparse.ArgumentParser:
+def _action(
+    actions: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, sentence: str
+) -> argparse.ArgumentParser:
     parser = actions.add_parser(name, help=sentence, description=sentence)
     parser.add_argument("folder", type=Path, help="the study's folder (with study.toml)")
     return parser
 
 
 def _init(args: argparse.Namespace, settings: Settings) -> int:
-    from workbench.labeling.items import fetch_hub_items, load_items
-    from workbench.labeling.study import FILE, load_study
+    from workbench.labeling.study.items import fetch_hub_items
+    from workbench.labeling.study.reading import load_items
+    from workbench.labeling.study.study import FILE, load_study
 
     file = args.folder / FILE
     if not file.is_file() and args.template:
-        from workbench.ui.labeling_studies import TEMPLATE
+        from workbench.ui.labeling.studies import TEMPLATE
 
         args.folder.mkdir(parents=True, exist_ok=True)
         file.write_text(TEMPLATE, encoding="utf-8")
@@ -82,8 +107,8 @@ def _init(args: argparse.Namespace, settings: Settings) -> int:
 
 def _demo(folder: Path, settings: Settings) -> None:
     from workbench.bench import Workbench
-    from workbench.labeling.demo import build_demo, vary
-    from workbench.ui.labeling_room import GENERATOR
+    from workbench.labeling.study.demo import build_demo, vary
+    from workbench.ui.labeling.room import GENERATOR
 
     build_demo(folder, Workbench(settings).model(GENERATOR), vary)
     print(f"Wrote the demo study into {folder}: synthetic faces only.")
@@ -92,22 +117,28 @@ def _demo(folder: Path, settings: Settings) -> None:
 def _serve(args: argparse.Namespace, settings: Settings) -> int:
     from workbench.bench import Workbench
     from workbench.ui.app import launch, prepare
-    from workbench.ui.labeling import build_page
-    from workbench.ui.labeling_room import Room, with_owner_token
+    from workbench.ui.labeling.room import Room, with_owner_token
+    from workbench.ui.labeling.tab import build_page
 
     settings = with_owner_token(replace(settings, port=args.port or settings.port, host=args.host or settings.host))
     bench = Workbench(settings)
     prepare(bench)
     room = Room(bench, args.folder, args.interval)
     service = room.service()
-    print(f"{service.study.title}: judgements in {service.store.database.describe()}, pushed to {service.outbox.hub.name}", flush=True)
+    print(
+        (
+            f"{service.study.title}: judgements in {service.store.database.describe()}, pushed to "
+            f"{service.outbox.hub.name}"
+        ),
+        flush=True,
+    )
     demo = build_page(bench, room)
     launch(demo, bench)
     return 0
 
 
 def _status(args: argparse.Namespace, settings: Settings) -> int:
-    from workbench.labeling import readout
+    from workbench.labeling.store import readout
 
     study, outbox = _open(args.folder, settings)
     covered = readout.coverage(outbox.store.database, study.name)
@@ -115,13 +146,16 @@ def _status(args: argparse.Namespace, settings: Settings) -> int:
     got = covered["wanted"] - covered["missing"]
     state = outbox.store.state(study.name) or "never served"
     print(f"{study.name}: {state}; {got} of {covered['wanted']} judgements on {covered['items']} items")
-    print(f"{counts['raters']} raters, {counts['withdrawn']} withdrawn, {counts['labels']} rows, {counts['leases']} items out now")
+    print(
+        f"{counts['raters']} raters, {counts['withdrawn']} withdrawn, {counts['labels']} rows, {counts['leases']} "
+        f"items out now"
+    )
     print(f"{outbox.waiting()} rows wait for {outbox.hub.name}")
     return 0
 
 
 def _export(args: argparse.Namespace, settings: Settings) -> int:
-    from workbench.labeling.export import export
+    from workbench.labeling.hub.export import export
 
     study, outbox = _open(args.folder, settings)
     name, data = export(outbox.store, study.name, args.format)
@@ -134,13 +168,17 @@ def _export(args: argparse.Namespace, settings: Settings) -> int:
 def _report(args: argparse.Namespace, settings: Settings) -> int:
     import pandas as pd
 
-    from workbench.labeling.analysis import analyse
-    from workbench.labeling.report import pictures_of, report
+    from workbench.labeling.report.report import pictures_of, report
+    from workbench.labeling.statistics.analysis import analyse
 
     study, outbox = _open(args.folder, settings)
     store = outbox.store
     items = store.items(study.name)
-    scores = pd.read_csv(args.scores, dtype={"item": str}) if args.scores else _scores(study, items, args.recognisers, settings)
+    scores = (
+        pd.read_csv(args.scores, dtype={"item": str})
+        if args.scores
+        else _scores(study, items, args.recognisers, settings)
+    )
     found = analyse(study, store.judgements(study.name), items, scores, store.raters(study.name))
     written = report(found, pictures_of(study, items) if args.pictures else None)
     print(f"Wrote {written.save(args.out or Path(f'{study.name}-report.html'))}")
@@ -149,7 +187,7 @@ def _report(args: argparse.Namespace, settings: Settings) -> int:
 
 def _scores(study: "Study", items: "pd.DataFrame", recognisers: list[str], settings: Settings) -> "pd.DataFrame | None":
     from workbench.bench import Workbench
-    from workbench.pair_scores import score_items
+    from workbench.evaluation.pair_scores import score_items
 
     if not recognisers:
         return None
@@ -170,7 +208,7 @@ def _push(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _compact(args: argparse.Namespace, settings: Settings) -> int:
-    from workbench.labeling.compaction import compact
+    from workbench.labeling.hub.compaction import compact
 
     _, outbox = _open(args.folder, settings)
     today = datetime.now(timezone.utc).strftime("%Y-%m-%d")
@@ -190,10 +228,10 @@ def _compact(args: argparse.Namespace, settings: Settings) -> int:
 
 def _open(folder: Path, settings: Settings) -> "tuple[Study, Outbox]":
     """The study, and an outbox over the store that the settings name; nothing runs."""
-    from workbench.labeling.outbox import Outbox
-    from workbench.labeling.service import database_of, hub_of
-    from workbench.labeling.store import Store
-    from workbench.labeling.study import load_study
+    from workbench.labeling.hub.outbox import Outbox
+    from workbench.labeling.serving.service import database_of, hub_of
+    from workbench.labeling.store.store import Store
+    from workbench.labeling.study.study import load_study
 
     study = load_study(folder)
     return study, Outbox(Store(database_of(settings)), hub_of(settings, study.name))

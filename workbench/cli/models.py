@@ -5,10 +5,11 @@ import threading
 
 from tqdm import tqdm
 
-from workbench import sources
-from workbench.catalog import MODELS, ModelSpec, find
+from workbench.catalog import MODELS, find
+from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadWeights, WorkbenchError
 from workbench.settings import Settings
+from workbench.sources import fetching as sources
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,9 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fetch = actions.add_parser("fetch", help="bring weights here, once")
     fetch.add_argument("ids", nargs="*", help="model ids; none: the default set")
     fetch.add_argument("--all", action="store_true", help="every model that can be fetched")
-    convert = actions.add_parser("convert", help="turn a training checkpoint into safetensors, once: smaller, and mapped when loaded")
+    convert = actions.add_parser(
+        "convert", help="turn a training checkpoint into safetensors, once: smaller, and mapped when loaded"
+    )
     convert.add_argument("ids", nargs="+", help="model ids")
-    convert.add_argument("--drop-original", action="store_true", help="delete a fetched checkpoint once its conversion is verified")
+    convert.add_argument(
+        "--drop-original", action="store_true", help="delete a fetched checkpoint once its conversion is verified"
+    )
     verify = actions.add_parser("verify", help="hash what is here against the record")
     verify.add_argument("ids", nargs="*", help="model ids; none: all that are here")
 
@@ -34,7 +39,13 @@ def _here(spec: ModelSpec, settings: Settings) -> bool:
 
 def _list(args: argparse.Namespace, settings: Settings) -> int:
     for spec in MODELS.values():
-        state = "here" if _here(spec, settings) else f"{spec.download_bytes / 1e6:.0f} MB away" if spec.download_bytes else "absent"
+        state = (
+            "here"
+            if _here(spec, settings)
+            else f"{spec.download_bytes / 1e6:.0f} MB away"
+            if spec.download_bytes
+            else "absent"
+        )
         print(f"{spec.id:28} {spec.task:12} {state:14} {spec.title}")
         print(f"{'':28} weights: {spec.weights_license or 'unknown'}; data: {spec.data_license or 'unknown'}")
     return 0
@@ -44,7 +55,11 @@ def _chosen(args: argparse.Namespace, settings: Settings) -> list[ModelSpec]:
     if args.ids:
         return [find(name) for name in args.ids]
     if args.action == "fetch":
-        return [spec for spec in MODELS.values() if spec.default or (args.all and not any(file.scheme == "local" for file in spec.files))]
+        return [
+            spec
+            for spec in MODELS.values()
+            if spec.default or (args.all and not any(file.scheme == "local" for file in spec.files))
+        ]
     return [spec for spec in MODELS.values() if _here(spec, settings)]
 
 
@@ -70,11 +85,14 @@ def _say_commits(spec: ModelSpec, settings: Settings) -> None:
     """Tell which commit an unpinned Hub file came from: the next fetch asks for the same."""
     for file in spec.files:
         if file.scheme == "hub" and (noted := sources.locked(file, settings)):
-            print(f"  {file.source.rpartition(':')[2]}: commit {noted['commit'][:12]}, noted in {settings.cache / 'hub.lock.json'}")
+            print(
+                f"  {file.source.rpartition(':')[2]}: commit {noted['commit'][:12]}, noted in "
+                f"{settings.cache / 'hub.lock.json'}"
+            )
 
 
 def _convert(args: argparse.Namespace, settings: Settings) -> int:
-    from workbench.models.convert import convert
+    from workbench.models.files.convert import convert
 
     failed = 0
     for spec in _chosen(args, settings):
@@ -97,7 +115,11 @@ def _convert(args: argparse.Namespace, settings: Settings) -> int:
 def _drop_originals(spec: ModelSpec, settings: Settings) -> None:
     """Delete fetched checkpoints whose conversion is whole; a file of yours (`local:`) is never touched."""
     for file in spec.files:
-        if file.scheme != "local" and sources.converted(file, settings) and (original := sources.place(file, settings)).is_file():
+        if (
+            file.scheme != "local"
+            and sources.converted(file, settings)
+            and (original := sources.place(file, settings)).is_file()
+        ):
             sources.verify(file, settings)
             original.unlink()
             print(f"{'':28} deleted {original}")
@@ -106,8 +128,8 @@ def _drop_originals(spec: ModelSpec, settings: Settings) -> None:
 def _make_examples(settings: Settings) -> None:
     """Write the example photos once; they need the models that were just fetched."""
     if not (settings.cache / "examples" / "1-NASA-astronaut.png").is_file():
-        from workbench import examples
         from workbench.bench import Workbench
+        from workbench.publish import examples
 
         print(f"Made {len(examples.make(Workbench(settings)))} example photos.")
 

@@ -11,9 +11,16 @@ from workbench.settings import Settings
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="a folder of photos, or one photo")
     parser.add_argument("--model", default="compact", help="catalogue id of a parser (default: compact)")
-    parser.add_argument("--out", type=Path, required=True, help="where <stem>.png goes: a palette PNG of part indices, at the photo's size")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="where <stem>.png goes: a palette PNG of part indices, at the photo's size",
+    )
     parser.add_argument("--workers", type=int, default=2, help="photos at a time (default: 2)")
-    parser.add_argument("--no-face", choices=["fail", "background"], default="fail", help="what a photo without a face is")
+    parser.add_argument(
+        "--no-face", choices=["fail", "background"], default="fail", help="what a photo without a face is"
+    )
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -44,7 +51,9 @@ def _share_cores(workers: int) -> None:
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
 
 
-def _parse(path: Path, target: Path, finder: Any, parser: Any, settings: Settings, no_face: str) -> list[dict[str, Any]]:
+def _parse(
+    path: Path, target: Path, finder: Any, parser: Any, settings: Settings, no_face: str
+) -> list[dict[str, Any]]:
     import numpy as np
 
     from workbench import images

@@ -16,11 +16,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="where <stem>.jpg goes, without metadata, and summary.csv")
     parser.add_argument("--look", default="neutral", help="the makeup that is worn (default: neutral)")
     parser.add_argument("--strength", default="middle", help="light, middle or strong (default: middle)")
-    parser.add_argument("--attack", nargs="+", metavar="ID", help="recognisers to protect from (default: dlib, and mobilefacenet if here)")
-    parser.add_argument("--judge", nargs="*", metavar="ID", help="recognisers that only judge (default: all others here)")
-    parser.add_argument("--all-in", action="store_true", help="attack every recogniser here; then none is left to judge")
+    parser.add_argument(
+        "--attack",
+        nargs="+",
+        metavar="ID",
+        help="recognisers to protect from (default: dlib, and mobilefacenet if here)",
+    )
+    parser.add_argument(
+        "--judge", nargs="*", metavar="ID", help="recognisers that only judge (default: all others here)"
+    )
+    parser.add_argument(
+        "--all-in", action="store_true", help="attack every recogniser here; then none is left to judge"
+    )
     parser.add_argument("--resemble", type=int, metavar="NUMBER", help="be taken for the made-up person of this number")
-    parser.add_argument("--faces", choices=("largest", "all"), help="of --makeup and --anonymise (default: largest, and all)")
+    parser.add_argument(
+        "--faces", choices=("largest", "all"), help="of --makeup and --anonymise (default: largest, and all)"
+    )
     parser.add_argument("--workers", type=int, default=1, help="photos at a time (default: 1)")
     other = parser.add_mutually_exclusive_group()
     other.add_argument("--makeup", metavar="LOOK", help="no protection: only paint this look")
@@ -111,32 +122,44 @@ def _painter(bench: Any, args: argparse.Namespace) -> Any:
         chosen = faces if args.faces == "all" else faces[:1]
         for face in chosen:
             painted = apply_makeup(painted, face, look, parsing)
-        return encode_jpeg(painted, 94), {"outcome": f"makeup: {look.name}", "faces": len(faces), "worked on": len(chosen)}
+        return encode_jpeg(painted, 94), {
+            "outcome": f"makeup: {look.name}",
+            "faces": len(faces),
+            "worked on": len(chosen),
+        }
 
     return step
 
 
 def _protector(bench: Any, args: argparse.Namespace) -> Any:
     from workbench.makeup import looks
+    from workbench.protection.protect import Request, protect
     from workbench.protection.summary import row
-    from workbench.tasks.protection import Request, protect
 
     attacked, judges = _roles(bench, args)
     target = None if args.resemble is None else _target(bench, args.resemble)
     look = looks.find(args.look)
-    request = Request(aim="dodge" if target is None else "impersonate", strength=args.strength, look=look, target=target)
+    request = Request(
+        aim="dodge" if target is None else "impersonate", strength=args.strength, look=look, target=target
+    )
     models = [bench.model(model) for model in attacked], [bench.model(model) for model in judges]
 
     def step(path: Path) -> tuple[bytes, dict[str, Any]]:
         image, faces = _read(bench, path)
         found = protect(image, faces[0], _parts(bench, image, faces), *models, bench.model("blazeface"), request)
-        return found.photo, {"faces": len(faces), "worked on": 1, "look": look.name, "strength": args.strength, **row(found)}
+        return found.photo, {
+            "faces": len(faces),
+            "worked on": 1,
+            "look": look.name,
+            "strength": args.strength,
+            **row(found),
+        }
 
     return step
 
 
 def _target(bench: Any, number: int) -> Any:
-    from workbench.tasks.protection_targets import draw_target
+    from workbench.protection.targets import draw_target
 
     return draw_target(bench.model(bench.first("generation").id), bench.model("blazeface"), number)
 

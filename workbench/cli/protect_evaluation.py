@@ -1,4 +1,5 @@
-"""What `protect --evaluate FOLDER` does: protect many people, ask every judge, print the tables. No command of its own."""
+"""What `protect --evaluate FOLDER` does: protect many people, ask every judge, print the tables. No command of its
+own."""
 
 import argparse
 import json
@@ -11,25 +12,35 @@ from workbench.errors import BadRequest
 from workbench.settings import Settings
 
 TWO_BY_TWO = (("dlib", "mobilefacenet"), ("sface", "faceres"))
-"""Which recognisers are attacked together when all four are here: each is then judged in the run that attacked the others."""
+"""Which recognisers are attacked together when all four are here: each is then judged in the run that attacked the
+others."""
 
 
 def add_evaluation(parser: argparse.ArgumentParser) -> None:
     """The options of an evaluation."""
     group = parser.add_argument_group("evaluation")
     group.add_argument(
-        "--evaluate", type=Path, metavar="FOLDER", help="measure on people with two photos each (person_0001.jpg, …) instead"
+        "--evaluate",
+        type=Path,
+        metavar="FOLDER",
+        help="measure on people with two photos each (person_0001.jpg, …) instead",
     )
     group.add_argument("--people", type=int, default=100, help="at most so many people (default: 100)")
     group.add_argument(
-        "--half", choices=("odd", "even", "all"), default="odd", help="of the people; thresholds are from the even half (default: odd)"
+        "--half",
+        choices=("odd", "even", "all"),
+        default="odd",
+        help="of the people; thresholds are from the even half (default: odd)",
     )
-    group.add_argument("--baselines", action="store_true", help="also measure the look alone and pixel noise of equal SSIM")
+    group.add_argument(
+        "--baselines", action="store_true", help="also measure the look alone and pixel noise of equal SSIM"
+    )
     group.add_argument("--batch", type=int, default=10, help="people at a time (default: 10)")
 
 
 def evaluate(args: argparse.Namespace, settings: Settings) -> int:
-    """Run, or go on with, an evaluation; print it as Markdown; write rows and summary into args.out (a folder). Exit code 0."""
+    """Run, or go on with, an evaluation; print it as Markdown; write rows and summary into args.out (a folder). Exit
+    code 0."""
     from workbench.bench import Workbench
     from workbench.protection import tables
     from workbench.protection.evaluation import Rows, pairs
@@ -50,24 +61,32 @@ def evaluate(args: argparse.Namespace, settings: Settings) -> int:
 def trial(bench: Any, models: dict[str, Any], rows: Any, args: argparse.Namespace) -> Any:
     """The trial these arguments ask for. Raises BadRequest when fewer than two recognisers are here: one must judge."""
     from workbench.makeup import looks
+    from workbench.protection.protect import STRENGTHS
     from workbench.protection.trial import Trial
-    from workbench.tasks.protection import STRENGTHS
 
     if len(models) < 2:
         raise BadRequest("An evaluation needs two recognisers, one to attack and one to judge; fetch sface and dlib.")
-    attacked = TWO_BY_TWO if all(name in models for names in TWO_BY_TWO for name in names) else tuple((name,) for name in models)
+    attacked = (
+        TWO_BY_TWO
+        if all(name in models for names in TWO_BY_TWO for name in names)
+        else tuple((name,) for name in models)
+    )
     target = None if args.resemble is None else _target(bench, models, args.resemble)
     look = looks.find(getattr(args, "look", None) or "neutral")
     strength = STRENGTHS[getattr(args, "strength", None) or "middle"]
-    return Trial(models, attacked, bench.model("blazeface"), strength, look, rows, baselines=args.baselines, target=target)
+    return Trial(
+        models, attacked, bench.model("blazeface"), strength, look, rows, baselines=args.baselines, target=target
+    )
 
 
 def _target(bench: Any, models: dict[str, Any], number: int) -> Any:
     """By model id, the vectors of the made-up person of this number."""
     from workbench.protection.judge import vectors
-    from workbench.tasks.protection_targets import draw_target
+    from workbench.protection.targets import draw_target
 
-    return vectors(*draw_target(bench.model(bench.first("generation").id), bench.model("blazeface"), number), list(models.values()))
+    return vectors(
+        *draw_target(bench.model(bench.first("generation").id), bench.model("blazeface"), number), list(models.values())
+    )
 
 
 def run_trials(chosen: Any, what: Any, bench: Any, settings: Settings, size: int) -> None:

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from workbench import publish
+from workbench.publish import spaces as publish
 from workbench.settings import Settings
 
 

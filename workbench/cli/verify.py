@@ -20,7 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pairs", type=Path, help="a CSV with the columns file_a, file_b and same (1 or 0)")
     parser.add_argument("--images", type=Path, required=True, help="the folder the files are in")
     parser.add_argument("--model", default="sface", help="catalogue id of a recogniser (default: sface)")
-    parser.add_argument("--out", type=Path, help="figures as JSON (default: <pairs>-<model>.json here); the curve and vectors go beside it")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="figures as JSON (default: <pairs>-<model>.json here); the curve and vectors go beside it",
+    )
     parser.add_argument("--rounds", type=int, default=1000, help="bootstrap rounds for the intervals (default: 1000)")
     parser.add_argument("--workers", type=int, default=2, help="photos at a time (default: 2)")
 
@@ -43,13 +47,17 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def read_pairs(path: Path) -> list[tuple[str, str, bool]]:
-    """The pairs of a CSV. Raises BadRequest, naming the line, for a missing column, an empty name or a truth that is none."""
+    """The pairs of a CSV. Raises BadRequest, naming the line, for a missing column, an empty name or a truth that is
+    none."""
     if not path.is_file():
         raise BadRequest(f"{path} is no file; expected a CSV with the columns {', '.join(COLUMNS)}.")
     with path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream)
         if not set(COLUMNS) <= set(reader.fieldnames or ()):
-            raise BadRequest(f"{path}: expected the columns {', '.join(COLUMNS)}, got {', '.join(reader.fieldnames or ()) or 'none'}.")
+            raise BadRequest(
+                f"{path}: expected the columns {', '.join(COLUMNS)}, got "
+                f"{', '.join(reader.fieldnames or ()) or 'none'}."
+            )
         pairs = [_pair(row, path, number) for number, row in enumerate(reader, 2)]
     if not pairs:
         raise BadRequest(f"{path} lists no pairs.")
@@ -81,9 +89,9 @@ def people(pairs: list[tuple[str, str, bool]]) -> dict[str, str]:
 
 def report(pairs: list[tuple[str, str, bool]], vectors: Path, model: Any, out: Path, rounds: int) -> None:
     """Print the figures, and write them with the curve beside."""
-    from workbench.metrics import roc
+    from workbench.metrics.pairs import measure
+    from workbench.metrics.roc import roc
     from workbench.tasks.recognition import similarities
-    from workbench.verification import measure
 
     with np.load(vectors, allow_pickle=False) as found:
         rows = dict(zip(found["names"].tolist(), found["embeddings"], strict=True))
@@ -94,17 +102,31 @@ def report(pairs: list[tuple[str, str, bool]], vectors: Path, model: Any, out: P
     scores, same = similarities(first, second, model.metric), np.array([truth for *_, truth in judged])
     who = people(judged)
     threshold = None if model.threshold is None else model.threshold if model.metric == "cosine" else -model.threshold
-    found_figures = measure(scores, same, ([who[a] for a, *_ in judged], [who[b] for _, b, _ in judged]), threshold, rounds)
+    found_figures = measure(
+        scores, same, ([who[a] for a, *_ in judged], [who[b] for _, b, _ in judged]), threshold, rounds
+    )
     curve = roc(scores, same)
-    figures = {"model": model.spec.id, "metric": model.metric, "threshold": model.threshold, "pairs": len(pairs), "judged": len(judged)}
+    figures = {
+        "model": model.spec.id,
+        "metric": model.metric,
+        "threshold": model.threshold,
+        "pairs": len(pairs),
+        "judged": len(judged),
+    }
     batch.write_atomically(out, (json.dumps(figures | found_figures.as_dict(), indent=1) + "\n").encode())
-    lines = ["threshold,far,tar", *(f"{t:.6g},{f:.6g},{r:.6g}" for t, f, r in zip(curve.thresholds, curve.far, curve.tar, strict=True))]
+    lines = [
+        "threshold,far,tar",
+        *(f"{t:.6g},{f:.6g},{r:.6g}" for t, f, r in zip(curve.thresholds, curve.far, curve.tar, strict=True)),
+    ]
     batch.write_atomically(out.with_name(f"{out.stem}-roc.csv"), ("\n".join(lines) + "\n").encode())
     _tell(found_figures, model, len(pairs) - len(judged), out)
 
 
 def _tell(found: Any, model: Any, left_out: int, out: Path) -> None:
-    print(f"{found.same} same and {found.different} different pairs of {found.people} people; {left_out} lack a face and are left out")
+    print(
+        f"{found.same} same and {found.different} different pairs of {found.people} people; {left_out} lack a face "
+        f"and are left out"
+    )
     print(f"AUC              {found.auc}\nEER              {found.eer}\nTAR at FAR 1 %   {found.tar_at_far_1}")
     if found.far is not None:
         print(f"at the calibrated threshold {model.threshold:.3f} ({model.metric}): FAR {found.far}, TAR {found.tar}")

@@ -1,4 +1,5 @@
-"""Drawn pictures on disk, more than fit on a sheet: drawn in rounds, each written at once, so that a stopped run goes on.
+"""Drawn pictures on disk, more than fit on a sheet: drawn in rounds, each written at once, so that a stopped run goes
+on.
 
 A folder belongs to one plan, kept in plan.json; another plan is refused rather than mixed in.
 """
@@ -14,8 +15,8 @@ import numpy as np
 from workbench.batch import write_atomically
 from workbench.errors import BadRequest
 from workbench.generation import marking
-from workbench.generation.portraits import PortraitModel, Recipe
 from workbench.images import decode
+from workbench.portraits import PortraitModel, Recipe
 from workbench.settings import Settings
 from workbench.watch import Watch
 
@@ -25,21 +26,28 @@ ROUND = 8
 
 
 def begin(folder: Path, plan: Mapping[str, Any]) -> None:
-    """Take a folder for a plan, or find that it is already taken for the same one. Raises BadRequest for any other content."""
+    """Take a folder for a plan, or find that it is already taken for the same one. Raises BadRequest for any other
+    content."""
     kept = folder / PLAN
     if kept.is_file():
         if json.loads(kept.read_text()) != json.loads(json.dumps(plan)):
-            raise BadRequest(f"{folder} was begun with other choices. Choose another folder, or the same choices to go on with it.")
+            raise BadRequest(
+                f"{folder} was begun with other choices. Choose another folder, or the same choices to go on with it."
+            )
         return
     if folder.is_dir() and any(folder.iterdir()):
         raise BadRequest(f"{folder} is not empty. Choose another folder.")
     write_atomically(kept, (json.dumps(plan, indent=1) + "\n").encode())
 
 
-def fill(folder: Path, vectors: np.ndarray, model: PortraitModel, model_id: str, recipe: Recipe, watch: Watch | None = None) -> list[Path]:
-    """A marked PNG per row of (n, d) vectors, portrait-0001.png and so on; those that are there stay. The files, in order.
+def fill(
+    folder: Path, vectors: np.ndarray, model: PortraitModel, model_id: str, recipe: Recipe, watch: Watch | None = None
+) -> list[Path]:
+    """A marked PNG per row of (n, d) vectors, portrait-0001.png and so on; those that are there stay. The files, in
+    order.
 
-    Round k, of eight pictures, is drawn from seed + k, so that a run that goes on gives the pictures it would have given.
+    Round k, of eight pictures, is drawn from seed + k, so that a run that goes on gives the pictures it would have
+    given.
     """
     watch = watch or Watch()
     files = [folder / f"portrait-{number + 1:04d}.png" for number in range(len(vectors))]
@@ -50,7 +58,9 @@ def fill(folder: Path, vectors: np.ndarray, model: PortraitModel, model_id: str,
             continue
         now = replace(recipe, seed=recipe.seed + start // ROUND)
         part = watch.part(start / len(files), (start + len(these)) / len(files))
-        for place, (file, picture) in enumerate(zip(these, model(vectors[start : start + ROUND], now, part), strict=True)):
+        for place, (file, picture) in enumerate(
+            zip(these, model(vectors[start : start + ROUND], now, part), strict=True)
+        ):
             told = {"picture": place + 1, "steps": now.steps, "guidance": now.guidance}
             write_atomically(file, marking.png(picture, marking.drawn(model_id, now.seed, **told)))
     watch.tell(1.0, "drawn")

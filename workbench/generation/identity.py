@@ -1,7 +1,7 @@
 """Arithmetic with identities: a recogniser's vectors averaged, mixed, turned a little, varied.
 
-Everything here takes and gives vectors as the recogniser's metric wants them: of unit length for "cosine", and of their own
-length for "l2", where the direction is worked with and the length carried along. Knows no pictures; no torch.
+Everything here takes and gives vectors as the recogniser's metric wants them: of unit length for "cosine", and of their
+own length for "l2", where the direction is worked with and the length carried along. Knows no pictures; no torch.
 """
 
 import numpy as np
@@ -17,8 +17,8 @@ STEEPEST = 90.0
 def mean(vectors: np.ndarray, metric: str) -> np.ndarray:
     """(d,) float32: the identity that several (n, d) photos of one person share.
 
-    The mean direction, which is what averaging templates amounts to on the sphere (Mardia and Jupp, Directional Statistics,
-    2000, section 9.2); for l2 at the mean length, as a plain mean of vectors is shorter than any face's.
+    The mean direction, which is what averaging templates amounts to on the sphere (Mardia and Jupp, Directional
+    Statistics, 2000, section 9.2); for l2 at the mean length, as a plain mean of vectors is shorter than any face's.
     """
     rows = _checked(vectors, metric)
     return _restored(_unit(rows).mean(axis=0), metric, float(np.linalg.norm(rows, axis=1).mean()))
@@ -27,8 +27,9 @@ def mean(vectors: np.ndarray, metric: str) -> np.ndarray:
 def between(first: np.ndarray, second: np.ndarray, share: float, metric: str) -> np.ndarray:
     """(d,) float32: a face between two people. share: 0 is the first, 1 the second.
 
-    Along the great circle at even speed (Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985, section 3.3); for
-    l2 the length goes evenly from one to the other. Raises BadRequest for a share outside 0..1 or opposite vectors.
+    Along the great circle at even speed (Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985, section
+    3.3); for l2 the length goes evenly from one to the other. Raises BadRequest for a share outside 0..1 or opposite
+    vectors.
     """
     if not 0 <= share <= 1:
         raise BadRequest(f"share: expected 0 (the first person) to 1 (the second), got {share}.")
@@ -44,11 +45,13 @@ def between(first: np.ndarray, second: np.ndarray, share: float, metric: str) ->
     return _restored(direction, metric, float((1 - share) * np.linalg.norm(a) + share * np.linalg.norm(b)))
 
 
-def drift(vector: np.ndarray, degrees: float, metric: str, seed: int, population: Population | None = None) -> np.ndarray:
+def drift(
+    vector: np.ndarray, degrees: float, metric: str, seed: int, population: Population | None = None
+) -> np.ndarray:
     """(d,) float32: an identity turned by exactly `degrees` on the hypersphere, in a direction that the seed chooses.
 
-    population: the direction is then one in which faces differ from each other, not just any. Length is kept. Raises BadRequest
-    unless degrees is 0 to 90.
+    population: the direction is then one in which faces differ from each other, not just any. Length is kept. Raises
+    BadRequest unless degrees is 0 to 90.
     """
     if not 0 <= degrees <= STEEPEST:
         raise BadRequest(f"drift: expected 0 to {STEEPEST:.0f} degrees, got {degrees}.")
@@ -64,9 +67,9 @@ def drift(vector: np.ndarray, degrees: float, metric: str, seed: int, population
 def perturb(vector: np.ndarray, sigma: float, count: int, metric: str, seed: int) -> np.ndarray:
     """(count, d) float32: variations within one identity; row i depends on (seed, i) alone.
 
-    Gaussian noise on every component, then back to the vector's own length (Wu et al., "Vec2Face", ICLR 2025, section 3.4). sigma: in
-    units of the vector's root-mean-square component, which is about 1 for the vectors that paper uses (there 0.2 to 0.7). The
-    expected turn is about atan(sigma). Raises BadRequest for a sigma outside 0..2.
+    Gaussian noise on every component, then back to the vector's own length (Wu et al., "Vec2Face", ICLR 2025, section
+    3.4). sigma: in units of the vector's root-mean-square component, which is about 1 for the vectors that paper uses
+    (there 0.2 to 0.7). The expected turn is about atan(sigma). Raises BadRequest for a sigma outside 0..2.
     """
     if not 0 <= sigma <= 2:
         raise BadRequest(f"sigma: expected 0 to 2, got {sigma}.")
@@ -93,8 +96,15 @@ def _checked(vectors: np.ndarray, metric: str) -> np.ndarray:
     rows = np.asarray(vectors, np.float64)
     if metric not in METRICS:
         raise BadRequest(f"metric: expected cosine or l2, got {metric!r}.")
-    if rows.ndim != 2 or not len(rows) or not np.isfinite(rows).all() or not (np.linalg.norm(rows, axis=1) > 1e-9).all():
-        raise BadRequest(f"vectors: expected n × d finite numbers, no row of them all 0, got {' × '.join(map(str, rows.shape))}.")
+    if (
+        rows.ndim != 2
+        or not len(rows)
+        or not np.isfinite(rows).all()
+        or not (np.linalg.norm(rows, axis=1) > 1e-9).all()
+    ):
+        raise BadRequest(
+            f"vectors: expected n × d finite numbers, no row of them all 0, got {' × '.join(map(str, rows.shape))}."
+        )
     return rows
 
 

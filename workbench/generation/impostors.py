@@ -1,18 +1,32 @@
 """How alike strangers look to a recogniser: the scale that a drawn face's similarity is read against.
 
-A small table of quantiles, measured on photos of the odd half of the people (`workbench.training.impostors`); it holds no face.
+A small table of quantiles, measured on photos of the odd half of the people (`training.impostors`); it holds no face.
 """
 
 import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
-TABLE = Path(__file__).parents[1] / "weights" / "impostors.json"
+from workbench import WEIGHTS
 
-LEVELS = [0.0, 0.001, 0.01, *(round(x / 20, 2) for x in range(1, 20)), 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 1.0]
+TABLE = WEIGHTS / "impostors.json"
+
+LEVELS = [
+    0.0,
+    0.001,
+    0.01,
+    *(round(x / 20, 2) for x in range(1, 20)),
+    0.98,
+    0.99,
+    0.995,
+    0.998,
+    0.999,
+    0.9995,
+    0.9999,
+    1.0,
+]
 """Shares of pairs that are less alike than the quantile; finer where strangers look alike."""
 
 
@@ -47,4 +61,6 @@ def strangers(model_id: str) -> Strangers | None:
     row = json.loads(TABLE.read_text())["models"].get(model_id)
     if row is None:
         return None
-    return Strangers(np.array(row["different"]), np.array(row["same"]), row["mean_different"], row["length"], row["people"])
+    return Strangers(
+        np.array(row["different"]), np.array(row["same"]), row["mean_different"], row["length"], row["people"]
+    )

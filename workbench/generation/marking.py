@@ -1,4 +1,5 @@
-"""What a PNG made here says of itself: drawn by a model, or an edited photo. Every picture that leaves carries one of the two."""
+"""What a PNG made here says of itself: drawn by a model, or an edited photo. Every picture that leaves carries one of
+the two."""
 
 import io
 from collections.abc import Mapping

@@ -1,7 +1,9 @@
-"""New identities: points on the hypersphere of a recogniser's vectors that are far from each other and from people who exist.
+"""New identities: points on the hypersphere of a recogniser's vectors that are far from each other and from people who
+exist.
 
-After Shahreza and Marcel, "HyperFace: Generating Synthetic Face Recognition Datasets by Exploring Face Embedding Hypersphere",
-ICLR 2025, section 3: the nearest neighbours are pushed apart by gradient descent, while a second term holds every point where faces are.
+After Shahreza and Marcel, "HyperFace: Generating Synthetic Face Recognition Datasets by Exploring Face Embedding
+Hypersphere", ICLR 2025, section 3: the nearest neighbours are pushed apart by gradient descent, while a second term
+holds every point where faces are.
 """
 
 from typing import Any
@@ -34,9 +36,9 @@ def new_identities(
 ) -> np.ndarray:
     """(count, d) float32 vectors of nobody, as the metric wants them; row 0 is the seed's first, and so on.
 
-    Every one keeps `least` degrees from every other and from every row of the gallery (m, d); among sets that do, the first found
-    that stays nearest to the population. Raises BadRequest for a count outside 1..1000, an angle outside 0..120, or when so many
-    do not fit so far apart: it says which angle did. Raises Cancelled.
+    Every one keeps `least` degrees from every other and from every row of the gallery (m, d); among sets that do, the
+    first found that stays nearest to the population. Raises BadRequest for a count outside 1..1000, an angle outside
+    0..120, or when so many do not fit so far apart: it says which angle did. Raises Cancelled.
     """
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST:
         raise BadRequest(f"count: expected 1 to {MOST} new identities, got {str(count)[:20]}.")
@@ -49,7 +51,11 @@ def new_identities(
     start = _unit(population.sample(count, seed))
     best, widest = start, -1.0
     for number, push in enumerate(PUSHES):
-        found = start if push == 0 else packed(start, others, population, scale, push, least, watch.part(number / len(PUSHES), 1.0))
+        found = (
+            start
+            if push == 0
+            else packed(start, others, population, scale, push, least, watch.part(number / len(PUSHES), 1.0))
+        )
         reached = nearest(found, others)
         if reached > widest:
             best, widest = found, reached
@@ -57,7 +63,8 @@ def new_identities(
             return (length * found).astype(np.float32)
     watch.check()
     raise BadRequest(
-        f"{count} identities at least {least:.0f}° apart{' from each other and from the gallery' if len(others) else ''} were not found; "
+        f"{count} identities at least {least:.0f}° "
+        f"apart{' from each other and from the gallery' if len(others) else ''} were not found; "
         f"{np.floor(10 * nearest(best, others)) / 10:.1f}° were. Ask for fewer, or for a smaller angle."
     )
 
@@ -72,7 +79,8 @@ def invented(
     seed: int = 0,
     watch: Watch | None = None,
 ) -> np.ndarray:
-    """`new_identities` for a recogniser (its id and itself): near the faces it was measured on, else anywhere on its sphere.
+    """`new_identities` for a recogniser (its id and itself): near the faces it was measured on, else anywhere on its
+    sphere.
 
     least: degrees apart; 0 means as far as its threshold for two people.
     """
@@ -91,12 +99,15 @@ def _anywhere(model: Any) -> Population:
 def packed(
     start: np.ndarray, others: np.ndarray, population: Population, scale: float, push: float, least: float, watch: Watch
 ) -> np.ndarray:
-    """Unit rows moved apart: Adam on a soft maximum of every row's cosines, `push` to one against strangeness beyond the usual 1."""
+    """Unit rows moved apart: Adam on a soft maximum of every row's cosines, `push` to one against strangeness beyond
+    the usual 1."""
     rows, first, second = start.copy(), np.zeros_like(start), np.zeros_like(start)
     best, widest = rows, nearest(rows, others)
     for number in range(1, ROUNDS + 1):
         strange = np.maximum(population.strangeness(scale * rows)[:, None], 1.0)
-        slope = push * _crowding(rows, others) + (1 - 1 / strange) * scale * population.pull(scale * rows) / rows.shape[1]
+        slope = (
+            push * _crowding(rows, others) + (1 - 1 / strange) * scale * population.pull(scale * rows) / rows.shape[1]
+        )
         slope -= (slope * rows).sum(1, keepdims=True) * rows
         first, second = 0.9 * first + 0.1 * slope, 0.99 * second + 0.01 * slope**2
         step = first / (1 - 0.9**number) / (np.sqrt(second / (1 - 0.99**number)) + 1e-9)
@@ -124,7 +135,11 @@ def _crowding(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
     everyone = np.concatenate([rows, others])
     cosines = rows @ everyone.T
     np.fill_diagonal(cosines, -np.inf)
-    weights = np.exp((cosines - cosines.max(axis=1, keepdims=True)) / TEMPERATURE) if everyone.shape[0] > 1 else np.zeros_like(cosines)
+    weights = (
+        np.exp((cosines - cosines.max(axis=1, keepdims=True)) / TEMPERATURE)
+        if everyone.shape[0] > 1
+        else np.zeros_like(cosines)
+    )
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
     return weights @ everyone + weights[:, : len(rows)].T @ rows
 

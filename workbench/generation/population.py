@@ -1,6 +1,6 @@
 """Where a recogniser puts faces: a mean, the directions of most variance, and how long vectors are.
 
-Measured on synthetic faces by `workbench.training.identity_statistics`; the table holds no face and no person's vector.
+Measured on synthetic faces by `training.identity_statistics`; the table holds no face and no person's vector.
 """
 
 import io
@@ -11,16 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
+from workbench import WEIGHTS
 from workbench.batch import write_atomically
 
-FILE = Path(__file__).parents[1] / "weights" / "identities.npz"
+FILE = WEIGHTS / "identities.npz"
 KEPT = 64
 """Directions kept; the rest of the variance is spread evenly over what is left."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Population:
-    """mean: (d,). axes: (k, d), orthonormal. spread: (k,) standard deviation along each. rest: along any other direction.
+    """mean: (d,). axes: (k, d), orthonormal. spread: (k,) standard deviation along each. rest: along any other
+    direction.
 
     length: mean and standard deviation of the vectors' lengths.
     """
@@ -56,7 +58,8 @@ class Population:
         return self.mean + self.rest * (free - along @ self.axes) + (along * self.spread) @ self.axes
 
     def strangeness(self, vectors: np.ndarray) -> np.ndarray:
-        """(n,) how far vectors lie from the mean, in standard deviations per direction: about 1 for a usual face (Mahalanobis)."""
+        """(n,) how far vectors lie from the mean, in standard deviations per direction: about 1 for a usual face
+        (Mahalanobis)."""
         away = np.asarray(vectors, np.float64) - self.mean
         return np.sqrt((away * self.pull(vectors)).sum(1) / len(self.mean))
 

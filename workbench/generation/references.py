@@ -1,4 +1,5 @@
-"""Photos of one person in, one identity out: a vector per recogniser, and a warning when the photos look like different people."""
+"""Photos of one person in, one identity out: a vector per recogniser, and a warning when the photos look like different
+people."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ Photo = tuple[str, np.ndarray]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Person:
-    """Who was asked for. vectors: (d,) float32 per recogniser, as its metric wants them. warnings: sentences. photos: how many."""
+    """Who was asked for. vectors: (d,) float32 per recogniser, as its metric wants them. warnings: sentences. photos:
+    how many."""
 
     name: str
     vectors: Mapping[str, np.ndarray]
@@ -41,27 +43,31 @@ def read_person(
 ) -> Person:
     """The identity that photos of one person share, by every recogniser.
 
-    choice: which face, counted from 1 by size, where a photo has several; None asks. Raises NoFace and ManyFaces naming the photo,
-    BadRequest for no photo or more than 12.
+    choice: which face, counted from 1 by size, where a photo has several; None asks. Raises NoFace and ManyFaces naming
+    the photo, BadRequest for no photo or more than 12.
     """
     if not 1 <= len(photos) <= MOST:
         raise BadRequest(f"Expected 1 to {MOST} photos of one person, got {len(photos)}.")
     rows = [_embedded(photo, finder, recognisers, choice) for photo in photos]
     vectors = {
-        model_id: identity.mean(np.stack([row[model_id].vector for row in rows]), model.metric) for model_id, model in recognisers.items()
+        model_id: identity.mean(np.stack([row[model_id].vector for row in rows]), model.metric)
+        for model_id, model in recognisers.items()
     }
     names = [photo[0] for photo in photos]
     return Person(name, vectors, tuple(_doubts(names, rows, recognisers)), len(photos))
 
 
 def seen(model: Any, photos: Sequence[Photo], finder: FaceFinder, choice: int | None = None) -> Any:
-    """The model as it draws this person: one that looks at photos besides vectors (it has `shown`) is shown the first."""
+    """The model as it draws this person: one that looks at photos besides vectors (it has `shown`) is shown the
+    first."""
     if not hasattr(model, "shown") or not photos:
         return model
     return model.shown(photos[0][1], one_face(photos[0][1], finder, choice))
 
 
-def _embedded(photo: Photo, finder: FaceFinder, recognisers: Mapping[str, FaceRecogniser], choice: int | None) -> dict[str, Embedding]:
+def _embedded(
+    photo: Photo, finder: FaceFinder, recognisers: Mapping[str, FaceRecogniser], choice: int | None
+) -> dict[str, Embedding]:
     name, image = photo
     try:
         face = one_face(image, finder, choice)
@@ -70,19 +76,27 @@ def _embedded(photo: Photo, finder: FaceFinder, recognisers: Mapping[str, FaceRe
         raise NoFace(f"{name}: no face was found. Use a larger, brighter or less covered one.") from None
     except ManyFaces as error:
         count = str(error).partition("found ")[2].partition(".")[0]
-        raise ManyFaces(f"{name} has {count} faces. Whose? Choose a face by its number (1 is the largest), or crop the photo.") from None
+        raise ManyFaces(
+            f"{name} has {count} faces. Whose? Choose a face by its number (1 is the largest), or crop the photo."
+        ) from None
     except WorkbenchError as error:
         raise type(error)(f"{name}: {error}") from None
 
 
-def _doubts(names: Sequence[str], rows: Sequence[Mapping[str, Embedding]], recognisers: Mapping[str, FaceRecogniser]) -> list[str]:
+def _doubts(
+    names: Sequence[str], rows: Sequence[Mapping[str, Embedding]], recognisers: Mapping[str, FaceRecogniser]
+) -> list[str]:
     """A sentence per pair of photos that a recogniser takes for two people."""
     sentences = []
     for first, second in combinations(range(len(rows)), 2):
-        verdicts = [match(rows[first][model_id], rows[second][model_id], model) for model_id, model in recognisers.items()]
+        verdicts = [
+            match(rows[first][model_id], rows[second][model_id], model) for model_id, model in recognisers.items()
+        ]
         if any(verdict.same is False for verdict in verdicts):
             told = "; ".join(verdict.words().rstrip(".") for verdict in verdicts)
             sentences.append(
-                f"{names[first]} and {names[second]} may show different people ({told}). Their mean is then nobody in particular."
+                f"{names[first]} and {names[second]} may show different people ({told}). Their mean is then "
+                f"nobody in "
+                f"particular."
             )
     return sentences

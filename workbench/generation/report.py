@@ -1,7 +1,7 @@
 """The figures beside every sheet: like whom, by which recogniser, how unlike each other, and are they faces at all.
 
-Similarity is told by the recogniser whose vectors the model was given, which flatters it, and by one that took no part. Both are
-read against strangers (`impostors`) and against the threshold that one of a hundred pairs of strangers passes.
+Similarity is told by the recogniser whose vectors the model was given, which flatters it, and by one that took no part.
+Both are read against strangers (`impostors`) and against the threshold that one of a hundred pairs of strangers passes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,7 +34,8 @@ def judges(here: Iterable[str], conditioner: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """Whom pictures should be like. vectors: per recogniser (d,) for all pictures, (n, d) for one each, or (m, d) with `nearest`.
+    """Whom pictures should be like. vectors: per recogniser (d,) for all pictures, (n, d) for one each, or (m, d) with
+    `nearest`.
 
     nearest: of several people the one each picture is most like counts: for a gallery nobody should be like.
     """
@@ -48,9 +49,10 @@ class Target:
 class Likeness:
     """How like `to` each picture is, by one recogniser.
 
-    conditioned: whether the model was told this recogniser's vectors. scores: (n,) cosine or distance, NaN where no face was found.
-    threshold: in that unit, at FAR 1 %; None when not calibrated. by_chance: (n,) share of pairs of strangers at least as alike, NaN
-    where not known.
+    conditioned: whether the model was told this recogniser's vectors. scores: (n,) cosine or distance, NaN where no
+    face was found.
+    threshold: in that unit, at FAR 1 %; None when not calibrated. by_chance: (n,) share of pairs of strangers at least
+    as alike, NaN where not known.
     """
 
     recogniser: str
@@ -83,7 +85,10 @@ class Likeness:
         sentence = f"{self.title} ({role}): mean {what} to {self.to} {self.scores[seen].mean():.2f}"
         if self.threshold is not None:
             bound = f"{'at least' if self.metric == 'cosine' else 'at most'} {self.threshold:.2f}"
-            sentence += f"; {int(self.passes.sum())} of {int(seen.sum())} count as one person ({bound}, where 1 % of strangers do)"
+            sentence += (
+                f"; {int(self.passes.sum())} of {int(seen.sum())} count as one person ({bound}, where 1 % of "
+                f"strangers do)"
+            )
         if np.isfinite(self.by_chance[seen]).any():
             sentence += f"; strangers are as alike in {np.nanmedian(self.by_chance[seen]):.1%} of pairs (median)"
         return sentence + "."
@@ -91,9 +96,11 @@ class Likeness:
 
 @dataclass(frozen=True, slots=True)
 class Diversity:
-    """How unlike pictures are, by one recogniser: mean distance (1 − cosine, or l2) of two pictures of one identity, of two identities.
+    """How unlike pictures are, by one recogniser: mean distance (1 − cosine, or l2) of two pictures of one identity, of
+    two identities.
 
-    strangers: the same for photos of two people; None where not measured. mistaken: share of pairs of two identities taken for one.
+    strangers: the same for photos of two people; None where not measured. mistaken: share of pairs of two identities
+    taken for one.
     """
 
     recogniser: str
@@ -104,12 +111,20 @@ class Diversity:
 
     def words(self) -> str:
         """As a sentence; empty when there are no two pictures to compare."""
-        pairs = (("two pictures of one identity", self.within), ("two identities", self.across), ("strangers", self.strangers))
+        pairs = (
+            ("two pictures of one identity", self.within),
+            ("two identities", self.across),
+            ("strangers", self.strangers),
+        )
         told = [f"{who} {value:.2f}" for who, value in pairs if value is not None]
         if self.within is None and self.across is None:
             return ""
-        mistaken = "" if self.mistaken is None else f"; {self.mistaken:.0%} of pairs of identities are taken for one person"
-        return f"Diversity by {TITLES.get(self.recogniser, self.recogniser)}, mean distance: {', '.join(told)}{mistaken}."
+        mistaken = (
+            "" if self.mistaken is None else f"; {self.mistaken:.0%} of pairs of identities are taken for one person"
+        )
+        return (
+            f"Diversity by {TITLES.get(self.recogniser, self.recogniser)}, mean distance: {', '.join(told)}{mistaken}."
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +143,9 @@ class Report:
     def __post_init__(self) -> None:
         counts = {len(self.faces), len(self.qualities), *(len(likeness.scores) for likeness in self.likenesses)}
         if len(counts) != 1:
-            raise BadRequest(f"Report: expected figures for the same number of pictures everywhere, got {sorted(counts)}.")
+            raise BadRequest(
+                f"Report: expected figures for the same number of pictures everywhere, got {sorted(counts)}."
+            )
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -159,7 +176,9 @@ class Report:
         lines += [text for diversity in self.diversities if (text := diversity.words())]
         verdicts = [quality.verdict for quality in self.qualities if quality]
         lines.append(
-            "Face quality: " + ", ".join(f"{verdicts.count(word)} {word}" for word in ("good", "fair", "poor") if word in verdicts) + "."
+            "Face quality: "
+            + ", ".join(f"{verdicts.count(word)} {word}" for word in ("good", "fair", "poor") if word in verdicts)
+            + "."
         )
         return "\n".join(f"- {line}" for line in lines if line != "Face quality: .")
 
@@ -170,10 +189,19 @@ class Report:
             row: dict[str, Any] = {"picture": number + 1, "face": self.faces[number] is not None}
             for likeness in self.likenesses:
                 key = f"{likeness.recogniser} to {likeness.to}"
-                row[key], row[f"{key}, strangers"] = _number(likeness.scores[number]), _number(likeness.by_chance[number])
-                row[f"{key}, one person"] = bool(likeness.passes[number]) if np.isfinite(likeness.scores[number]) else None
+                row[key], row[f"{key}, strangers"] = (
+                    _number(likeness.scores[number]),
+                    _number(likeness.by_chance[number]),
+                )
+                row[f"{key}, one person"] = (
+                    bool(likeness.passes[number]) if np.isfinite(likeness.scores[number]) else None
+                )
             rows.append(
-                row | {"quality": quality.verdict if quality else None, "quality score": _number(quality.score) if quality else None}
+                row
+                | {
+                    "quality": quality.verdict if quality else None,
+                    "quality score": _number(quality.score) if quality else None,
+                }
             )
         return rows
 
@@ -182,7 +210,13 @@ class Report:
         names = ("recogniser", "within", "across", "strangers", "mistaken")
         told = [{name: getattr(row, name) for name in names} for row in self.diversities]
         roles = [
-            {"recogniser": row.recogniser, "to": row.to, "conditioned": row.conditioned, "metric": row.metric, "threshold": row.threshold}
+            {
+                "recogniser": row.recogniser,
+                "to": row.to,
+                "conditioned": row.conditioned,
+                "metric": row.metric,
+                "threshold": row.threshold,
+            }
             for row in self.likenesses
         ]
         return {"pictures": self.rows(), "likeness": roles, "diversity": told}
@@ -197,7 +231,8 @@ def measure(
     conditioner: str,
     watch: Watch | None = None,
 ) -> Report:
-    """The report of some pictures. groups: which identity each is of. conditioner: id of the recogniser the model was told vectors of.
+    """The report of some pictures. groups: which identity each is of. conditioner: id of the recogniser the model was
+    told vectors of.
 
     Of several faces in a picture the largest counts. Raises Cancelled.
     """
@@ -216,15 +251,21 @@ def measure(
         for model_id, model in recognisers.items()
         if model_id in target.vectors
     )
-    diversities = tuple(_diversity(model_id, vectors[model_id], groups, model) for model_id, model in recognisers.items())
+    diversities = tuple(
+        _diversity(model_id, vectors[model_id], groups, model) for model_id, model in recognisers.items()
+    )
     qualities = tuple(map(_quality, pictures, faces))
-    return Report(tuple(faces), qualities, likenesses, diversities, {name: _stacked(rows) for name, rows in vectors.items()})
+    return Report(
+        tuple(faces), qualities, likenesses, diversities, {name: _stacked(rows) for name, rows in vectors.items()}
+    )
 
 
 def _vector(picture: np.ndarray, face: Face | None, model: FaceRecogniser) -> np.ndarray | None:
     try:
         return None if face is None else embed(picture, face, model).vector
-    except WorkbenchError:  # too small, or without the landmarks this recogniser aligns by: no figure, and the caption shows none
+    except (
+        WorkbenchError
+    ):  # too small, or without the landmarks this recogniser aligns by: no figure, and the caption shows none
         return None
 
 
@@ -240,7 +281,9 @@ def _quality(picture: np.ndarray, face: Face | None) -> Quality | None:
         return None
 
 
-def _likeness(target: Target, model_id: str, vectors: Sequence[np.ndarray | None], model: FaceRecogniser, conditioned: bool) -> Likeness:
+def _likeness(
+    target: Target, model_id: str, vectors: Sequence[np.ndarray | None], model: FaceRecogniser, conditioned: bool
+) -> Likeness:
     asked = np.atleast_2d(np.asarray(target.vectors[model_id], np.float64))
     table = strangers(model_id)
     scores, chances = np.full(len(vectors), np.nan), np.full(len(vectors), np.nan)
@@ -254,13 +297,18 @@ def _likeness(target: Target, model_id: str, vectors: Sequence[np.ndarray | None
     return Likeness(model_id, target.name, conditioned, model.metric, model.threshold, scores, chances)
 
 
-def _diversity(model_id: str, vectors: Sequence[np.ndarray | None], groups: Sequence[int], model: FaceRecogniser) -> Diversity:
+def _diversity(
+    model_id: str, vectors: Sequence[np.ndarray | None], groups: Sequence[int], model: FaceRecogniser
+) -> Diversity:
     seen = [number for number, vector in enumerate(vectors) if vector is not None]
     table = strangers(model_id)
     apart = None if table is None else (1 - table.mean_different if model.metric == "cosine" else -table.mean_different)
     if len(seen) < 2:
         return Diversity(model_id, None, None, apart, None)
-    rows, owners = np.stack([np.asarray(vectors[number]) for number in seen]), np.array([groups[number] for number in seen])
+    rows, owners = (
+        np.stack([np.asarray(vectors[number]) for number in seen]),
+        np.array([groups[number] for number in seen]),
+    )
     first, second = np.triu_indices(len(rows), 1)
     alike = similarities(rows[first], rows[second], model.metric)
     distance = 1 - alike if model.metric == "cosine" else -alike

@@ -1,9 +1,10 @@
-"""Re-poses a photo of a face: turns the head a little, changes the expression. It is editing, not drawing: every pixel is the photo's.
+"""Re-poses a photo of a face: turns the head a little, changes the expression. It is editing, not drawing: every pixel
+is the photo's.
 
-The face mesh is turned and bent in space; the photo follows on a sheet of triangles that never folds, held still by a ring
-around the head and by the picture's edges. A warp cannot show skin that the photo does not show, so the changes are small.
-After the image warping of Beier and Neely (SIGGRAPH 1992) and piecewise-affine face warps (Cootes et al., Active appearance
-models, ECCV 1998, section 2), with depth from the mesh.
+The face mesh is turned and bent in space; the photo follows on a sheet of triangles that never folds, held still by a
+ring around the head and by the picture's edges. A warp cannot show skin that the photo does not show, so the changes
+are small. After the image warping of Beier and Neely (SIGGRAPH 1992) and piecewise-affine face warps (Cootes et al.,
+Active appearance models, ECCV 1998, section 2), with depth from the mesh.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import numpy as np
 from workbench.errors import BadRequest
 from workbench.generation.repose_moves import Edit, moves
 from workbench.generation.warp_field import WarpField
-from workbench.models.mesh_regions import LIPS_INNER, LIPS_OUTER, OVAL, REGIONS
+from workbench.mesh import LIPS_INNER, LIPS_OUTER, OVAL, REGIONS
 from workbench.values import Face, check_image
 
 SIDE = 512
@@ -32,7 +33,8 @@ _GAP = 0.02
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reposed:
-    """An edited photo. share: how much of the movement asked for could be made without folding, 0..1. edit: what was asked."""
+    """An edited photo. share: how much of the movement asked for could be made without folding, 0..1. edit: what was
+    asked."""
 
     image: np.ndarray
     edit: Edit
@@ -55,7 +57,9 @@ class Scene:
         """Raises BadRequest for an array that is no photo or a face without landmarks."""
         check_image(image)
         if face.mesh is None:
-            raise BadRequest("Re-posing follows a face's landmarks, and none fit this one. Use a sharper or less turned face.")
+            raise BadRequest(
+                "Re-posing follows a face's landmarks, and none fit this one. Use a sharper or less turned face."
+            )
         self.image, self.mesh = image, _apart(face.mesh.astype(np.float64))
         self.left, self.top, self.right, self.bottom = _window(self.mesh, image.shape)
         points, fixed, self._follow, self._share = self._points()
@@ -71,7 +75,10 @@ class Scene:
         step = max(2, round(max(height, width) / 256))
         maps = self._field.maps(settled, (width, height), step)
         drawn = cv2.remap(
-            window, *maps, cv2.INTER_CUBIC if max(height, width) > SIDE else cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            window,
+            *maps,
+            cv2.INTER_CUBIC if max(height, width) > SIDE else cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
         )
         result = self.image.copy()
         result[self.top : self.bottom, self.left : self.right] = self._shaded(drawn, settled)
@@ -91,21 +98,29 @@ class Scene:
         edge = _edge(self.right - self.left - 1, self.bottom - self.top - 1)
         points = np.concatenate([mesh, *(ring for ring, _ in rings), edge])
         follow = np.concatenate([np.arange(468), *([np.array(OVAL)] * len(rings)), np.zeros(len(edge), int)])
-        share = np.concatenate([np.ones(468), *(np.full(len(ring), share) for ring, share in rings), np.zeros(len(edge))])
-        inside = (points > -0.5).all(1) & (points[:, 0] < self.right - self.left - 0.5) & (points[:, 1] < self.bottom - self.top - 0.5)
+        share = np.concatenate(
+            [np.ones(468), *(np.full(len(ring), share) for ring, share in rings), np.zeros(len(edge))]
+        )
+        inside = (
+            (points > -0.5).all(1)
+            & (points[:, 0] < self.right - self.left - 0.5)
+            & (points[:, 1] < self.bottom - self.top - 0.5)
+        )
         self._here = np.flatnonzero(inside & _thinned(points))
         self._places = {int(old): new for new, old in enumerate(self._here)}
         return points[self._here], share[self._here] == 0, follow, share
 
     def _from_edge(self) -> np.ndarray:
-        """(n,) 0 at the window's edges, which may be the photo's, and 1 from a third of the distance between the eyes on."""
+        """(n,) 0 at the window's edges, which may be the photo's, and 1 from a third of the distance between the eyes
+        on."""
         unit = float(np.linalg.norm(self.mesh[263, :2] - self.mesh[33, :2]))
         far = np.array([self.right - self.left - 1, self.bottom - self.top - 1])
         least = np.minimum(self._field.points, far - self._field.points).min(axis=1)
         return np.clip(least / (unit / 3), 0, 1)
 
     def _shaded(self, drawn: np.ndarray, settled: np.ndarray) -> np.ndarray:
-        """The window with the inside of a newly opened mouth in the dark, as there is nothing in the photo to show there."""
+        """The window with the inside of a newly opened mouth in the dark, as there is nothing in the photo to show
+        there."""
         lips = [self._places[point] for point in LIPS_INNER if point in self._places]
         if len(lips) < len(LIPS_INNER):
             return drawn
@@ -130,7 +145,8 @@ def repose(image: np.ndarray, face: Face, edit: Edit) -> Reposed:
 
 
 def close_up(image: np.ndarray, face: Face, side: int = SIDE) -> tuple[np.ndarray, Face]:
-    """The photo around a face at `side` pixels (small faces: three times as large), with the face in its coordinates: for sliders."""
+    """The photo around a face at `side` pixels (small faces: three times as large), with the face in its coordinates:
+    for sliders."""
     assert face.mesh is not None
     left, top, right, bottom = _window(face.mesh.astype(np.float64), image.shape, 2.1)
     part = image[top:bottom, left:right]
@@ -142,14 +158,24 @@ def close_up(image: np.ndarray, face: Face, side: int = SIDE) -> tuple[np.ndarra
     mesh[:, :2] -= 0.5
     points = (face.points - np.array([left - 0.5, top - 0.5], np.float32)) * np.array([across, down], np.float32) - 0.5
     box = (face.box - np.array([left, top, left, top], np.float32)) * np.array([across, down, across, down], np.float32)
-    return small, Face(box.astype(np.float32), points.astype(np.float32), face.score, mesh.astype(np.float32), face.mesh_score, face.pose)
+    return small, Face(
+        box.astype(np.float32),
+        points.astype(np.float32),
+        face.score,
+        mesh.astype(np.float32),
+        face.mesh_score,
+        face.pose,
+    )
 
 
 def _window(mesh: np.ndarray, shape: tuple[int, ...], reach: float = REACH + 0.1) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of the part of a photo that can move, inside the photo."""
     oval = mesh[list(OVAL), :2]
     centre = oval.mean(axis=0)
-    low, high = np.floor(centre + reach * (oval.min(axis=0) - centre)), np.ceil(centre + reach * (oval.max(axis=0) - centre))
+    low, high = (
+        np.floor(centre + reach * (oval.min(axis=0) - centre)),
+        np.ceil(centre + reach * (oval.max(axis=0) - centre)),
+    )
     left, top = np.clip(low, 0, np.array(shape[1::-1]) - 8).astype(int)
     right, bottom = np.clip(high, np.array([left, top]) + 8, shape[1::-1]).astype(int)
     return int(left), int(top), int(right), int(bottom)
@@ -158,7 +184,12 @@ def _window(mesh: np.ndarray, shape: tuple[int, ...], reach: float = REACH + 0.1
 def _edge(width: float, height: float, count: int = 8) -> np.ndarray:
     """Points around a rectangle from (0, 0) to (width, height), the corners among them."""
     x, y = np.linspace(0, width, count), np.linspace(0, height, count)
-    sides = [(x, np.zeros(count)), (x, np.full(count, height)), (np.zeros(count - 2), y[1:-1]), (np.full(count - 2, width), y[1:-1])]
+    sides = [
+        (x, np.zeros(count)),
+        (x, np.full(count, height)),
+        (np.zeros(count - 2), y[1:-1]),
+        (np.full(count - 2, width), y[1:-1]),
+    ]
     return np.concatenate([np.stack(side, axis=1) for side in sides])
 
 
@@ -178,9 +209,11 @@ def _apart(mesh: np.ndarray) -> np.ndarray:
 
 
 def _thinned(points: np.ndarray) -> np.ndarray:
-    """(n,) bool: points far enough from each other to span triangles; lids, lips, brows and outline go first and stay denser.
+    """(n,) bool: points far enough from each other to span triangles; lids, lips, brows and outline go first and stay
+    denser.
 
-    points: the mesh's 468, then others. Where a nose or a far cheek is seen from the side, the mesh is finer than the photo.
+    points: the mesh's 468, then others. Where a nose or a far cheek is seen from the side, the mesh is finer than the
+    photo.
     """
     unit = float(np.linalg.norm(points[263] - points[33]))
     first = [*LIPS_INNER, *REGIONS["image_left_eye"], *REGIONS["image_right_eye"]]

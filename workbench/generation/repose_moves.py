@@ -1,8 +1,10 @@
-"""How the points of a face mesh move when a head turns or its expression changes. Geometry in the head's own frame, no pixels.
+"""How the points of a face mesh move when a head turns or its expression changes. Geometry in the head's own frame, no
+pixels.
 
-The frame is that of `tasks.head_pose`: x to the image's right, y down, z away from the camera, in widths between the outer
-eye corners. Amounts were set by looking at portraits, at about what a mild, natural change shows; they follow the action units
-of Ekman and Friesen (Facial Action Coding System, 1978): smile 6 + 12, frown 4 + 15, brows 1 + 2, lids 5 and 43, mouth 26.
+The frame is that of `tasks.head_pose`: x to the image's right, y down, z away from the camera, in widths between the
+outer eye corners. Amounts were set by looking at portraits, at about what a mild, natural change shows; they follow the
+action units of Ekman and Friesen (Facial Action Coding System, 1978): smile 6 + 12, frown 4 + 15, brows 1 + 2, lids 5
+and 43, mouth 26.
 """
 
 from dataclasses import dataclass, fields
@@ -11,7 +13,7 @@ import numpy as np
 
 from workbench.errors import BadRequest
 from workbench.geometry import pose_of, turn, umeyama
-from workbench.models.mesh_regions import LIPS_INNER, LIPS_OUTER
+from workbench.mesh import LIPS_INNER, LIPS_OUTER
 from workbench.tasks.head_pose import HEAD, INDICES
 from workbench.values import Pose
 
@@ -33,7 +35,8 @@ _LOWER_LIP = (*LIPS_OUTER[11:], *LIPS_INNER[11:])
 class Edit:
     """What to change in a photo of a face. yaw, pitch: degrees, ±18 towards the image's right and ±10 upward.
 
-    smile, frown, mouth_open, brow_raise: 0..1. eyes: −1 (nearly closed) to 1 (wide open). Raises BadRequest outside these.
+    smile, frown, mouth_open, brow_raise: 0..1. eyes: −1 (nearly closed) to 1 (wide open). Raises BadRequest outside
+    these.
     """
 
     yaw: float = 0.0
@@ -61,12 +64,17 @@ LIMITS["eyes"] = (-1.0, 1.0)
 
 
 def moves(mesh: np.ndarray, edit: Edit) -> np.ndarray:
-    """(468, 2) pixels: how far each point of a (478, 3) mesh goes. Irises follow their lids' surroundings, so they are left out."""
+    """(468, 2) pixels: how far each point of a (478, 3) mesh goes. Irises follow their lids' surroundings, so they are
+    left out."""
     points = mesh[:468].astype(np.float64)
     scale, rotation, shift = umeyama(HEAD, mesh[list(INDICES)].astype(np.float64))
     head = (points - shift) @ rotation / scale
     pose = pose_of(rotation)
-    turned = turn(Pose(pose.yaw + edit.yaw, float(np.clip(pose.pitch + edit.pitch, -80, 80)), pose.roll)) @ turn(pose).T @ rotation
+    turned = (
+        turn(Pose(pose.yaw + edit.yaw, float(np.clip(pose.pitch + edit.pitch, -80, 80)), pose.roll))
+        @ turn(pose).T
+        @ rotation
+    )
     changed = head + expression(head, edit) - PIVOT
     there = scale * changed @ turned.T + scale * rotation @ PIVOT + shift
     return (there - points)[:, :2]
@@ -77,7 +85,9 @@ def expression(head: np.ndarray, edit: Edit) -> np.ndarray:
     change = np.zeros_like(head)
     change += edit.smile * (_corners(head, (0.075, -0.06), 0.16) + _pair(head, (205, 425), (0.0, -0.03), 0.16))
     change += edit.smile * _lids(head, 0.0, 0.14)
-    change += edit.frown * (_corners(head, (-0.015, 0.07), 0.14) + _above_lids(head) * _pair(head, (55, 285), (-0.025, 0.045), 0.15))
+    change += edit.frown * (
+        _corners(head, (-0.015, 0.07), 0.14) + _above_lids(head) * _pair(head, (55, 285), (-0.025, 0.045), 0.15)
+    )
     change += edit.brow_raise * _above_lids(head) * _pair(head, (105, 334), (0.0, -0.085), 0.22)
     change += edit.brow_raise * _above_lids(head) * _pair(head, (107, 336), (0.0, -0.035), 0.12)
     change += edit.mouth_open * _jaw(head, 0.17)
@@ -94,7 +104,9 @@ def _bump(head: np.ndarray, centre: int, shift: tuple[float, float], reach: floa
 def _pair(head: np.ndarray, centres: tuple[int, int], shift: tuple[float, float], reach: float) -> np.ndarray:
     """The same on both sides; shift's x counts away from the middle. Where both reach, they share."""
     outward, down = shift
-    return np.asarray(_bump(head, centres[0], (-outward, down), reach) + _bump(head, centres[1], (outward, down), reach))
+    return np.asarray(
+        _bump(head, centres[0], (-outward, down), reach) + _bump(head, centres[1], (outward, down), reach)
+    )
 
 
 def _corners(head: np.ndarray, shift: tuple[float, float], reach: float) -> np.ndarray:

@@ -1,4 +1,5 @@
-"""A sheet: pictures a model drew of an identity, and the report that stands beside them. There is no sheet without a report."""
+"""A sheet: pictures a model drew of an identity, and the report that stands beside them. There is no sheet without a
+report."""
 
 import io
 import json
@@ -11,8 +12,8 @@ import numpy as np
 
 from workbench.errors import BadRequest, OutOfMemory
 from workbench.generation import marking
-from workbench.generation.portraits import PortraitModel, Preview, Recipe
 from workbench.generation.report import Report, Target, measure
+from workbench.portraits import PortraitModel, Preview, Recipe
 from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.recognition import FaceRecogniser
 from workbench.values import check_image
@@ -28,8 +29,8 @@ LONGEST_PROMPT = 1000
 class Sheet:
     """Pictures with their figures.
 
-    groups: which identity each picture is of, from 0. model: catalogue id. warnings: sentences a person should read first.
-    Raises BadRequest when the report is of other pictures.
+    groups: which identity each picture is of, from 0. model: catalogue id. warnings: sentences a person should read
+    first. Raises BadRequest when the report is of other pictures.
     """
 
     pictures: tuple[np.ndarray, ...]
@@ -40,7 +41,10 @@ class Sheet:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.report, Report) or not len(self.pictures) == len(self.report.faces) == len(self.groups) > 0:
+        if (
+            not isinstance(self.report, Report)
+            or not len(self.pictures) == len(self.report.faces) == len(self.groups) > 0
+        ):
             raise BadRequest(f"Sheet: expected a report and a group for each of {len(self.pictures)} pictures.")
         for picture in self.pictures:
             check_image(picture)
@@ -90,8 +94,8 @@ def draw_sheet(
 ) -> Sheet:
     """One picture per row of (n, d) vectors, and their report.
 
-    groups: the identity of each row; None: all of one. one_noise: every picture from the noise of the first, so that only the vectors
-    make a difference. recognisers: those that report, the model's own among them. Raises
+    groups: the identity of each row; None: all of one. one_noise: every picture from the noise of the first, so that
+    only the vectors make a difference. recognisers: those that report, the model's own among them. Raises
     BadRequest for 0 or more than 64 pictures or a prompt that is too long or not read; OutOfMemory; Cancelled.
     """
     watch = watch or Watch()
@@ -126,10 +130,16 @@ def _drawn(
 
 def check_count(count: Any, most: int = MOST) -> int:
     """A number of pictures from outside. Raises BadRequest unless it is a whole number from 1 to `most`."""
-    fits = not isinstance(count, bool) and isinstance(count, (int, float)) and 1 <= count <= most and float(count).is_integer()
+    fits = (
+        not isinstance(count, bool)
+        and isinstance(count, (int, float))
+        and 1 <= count <= most
+        and float(count).is_integer()
+    )
     if not fits:
         raise BadRequest(
-            f"Pictures: expected 1 to {most}, got {str(count)[:20]}. For more, use the command line: python -m workbench generate."
+            f"Pictures: expected 1 to {most}, got {str(count)[:20]}. For more, use the command line: python -m "
+            f"workbench generate."
         )
     return int(count)
 

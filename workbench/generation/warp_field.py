@@ -44,9 +44,9 @@ class WarpField:
     def settle(self, moves: np.ndarray) -> tuple[np.ndarray, float]:
         """The nearest moves found that fold nothing, and how much of what was asked they are (0..1).
 
-        Where a triangle would turn over or nearly vanish, its corners take on more of their neighbours' moves, round after round
-        (Laplacian smoothing), and after some rounds the corners around them too. What then still folds is undone by shortening
-        all moves alike.
+        Where a triangle would turn over or nearly vanish, its corners take on more of their neighbours' moves, round
+        after round (Laplacian smoothing), and after some rounds the corners around them too. What then still folds is
+        undone by shortening all moves alike.
         """
         asked = np.where(self.fixed[:, None], 0.0, moves)
         found, loose = asked.copy(), np.zeros(len(asked), bool)
@@ -71,9 +71,11 @@ class WarpField:
         return loose | (near > 0)
 
     def maps(self, moves: np.ndarray, size: tuple[int, int], step: int = 2) -> tuple[np.ndarray, np.ndarray]:
-        """Where each pixel of a picture of `size` (width, height) comes from: x and y, (height, width) float32, for `cv2.remap`.
+        """Where each pixel of a picture of `size` (width, height) comes from: x and y, (height, width) float32, for
+        `cv2.remap`.
 
-        Computed at every `step`-th pixel and drawn out linearly between. Pixels outside all triangles stay in place, to the bit.
+        Computed at every `step`-th pixel and drawn out linearly between. Pixels outside all triangles stay in place, to
+        the bit.
         """
         width, height = size
         small = -(-width // step) + 1, -(-height // step) + 1

@@ -1,7 +1,7 @@
 """The upright square around a face on which makeup is painted, with a soft mask for every region.
 
-A canvas is as large for every face: 60 pixels between the eyes. Masks come from the mesh and, where the photo was parsed, are cut
-by it, so that nothing is painted on hair, glasses, hats, other faces or the background.
+A canvas is as large for every face: 60 pixels between the eyes. Masks come from the mesh and, where the photo was
+parsed, are cut by it, so that nothing is painted on hair, glasses, hats, other faces or the background.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,17 @@ SMALLEST = 80.0
 TURNED = 50.0
 """Faces that look further sideways than this many degrees are refused: half of the makeup would lie behind the nose."""
 
-_FACE = ("skin", "nose", "image_left_brow", "image_right_brow", "image_left_eye", "image_right_eye", "mouth", "upper_lip", "lower_lip")
+_FACE = (
+    "skin",
+    "nose",
+    "image_left_brow",
+    "image_right_brow",
+    "image_left_eye",
+    "image_right_eye",
+    "mouth",
+    "upper_lip",
+    "lower_lip",
+)
 _REGIONS = ("foundation", "contour", "blush", "highlight", "shadow", "liner", "brow", "lip")
 
 
@@ -33,9 +43,10 @@ _REGIONS = ("foundation", "contour", "blush", "highlight", "shadow", "liner", "b
 class Canvas:
     """One face, upright and at a known size, ready to be painted.
 
-    matrix: (2, 3) float64, photo points to canvas points. unit: canvas pixels between the eyes. pixels: (3, S, S) float32, RGB 0..255.
-    masks: (S, S) float32 0..1 by name: the regions of `palettes.ORDER`, "skin" (bare skin and nose), "eyes" (what lies between the
-    lids) and "face" (all that may change: no eyes, no inside of the mouth, nothing in front of the face).
+    matrix: (2, 3) float64, photo points to canvas points. unit: canvas pixels between the eyes. pixels: (3, S, S)
+    float32, RGB 0..255.
+    masks: (S, S) float32 0..1 by name: the regions of `palettes.ORDER`, "skin" (bare skin and nose), "eyes" (what lies
+    between the lids) and "face" (all that may change: no eyes, no inside of the mouth, nothing in front of the face).
     """
 
     matrix: np.ndarray
@@ -50,15 +61,18 @@ class Canvas:
 
 
 def check_face(face: Face) -> None:
-    """Raises BadRequest for a face without landmarks or in profile, FaceTooSmall for one of less than 80 pixels between the cheeks."""
+    """Raises BadRequest for a face without landmarks or in profile, FaceTooSmall for one of less than 80 pixels between
+    the cheeks."""
     if face.mesh is None:
         raise BadRequest(
-            "Makeup needs a face whose eyes, nose and mouth are clear; no landmarks were found on this one. Use another photo."
+            "Makeup needs a face whose eyes, nose and mouth are clear; no landmarks were found on this one. Use "
+            "another photo."
         )
     width = float(np.linalg.norm(face.mesh[234] - face.mesh[454]))
     if width < SMALLEST:
         raise FaceTooSmall(
-            f"The face is {width:.0f} pixels wide between the cheeks; at least {SMALLEST:.0f} are needed. Use a larger photo."
+            f"The face is {width:.0f} pixels wide between the cheeks; at least {SMALLEST:.0f} are needed. Use a "
+            f"larger photo."
         )
     if face.pose is not None and abs(face.pose.yaw) > TURNED:
         raise BadRequest(
@@ -68,7 +82,8 @@ def check_face(face: Face) -> None:
 
 
 def make_canvas(image: np.ndarray, face: Face, parsing: Parsing | None = None) -> Canvas:
-    """The canvas of one face. parsing: of the whole photo; without one, hair and glasses in front of the face are not spared.
+    """The canvas of one face. parsing: of the whole photo; without one, hair and glasses in front of the face are not
+    spared.
 
     Raises BadRequest for an array that is no photo, a face without landmarks, or a parsing of another photo.
     """
@@ -173,7 +188,8 @@ def _grown(mask: np.ndarray, units: float) -> np.ndarray:
 
 
 def _trusted(drawn: np.ndarray, seen: np.ndarray, reach: float, feather: float) -> np.ndarray:
-    """A region as parsed, where it agrees with the mesh; as drawn where the parsing did not see it (covered regions are cut later)."""
+    """A region as parsed, where it agrees with the mesh; as drawn where the parsing did not see it (covered regions are
+    cut later)."""
     near = seen * shapes.soft(_grown(drawn, reach), 0.5)
     if near.sum() < 0.5 * drawn.sum():
         return drawn

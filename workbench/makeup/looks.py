@@ -7,14 +7,16 @@ from workbench.errors import BadRequest
 from workbench.makeup.palettes import ORDER, PALETTES
 
 OWN = "own skin"
-"""A foundation shade that is no shade: the palette's mixture nearest to the face's own skin, so that it evens and does not recolour."""
+"""A foundation shade that is no shade: the palette's mixture nearest to the face's own skin, so that it evens and does
+not recolour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One product on one region.
 
-    intensity: 0..1, as a share of the region's opacity cap. shades: shade name to weight, more than 0; weights need not sum to 1.
+    intensity: 0..1, as a share of the region's opacity cap. shades: shade name to weight, more than 0; weights need not
+    sum to 1.
     softness: extra feather in inter-ocular distances, 0 for the region's own.
     """
 
@@ -45,7 +47,9 @@ class Look:
                 raise BadRequest(f"There is no region {region!r} to paint; expected one of {', '.join(ORDER)}.")
             unknown = set(layer.shades) - set(PALETTES[region]) - ({OWN} if region == "foundation" else set())
             if unknown:
-                raise BadRequest(f"There is no {region} shade {sorted(unknown)[0]!r}; known: {', '.join(PALETTES[region])}.")
+                raise BadRequest(
+                    f"There is no {region} shade {sorted(unknown)[0]!r}; known: {', '.join(PALETTES[region])}."
+                )
 
 
 def _even(intensity: float) -> Layer:
@@ -58,7 +62,7 @@ LOOKS: Mapping[str, Look] = {
         Look("none", "Nothing is painted."),
         Look(
             "neutral",
-            "Grooming for everyone, also men: evened skin, a little depth, tidy brows. Nobody should see that it is makeup.",
+            "Grooming for everyone, also men: evened skin, a little depth, tidy brows. Nobody should see that it is makeup.",  # noqa: E501
             {
                 "foundation": _even(0.55),
                 "contour": Layer(0.28, {"taupe": 1.0}),
@@ -188,10 +192,14 @@ def find(name: str) -> Look:
     return look
 
 
-def adjusted(look: Look, intensities: Mapping[str, float] | None = None, shades: Mapping[str, str] | None = None) -> Look:
-    """The look with other intensities (region to 0..1) and single shades (region to shade name). Raises BadRequest for unknown ones.
+def adjusted(
+    look: Look, intensities: Mapping[str, float] | None = None, shades: Mapping[str, str] | None = None
+) -> Look:
+    """The look with other intensities (region to 0..1) and single shades (region to shade name). Raises BadRequest for
+    unknown ones.
 
-    A region the look leaves bare takes its first shade when only an intensity is given (foundation: the face's own skin).
+    A region the look leaves bare takes its first shade when only an intensity is given (foundation: the face's own
+    skin).
     """
     intensities, shades = dict(intensities or {}), dict(shades or {})
     for region in (*intensities, *shades):

@@ -1,6 +1,7 @@
 """The shades there are: real cosmetics' colours by region, how opaque each may become, and in which order they go on.
 
-Free colours are left out on purpose: a search that may mix any RGB paints blue lips within a minute. Knows no photo; imports nothing heavy.
+Free colours are left out on purpose: a search that may mix any RGB paints blue lips within a minute. Knows no photo;
+imports nothing heavy.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,5 @@
-"""Makeup on a whole photo: a canvas is painted, and only what the paint changed is put back at the photo's own resolution."""
+"""Makeup on a whole photo: a canvas is painted, and only what the paint changed is put back at the photo's own
+resolution."""
 
 from collections.abc import Mapping
 
@@ -28,8 +29,9 @@ def apply_makeup(
 ) -> np.ndarray:
     """The photo with one face made up; a new array of the same size. Nothing outside the face changes.
 
-    look: a name of `looks.LOOKS`, or a Look. parsing: spares hair and glasses. intensities: region to 0..1. shades: region to
-    the one shade to use. Raises BadRequest (unknown look, region or shade; profile; no landmarks) and FaceTooSmall.
+    look: a name of `looks.LOOKS`, or a Look. parsing: spares hair and glasses. intensities: region to 0..1. shades:
+    region to the one shade to use. Raises BadRequest (unknown look, region or shade; profile; no landmarks) and
+    FaceTooSmall.
     """
     check_face(face)
     chosen = looks.adjusted(looks.find(look) if isinstance(look, str) else look, intensities, shades)
@@ -62,8 +64,9 @@ def tensors(masks: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
 def on_photo(image: np.ndarray, canvas: Canvas, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """A copy of the photo with the difference between two canvases added where the face is.
 
-    before, after: (3, S, S) float32, RGB 0..255. The difference counts as far as the canvas's "face" mask reaches and fades out at
-    the canvas's edge; every other pixel stays as it is, to the bit. The array knows no EXIF. Raises BadRequest for other shapes.
+    before, after: (3, S, S) float32, RGB 0..255. The difference counts as far as the canvas's "face" mask reaches and
+    fades out at the canvas's edge; every other pixel stays as it is, to the bit. The array knows no EXIF. Raises
+    BadRequest for other shapes.
     """
     check_image(image)
     if before.shape != canvas.pixels.shape or after.shape != canvas.pixels.shape:

@@ -1,7 +1,9 @@
-"""Painting, differentiably: from a bare canvas, masks and an amount and mixture of shades per region to the painted canvas.
+"""Painting, differentiably: from a bare canvas, masks and an amount and mixture of shades per region to the painted
+canvas.
 
-The pigment is colour × (0.45 + 0.9 × luminance of the skin), which keeps light and shade; the fine detail that paint would still cover
-is put back, since makeup is a film over skin and not a new skin. Colours are mixtures of a region's real shades and nothing else.
+The pigment is colour × (0.45 + 0.9 × luminance of the skin), which keeps light and shade; the fine detail that paint
+would still cover is put back, since makeup is a film over skin and not a new skin. Colours are mixtures of a region's
+real shades and nothing else.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,14 +18,24 @@ from workbench.makeup.looks import OWN, Look
 from workbench.makeup.palettes import CAPS, FOUNDATION_SHIFT, ORDER, PALETTES
 
 LUMA = (0.299, 0.587, 0.114)
-DETAIL = {"foundation": 0.0, "contour": 0.6, "blush": 0.6, "highlight": 0.4, "shadow": 0.6, "liner": 0.0, "brow": 0.8, "lip": 0.75}
+DETAIL = {
+    "foundation": 0.0,
+    "contour": 0.6,
+    "blush": 0.6,
+    "highlight": 0.4,
+    "shadow": 0.6,
+    "liner": 0.0,
+    "brow": 0.8,
+    "lip": 0.75,
+}
 """How much of the fine detail that a region's paint covers is put back."""
 EVENING = 0.5
 """Share of the skin's slow colour changes (redness, tan lines) that full foundation takes out."""
 CAST = 1.3
 """The strongest tint of the light that is followed; more is taken for the person's own colour."""
 GREY = 0.01
-"""Mean difference between a photo's channels (0..1) up to which it counts as black and white; from twice this it is in colour."""
+"""Mean difference between a photo's channels (0..1) up to which it counts as black and white; from twice this it is in
+colour."""
 MARGIN = 8
 """Pixels around a mask that are worked on too, so that blurs see what lies beside it."""
 MANY = 1e-6
@@ -33,8 +45,9 @@ MANY = 1e-6
 class Paint:
     """How N canvases are painted.
 
-    amounts: region to (N,) 0..1, as shares of `palettes.CAPS` (more counts as 1, less as 0). mixtures: region to (N, k) logits
-    over the region's shades in the order of `palettes.shades`; the colour is their softmax-weighted mean. Regions in neither stay bare.
+    amounts: region to (N,) 0..1, as shares of `palettes.CAPS` (more counts as 1, less as 0). mixtures: region to (N, k)
+    logits over the region's shades in the order of `palettes.shades`; the colour is their softmax-weighted mean.
+    Regions in neither stay bare.
     """
 
     amounts: dict[str, Tensor] = field(default_factory=dict)
@@ -47,7 +60,8 @@ def palette(region: str, like: Tensor) -> Tensor:
 
 
 def skin_color(pixels: Tensor, skin: Tensor) -> Tensor:
-    """(N, 3) mean colour of the bare skin, 0..1, without its brightest glare and deepest shade. skin: (N, 1, S, S) 0..1."""
+    """(N, 3) mean colour of the bare skin, 0..1, without its brightest glare and deepest shade. skin: (N, 1, S, S)
+    0..1."""
     weight, light = skin, _luma(pixels / 255)
     middle = (light * weight).sum((2, 3), keepdim=True) / (weight.sum((2, 3), keepdim=True) + MANY)
     weight = weight * torch.exp(-0.5 * ((light - middle) / 0.12) ** 2)
@@ -61,11 +75,14 @@ def nearest_shades(skin: Tensor) -> Tensor:
 
 
 def paint_of(look: Look, pixels: Tensor, masks: Mapping[str, Tensor]) -> Paint:
-    """A look as tensors for these canvases (N, 3, S, S). The foundation's "own skin" becomes the shades nearest to each face."""
+    """A look as tensors for these canvases (N, 3, S, S). The foundation's "own skin" becomes the shades nearest to each
+    face."""
     amounts, mixtures = {}, {}
     for region, layer in look.layers.items():
         names = tuple(PALETTES[region])
-        weights = torch.tensor([float(layer.shades.get(name, 0.0)) for name in names], dtype=pixels.dtype, device=pixels.device)
+        weights = torch.tensor(
+            [float(layer.shades.get(name, 0.0)) for name in names], dtype=pixels.dtype, device=pixels.device
+        )
         share = weights.repeat(len(pixels), 1)
         if own := layer.shades.get(OWN, 0.0):
             share = share + own * nearest_shades(skin_color(pixels, masks["skin"]))
@@ -84,8 +101,8 @@ def colors(paint: Paint, region: str) -> Tensor:
 def render(pixels: Tensor, masks: Mapping[str, Tensor], paint: Paint) -> Tensor:
     """The canvases painted: (N, 3, S, S), RGB 0..255, differentiable in the paint and in the pixels.
 
-    pixels: (N, 3, S, S) 0..255. masks: "skin" and every painted region to (N, 1, S, S) 0..1. In the order of `palettes.ORDER`.
-    Raises BadRequest for a region that has no palette, no mask, or only an amount or only a mixture.
+    pixels: (N, 3, S, S) 0..255. masks: "skin" and every painted region to (N, 1, S, S) 0..1. In the order of
+    `palettes.ORDER`. Raises BadRequest for a region that has no palette, no mask, or only an amount or only a mixture.
     """
     _check(masks, paint)
     painted = [name for name in ORDER if name in paint.amounts]
@@ -124,7 +141,8 @@ def _layers(image: Tensor, masks: Mapping[str, Tensor], paint: Paint) -> Tensor:
 
 
 def _window(masks: Sequence[Tensor]) -> tuple[slice, ...] | None:
-    """Where in (N, C, S, S) any of the masks is more than nothing, with a margin, in steps of 4 pixels; None for nowhere."""
+    """Where in (N, C, S, S) any of the masks is more than nothing, with a margin, in steps of 4 pixels; None for
+    nowhere."""
     seen = torch.stack([mask.detach().amax((0, 1)) for mask in masks]).amax(0) > 0
     rows, columns = seen.any(1).nonzero()[:, 0], seen.any(0).nonzero()[:, 0]
     if not len(rows):
@@ -145,7 +163,8 @@ def _check(masks: Mapping[str, Tensor], paint: Paint) -> None:
 
 
 def light_cast(pixels: Tensor, skin: Tensor) -> Tensor:
-    """(N, 3) how the photo's light tints colours, 1 for none: this skin over the foundation that fits it, of equal brightness.
+    """(N, 3) how the photo's light tints colours, 1 for none: this skin over the foundation that fits it, of equal
+    brightness.
 
     Has no gradient: it is taken as given.
     """
@@ -171,9 +190,11 @@ def _lit(color: Tensor, cast: Tensor, vivid: Tensor) -> Tensor:
 
 
 def _correction(image: Tensor, skin: Tensor, color: Tensor) -> Tensor:
-    """What full foundation adds: the step from the shade that fits the skin to the chosen one, and slow colour changes evened out.
+    """What full foundation adds: the step from the shade that fits the skin to the chosen one, and slow colour changes
+    evened out.
 
-    The step, not the shade itself, because the photo's light tints the skin as it would tint the foundation. Both are bounded.
+    The step, not the shade itself, because the photo's light tints the skin as it would tint the foundation. Both are
+    bounded.
     """
     skin_mean = skin_color(image * 255, skin)
     fitting = (nearest_shades(skin_mean) @ palette("foundation", image))[:, :, None, None]

@@ -1,6 +1,8 @@
-"""Where each product lies on a face: soft shapes drawn from the 478 mesh points, on a grid with a known inter-ocular distance.
+"""Where each product lies on a face: soft shapes drawn from the 478 mesh points, on a grid with a known inter-ocular
+distance.
 
-Contours are feature lines of the MediaPipe topology (Kartynnik et al., arXiv 1907.06724). Knows no photo and no parsing.
+Contours are feature lines of the MediaPipe topology (Kartynnik et al., arXiv 1907.06724). Knows no photo and no
+parsing.
 """
 
 from collections.abc import Sequence
@@ -8,7 +10,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from workbench.models.mesh_regions import LIPS_INNER, LIPS_OUTER, OVAL, REGIONS, polygon
+from workbench.mesh import LIPS_INNER, LIPS_OUTER, OVAL, REGIONS, polygon
 
 UPPER_LIDS = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (263, 466, 388, 387, 386, 385, 384, 398, 362))
 """Upper lid of the image-left and the image-right eye, from the outer to the inner corner."""
@@ -100,7 +102,8 @@ def brows(points: np.ndarray, side: int, unit: float) -> np.ndarray:
 
 
 def shadow(points: np.ndarray, side: int, unit: float) -> np.ndarray:
-    """From the lashes towards the brow, fading upwards, drawn out a little at the outer corner, with a trace below the lower lashes."""
+    """From the lashes towards the brow, fading upwards, drawn out a little at the outer corner, with a trace below the
+    lower lashes."""
     out = np.zeros((side, side), np.float32)
     for lid, lower, edge in zip(UPPER_LIDS, LOWER_LIDS, BROW_EDGES, strict=True):
         upper, below, brow = points[list(lid)], points[list(lower)], _spread(points[list(edge)], len(lid))
@@ -117,7 +120,8 @@ def shadow(points: np.ndarray, side: int, unit: float) -> np.ndarray:
 
 
 def liner(points: np.ndarray, side: int, unit: float) -> np.ndarray:
-    """Along the upper lashes, thicker outwards with a short wing, and faintly along the outer half of the lower ones."""
+    """Along the upper lashes, thicker outwards with a short wing, and faintly along the outer half of the lower
+    ones."""
     out = np.zeros((side, side), np.float32)
     for lid, lower, edge in zip(UPPER_LIDS, LOWER_LIDS, BROW_EDGES, strict=True):
         upper, below = points[list(lid)], points[list(lower)]
@@ -146,7 +150,9 @@ def contour(points: np.ndarray, side: int, unit: float) -> np.ndarray:
     for hollow, temple, nose in zip(HOLLOWS, TEMPLES, NOSE_SIDES, strict=True):
         line = points[list(hollow)]
         line[0], line[-1] = 0.5 * (line[0] + line[1]), 0.45 * line[-1] + 0.55 * line[-2]
-        fading = stroke(line, side, 0.1 * unit) + stroke(line[:3], side, 0.18 * unit) + stroke(line[:2], side, 0.22 * unit)
+        fading = (
+            stroke(line, side, 0.1 * unit) + stroke(line[:3], side, 0.18 * unit) + stroke(line[:2], side, 0.22 * unit)
+        )
         out = np.maximum(out, 0.55 * soft(fading, 0.13 * unit))
         out = np.maximum(out, 0.6 * soft(stroke(points[list(temple)], side, 0.3 * unit), 0.14 * unit))
         out = np.maximum(out, 0.45 * soft(stroke(points[list(nose)], side, 0.06 * unit), 0.05 * unit))
@@ -155,7 +161,8 @@ def contour(points: np.ndarray, side: int, unit: float) -> np.ndarray:
 
 
 def highlight(points: np.ndarray, side: int, unit: float) -> np.ndarray:
-    """On top of the cheekbones, down the bridge of the nose, above the middle of the upper lip and under the brows' tails."""
+    """On top of the cheekbones, down the bridge of the nose, above the middle of the upper lip and under the brows'
+    tails."""
     out = np.zeros((side, side), np.float32)
     for bone, lid, edge in zip(CHEEKBONES, UPPER_LIDS, BROW_EDGES, strict=True):
         out = np.maximum(out, soft(stroke(points[list(bone)], side, 0.12 * unit), 0.08 * unit))

@@ -1,4 +1,5 @@
-"""The plain ways to hide a face, for comparison: blurred, in blocks, or covered by one colour. They hide it from people too.
+"""The plain ways to hide a face, for comparison: blurred, in blocks, or covered by one colour. They hide it from people
+too.
 
 Where: an ellipse around the detector's box, turned with the head, so that no parsing and no landmarks are needed.
 """
@@ -25,8 +26,9 @@ BLOCKS = 8
 def anonymise(image: np.ndarray, faces: Iterable[Face], kind: str = "blur", strength: float = 1.0) -> np.ndarray:
     """A copy of the photo with these faces hidden; pixels outside their ellipses stay as they are.
 
-    kind: "blur", "mosaic" or "silhouette". strength: 0.25 to 4; twice as strong is a blur twice as wide, or blocks twice as large
-    (a silhouette hides all anyway). Sizes follow each face, so near and far faces are hidden alike. Raises BadRequest.
+    kind: "blur", "mosaic" or "silhouette". strength: 0.25 to 4; twice as strong is a blur twice as wide, or blocks
+    twice as large (a silhouette hides all anyway). Sizes follow each face, so near and far faces are hidden alike.
+    Raises BadRequest.
     """
     check_image(image)
     if kind not in KINDS:
@@ -59,7 +61,8 @@ def _window(face: Face, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
 
 
 def _ellipse(face: Face, corner: tuple[int, int], shape: tuple[int, int], edge: float) -> np.ndarray:
-    """(h, w) float32: 1 inside the ellipse of a face, turned with its eyes, falling to 0 over `edge` face sizes outside it."""
+    """(h, w) float32: 1 inside the ellipse of a face, turned with its eyes, falling to 0 over `edge` face sizes outside
+    it."""
     across = face.points[1] - face.points[0]
     angle = np.arctan2(float(across[1]), float(across[0])) if np.hypot(*across) > 1e-6 else 0.0
     wide, high = (face.box[2:] - face.box[:2]) * GROW / 2
@@ -86,7 +89,9 @@ def _blocks(part: np.ndarray, size: float, strength: float) -> np.ndarray:
     """In squares of one colour each."""
     block = max(2.0, size * strength / BLOCKS)
     few = (max(1, round(part.shape[1] / block)), max(1, round(part.shape[0] / block)))
-    return cv2.resize(cv2.resize(part, few, interpolation=cv2.INTER_AREA), part.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    return cv2.resize(
+        cv2.resize(part, few, interpolation=cv2.INTER_AREA), part.shape[1::-1], interpolation=cv2.INTER_NEAREST
+    )
 
 
 def _flat(part: np.ndarray, size: float, strength: float) -> np.ndarray:

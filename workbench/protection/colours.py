@@ -1,4 +1,5 @@
-"""How far the colour of skin moved, as a person sees it: CIEDE2000. Pictures are uint8 RGB of one shape; masks are (H, W)."""
+"""How far the colour of skin moved, as a person sees it: CIEDE2000. Pictures are uint8 RGB of one shape; masks are (H,
+W)."""
 
 import numpy as np
 from skimage.color import deltaE_ciede2000, rgb2lab

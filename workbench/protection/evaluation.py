@@ -1,7 +1,9 @@
-"""Protects one photo of each of many people and asks every recogniser whether it still matches their second photo. Resumable.
+"""Protects one photo of each of many people and asks every recogniser whether it still matches their second photo.
+Resumable.
 
-What counts: people whose photos match before, and after a plain JPEG 75 as well, for that recogniser. A face that is not found
-again is reported apart and never counted as protected. Each recogniser's figure as a judge comes from runs that did not attack it.
+What counts: people whose photos match before, and after a plain JPEG 75 as well, for that recogniser. A face that is
+not found again is reported apart and never counted as protected. Each recogniser's figure as a judge comes from runs
+that did not attack it.
 """
 
 import json
@@ -14,11 +16,11 @@ import numpy as np
 
 from workbench import batch, images
 from workbench.errors import BadRequest, WorkbenchError
+from workbench.metrics.pairs import even, person
 from workbench.settings import Settings
 from workbench.tasks.detection import find_faces
 from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.recognition import FaceRecogniser
-from workbench.training.lfw import even, person
 from workbench.values import Embedding, Face, Parsing
 
 CLEAN = "clean"
@@ -37,9 +39,9 @@ class Pair:
 def pairs(folder: Path, half: str = "odd", limit: int = 0) -> list[Pair]:
     """People with two photos below a folder, in an order that their names decide but not the alphabet.
 
-    A person is a folder of photos, or the part of a file's name before its last `_`. half: "odd", "even" or "all" of the people,
-    as the thresholds were calibrated on the even half of the people of the data set they come from. limit: at most that many, 0
-    for all. Raises BadRequest when there are none.
+    A person is a folder of photos, or the part of a file's name before its last `_`. half: "odd", "even" or "all" of
+    the people, as the thresholds were calibrated on the even half of the people of the data set they come from. limit:
+    at most that many, 0 for all. Raises BadRequest when there are none.
     """
     if half not in ("odd", "even", "all"):
         raise BadRequest(f"half: expected odd, even or all, got {half!r}.")
@@ -48,7 +50,9 @@ def pairs(folder: Path, half: str = "odd", limit: int = 0) -> list[Pair]:
         known.setdefault(whose(path, folder), []).append(path)
     chosen = [name for name in known if len(known[name]) >= 2 and half in ("all", "even" if even(name) else "odd")]
     if not chosen:
-        raise BadRequest(f"{folder} holds nobody with two photos in the {half} half (name them person_0001.jpg, person_0002.jpg).")
+        raise BadRequest(
+            f"{folder} holds nobody with two photos in the {half} half (name them person_0001.jpg, person_0002.jpg)."
+        )
     chosen.sort(key=lambda name: name[::-1])
     found = [Pair(name, known[name][0], known[name][1]) for name in chosen]
     return found[:limit] if limit else found
@@ -72,7 +76,8 @@ class Subject:
 
 
 class Rows:
-    """Results on disk, one JSON object per line, written as they come; the key is person, method and attacked recognisers."""
+    """Results on disk, one JSON object per line, written as they come; the key is person, method and attacked
+    recognisers."""
 
     def __init__(self, path: Path) -> None:
         """Read what is there. A line that a killed run left half is dropped."""
@@ -103,10 +108,14 @@ class Rows:
 
     def of(self, method: str, attacked: str | None = None) -> Iterator[dict[str, Any]]:
         """Rows of a method."""
-        return (row for (_, kind, whom), row in sorted(self.rows.items()) if kind == method and attacked in (None, whom))
+        return (
+            row for (_, kind, whom), row in sorted(self.rows.items()) if kind == method and attacked in (None, whom)
+        )
 
 
-def open_subject(pair: Pair, models: Sequence[FaceRecogniser], finder: FaceFinder, parse: Any, settings: Settings) -> Subject:
+def open_subject(
+    pair: Pair, models: Sequence[FaceRecogniser], finder: FaceFinder, parse: Any, settings: Settings
+) -> Subject:
     """Both photos of a pair, read. parse: from photo and faces to a Parsing, or None. Raises WorkbenchError when one
     has no face, or when the first cannot be protected: too small or a profile.
     """
@@ -116,7 +125,9 @@ def open_subject(pair: Pair, models: Sequence[FaceRecogniser], finder: FaceFinde
     photos = [images.decode(path, settings) for path in (pair.first, pair.second)]
     faces = [largest(photo, finder) for photo in photos]
     check_face(faces[0])
-    return Subject(pair, photos[0], faces[0], parse(photos[0], [faces[0]]) if parse else None, vectors(photos[1], faces[1], models))
+    return Subject(
+        pair, photos[0], faces[0], parse(photos[0], [faces[0]]) if parse else None, vectors(photos[1], faces[1], models)
+    )
 
 
 def largest(photo: np.ndarray, finder: FaceFinder) -> Face:
@@ -129,7 +140,8 @@ def largest(photo: np.ndarray, finder: FaceFinder) -> Face:
 
 @dataclass(slots=True)
 class Tally:
-    """What one judge says over many people: n counted, protected, face lost, mean margin left (1 untouched, 0 at the threshold)."""
+    """What one judge says over many people: n counted, protected, face lost, mean margin left (1 untouched, 0 at the
+    threshold)."""
 
     n: int = 0
     protected: int = 0
@@ -148,7 +160,11 @@ def margin(score: float, threshold: float, metric: str) -> float:
 
 
 def tally(
-    rows: Iterable[Mapping[str, Any]], clean: Mapping[str, Mapping[str, Any]], model: str, bound: tuple[float, str], treatment: str
+    rows: Iterable[Mapping[str, Any]],
+    clean: Mapping[str, Mapping[str, Any]],
+    model: str,
+    bound: tuple[float, str],
+    treatment: str,
 ) -> Tally:
     """Count one judge over rows. clean: by person, the row of the untouched photo. bound: threshold and metric."""
     counted = Tally()

@@ -1,7 +1,8 @@
 """The tone field: light and dark laid over a made-up face in three scales, each held to what the face itself hides.
 
 Broad shading reads as light or contour, so it may be strong; finer tones are allowed as far as the photo's own texture
-masks them: brows, lashes, lids, nostrils, lips and stubble carry much, a smooth cheek next to nothing. Knows no recogniser.
+masks them: brows, lashes, lids, nostrils, lips and stubble carry much, a smooth cheek next to nothing. Knows no
+recogniser.
 """
 
 from dataclasses import dataclass, replace
@@ -16,18 +17,19 @@ from workbench.makeup.canvas import SIDE
 from workbench.makeup.looks import Look
 from workbench.makeup.photo import softened, tensors
 from workbench.makeup.render import Paint, paint_of, render
-from workbench.protection.looks import blur, contrast, luma
 from workbench.protection.scene import Scene
+from workbench.protection.visibility import blur, contrast, luma
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """How far a field may go, in grey levels of 255.
 
-    broad, middle, fine: on smooth skin. masked_middle, masked_fine: more of it per % of local contrast. most: all together never
-    more. beyond: how much darker or lighter a place may become than anything near it was, so that no blots arise.
-    cells: grid cells across the canvas of the three scales. warp: canvas pixels by which features may move. paint: how far the
-    look's amounts may move, as an exponent.
+    broad, middle, fine: on smooth skin. masked_middle, masked_fine: more of it per % of local contrast. most: all
+    together never more. beyond: how much darker or lighter a place may become than anything near it was, so that no
+    blots arise.
+    cells: grid cells across the canvas of the three scales. warp: canvas pixels by which features may move. paint: how
+    far the look's amounts may move, as an exponent.
     """
 
     broad: float = 14.0
@@ -97,7 +99,9 @@ def room(light: Tensor, bounds: Bounds) -> tuple[Tensor, Tensor]:
 
 def limited(tones: Tensor, darker: Tensor, lighter: Tensor) -> Tensor:
     """Tones bent so that they stay between -`darker` and `lighter`; small ones stay as they are."""
-    return lighter * torch.tanh(functional.relu(tones) / lighter) - darker * torch.tanh(functional.relu(-tones) / darker)
+    return lighter * torch.tanh(functional.relu(tones) / lighter) - darker * torch.tanh(
+        functional.relu(-tones) / darker
+    )
 
 
 class ToneField:
@@ -167,7 +171,8 @@ class ToneField:
 def moved(canvas: Tensor, flow: Tensor) -> Tensor:
     """(N, C, S, S): every place showing what lies `flow` (N, 2, S, S) pixels to its right and below.
 
-    By the first two terms of Taylor's series: right for less than a pixel, many times as fast as sampling, and as sharp.
+    By the first two terms of Taylor's series: right for less than a pixel, many times as fast as sampling, and as
+    sharp.
     """
     wide = functional.pad(canvas, (1, 1, 1, 1), mode="replicate")
     right = (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]) / 2

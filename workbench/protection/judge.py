@@ -62,7 +62,8 @@ TREATMENTS: Mapping[str, Treatment] = {
 
 
 def find_again(image: np.ndarray, where: np.ndarray, finder: FaceFinder) -> Face | None:
-    """The face with landmarks that lies where one was; where: its box (4,) in this picture's pixels. None: not found again."""
+    """The face with landmarks that lies where one was; where: its box (4,) in this picture's pixels. None: not found
+    again."""
     faces = [face for face in find_faces(image, finder) if face.mesh is not None]
     best = max(faces, key=lambda face: overlap(face.box, where), default=None)
     return best if best is not None and overlap(best.box, where) >= OVERLAP else None
@@ -80,7 +81,8 @@ def overlap(first: np.ndarray, second: np.ndarray) -> float:
 class Reader:
     """Scores pictures of one face against one other face, by every recogniser that is asked.
 
-    box: (4,) of the face in the original photo of `size` (width, height). others: the vector it is compared with, by model id.
+    box: (4,) of the face in the original photo of `size` (width, height). others: the vector it is compared with, by
+    model id.
     """
 
     models: Sequence[FaceRecogniser]

@@ -1,11 +1,12 @@
-"""The baseline: sign steps on single pixels inside the face, scaled to a given likeness. Madry et al., arXiv 1706.06083."""
+"""The baseline: sign steps on single pixels inside the face, scaled to a given likeness. Madry et al., arXiv
+1706.06083."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from workbench.protection import looks
+from workbench.protection import visibility as looks
 from workbench.protection.scene import Scene
 from workbench.protection.search import aim
 from workbench.protection.views import View
@@ -18,7 +19,8 @@ REACH = 10.0
 def pixel_noise(
     scene: Scene, surrogates: Sequence[View], alike: Tensor, steps: int = 20, seed: int = 0, watch: Watch | None = None
 ) -> Tensor:
-    """(N, 3, S, S): the faces with noise that costs as much likeness (SSIM of brightness inside the face) as `alike` (N,) says."""
+    """(N, 3, S, S): the faces with noise that costs as much likeness (SSIM of brightness inside the face) as `alike`
+    (N,) says."""
     watch = watch or Watch()
     made = torch.Generator().manual_seed(seed)
     noise = (torch.rand(scene.pixels.shape, generator=made) * 2 - 1) * REACH / 4

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from workbench.catalog import ModelSpec
+from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest, ModelMissing
-from workbench.models.thresholds import calibrated
+from workbench.thresholds import calibrated
 
 ATTACKED = ("dlib", "mobilefacenet")
 """Attacked when the person has not chosen, as far as they are here; the others judge."""
 
 
 def calibrated_here(specs: Iterable[ModelSpec], available: Callable[[str], bool]) -> list[str]:
-    """Ids of the recognisers that are on this machine, have gradients and a calibrated threshold. Raises ModelMissing when none is."""
+    """Ids of the recognisers that are on this machine, have gradients and a calibrated threshold. Raises ModelMissing
+    when none is."""
     here = [spec.id for spec in specs if spec.gradients and calibrated(spec.id) is not None and available(spec.id)]
     if not here:
         raise ModelMissing("No recogniser is on this machine. Run: python -m workbench models fetch")
@@ -29,11 +30,14 @@ def checked_roles(here: Sequence[str], attacked: Sequence[str], judges: Sequence
     for model in (*attacked, *judges):
         if model not in here:
             raise BadRequest(
-                f"{str(model)[:60]!r} cannot take part: it is unknown, not on this machine, or has no calibrated threshold. "
+                f"{str(model)[:60]!r} cannot take part: it is unknown, not on this machine, or has no calibrated "
+                f"threshold. "
                 f"Here: {', '.join(here)}."
             )
     if not attacked:
         raise BadRequest("Choose at least one recogniser to protect from.")
     if both := sorted(set(attacked) & set(judges)):
-        raise BadRequest(f"{', '.join(both)}: a recogniser that is attacked cannot judge. Take it out of one of the two.")
+        raise BadRequest(
+            f"{', '.join(both)}: a recogniser that is attacked cannot judge. Take it out of one of the two."
+        )
     return list(attacked), list(judges)

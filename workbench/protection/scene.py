@@ -12,7 +12,7 @@ from workbench import images
 from workbench.makeup import shapes
 from workbench.makeup.canvas import SIDE, UNIT, Canvas, check_face, make_canvas
 from workbench.makeup.photo import EDGE
-from workbench.models.mesh_regions import LIPS_OUTER
+from workbench.mesh import LIPS_OUTER
 from workbench.values import Face, Parsing
 
 LIDS, LINES = 0.2, 0.08
@@ -29,9 +29,9 @@ HOLES, EDGES = 0.25, 0.1
 class Scene:
     """N faces on their canvases, S × S.
 
-    pixels: (N, 3, S, S) float32 RGB, 0..255, as they are. field: (N, 1, S, S) 0..1, where tones may change: the face without
-    eyeballs, teeth, glasses and hair, feathered. face: where looks are measured. skin: bare skin, without lids, brows, lips
-    and nostrils.
+    pixels: (N, 3, S, S) float32 RGB, 0..255, as they are. field: (N, 1, S, S) 0..1, where tones may change: the face
+    without eyeballs, teeth, glasses and hair, feathered. face: where looks are measured. skin: bare skin, without lids,
+    brows, lips and nostrils.
     """
 
     canvases: tuple[Canvas, ...]
@@ -52,12 +52,16 @@ def make_scene(photos: Sequence[np.ndarray], faces: Sequence[Face], parsings: Se
     """
     for face in faces:
         check_face(face)
-    canvases = tuple(make_canvas(photo, face, parsing) for photo, face, parsing in zip(photos, faces, parsings, strict=True))
+    canvases = tuple(
+        make_canvas(photo, face, parsing) for photo, face, parsing in zip(photos, faces, parsings, strict=True)
+    )
     whole = np.stack([canvas.masks["face"] * frame() for canvas in canvases])
     soft = np.stack([_inwards(canvas) for canvas in canvases])
     bare = np.stack([_bare(canvas, face) for canvas, face in zip(canvases, faces, strict=True)])
     pixels = torch.from_numpy(np.stack([canvas.pixels for canvas in canvases]))
-    return Scene(canvases, tuple(faces), pixels, _tensor(whole * soft), _tensor((whole > 0.5).astype(np.float32)), _tensor(bare))
+    return Scene(
+        canvases, tuple(faces), pixels, _tensor(whole * soft), _tensor((whole > 0.5).astype(np.float32)), _tensor(bare)
+    )
 
 
 def frame() -> np.ndarray:
@@ -72,15 +76,20 @@ def _tensor(masks: np.ndarray) -> Tensor:
 
 
 def _bare(canvas: Canvas, face: Face) -> np.ndarray:
-    """(S, S) of 0 and 1: skin that makeup leaves bare or only evens, away from the face's edge and from what covers it."""
+    """(S, S) of 0 and 1: skin that makeup leaves bare or only evens, away from the face's edge and from what covers
+    it."""
     assert face.mesh is not None
     points = images.apply(canvas.matrix, face.mesh[:, :2].astype(np.float64)).astype(np.float32)
     lids = _grown(shapes.openings(points, SIDE), LIDS)
     coloured = np.maximum.reduce([canvas.masks[name] for name in COLOURED])
-    lines = np.maximum.reduce([*(shapes.area(points, brow, SIDE) for brow in shapes.BROWS), shapes.area(points, LIPS_OUTER, SIDE)])
+    lines = np.maximum.reduce(
+        [*(shapes.area(points, brow, SIDE) for brow in shapes.BROWS), shapes.area(points, LIPS_OUTER, SIDE)]
+    )
     lines = np.maximum(_grown(lines, LINES), _grown(shapes.nostrils(points, SIDE, UNIT), LINES))
     inner = cv2.erode((canvas.masks["skin"] > 0.5).astype(np.uint8), _disc(0.1))
-    return ((inner > 0) & (np.maximum(lids, lines) < 0.5) & (coloured < 0.03) & (canvas.masks["face"] > 0.9)).astype(np.float32)
+    return ((inner > 0) & (np.maximum(lids, lines) < 0.5) & (coloured < 0.03) & (canvas.masks["face"] > 0.9)).astype(
+        np.float32
+    )
 
 
 def _inwards(canvas: Canvas) -> np.ndarray:

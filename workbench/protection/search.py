@@ -1,7 +1,8 @@
-"""The search for a field that recognisers cannot read through: Adam on the surrogates' margins, held to a budget of looks.
+"""The search for a field that recognisers cannot read through: Adam on the surrogates' margins, held to a budget of
+looks.
 
-After Szegedy et al., arXiv 1312.6199 (the attack), and Zhao et al., arXiv 1911.02466 (looks as a constraint, not a bound).
-It is given surrogates only: whoever judges the result is not known here.
+After Szegedy et al., arXiv 1312.6199 (the attack), and Zhao et al., arXiv 1911.02466 (looks as a constraint, not a
+bound). It is given surrogates only: whoever judges the result is not known here.
 """
 
 import math
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from workbench.protection import looks
+from workbench.protection import visibility as looks
 from workbench.protection.fields import ToneField
 from workbench.protection.scene import Scene
 from workbench.protection.views import View
@@ -26,8 +27,8 @@ class Plan:
     """How a search goes.
 
     steps: of Adam. rate: its learning rate at the start, falling as a cosine. ssim, patches: the budget of looks, for
-    brightness inside the face and patches on bare skin. floor: margin below which a surrogate is left alone. enough: margin
-    that every surrogate must be below, on the validation view, to stop early.
+    brightness inside the face and patches on bare skin. floor: margin below which a surrogate is left alone. enough:
+    margin that every surrogate must be below, on the validation view, to stop early.
     """
 
     steps: int = 100
@@ -40,7 +41,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """pixels: (N, 3, S, S) the protected canvases. margins: (N, surrogates) of them. ssim, patches: (N,). steps: how many were made."""
+    """pixels: (N, 3, S, S) the protected canvases. margins: (N, surrogates) of them. ssim, patches: (N,). steps: how
+    many were made."""
 
     pixels: Tensor
     margins: Tensor
@@ -50,13 +52,16 @@ class Found:
 
 
 class Looks:
-    """The budget of looks of N faces: what a change costs, and whether it is within. Measured against the faces as they were."""
+    """The budget of looks of N faces: what a change costs, and whether it is within. Measured against the faces as they
+    were."""
 
     def __init__(self, scene: Scene, made_up: Tensor, plan: Plan) -> None:
         """made_up: the faces in their look alone; what the look itself costs is added to a budget it does not fit."""
         self.scene, self.light, self.busy = scene, looks.luma(scene.pixels), looks.contrast(scene.pixels)
         with torch.no_grad():
-            self.least = torch.minimum(torch.tensor(plan.ssim), looks.ssim(scene.pixels, made_up, scene.face) - 0.6 * (1 - plan.ssim))
+            self.least = torch.minimum(
+                torch.tensor(plan.ssim), looks.ssim(scene.pixels, made_up, scene.face) - 0.6 * (1 - plan.ssim)
+            )
             self.most = torch.maximum(torch.tensor(plan.patches), self.patches(made_up) + 0.25)
 
     def patches(self, painted: Tensor) -> Tensor:
@@ -65,7 +70,8 @@ class Looks:
             return looks.percentile(looks.visible(painted - self.scene.pixels, self.busy), self.scene.skin)
 
     def over(self, painted: Tensor, part: int) -> Tensor:
-        """(N,): how far beyond the budget, 0 at it; part 0: patches, part 1: likeness. They take turns, to save time."""
+        """(N,): how far beyond the budget, 0 at it; part 0: patches, part 1: likeness. They take turns, to save
+        time."""
         light = looks.luma(painted)
         if part:
             return (self.least - looks.share(looks.ssim_map(self.light, light), self.scene.face)) * 20
@@ -104,8 +110,8 @@ def search(
 ) -> Found:
     """Move the field until the steps are used up or every surrogate is well past its threshold.
 
-    targets: per surrogate (N, d), whom to resemble; None: only not oneself. preview: called with canvases (N, 3, S, S) now
-    and then. Raises Cancelled.
+    targets: per surrogate (N, d), whom to resemble; None: only not oneself. preview: called with canvases (N, 3, S, S)
+    now and then. Raises Cancelled.
     """
     watch = watch or Watch()
     budget = Looks(scene, field.made_up().detach(), plan)
@@ -125,7 +131,10 @@ def search(
         if step % EVERY == 0 and (step >= 0.75 * plan.steps or preview or plan.enough > -math.inf):
             reached = _validated(field, budget, surrogates, targets, plan)
             better = reached.mean(1) < least
-            best = [torch.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old) for new, old in zip(field.keep(), best, strict=True)]
+            best = [
+                torch.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+                for new, old in zip(field.keep(), best, strict=True)
+            ]
             least = torch.where(better, reached.mean(1), least)
             if preview:
                 preview(_final(field, budget))
@@ -154,7 +163,10 @@ def _final(field: ToneField, budget: Looks) -> Tensor:
         return budget.within(field.made_up(), field.paint())
 
 
-def _validated(field: ToneField, budget: Looks, surrogates: Sequence[View], targets: Sequence[Tensor] | None, plan: Plan) -> Tensor:
-    """(N, surrogates): the aim on a view no gradient was taken on: within the budget, rounded to whole levels and a little blurred."""
+def _validated(
+    field: ToneField, budget: Looks, surrogates: Sequence[View], targets: Sequence[Tensor] | None, plan: Plan
+) -> Tensor:
+    """(N, surrogates): the aim on a view no gradient was taken on: within the budget, rounded to whole levels and a
+    little blurred."""
     with torch.no_grad():
         return aim(looks.blur(_final(field, budget).round(), 0.6), surrogates, targets).clamp_min(plan.floor)

@@ -6,7 +6,8 @@ from workbench.values import Protection, Reading
 
 
 def row(protection: Protection) -> dict[str, Any]:
-    """One line of a table: the outcome, looks, and per recogniser its role, threshold and every score; "" where the face was lost."""
+    """One line of a table: the outcome, looks, and per recogniser its role, threshold and every score; "" where the
+    face was lost."""
     line: dict[str, Any] = {
         "outcome": protection.state,
         "aim": protection.aim,
@@ -27,8 +28,13 @@ def row(protection: Protection) -> dict[str, Any]:
 
 
 def scores(reading: Reading) -> dict[str, float | None]:
-    """Every score of one recogniser, in the order of a table: before, after, and after what was done to the saved file."""
-    return {"before": reading.before, "after": reading.after, **{f"after {kind}": score for kind, score in reading.survival.items()}}
+    """Every score of one recogniser, in the order of a table: before, after, and after what was done to the saved
+    file."""
+    return {
+        "before": reading.before,
+        "after": reading.after,
+        **{f"after {kind}": score for kind, score in reading.survival.items()},
+    }
 
 
 def record(protection: Protection) -> dict[str, Any]:
@@ -39,7 +45,9 @@ def record(protection: Protection) -> dict[str, Any]:
             "role": reading.role,
             "metric": reading.metric,
             "threshold": reading.threshold,
-            "scores": {what: None if score is None or score != score else score for what, score in scores(reading).items()},
+            "scores": {
+                what: None if score is None or score != score else score for what, score in scores(reading).items()
+            },
         }
         for reading in protection.readings
     ]

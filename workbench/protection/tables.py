@@ -1,4 +1,5 @@
-"""An evaluation's rows as the tables papers print: PSR per judge, the leave-one-out matrix, robustness, looks. Plain numbers."""
+"""An evaluation's rows as the tables papers print: PSR per judge, the leave-one-out matrix, robustness, looks. Plain
+numbers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -20,14 +21,23 @@ def leave_one_out(rows: Rows, method: str, bounds: Bounds, treatment: str = "JPE
     for attacked in sorted({tuple(row["attacked"]) for row in rows.of(method)}):
         found = list(rows.of(method, "+".join(attacked)))
         judged = {model: tally(found, clean, model, bound, treatment) for model, bound in bounds.items()}
-        table.append({"attacked": attacked, **{model: entry(one, model not in attacked) for model, one in judged.items()}})
+        table.append(
+            {"attacked": attacked, **{model: entry(one, model not in attacked) for model, one in judged.items()}}
+        )
     return table
 
 
 def entry(one: Tally, unseen: bool) -> dict[str, Any]:
     """A tally as plain numbers."""
     left = float(np.mean(one.margins)) if one.margins else float("nan")
-    return {"psr": round(one.psr, 1), "n": one.n, "protected": one.protected, "lost": one.lost, "margin": round(left, 3), "unseen": unseen}
+    return {
+        "psr": round(one.psr, 1),
+        "n": one.n,
+        "protected": one.protected,
+        "lost": one.lost,
+        "margin": round(left, 3),
+        "unseen": unseen,
+    }
 
 
 def unseen(rows: Rows, method: str, bounds: Bounds, treatment: str = "JPEG 75") -> dict[str, dict[str, Any]]:
@@ -86,7 +96,10 @@ def printed(found: Mapping[str, Any]) -> str:
             "",
             markdown(
                 ["after", *models],
-                [[kind, *(f"{judged.get(m, float('nan')):.0f}" for m in models)] for kind, judged in figures["robustness"].items()],
+                [
+                    [kind, *(f"{judged.get(m, float('nan')):.0f}" for m in models)]
+                    for kind, judged in figures["robustness"].items()
+                ],
             ),
         ]
         parts += ["", ", ".join(f"{key} {value}" for key, value in figures["looks"].items())]
@@ -105,4 +118,6 @@ def _line(row: Mapping[str, Any], models: Sequence[str]) -> list[str]:
 def markdown(head: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
     """A Markdown table."""
     first = list(head)
-    return "\n".join("| " + " | ".join(line) + " |" for line in [first, ["---"] * len(first), *(list(line) for line in lines)])
+    return "\n".join(
+        "| " + " | ".join(line) + " |" for line in [first, ["---"] * len(first), *(list(line) for line in lines)]
+    )

@@ -19,11 +19,11 @@ from workbench.protection.evaluation import CLEAN, Rows, Subject
 from workbench.protection.fields import ToneField
 from workbench.protection.judge import TREATMENTS, Reader, opened
 from workbench.protection.pixel_noise import pixel_noise
+from workbench.protection.protect import QUALITY, Strength, measured
 from workbench.protection.scene import Scene, make_scene
 from workbench.protection.search import search
 from workbench.protection.views import View, views
 from workbench.tasks.face_search import FaceFinder
-from workbench.tasks.protection import QUALITY, Strength, measured
 from workbench.values import Embedding
 from workbench.watch import Watch
 
@@ -33,9 +33,11 @@ BRIEF = {"JPEG 75": TREATMENTS["JPEG 75"]}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
-    """What an evaluation holds fixed: models by id, the sets that are attacked, the finder, strength, look, and where rows go.
+    """What an evaluation holds fixed: models by id, the sets that are attacked, the finder, strength, look, and where
+    rows go.
 
-    baselines: also evaluate the look alone and pixel noise. target: for impersonation, vectors by model id of somebody made up.
+    baselines: also evaluate the look alone and pixel noise. target: for impersonation, vectors by model id of somebody
+    made up.
     """
 
     models: Mapping[str, Any]
@@ -49,7 +51,11 @@ class Trial:
 
     def wanted(self) -> list[tuple[str, tuple[str, ...]]]:
         """Method and attacked recognisers of every row a person gets."""
-        searched = [(method, names) for names in self.attacked for method in (("search", "noise") if self.baselines else ("search",))]
+        searched = [
+            (method, names)
+            for names in self.attacked
+            for method in (("search", "noise") if self.baselines else ("search",))
+        ]
         return [(CLEAN, ()), *([("look", ())] if self.baselines else []), *searched]
 
     def missing(self, name: str) -> bool:
@@ -57,11 +63,16 @@ class Trial:
         return any((name, method, "+".join(names)) not in self.rows for method, names in self.wanted())
 
     def run(
-        self, subjects: Sequence[Subject], watch: Watch | None = None, keep: Callable[[Subject, str, np.ndarray], None] | None = None
+        self,
+        subjects: Sequence[Subject],
+        watch: Watch | None = None,
+        keep: Callable[[Subject, str, np.ndarray], None] | None = None,
     ) -> None:
         """Make and keep all rows of a batch. keep: called with every protected photo."""
         watch = watch or Watch()
-        scene = make_scene([one.photo for one in subjects], [one.face for one in subjects], [one.parsing for one in subjects])
+        scene = make_scene(
+            [one.photo for one in subjects], [one.face for one in subjects], [one.parsing for one in subjects]
+        )
         done: dict[tuple[str, tuple[str, ...]], tuple[Tensor, float]] = {}
         for number, (method, names) in enumerate(self.wanted()):
             part = watch.part(number / len(self.wanted()), (number + 1) / len(self.wanted()))
@@ -82,7 +93,9 @@ class Trial:
                     keep(one, "-".join((method, *names)), photo)
                 self.rows.add(self._row(one, method, names, photo, scene, row, seconds))
 
-    def _made(self, method: str, scene: Scene, attacked: Sequence[Any], done: Mapping[Any, tuple[Tensor, float]], watch: Watch) -> Tensor:
+    def _made(
+        self, method: str, scene: Scene, attacked: Sequence[Any], done: Mapping[Any, tuple[Tensor, float]], watch: Watch
+    ) -> Tensor:
         if method == CLEAN:
             return scene.pixels
         if method == "look":
@@ -94,8 +107,9 @@ class Trial:
         return search(field, scene, seen, self.strength.plan, self._targets(seen, len(scene)), watch).pixels
 
     def _alike(self, scene: Scene, attacked: Sequence[Any], done: Mapping[Any, tuple[Tensor, float]]) -> Tensor:
-        """(N,): the likeness that our own search left with the same surrogates; its budget when that was made in an earlier run."""
-        from workbench.protection import looks
+        """(N,): the likeness that our own search left with the same surrogates; its budget when that was made in an
+        earlier run."""
+        from workbench.protection import visibility as looks
 
         key = "search", tuple(model.spec.id for model in attacked)
         if key not in done:
@@ -111,10 +125,18 @@ class Trial:
         self, one: Subject, method: str, names: Sequence[str], photo: np.ndarray, scene: Scene, row: int, seconds: float
     ) -> dict[str, Any]:
         saved = opened(images.encode_jpeg(photo, QUALITY))
-        reader = Reader(list(self.models.values()), self.finder, one.face.box, (photo.shape[1], photo.shape[0]), self.target or one.others)
+        reader = Reader(
+            list(self.models.values()),
+            self.finder,
+            one.face.box,
+            (photo.shape[1], photo.shape[0]),
+            self.target or one.others,
+        )
         treatments = TREATMENTS if method in (CLEAN, "search") else BRIEF
         scores = {"saved": reader.scores(photo if method == CLEAN else saved)}
-        scores |= {kind: reader.scores(treat(photo if method == CLEAN else saved)) for kind, treat in treatments.items()}
+        scores |= {
+            kind: reader.scores(treat(photo if method == CLEAN else saved)) for kind, treat in treatments.items()
+        }
         figures = {key: round(value, 4) for key, value in measured(one.photo, saved, scene, row).items()}
         return {
             "person": one.pair.person,
@@ -128,4 +150,7 @@ class Trial:
 
 
 def _rounded(scores: Mapping[str, dict[str, float] | None]) -> dict[str, dict[str, float] | None]:
-    return {kind: None if found is None else {name: round(score, 5) for name, score in found.items()} for kind, found in scores.items()}
+    return {
+        kind: None if found is None else {name: round(score, 5) for name, score in found.items()}
+        for kind, found in scores.items()
+    }

@@ -18,7 +18,8 @@ from workbench.values import Face
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """One recogniser's eye on N canvases. grid: (N, s, s, 2), where its chips lie on them. own: (N, d), the faces as they are."""
+    """One recogniser's eye on N canvases. grid: (N, s, s, 2), where its chips lie on them. own: (N, d), the faces as
+    they are."""
 
     model: Any
     grid: Tensor

@@ -13,7 +13,8 @@ from workbench.values import Face, Scores, check_image
 class AttributeScorer(Protocol):
     """What `read_attributes` and the explanations need of an attribute model; chips are RGB, 0..255, (N, 3, S, S).
 
-    labels: one per number of `values`. exclusive: the labels share one probability of 1; otherwise each has its own unit.
+    labels: one per number of `values`. exclusive: the labels share one probability of 1; otherwise each has its own
+    unit.
     """
 
     labels: tuple[str, ...]
@@ -40,7 +41,8 @@ class AttributeScorer(Protocol):
 
 
 def read_attributes(image: np.ndarray, face: Face, model: AttributeScorer) -> Scores:
-    """The value of every label. Raises FaceTooSmall, or BadRequest for an array that is no photo or a face without landmarks."""
+    """The value of every label. Raises FaceTooSmall, or BadRequest for an array that is no photo or a face without
+    landmarks."""
     check_image(image)
     check_size(face)
     return model.scores(image, face)

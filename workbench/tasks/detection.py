@@ -20,9 +20,10 @@ MOUTH = 0.4
 def find_faces(image: np.ndarray, finder: FaceFinder, *, landmarks: bool = True, limit: int = 20) -> tuple[Face, ...]:
     """The photo's faces, largest first, at most `limit`; no face gives an empty tuple.
 
-    Small faces, faces turned by any angle and faces cut by the photo's edge are found too; their boxes may reach beyond it.
-    landmarks: with mesh, head pose and openness. A face so turned or covered that no mesh fits it comes without, when the
-    detector is certain. Raises BadRequest for an array that is no photo.
+    Small faces, faces turned by any angle and faces cut by the photo's edge are found too; their boxes may reach beyond
+    it.
+    landmarks: with mesh, head pose and openness. A face so turned or covered that no mesh fits it comes without, when
+    the detector is certain. Raises BadRequest for an array that is no photo.
     """
     if min(check_image(image).shape[:2]) < SMALLEST:
         return ()
@@ -33,18 +34,22 @@ def find_faces(image: np.ndarray, finder: FaceFinder, *, landmarks: bool = True,
 def one_face(image: np.ndarray, finder: FaceFinder, choice: int | None = None) -> Face:
     """The photo's only face, or the one chosen, counted from 1 in order of size.
 
-    Raises NoFace when there is none, ManyFaces when there are several and none was chosen, BadRequest when the choice does
-    not exist.
+    Raises NoFace when there is none, ManyFaces when there are several and none was chosen, BadRequest when the choice
+    does not exist.
     """
     faces = find_faces(image, finder)
     if not faces:
         raise NoFace("Expected a photo with a face, found none. Try a larger, brighter or less covered one.")
     if choice is None:
         if len(faces) > 1:
-            raise ManyFaces(f"Expected one face, found {len(faces)}. Click one or pass its number (1 is the largest), or crop the photo.")
+            raise ManyFaces(
+                f"Expected one face, found {len(faces)}. Click one or pass its number (1 is the largest), or crop the photo."  # noqa: E501
+            )
         return faces[0]
     if not 1 <= choice <= len(faces):
-        raise BadRequest(f"There is no face {choice}: the photo has {len(faces)}; pass a number from 1 to {len(faces)}.")
+        raise BadRequest(
+            f"There is no face {choice}: the photo has {len(faces)}; pass a number from 1 to {len(faces)}."
+        )
     return faces[choice - 1]
 
 
@@ -64,7 +69,8 @@ def _with_landmarks(image: np.ndarray, finder: FaceFinder, found: Sighting) -> F
 
 
 def _without(found: Sighting) -> Face:
-    """A face by its detector's points, or by its mesh where there is one: pupils in the middle between the eyes' corners."""
+    """A face by its detector's points, or by its mesh where there is one: pupils in the middle between the eyes'
+    corners."""
     if found.mesh is not None:
         mesh = found.mesh.points[:, :2]
         points = np.stack([mesh[[33, 133]].mean(axis=0), mesh[[362, 263]].mean(axis=0), mesh[1], mesh[61], mesh[291]])

@@ -10,7 +10,8 @@ from workbench.errors import FaceTooSmall
 from workbench.values import Face, Scores, check_image
 
 SMALLEST = 20.0
-"""Faces smaller than this many pixels are not judged: less than a third of the smallest chip would be left to guess from."""
+"""Faces smaller than this many pixels are not judged: less than a third of the smallest chip would be left to guess
+from."""
 
 
 class ExpressionScorer(Protocol):
@@ -42,7 +43,8 @@ class ExpressionScorer(Protocol):
 
 
 def classify(image: np.ndarray, face: Face, model: ExpressionScorer) -> Scores:
-    """The probability of every expression the model knows. Raises FaceTooSmall, or BadRequest for an array that is no photo."""
+    """The probability of every expression the model knows. Raises FaceTooSmall, or BadRequest for an array that is no
+    photo."""
     check_image(image)
     check_size(face)
     return model.scores(image, face)
@@ -51,4 +53,6 @@ def classify(image: np.ndarray, face: Face, model: ExpressionScorer) -> Scores:
 def check_size(face: Face) -> None:
     """Raises FaceTooSmall for a face of which too few pixels are left to judge."""
     if face.size < SMALLEST:
-        raise FaceTooSmall(f"The face is {face.size:.0f} pixels large; at least {SMALLEST:.0f} are needed. Use a larger photo.")
+        raise FaceTooSmall(
+            f"The face is {face.size:.0f} pixels large; at least {SMALLEST:.0f} are needed. Use a larger photo."
+        )

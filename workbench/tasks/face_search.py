@@ -1,4 +1,5 @@
-"""Looks over a photo until its faces are found: first the whole, then closer and turned, only as far as that seems useful.
+"""Looks over a photo until its faces are found: first the whole, then closer and turned, only as far as that seems
+useful.
 
 A candidate counts when the mesh network agrees that it is a face. Knows nothing of poses or of who is asking.
 """
@@ -10,9 +11,9 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from workbench.detections import Detections, blend, join, overlap
 from workbench.images import shrink
-from workbench.models.blazeface import Detections, blend, join, overlap
-from workbench.models.mediapipe import Mesh
+from workbench.mesh import Mesh
 
 WINDOW = 256
 """What the back detector sees at once, in pixels."""
@@ -154,7 +155,9 @@ def _starts(length: int) -> Iterator[int]:
     return (round(step * max(length - WINDOW, 0) / max(count - 1, 1)) for step in range(count))
 
 
-def _looked(image: np.ndarray, finder: FaceFinder, candidates: Detections, known: list[Sighting], bar: Bar) -> list[Sighting]:
+def _looked(
+    image: np.ndarray, finder: FaceFinder, candidates: Detections, known: list[Sighting], bar: Bar
+) -> list[Sighting]:
     """The known faces and the candidates that are faces too. Of two sightings of one face the surer counts."""
     faces = list(known)
     for index in range(min(len(candidates), MOST)):
@@ -169,9 +172,13 @@ def _looked(image: np.ndarray, finder: FaceFinder, candidates: Detections, known
     return faces
 
 
-def _confirm(image: np.ndarray, finder: FaceFinder, box: np.ndarray, keypoints: np.ndarray, score: float, bar: Bar) -> Sighting | None:
+def _confirm(
+    image: np.ndarray, finder: FaceFinder, box: np.ndarray, keypoints: np.ndarray, score: float, bar: Bar
+) -> Sighting | None:
     mesh = finder.outline(image, box, keypoints)
-    if score >= LIKELY and mesh.score < FIRM:  # the keypoints of a face upside down are wrong, and its mesh may half fit
+    if (
+        score >= LIKELY and mesh.score < FIRM
+    ):  # the keypoints of a face upside down are wrong, and its mesh may half fit
         mesh = _turned_mesh(image, finder, box, keypoints) or mesh
     if mesh.score >= (bar.mesh if score >= LIKELY else FIRM):
         flat = mesh.points[:, :2]

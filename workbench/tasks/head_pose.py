@@ -1,4 +1,5 @@
-"""What a mesh says of its head: where it points, how wide eyes and mouth are open. Arithmetic on 478 points, no networks."""
+"""What a mesh says of its head: where it points, how wide eyes and mouth are open. Arithmetic on 478 points, no
+networks."""
 
 import numpy as np
 
@@ -55,12 +56,16 @@ def head_pose(mesh: np.ndarray) -> Pose:
 
 
 def eyes_open(mesh: np.ndarray) -> tuple[float, float]:
-    """Lid gap over eye width, image left and image right: about 0.3 open (0.2 to 0.4 in most portraits), near 0.1 closed.
+    """Lid gap over eye width, image left and image right: about 0.3 open (0.2 to 0.4 in most portraits), near 0.1
+    closed.
 
     The eye aspect ratio of Soukupová and Čech, "Real-time eye blink detection using facial landmarks", CVWW 2016, with
     three gaps and distances in space.
     """
-    left, right = (float(np.mean([_distance(mesh, *gap) for gap in gaps]) / max(_distance(mesh, *corners), 1e-6)) for corners, gaps in LIDS)
+    left, right = (
+        float(np.mean([_distance(mesh, *gap) for gap in gaps]) / max(_distance(mesh, *corners), 1e-6))
+        for corners, gaps in LIDS
+    )
     return left, right
 
 

@@ -20,7 +20,8 @@ def run_lengths(mask: np.ndarray) -> list[int]:
 
 
 def compressed_rle(mask: np.ndarray) -> str:
-    """The run lengths as COCO's text: from the fourth on as differences to the last but one, five bits per character."""
+    """The run lengths as COCO's text: from the fourth on as differences to the last but one, five bits per
+    character."""
     lengths = run_lengths(mask)
     text = []
     for place, length in enumerate(lengths):

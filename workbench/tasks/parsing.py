@@ -6,10 +6,10 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from workbench.catalog import ModelSpec
+from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest
 from workbench.geometry import apply, compose, invert
-from workbench.metrics_parts import Tally
+from workbench.metrics.parsing import Tally
 from workbench.values import Face, FaceScores, Parsing, check_image
 
 FAINT = 0.02
@@ -28,8 +28,9 @@ class Parser(Protocol):
 def parse(image: np.ndarray, parser: Parser, faces: Sequence[Face]) -> Parsing:
     """Every face's parts at the photo's size, and whose they are; what lies outside all faces' windows is background.
 
-    Where two faces claim a pixel for a part, the higher probability counts, less the farther (in face sizes) the pixel is
-    from the face. No faces: all background. Raises BadRequest for an array that is no photo, or for more than 255 faces.
+    Where two faces claim a pixel for a part, the higher probability counts, less the farther (in face sizes) the pixel
+    is from the face. No faces: all background. Raises BadRequest for an array that is no photo, or for more than 255
+    faces.
     """
     height, width = check_image(image).shape[:2]
     if len(faces) > 255:
@@ -52,7 +53,8 @@ def parse(image: np.ndarray, parser: Parser, faces: Sequence[Face]) -> Parsing:
 
 
 def measure(truths: Iterable[np.ndarray], predictions: Iterable[np.ndarray]) -> dict[str, Any]:
-    """F1 and IoU of every part, pooled over all pictures' pixels, and the mean F1 per picture: `metrics_parts.Tally.figures`.
+    """F1 and IoU of every part, pooled over all pictures' pixels, and the mean F1 per picture:
+    `metrics_parts.Tally.figures`.
 
     Both give (H, W) uint8 label maps in the same order. Raises BadRequest when a pair differs in size.
     """
@@ -113,7 +115,9 @@ def _plane(scores: np.ndarray, to_grid: np.ndarray, box: tuple[int, int, int, in
     left, top, right, bottom = box
     matrix = compose(to_grid, np.array([[1.0, 0, left], [0, 1, top]]))
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(np.ascontiguousarray(scores), matrix, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(
+        np.ascontiguousarray(scores), matrix, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 def _inside(found: FaceScores, to_grid: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

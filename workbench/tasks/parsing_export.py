@@ -1,4 +1,5 @@
-"""A parsing as files and tables that other programs read: palette PNG, mask zip, COCO JSON, measures, agreement of two."""
+"""A parsing as files and tables that other programs read: palette PNG, mask zip, COCO JSON, measures, agreement of
+two."""
 
 import io
 import json
@@ -20,7 +21,8 @@ MIDLINE = (10, 151, 9, 8, 168, 6, 197, 195, 5, 4, 1, 2, 164, 0, 17, 18, 200, 199
 
 
 def palette_png(parsing: Parsing) -> bytes:
-    """A PNG as large as the photo whose values are the canonical part indices, with the parts' colours as its palette."""
+    """A PNG as large as the photo whose values are the canonical part indices, with the parts' colours as its
+    palette."""
     picture = Image.fromarray(parsing.labels).convert("P")
     picture.putpalette(drawing.flat_palette())
     return _png(picture)
@@ -64,9 +66,9 @@ def coco_json(parsing: Parsing, file_name: str = "photo.png", form: str = "both"
 def measure_parts(image: np.ndarray, parsing: Parsing) -> list[dict[str, Any]]:
     """A row per face and part found: pixels, share of the face's pixels, mean colour as "#rrggbb", and symmetry.
 
-    symmetry: intersection over union of the part with its counterpart (the other eye; the nose for the nose) mirrored about
-    the line through the middle of the mesh, 0..1; None without a mesh. A turned head is less symmetric than its face.
-    Raises BadRequest when the photo and the parsing differ in size.
+    symmetry: intersection over union of the part with its counterpart (the other eye; the nose for the nose) mirrored
+    about the line through the middle of the mesh, 0..1; None without a mesh. A turned head is less symmetric than its
+    face. Raises BadRequest when the photo and the parsing differ in size.
     """
     if check_image(image).shape[:2] != parsing.labels.shape:
         raise BadRequest(f"Expected a photo as large as its parsing, {parsing.labels.shape}, got {image.shape[:2]}.")
@@ -75,7 +77,9 @@ def measure_parts(image: np.ndarray, parsing: Parsing) -> list[dict[str, Any]]:
         window = _window(parsing.owners == face)
         labels = np.where(parsing.owners[window] == face, parsing.labels[window], 0).astype(np.uint8)
         pixels = np.bincount(labels.ravel(), minlength=len(PARTS))
-        sums = [np.bincount(labels.ravel(), weights=image[window][..., c].ravel(), minlength=len(PARTS)) for c in range(3)]
+        sums = [
+            np.bincount(labels.ravel(), weights=image[window][..., c].ravel(), minlength=len(PARTS)) for c in range(3)
+        ]
         symmetry = _symmetry(parsing, face)
         whole = max(int(pixels[1:].sum()), 1)
         for index in np.flatnonzero(pixels[1:]) + 1:
@@ -113,7 +117,8 @@ def part_iou(first: Parsing, second: Parsing) -> list[dict[str, Any]]:
 
 
 def disagreement(first: Parsing, second: Parsing) -> np.ndarray:
-    """(H, W) uint8: 255 where the two parsings name different parts, 0 where they agree. Raises BadRequest as `part_iou`."""
+    """(H, W) uint8: 255 where the two parsings name different parts, 0 where they agree. Raises BadRequest as
+    `part_iou`."""
     _check_sizes(first, second)
     return (first.labels != second.labels).astype(np.uint8) * 255
 
@@ -179,7 +184,9 @@ def _counts(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def _check_sizes(first: Parsing, second: Parsing) -> None:
     if first.labels.shape != second.labels.shape:
-        raise BadRequest(f"Expected two parsings of one photo, got sizes {first.labels.shape} and {second.labels.shape}.")
+        raise BadRequest(
+            f"Expected two parsings of one photo, got sizes {first.labels.shape} and {second.labels.shape}."
+        )
 
 
 def _png(picture: Image.Image) -> bytes:

@@ -1,4 +1,5 @@
-"""Says whether a photo is good enough to judge a face from, without any weights, so that every result can carry a warning.
+"""Says whether a photo is good enough to judge a face from, without any weights, so that every result can carry a
+warning.
 
 Bounds come from photos that were blurred, shrunk and darkened on purpose (docs/hub_models.md), not from a standard.
 """
@@ -11,8 +12,7 @@ import numpy as np
 
 from workbench import images
 from workbench.errors import FaceTooSmall
-from workbench.geometry import ARCFACE_112, similarity
-from workbench.models.windows import face_unit
+from workbench.geometry import ARCFACE_112, face_unit, similarity
 from workbench.values import Face, Finding, Quality, check_image
 
 SHARPEST = 48.0
@@ -22,7 +22,8 @@ _UNREADABLE = 4.0
 
 
 class QualityModel(Protocol):
-    """A network that gives one number for a face, more being better. low: below it the photo is called poor; None: not known."""
+    """A network that gives one number for a face, more being better. low: below it the photo is called poor; None: not
+    known."""
 
     low: float | None
 
@@ -33,26 +34,40 @@ class QualityModel(Protocol):
 def assess(image: np.ndarray, face: Face, model: QualityModel | None = None) -> Quality:
     """How well this face can be judged: sharpness, size, pose, light, contrast and whether it is all in the picture.
 
-    model: also ask this network. Raises BadRequest for an array that is no photo, FaceTooSmall below four pixels between the eyes.
+    model: also ask this network. Raises BadRequest for an array that is no photo, FaceTooSmall below four pixels
+    between the eyes.
     """
     check_image(image)
     unit = face_unit(face)
     if unit < _UNREADABLE:
-        raise FaceTooSmall(f"The eyes are {unit:.1f} pixels apart; at least {_UNREADABLE:.0f} are needed. Use a larger photo.")
+        raise FaceTooSmall(
+            f"The eyes are {unit:.1f} pixels apart; at least {_UNREADABLE:.0f} are needed. Use a larger photo."
+        )
     grey = face_grey(image, face)
-    findings = [_size(unit), _sharpness(grey), _light(grey), _contrast(grey), _clipped(grey), _evenness(grey), _inside(image, face)]
+    findings = [
+        _size(unit),
+        _sharpness(grey),
+        _light(grey),
+        _contrast(grey),
+        _clipped(grey),
+        _evenness(grey),
+        _inside(image, face),
+    ]
     findings += _pose(face)
     if model is None:
         return Quality(tuple(findings))
     value = float(model.score(image, face))
     if model.low is not None:
-        words = f"A quality network finds it hard to recognise ({value:.2f}; {model.low:.2f} is usual for press photos)."
+        words = (
+            f"A quality network finds it hard to recognise ({value:.2f}; {model.low:.2f} is usual for press photos)."
+        )
         findings.append(_graded("network", value, "", value, (model.low / 2, model.low), words))
     return Quality(tuple(findings), str(getattr(getattr(model, "spec", None), "id", type(model).__name__)), value)
 
 
 def face_grey(image: np.ndarray, face: Face) -> np.ndarray:
-    """The face upright, from brows to chin, in grey: (h, w) float32, 0..255, eyes at most 48 pixels apart, never enlarged."""
+    """The face upright, from brows to chin, in grey: (h, w) float32, 0..255, eyes at most 48 pixels apart, never
+    enlarged."""
     side = max(12, round(3 * min(SHARPEST, face_unit(face))))
     chip = images.warp(image, similarity(face.points, ARCFACE_112 * side / 112), (side, side))
     grey = cv2.cvtColor(chip, cv2.COLOR_RGB2GRAY).astype(np.float32)
@@ -60,8 +75,8 @@ def face_grey(image: np.ndarray, face: Face) -> np.ndarray:
 
 
 def sharpness(grey: np.ndarray) -> float:
-    """Detail finer than a blur of one pixel over all contrast: about 0.15 for a sharp portrait, 0.05 once blurred by 4 % of the eye
-    distance.
+    """Detail finer than a blur of one pixel over all contrast: about 0.15 for a sharp portrait, 0.05 once blurred by 4
+    % of the eye distance.
     """
     fine = grey - cv2.GaussianBlur(grey, (0, 0), 1.0)
     return float(fine.std() / max(float(grey.std()), 1.0))
@@ -75,12 +90,16 @@ def _graded(name: str, value: float, unit: str, measure: float, bounds: tuple[fl
 
 
 def _size(unit: float) -> Finding:
-    return _graded("size", unit, "px between the eyes", unit, (12, 32), f"The face is small ({unit:.0f} pixels between the eyes).")
+    return _graded(
+        "size", unit, "px between the eyes", unit, (12, 32), f"The face is small ({unit:.0f} pixels between the eyes)."
+    )
 
 
 def _sharpness(grey: np.ndarray) -> Finding:
     value = sharpness(grey)
-    return _graded("sharpness", value, "", value, (0.04, 0.08), f"It is blurred (sharpness {value:.2f}; 0.15 is usual).")
+    return _graded(
+        "sharpness", value, "", value, (0.04, 0.08), f"It is blurred (sharpness {value:.2f}; 0.15 is usual)."
+    )
 
 
 def _light(grey: np.ndarray) -> Finding:
@@ -91,7 +110,9 @@ def _light(grey: np.ndarray) -> Finding:
 
 def _contrast(grey: np.ndarray) -> Finding:
     value = float(grey.std())
-    return _graded("contrast", value, "of 255", value, (8, 18), f"It has little contrast (deviation {value:.0f} of 255).")
+    return _graded(
+        "contrast", value, "of 255", value, (8, 18), f"It has little contrast (deviation {value:.0f} of 255)."
+    )
 
 
 def _clipped(grey: np.ndarray) -> Finding:
@@ -104,7 +125,9 @@ def _evenness(grey: np.ndarray) -> Finding:
     middle = grey.shape[1] // 2
     halves = sorted((float(grey[:, :middle].mean()) + 1, float(grey[:, -middle:].mean()) + 1))
     words = "One half of the face is in shadow."
-    return _graded("evenness", halves[0] / halves[1], "of one half to the other", halves[0] / halves[1], (0.25, 0.45), words)
+    return _graded(
+        "evenness", halves[0] / halves[1], "of one half to the other", halves[0] / halves[1], (0.25, 0.45), words
+    )
 
 
 def _inside(image: np.ndarray, face: Face) -> Finding:
@@ -112,7 +135,9 @@ def _inside(image: np.ndarray, face: Face) -> Finding:
     left, top, right, bottom = (float(edge) for edge in face.box)
     seen = max(0.0, min(right, width) - max(left, 0)) * max(0.0, min(bottom, height) - max(top, 0))
     share = seen / ((right - left) * (bottom - top))
-    return _graded("inside", share, "of the face", share, (0.6, 0.9), f"Only {share:.0%} of the face is in the picture.")
+    return _graded(
+        "inside", share, "of the face", share, (0.6, 0.9), f"Only {share:.0%} of the face is in the picture."
+    )
 
 
 def _pose(face: Face) -> list[Finding]:
@@ -120,6 +145,14 @@ def _pose(face: Face) -> list[Finding]:
         return []
     turns: tuple[tuple[str, float, tuple[float, float], Callable[[float], str]], ...] = (
         ("yaw", face.pose.yaw, (60, 35), lambda angle: f"The head is turned {abs(angle):.0f}° to the side."),
-        ("pitch", face.pose.pitch, (45, 28), lambda angle: f"The head is {'raised' if angle > 0 else 'lowered'} by {abs(angle):.0f}°."),
+        (
+            "pitch",
+            face.pose.pitch,
+            (45, 28),
+            lambda angle: f"The head is {'raised' if angle > 0 else 'lowered'} by {abs(angle):.0f}°.",
+        ),
     )
-    return [_graded(name, angle, "degrees", -abs(angle), (-bounds[0], -bounds[1]), words(angle)) for name, angle, bounds, words in turns]
+    return [
+        _graded(name, angle, "degrees", -abs(angle), (-bounds[0], -bounds[1]), words(angle))
+        for name, angle, bounds, words in turns
+    ]

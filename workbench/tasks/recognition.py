@@ -18,7 +18,8 @@ CLOSE = 0.1
 class FaceRecogniser(Protocol):
     """What `embed` and the explanations need of a recogniser; chips are RGB, 0..255, (N, 3, S, S).
 
-    metric: "cosine" (more is nearer) or "l2" (less is nearer). threshold: in that unit, at FAR 1 %; None: not calibrated.
+    metric: "cosine" (more is nearer) or "l2" (less is nearer). threshold: in that unit, at FAR 1 %; None: not
+    calibrated.
     """
 
     metric: str
@@ -45,8 +46,9 @@ class FaceRecogniser(Protocol):
 class Match:
     """What one recogniser says of two faces.
 
-    score: cosine, or distance for l2. threshold: in the same unit, None when not calibrated. similarity: more is always more
-    alike (the cosine, or minus the distance). margin: 1 for identical vectors, 0 at the threshold, below 0 on the other side.
+    score: cosine, or distance for l2. threshold: in the same unit, None when not calibrated. similarity: more is always
+    more alike (the cosine, or minus the distance). margin: 1 for identical vectors, 0 at the threshold, below 0 on the
+    other side.
     """
 
     model: str
@@ -85,7 +87,8 @@ class Match:
 
 
 def embed(image: np.ndarray, face: Face, model: FaceRecogniser) -> Embedding:
-    """One face's vector. Raises FaceTooSmall, BadRequest for no photo, a face without landmarks or numbers that are not finite."""
+    """One face's vector. Raises FaceTooSmall, BadRequest for no photo, a face without landmarks or numbers that are not
+    finite."""
     check_image(image)
     check_size(face)
     embedding = model.embed(image, face)
@@ -95,11 +98,19 @@ def embed(image: np.ndarray, face: Face, model: FaceRecogniser) -> Embedding:
 
 
 def score(first: Embedding, second: Embedding) -> float:
-    """The cosine of two vectors, or their distance where the metric is l2. Raises BadRequest for vectors of different models."""
+    """The cosine of two vectors, or their distance where the metric is l2. Raises BadRequest for vectors of different
+    models."""
     if (first.model, first.metric, first.vector.shape) != (second.model, second.metric, second.vector.shape):
-        raise BadRequest(f"Expected two vectors of one model, got {first.model} ({first.metric}) and {second.model} ({second.metric}).")
+        raise BadRequest(
+            f"Expected two vectors of one model, got {first.model} ({first.metric}) and {second.model} "
+            f"({second.metric})."
+        )
     a, b = first.vector.astype(np.float64), second.vector.astype(np.float64)
-    return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b))) if first.metric == "cosine" else float(np.linalg.norm(a - b))
+    return (
+        float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
+        if first.metric == "cosine"
+        else float(np.linalg.norm(a - b))
+    )
 
 
 def similarity(first: Embedding, second: Embedding) -> float:

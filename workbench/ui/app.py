@@ -1,4 +1,5 @@
-"""The page: one tab per row of `TABS`, the one photo that "Send to ..." carries between them, the look, and the launch."""
+"""The page: one tab per row of `TABS`, the one photo that "Send to ..." carries between them, the look, and the
+launch."""
 
 import importlib
 import os
@@ -10,9 +11,9 @@ from starlette.middleware import Middleware
 
 from workbench.bench import Workbench
 from workbench.tabs import TABS, Tab
-from workbench.ui import uploads
-from workbench.ui.door import Page, SameSite
-from workbench.ui.widgets import Handoff
+from workbench.ui.common import uploads
+from workbench.ui.common.door import Page, SameSite
+from workbench.ui.common.widgets import Handoff
 
 TITLE = "Face Workbench"
 
@@ -41,7 +42,9 @@ FOOTER = (
 def theme() -> gr.themes.Base:
     """Local fonts only: the page asks no other server for anything."""
     fonts = ["system-ui", "Segoe UI", "Roboto", "Helvetica", "sans-serif"]
-    return gr.themes.Soft(primary_hue="indigo", neutral_hue="slate", font=fonts, font_mono=["ui-monospace", "Consolas", "monospace"])
+    return gr.themes.Soft(
+        primary_hue="indigo", neutral_hue="slate", font=fonts, font_mono=["ui-monospace", "Consolas", "monospace"]
+    )
 
 
 def builder(tab: Tab) -> Callable[..., gr.Blocks]:

@@ -1,0 +1,169 @@
+"""The attacks that worked once: any picture of the server read through the API, devices opened, a rebound name
+answered."""
+
+import asyncio
+import json
+import os
+from dataclasses import replace
+
+import gradio as gr
+import httpx
+import pytest
+from PIL import Image
+
+from workbench.bench import Workbench
+from workbench.tabs import TABS
+from workbench.ui import app
+from workbench.ui.common import door, uploads
+
+SECRET = (12, 200, 34)
+"""A colour nobody's upload has."""
+
+
+@pytest.fixture(scope="module")
+def private(settings, tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+    """A bench whose uploads lie in a folder of this test's own."""
+    cache = tmp_path_factory.mktemp("cache")
+    for path in settings.cache.iterdir():
+        if path.name != "uploads":
+            (cache / path.name).symlink_to(path)
+    return Workbench(replace(settings, cache=cache, data=tmp_path_factory.mktemp("data"), port=0))
+
+
+@pytest.fixture(scope="module")
+def forged(private: Workbench, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Paths a browser has no business naming: a photo elsewhere, links and climbs to it, a pipe, devices, folders,
+    nothing."""
+    outside = tmp_path_factory.mktemp("elsewhere")
+    photo = outside / "photo.png"
+    Image.new("RGB", (64, 64), SECRET).save(photo)
+    os.mkfifo(outside / "pipe.png")
+    folder = uploads.folder(private.settings)
+    (folder / "link.png").symlink_to(photo)
+    (folder / "pipe.png").symlink_to(outside / "pipe.png")
+    (folder / "inner").mkdir()
+    climbing = f"{folder}/inner/../../{os.path.relpath(photo, folder.parent)}"
+    return [
+        str(photo), str(folder / "link.png"), climbing, str(outside / "pipe.png"), str(folder / "pipe.png"), "/dev/zero", "/dev/ptmx",  # noqa: E501
+        "/etc/passwd", str(folder), str(folder / "absent.png"), "", "\0", "a" * 5000, "http://127.0.0.1:1/x.png", "file:///etc/passwd",
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def page(private: Workbench) -> gr.Blocks:
+    return app.build_app(private)
+
+
+def _takes_files(component: gr.components.Component) -> bool:
+    model = getattr(component, "data_model", None)
+    return model is not None and "path" in json.dumps(model.model_json_schema())
+
+
+def _payloads(component: gr.components.Component, path: str) -> list[object]:
+    """The forged path as a file that says so of itself, and as one that does not."""
+    bare = {"path": path}
+    marked = bare | {"meta": {"_type": "gradio.FileData"}}
+    if isinstance(component, gr.Gallery):
+        return [[{"image": bare, "caption": None}], [{"image": marked, "caption": None}]]
+    if isinstance(component, gr.File):
+        return [bare, marked, [bare], [marked]]
+    return [bare, marked]
+
+
+def test_no_event_takes_a_path_outside_the_uploads(page: gr.Blocks, forged: list[str]) -> None:
+    tried = 0
+    for fn in page.fns.values():
+        for place, component in enumerate(fn.inputs):
+            if not _takes_files(component):
+                continue
+            for path in forged:
+                for payload in _payloads(component, path):
+                    inputs: list[object] = [None] * len(fn.inputs)
+                    inputs[place] = payload
+                    with pytest.raises(gr.Error) as caught:
+                        asyncio.run(page.preprocess_data(fn, inputs, None))
+                    assert caught.value.message == door.GONE, (fn.api_name, path)
+                    tried += 1
+    assert tried > 500
+
+
+@pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.stem)
+def test_each_space_has_the_same_door(private: Workbench, tab) -> None:
+    assert isinstance(app.build_tab(private, tab), door.Page)
+
+
+def test_an_upload_is_let_in(private: Workbench) -> None:
+    path = uploads.folder(private.settings) / "mine.png"
+    Image.new("RGB", (8, 8)).save(path)
+
+    assert door.is_upload(str(path), uploads.folder(private.settings))
+
+
+@pytest.fixture(scope="module")
+def address(page: gr.Blocks, private: Workbench):
+    app.launch(page, private, prevent_thread_lock=True, quiet=True, server_port=None)
+    yield str(page.local_url).rstrip("/")
+    page.close()
+
+
+def _asked(address: str, name: str, data: list[object]) -> str:
+    with httpx.Client(base_url=address, timeout=20) as client:
+        begun = client.post(f"/gradio_api/call/{name}", json={"data": data})
+        if begun.status_code != 200:
+            return begun.text
+        return client.get(f"/gradio_api/call/{name}/{begun.json()['event_id']}").text
+
+
+def test_over_http_every_refusal_reads_the_same(page: gr.Blocks, address: str, forged: list[str]) -> None:
+    for fn in page.fns.values():
+        places = [place for place, component in enumerate(fn.inputs) if _takes_files(component)]
+        if fn.api_visibility != "public" or not fn.api_name or not places:
+            continue
+        sent = [component for component in fn.inputs if not isinstance(component, gr.State)]
+        place = next(place for place, component in enumerate(sent) if _takes_files(component))
+        answers = set()
+        for path in (forged[0], forged[3], forged[6], forged[7], forged[9]):
+            data: list[object] = [None] * len(sent)
+            data[place] = _payloads(sent[place], path)[0]
+            answers.add(_asked(address, str(fn.api_name), data))
+        assert len(answers) == 1, (fn.api_name, answers)
+        assert "event: error" in answers.pop()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:7860"}, 200),
+        ({"Host": "[::1]:7860"}, 200),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "127.0.0.1.evil.example"}, 403),
+        ({"Host": ""}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://localhost:7860"}, 200),
+    ],
+)
+def test_another_name_and_another_site_are_refused(address: str, headers: dict[str, str], status: int) -> None:
+    payload = {"data": [None, "compact"]}
+    answer = httpx.post(f"{address}/gradio_api/call/parse", json=payload, headers=headers, timeout=20)
+
+    assert answer.status_code == status, answer.text
+
+
+def test_a_named_host_is_answered(private: Workbench) -> None:
+    gate = door.SameSite(None, "127.0.0.1", ("faces.example",))
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "headers": [(b"host", b"faces.example"), (b"origin", b"https://faces.example")],
+    }
+
+    assert gate._refusal(scope) == ""
+    assert gate._refusal(scope | {"headers": [(b"host", b"other.example")]}) != ""
+
+
+def test_an_open_server_without_a_list_answers_every_name() -> None:
+    gate = door.SameSite(None, "0.0.0.0")
+
+    assert gate._refusal({"type": "http", "method": "GET", "headers": [(b"host", b"any.example")]}) == ""

@@ -1,0 +1,276 @@
+"""The Explanation tab's handlers, called without a browser: an answer first, then a map with its proof, sentences for
+bad input."""
+
+import json
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+from workbench.errors import BadRequest, Cancelled, NoFace
+from workbench.ui.common.background import in_background
+from workbench.ui.explanation import compare as explanation_compare
+from workbench.ui.explanation import many as explanation_many
+from workbench.ui.explanation import one as explanation_one
+from workbench.ui.explanation import pair as explanation_pair
+from workbench.ui.explanation import parts as explanation_parts
+
+
+def quiet(*args, **kwargs) -> None:
+    """A progress nobody sees."""
+
+
+def last(events):
+    """What is on the screen at the end."""
+    return list(events)[-1]
+
+
+@pytest.fixture
+def here(bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The bench, with a folder of its own for results, and proofs of few random maps."""
+    monkeypatch.setattr("workbench.ui.common.widgets.uploads.folder", lambda settings: tmp_path)
+    from workbench.explanation import explain as explanation
+
+    real = explanation.proof_of
+    monkeypatch.setattr(
+        explanation, "proof_of", lambda found, **given: real(found, **(given | {"steps": 4, "randoms": 6, "stages": 1}))
+    )
+    return bench
+
+
+@pytest.fixture
+def portrait(tmp_path: Path, astronaut: np.ndarray) -> str:
+    path = tmp_path / "astronaut.png"
+    Image.fromarray(astronaut).save(path)
+    return str(path)
+
+
+@pytest.fixture
+def mirrored(tmp_path: Path, astronaut: np.ndarray) -> str:
+    path = tmp_path / "mirrored.png"
+    Image.fromarray(astronaut[:, ::-1]).save(path)
+    return str(path)
+
+
+class TestOneFace:
+    def test_the_answer_comes_before_any_heatmap(self, here, portrait):
+        html, face, target, methods = explanation_one.answer(here, portrait, "Face 1", "fer")
+        assert html.count("<b>") >= 3
+        assert "happy" in html
+        assert face.value == "Face 1"
+        assert target.value == here.model("fer").scores(*_photo(here, portrait)).top
+        assert ("Grad-CAM", "grad_cam") in methods.choices
+        assert "attention_rollout" not in {value for _, value in methods.choices}
+
+    def test_a_map_comes_with_verdict_curves_parts_and_files(self, here, portrait):
+        shown, picture, verdict, curves, shares, png, npz, record = last(
+            explanation_one.explain(
+                here, portrait, "Face 1", "fer", "happy", "grad_cam", "{}", "mesh", True, 0, 0.7, progress=quiet
+            )
+        )
+        assert shown.values.shape == (512, 512)
+        assert picture.shape == (420, 420, 3)
+        assert any(word in verdict for word in ("Evidence", "No better than chance", "No evidence"))
+        assert "action units" in verdict
+        assert "shuffled" in verdict
+        assert len(curves.axes) == 2
+        assert shares is not None
+        assert Image.open(Path(png)).size == (512, 512)
+        with np.load(Path(npz)) as saved:
+            assert np.array_equal(saved["heatmap"], shown.values)
+        assert json.loads(Path(record).read_text())["method"] == "grad_cam"
+
+    def test_knobs_reach_the_method_by_name_or_by_method(self, here, portrait):
+        for knobs in (
+            '{"stride": 16, "window": 32}',
+            '{"occlusion": {"stride": 16, "window": 32}, "rise": {"masks": 1}}',
+        ):
+            *_, record = last(
+                explanation_one.explain(
+                    here, portrait, "Face 1", "fer", "happy", "occlusion", knobs, "none", False, 0, progress=quiet
+                )
+            )
+            assert json.loads(Path(record).read_text())["knobs"] == {"stride": 16, "window": 32, "fill": "blur"}
+
+    def test_an_age_and_the_area_of_a_part_can_be_asked_for(self, here, portrait):
+        for model, target in (("age", "age"), ("compact", "hair")):
+            _, _, verdict, *_ = last(
+                explanation_one.explain(
+                    here, portrait, "Face 1", model, target, "grad_cam", "{}", "none", False, 0, progress=quiet
+                )
+            )
+            assert "map" in verdict.lower()
+
+    def test_the_overlay_changes_without_a_second_run(self, here, portrait):
+        shown, strong, *_ = last(
+            explanation_one.explain(
+                here, portrait, "Face 1", "fer", "happy", "grad_cam", "{}", "none", False, 0, 1.0, progress=quiet
+            )
+        )
+        weak = explanation_one.repaint(here, shown, 0.0)
+        assert (weak != strong).any()
+        assert explanation_one.repaint(here, None, 0.5) == gr.skip()
+
+    @pytest.mark.parametrize(
+        ("changed", "message"),
+        [
+            ({"face": "Face 7"}, "no face 'Face 7'"),
+            ({"model": "sface"}, "does recognition"),
+            ({"model": "nobody"}, "There is no"),
+            ({"target": "bored"}, "no label 'bored'"),
+            ({"method": "tea leaves"}, "no method"),
+            ({"method": "attention_rollout"}, "vision transformer"),
+            ({"method": "signed_holes"}, "two faces"),
+            ({"method": "part_shapley"}, "parsed face"),
+            ({"knobs": "{"}, "expected JSON"),
+            ({"knobs": "[1]"}, "JSON object"),
+            ({"knobs": '{"strides": 3}'}, "has no knob"),
+            ({"parser": "sface"}, "parsing"),
+            ({"seed": -1}, "seed: expected"),
+            ({"seed": 0.5}, "seed: expected"),
+            ({"source": None}, "Drop a photo"),
+        ],
+    )
+    def test_what_cannot_be_asked_is_refused_in_words(self, here, portrait, changed, message):
+        asked = {
+            "source": portrait,
+            "face": "Face 1",
+            "model": "fer",
+            "target": "happy",
+            "method": "occlusion",
+            "parser": "none",
+        }
+        with pytest.raises(BadRequest, match=message):
+            last(explanation_one.explain(here, **(asked | changed), progress=quiet))
+
+    def test_no_face_is_said(self, here, tmp_path):
+        path = tmp_path / "wall.png"
+        Image.fromarray(np.full((200, 200, 3), 128, np.uint8)).save(path)
+        with pytest.raises(NoFace, match="No face was found"):
+            explanation_one.answer(here, str(path), "Face 1", "fer")
+
+
+def _photo(bench, path):
+    image, faces = explanation_parts.read_faces(bench, path)
+    return image, faces[0]
+
+
+class TestTwoFaces:
+    def test_every_recogniser_speaks_before_any_map(self, here, portrait, mirrored):
+        words, first, second = explanation_pair.compare(here, portrait, mirrored, "Face 1", "Face 3")
+        assert (first.value, second.value) == ("Face 1", "Face 1")
+        assert words.count("\n- ") == len(explanation_parts.explainable(here, ("recognition",))) >= 2
+        assert "one person" in words
+
+    def test_both_faces_get_a_map_and_words(self, here, portrait, mirrored):
+        knobs = '{"stride": 32, "window": 48}'
+        asked = (portrait, mirrored, "Face 1", "Face 1", "sface", "occlusion", knobs, "mesh", True, 0)
+        words, first, second, verdict, download = last(
+            explanation_pair.explain_similarity(here, *asked, progress=quiet)
+        )
+        assert "SFace" in words or "sface" in words
+        assert first.shape == second.shape == (420, 420, 3)
+        assert verdict.count("Makes them alike") == 2
+        with np.load(Path(download)) as saved:
+            assert {"heatmap_first", "heatmap_second"} <= set(saved.files)
+
+    def test_one_photo_is_not_a_pair(self, here, portrait):
+        with pytest.raises(BadRequest, match="two photos"):
+            last(explanation_pair.explain_similarity(here, portrait, None, progress=quiet))
+
+    def test_a_photo_without_a_face_is_said(self, here, portrait, tmp_path):
+        path = tmp_path / "wall.png"
+        Image.fromarray(np.full((200, 200, 3), 128, np.uint8)).save(path)
+        with pytest.raises(NoFace):
+            explanation_pair.compare(here, portrait, str(path), "Face 1", "Face 1")
+
+
+def test_a_grid_shows_maps_with_verdicts_and_their_agreement(here, portrait):
+    gallery, words, table = last(
+        explanation_compare.compare_maps(
+            here, portrait, "Face 1", "", ["fer"], ["grad_cam", "eigen_cam"], "none", True, progress=quiet
+        )
+    )
+    assert len(gallery) == 2
+    assert all(":" in caption for _, caption in gallery)
+    assert "of 2 maps count as evidence" in words
+    assert table.shape == (2, 3)
+
+
+def test_a_grid_of_nothing_is_refused(here, portrait):
+    with pytest.raises(BadRequest, match="at least one model"):
+        last(explanation_compare.compare_maps(here, portrait, "Face 1", "", [], ["grad_cam"], progress=quiet))
+
+
+def test_many_faces_give_global_maps_a_table_and_a_tree_and_a_broken_file_is_listed(here, portrait, mirrored, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no photo")
+    gallery, words, table, tree, download = last(
+        explanation_many.explain_many(
+            here, [portrait, str(broken), mirrored], "happy", ["fer"], ["grad_cam", "eigen_cam"], progress=quiet
+        )
+    )
+    assert [caption for _, caption in gallery] == [
+        "happy · fer · Eigen-CAM (2 faces)",
+        "happy · fer · Grad-CAM (2 faces)",
+    ]
+    assert gallery[0][0].shape == (256, 256, 3)
+    assert "broken.png" in words
+    assert "0.270" in words
+    assert list(table["Faces"]) == [2, 2]
+    assert tree is not None
+    with np.load(Path(download)) as saved:
+        assert saved["heatmaps"].shape == (2, 128, 128)
+
+
+def test_too_many_photos_are_sent_to_the_command_line(here):
+    with pytest.raises(BadRequest, match="command line"):
+        last(explanation_many.explain_many(here, ["x.png"] * 201, "", ["fer"], ["grad_cam"], progress=quiet))
+
+
+class TestInTheBackground:
+    def test_the_result_comes_last(self):
+        assert list(in_background(lambda watch: 7, quiet))[-1] == 7
+
+    def test_errors_come_through(self):
+        def fails(watch):
+            raise NoFace("none")
+
+        with pytest.raises(NoFace, match="none"):
+            last(in_background(fails, quiet))
+
+    def test_closing_it_stops_the_work(self):
+        state = SimpleNamespace(ended=None)
+
+        def works(watch) -> None:
+            try:
+                while True:
+                    time.sleep(0.01)
+                    watch.tell(0.5, "working")
+            except Cancelled:
+                state.ended = "cancelled"
+                raise
+
+        events = in_background(works, quiet)
+        assert next(events) is None
+        events.close()
+        for _ in range(300):
+            if state.ended:
+                break
+            time.sleep(0.01)
+        assert state.ended == "cancelled"
+
+    def test_progress_is_passed_on(self):
+        seen = []
+
+        def works(watch) -> int:
+            watch.tell(0.25, "a quarter")
+            time.sleep(0.5)
+            return 1
+
+        last(in_background(works, lambda share, desc: seen.append((share, desc))))
+        assert (0.25, "a quarter") in seen

@@ -1,0 +1,304 @@
+"""The Generation tab's handlers, called without a browser: figures beside every sheet, consent first, sentences for bad
+input."""
+
+import io
+import json
+import time
+import zipfile
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.generation.fake_portrait import FakePortrait
+from workbench.bench import Workbench
+from workbench.catalog import MODELS
+from workbench.catalog.spec import ModelSpec
+from workbench.errors import BadRequest, ManyFaces, ModelMissing, NoFace, NotAllowed, OutOfMemory
+from workbench.generation import marking
+from workbench.labeling.study.reading import load_items
+from workbench.labeling.study.study import load_study
+from workbench.settings import Settings
+from workbench.ui.common.widgets import Handoff
+from workbench.ui.generation import mix as generation_mix
+from workbench.ui.generation import new as generation_new
+from workbench.ui.generation import parts as generation_parts
+from workbench.ui.generation import portraits as generation_portraits
+from workbench.ui.generation import repose as generation_repose
+from workbench.ui.generation import study as generation_study
+
+
+def quiet(*args, **kwargs) -> None:
+    """A progress nobody sees."""
+
+
+def last(events):
+    """What is on the screen at the end."""
+    return list(events)[-1]
+
+
+@pytest.fixture
+def fake(bench) -> FakePortrait:
+    return FakePortrait(bench.model("dcgan-digiface-64"))
+
+
+@pytest.fixture
+def here(bench, fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workbench:
+    """A bench with a fake portrait model, and folders of its own for results and studies."""
+    row = ModelSpec(id="fake", task="portrait", title="Fake", load="nowhere:load", files=())
+    settings = Settings(cache=bench.settings.cache, data=tmp_path / "data", owner_token="the owner's")
+    mine = Workbench(settings, {"fake": row, **MODELS})
+    real = bench.model
+    mine.model = lambda name, task="": (
+        fake if (name, bool(mine.spec(name, task))) == ("fake", True) else real(name, task)
+    )
+    (tmp_path / "uploads").mkdir()
+    monkeypatch.setattr("workbench.ui.common.widgets.uploads.folder", lambda settings: tmp_path / "uploads")
+    return mine
+
+
+@pytest.fixture
+def portrait(tmp_path: Path, astronaut: np.ndarray) -> str:
+    path = tmp_path / "astronaut.png"
+    Image.fromarray(astronaut).save(path)
+    return str(path)
+
+
+@pytest.fixture
+def wall(tmp_path: Path) -> str:
+    path = tmp_path / "wall.png"
+    Image.fromarray(np.full((200, 200, 3), 128, np.uint8)).save(path)
+    return str(path)
+
+
+class TestPortraits:
+    def ask(self, here, references, **changed):
+        return generation_portraits.generate(
+            here, references, **({"consent": True, "model": "fake", "count": 2} | changed), progress=quiet
+        )
+
+    def test_a_photo_becomes_a_sheet_with_figures_and_marked_files(self, here, portrait):
+        gallery, words, table, package = last(self.ask(here, [(portrait, None)], seed=7))
+        assert len(gallery) == 2
+        assert all("SFace" in caption and "dlib" in caption for _, caption in gallery)
+        assert "took no part in drawing" in words
+        assert "1 % of strangers" in words
+        assert list(table["picture"]) == [1, 2]
+        assert marking.read(Path(gallery[1][0]))["Seed"] == "7"
+        with zipfile.ZipFile(package.value["path"] if isinstance(package.value, dict) else package.value) as archive:
+            assert json.loads(archive.read("report.json"))["model"] == "fake"
+            assert marking.read(archive.read("portrait-001.png"))["AI-generated"] == "true"
+
+    def test_unfinished_pictures_are_shown_and_called_so(self, here, portrait, fake, monkeypatch):
+        real = fake.__class__.__call__
+
+        def slow(self, vectors, recipe, watch=None, preview=None):
+            pictures = real(self, vectors, recipe, watch, preview)
+            time.sleep(0.5)
+            return pictures
+
+        monkeypatch.setattr(fake.__class__, "__call__", slow)
+        shown = [event[0] for event in self.ask(here, [(portrait, None)]) if isinstance(event[0], list)]
+        assert [caption for _, caption in shown[0]] == ["unfinished", "unfinished"]
+        assert "unfinished" not in [caption for _, caption in shown[-1]]
+
+    def test_without_consent_nothing_is_read(self, here, portrait, fake):
+        for consent in (False, None, "yes", 1):
+            with pytest.raises(BadRequest, match="Please confirm first"):
+                last(self.ask(here, [(portrait, None)], consent=consent))
+        assert fake.calls == []
+
+    def test_drift_turns_the_vector_and_is_reported(self, here, portrait, fake):
+        words = last(self.ask(here, [(portrait, None)], drift=20))[1]
+        plain = last(self.ask(here, [(portrait, None)]))[1]
+        from workbench.generation.identity import angle
+
+        (turned, _), (straight, _) = fake.calls
+        assert angle(turned[0], straight[0]) == pytest.approx(20, abs=0.05)
+        assert "the turned identity" in words
+        assert "the turned identity" not in plain
+
+    def test_variation_gives_every_picture_its_own_vector(self, here, portrait, fake):
+        last(self.ask(here, [(portrait, None)], variation=0.3))
+        ((vectors, _),) = fake.calls
+        assert not np.allclose(vectors[0], vectors[1])
+
+    def test_no_face_and_two_faces_are_told_of(self, here, portrait, wall, shared_data):
+        with pytest.raises(NoFace, match="Photo 2: no face"):
+            last(self.ask(here, [(portrait, None), (wall, None)]))
+        both = str(shared_data / "photos" / "obama_and_biden.jpg")
+        with pytest.raises(ManyFaces, match="Whose"):
+            last(self.ask(here, [(both, None)]))
+        assert len(last(self.ask(here, [(both, None)], face="Face 1 (the largest)"))[0]) == 2
+
+    def test_different_people_are_warned_of(self, here, portrait, shared_data):
+        words = last(self.ask(here, [(portrait, None), (str(shared_data / "photos" / "obama.jpg"), None)]))[1]
+        assert words.startswith("> ⚠ Photo 1 and Photo 2 may show different people")
+        assert "cosine" in words
+
+    @pytest.mark.parametrize(
+        ("changed", "message"),
+        [
+            ({"count": 0}, "expected 1 to 64, got 0"),
+            ({"count": 10_000}, "expected 1 to 64, got 10000"),
+            ({"prompt": "a" * 10_000}, "10,000 characters"),
+            ({"prompt": "in a hat"}, "reads no prompt"),
+            ({"drift": 91}, "drift: expected"),
+            ({"drift": "far"}, "drift: expected"),
+            ({"variation": -1}, "variation: expected"),
+            ({"seed": -1}, "seed: expected"),
+            ({"steps": 900}, "steps: expected"),
+            ({"guidance": float("nan")}, "guidance: expected"),
+            ({"model": "sface"}, "no portrait model"),
+            ({"face": "his"}, "Expected 'Ask me'"),
+            ({"references": None}, "at least one photo"),
+        ],
+    )
+    def test_what_cannot_be_asked_is_refused_in_words(self, here, portrait, changed, message):
+        asked = {"references": [(portrait, None)]} | changed
+        with pytest.raises(BadRequest, match=message):
+            last(self.ask(here, **asked))
+
+    def test_missing_weights_come_with_their_command(self, here, portrait):
+        with pytest.raises(ModelMissing, match="python -m workbench models fetch arc2face-lcm"):
+            last(self.ask(here, [(portrait, None)], model="arc2face-lcm"))
+
+    def test_out_of_memory_is_said_and_the_next_run_works(self, here, portrait, fake):
+        fake.fails = MemoryError()
+        with pytest.raises(OutOfMemory, match="ran out of memory"):
+            last(self.ask(here, [(portrait, None)]))
+        fake.fails = None
+        assert len(last(self.ask(here, [(portrait, None)]))[0]) == 2
+
+    def test_a_cancelled_run_leaves_nothing(self, here, portrait, tmp_path):
+        events = self.ask(here, [(portrait, None)], count=16)
+        next(events)
+        events.close()
+        time.sleep(1.0)
+        assert list((tmp_path / "uploads").iterdir()) == []
+
+    def test_a_sent_photo_becomes_the_reference(self, astronaut):
+        assert generation_portraits.arrive(Handoff(astronaut, "generation"))[0] is astronaut
+        assert generation_portraits.arrive(Handoff(astronaut, "parsing")) == gr.skip()
+
+    def test_a_chosen_model_shows_its_ranges(self, here):
+        steps, guidance, prompt = generation_portraits.ranges(here, "fake")
+        assert (steps.maximum, guidance.maximum, prompt.visible) == (50, 10.0, False)
+
+
+class TestRepose:
+    def test_sliders_answer_and_nothing_happens_before_consent(self, here, portrait):
+        zero = [0] * 7
+        scene, shown, words, _ = generation_repose.prepare(here, portrait, False, generation_parts.ASK, *zero)
+        assert scene is None
+        assert shown is None
+        scene, plain, words, _ = generation_repose.prepare(here, portrait, True, generation_parts.ASK, *zero)
+        turned, words, _ = generation_repose.move(here, scene, 12, 0, 0.5, 0, 0, 0, 0)
+        assert max(plain.shape[:2]) == 512
+        assert (turned != plain).any()
+        assert words == "Edited photo, not a new one: yaw +12, smile +0.5."
+
+    def test_the_full_photo_says_edited(self, here, portrait, astronaut):
+        *_, download = generation_repose.repose(here, portrait, yaw=10, consent=True)
+        path = Path(download.value["path"] if isinstance(download.value, dict) else download.value)
+        text = marking.read(path)
+        assert text["Edited"] == "true"
+        assert "AI-generated" not in text
+        assert np.array(Image.open(path)).shape == astronaut.shape
+
+    @pytest.mark.parametrize(
+        ("changed", "kind", "message"),
+        [
+            ({"consent": False}, BadRequest, "confirm"),
+            ({"source": None}, BadRequest, "Drop a photo"),
+            ({"yaw": 40}, BadRequest, "yaw: expected"),
+            ({"face": "Face 9"}, BadRequest, "no face 9"),
+        ],
+    )
+    def test_what_cannot_be_done_is_refused(self, here, portrait, changed, kind, message):
+        with pytest.raises(kind, match=message):
+            generation_repose.repose(here, **({"source": portrait, "consent": True} | changed))
+
+    def test_two_faces_are_asked_about(self, here, shared_data):
+        with pytest.raises(ManyFaces, match="Whose"):
+            generation_repose.repose(here, str(shared_data / "photos" / "obama_and_biden.jpg"), consent=True)
+
+
+def test_faces_between_two_people_come_from_one_noise(here, fake, portrait, shared_data):
+    other = str(shared_data / "photos" / "obama.jpg")
+    gallery, _words, *_ = last(
+        generation_mix.mix(here, [(portrait, None)], [(other, None)], True, "fake", 3, progress=quiet)
+    )
+    assert [len(vectors) for vectors, _ in fake.calls] == [1, 1, 1]
+    assert all("to the first person" in caption and "to the second person" in caption for _, caption in gallery)
+    with pytest.raises(BadRequest, match="both people"):
+        last(generation_mix.mix(here, [(portrait, None)], None, True, "fake", progress=quiet))
+
+
+def test_new_people_need_no_photo_and_keep_away_from_those_given(here, portrait):
+    gallery, words, *_ = last(generation_new.new_identities(here, "fake", 3, progress=quiet))
+    assert len(gallery) == 3
+    assert "taken for one person" in words
+    words = last(
+        generation_new.new_identities(here, "fake", 2, gallery=[(portrait, None)], consent=True, progress=quiet)
+    )[1]
+    assert "the nearest to keep away from" in words
+    with pytest.raises(BadRequest, match="confirm"):
+        last(generation_new.new_identities(here, "fake", 2, gallery=[(portrait, None)], progress=quiet))
+    with pytest.raises(BadRequest, match="were not found"):
+        last(generation_new.new_identities(here, "fake", 40, 120, progress=quiet))
+
+
+class TestPairStudy:
+    def ask(self, here, **changed):
+        asked = {"name": "pairs", "model": "fake", "people": 2, "pictures": 2, "widest": 30} | changed
+        return generation_study.pair_study(here, **asked, progress=quiet)
+
+    def test_it_comes_as_a_zip_that_loads(self, here, tmp_path):
+        gallery, words, download = last(self.ask(here))
+        assert "turned 30°" in words
+        assert all(marking.read(Path(path))["AI-generated"] == "true" for path, _ in gallery)
+        data = Path(download.value["path"] if isinstance(download.value, dict) else download.value).read_bytes()
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            archive.extractall(tmp_path / "unpacked")
+        assert len(load_items(load_study(tmp_path / "unpacked"))) >= 4
+        assert not (here.settings.data / "studies").exists()
+
+    def test_the_owner_keeps_it_for_the_labeling_tab(self, here):
+        words = last(self.ask(here, token="the owner's"))[1]
+        assert "open the Labeling tab" in words
+        assert load_items(load_study(here.settings.data / "studies" / "pairs"))
+        with pytest.raises(Exception, match="already"):
+            last(self.ask(here, token="the owner's"))
+
+    def test_a_wrong_token_or_design_is_refused(self, here):
+        with pytest.raises(NotAllowed, match="not the owner's token"):
+            last(self.ask(here, token="guess"))
+        with pytest.raises(BadRequest, match="at most 200 pictures"):
+            last(self.ask(here, people=40, pictures=9))
+        with pytest.raises(BadRequest, match="Study name"):
+            last(self.ask(here, name="../up"))
+
+    def test_a_cancelled_study_leaves_nothing(self, here, tmp_path):
+        events = self.ask(here, people=20, pictures=5)
+        next(events)
+        time.sleep(0.4)
+        events.close()
+        for _ in range(100):
+            if not any(path.is_file() for path in (tmp_path / "uploads").rglob("*")):
+                break
+            time.sleep(0.05)
+        assert not any(path.is_file() for path in (tmp_path / "uploads").rglob("*"))
+        assert not (here.settings.data / "studies").exists()
+
+
+def test_a_judge_never_is_the_models_own_recogniser(here):
+    assert generation_parts.judges(here, "dlib")[0] == "sface"
+    assert "sface" not in generation_parts.judges(here, "sface")
+
+
+def test_without_a_second_recogniser_the_sheet_says_so(here, monkeypatch):
+    monkeypatch.setattr(generation_parts, "judges", lambda bench, conditioner: [])
+    assert "nothing independent speaks" in generation_parts.tools(here, "fake").notes[0]

@@ -1,0 +1,211 @@
+"""The Labeling tab without a browser: what its functions refuse, and what the study builder accepts."""
+
+import base64
+import io
+import time
+import zipfile
+from types import SimpleNamespace
+
+import pytest
+from fastapi import HTTPException
+
+from tests.labeling.conftest import STUDY, draw, write_study
+from workbench.bench import Workbench
+from workbench.errors import NotAllowed, StudyError
+from workbench.settings import Settings
+from workbench.ui.labeling import tab as labeling
+from workbench.ui.labeling.room import Room, choose_folder, chosen_folder, demo_folder, with_owner_token
+from workbench.ui.labeling.studies import Studies
+
+OWNER = "owner token of this test"
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A bench with a data folder of its own and an owner."""
+    return Workbench(Settings(cache=tmp_path / "cache", data=tmp_path / "data", owner_token=OWNER))
+
+
+@pytest.fixture
+def room(own, tmp_path):
+    room = Room(own, write_study(tmp_path / "study"))
+    yield room
+    room.stop(1)
+
+
+def wait_ready(room):
+    """Until the study's outbox has looked at the Hub."""
+    end = time.monotonic() + 20
+    while not room.service().outbox.ready and time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def asked_by(size: int):
+    return SimpleNamespace(headers={"content-length": str(size)})
+
+
+def functions(room, own):
+    return {
+        f.__name__: labeling._guarded(f, 1000)
+        for f in [*labeling.rater_functions(room), *labeling.owner_functions(room, own)]
+    }
+
+
+def test_the_tab_builds_without_opening_the_study(own):
+    room = Room(own, own.settings.data / "nowhere")
+    blocks = labeling.build(own, None, room)
+    assert [
+        name for block in blocks.blocks.values() for name in (f.__name__ for f in getattr(block, "server_fns", []))
+    ] == [
+        *("welcome", "enter", "sync", "undo", "withdraw"),
+        *("owner", "study"),
+    ]
+    assert not own.settings.data.exists()
+
+
+def test_the_screen_asks_no_other_server(own):
+    for path in labeling.SCREEN.iterdir():
+        text = path.read_text()
+        assert "http://" not in text
+        assert "https://" not in text.replace('startsWith("https://")', "")
+
+
+@pytest.mark.parametrize("name", ["owner", "study"])
+@pytest.mark.parametrize("token", [None, "", "wrong", OWNER + "x", ["x"]], ids=str)
+def test_without_the_token_the_owners_functions_answer_403(room, own, name, token):
+    for action in ("overview", "list", "export", "squash"):
+        with pytest.raises(HTTPException) as refused:
+            functions(room, own)[name]({"token": token, "action": action}, asked_by(10))
+        assert refused.value.status_code == 403
+        assert "owner's token" in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("asked", "size", "status"),
+    [
+        ({}, 1001, 413),
+        ({}, 10_000_000, 413),
+        ([], 5, 400),
+        ("x", 5, 400),
+        (None, 5, 400),
+        ({"rater": "forged"}, 5, 403),
+        ({"rater": 1}, 5, 403),
+    ],
+    ids=str,
+)
+def test_what_is_no_request_is_refused_with_its_status(room, own, asked, size, status):
+    wait_ready(room)
+    with pytest.raises(HTTPException) as refused:
+        functions(room, own)["sync"](asked, asked_by(size))
+    assert refused.value.status_code == status
+
+
+def test_a_bug_of_ours_is_a_500_that_tells_nothing(room, own, monkeypatch, caplog):
+    monkeypatch.setattr(room, "service", lambda: 1 / 0)
+    with pytest.raises(HTTPException) as failed:
+        functions(room, own)["welcome"]({}, asked_by(2))
+    assert failed.value.status_code == 500
+    assert "division" not in failed.value.detail
+    assert "welcome failed" in caplog.text
+
+
+def test_the_demo_needs_its_generator_and_says_how_to_get_it(own):
+    with pytest.raises(Exception, match="dcgan-digiface-64"):
+        Room(own).service()
+
+
+def test_the_owner_sees_pauses_requeues_and_exports(room, own):
+    owner = room.owner()
+    wait_ready(room)
+    desk = room.service().desk
+    rater = desk.enter({"agree": True, "version": "v1"})["rater"]
+    item = desk.sync({"rater": rater, "want": 1})["items"][0]
+    desk.sync({"rater": rater, "votes": [{"lease": item["token"], "answer": "same_2", "response_ms": 900}]})
+    seen = owner.do({"token": OWNER, "action": "overview"})
+    assert (seen["counts"]["labels"], seen["coverage"]["items"], seen["state"]) == (1, 12, "open")
+    assert owner.do({"token": OWNER, "action": "pause"}) == {"state": "paused"}
+    assert desk.sync({"rater": rater, "want": 1})["items"] == []
+    rows = owner.do({"token": OWNER, "action": "raters"})["raters"]
+    assert [(row["answered"], row["seconds"]) for row in rows] == [(1, 0.9)]
+    for kind, start in (("parquet", b"PAR1"), ("csv", b"label,"), ("jsonl", b'{"label"'), ("datasets", b"PK")):
+        file = owner.do({"token": OWNER, "action": "export", "format": kind})
+        assert base64.b64decode(file["base64"]).startswith(start)
+    assert owner.do({"token": OWNER, "action": "requeue", "items": ["pair-001"], "more": 2}) == {"requeued": 1}
+    assert owner.do({"token": OWNER, "action": "block", "rater": rows[0]["rater"]})["state"] == "blocked"
+    whats = [line["what"] for line in owner.do({"token": OWNER, "action": "audit"})["audit"]]
+    assert whats == ["blocked", "requeue", "export", "export", "export", "export", "paused", "load"]
+    assert "<html" in owner.do({"token": OWNER, "action": "report"})["html"]
+
+
+def test_too_few_valid_raters_raise_the_alarm(room):
+    owner = room.owner()
+    wait_ready(room)
+    desk = room.service().desk
+    for _ in range(2):
+        rater = desk.enter({"agree": True, "version": "v1"})["rater"]
+        while item := desk.sync({"rater": rater, "want": 1})["items"]:
+            desk.sync({"rater": rater, "votes": [{"lease": item[0]["token"], "answer": "same_3", "response_ms": 100}]})
+    assert owner.overview()["valid"] == {"share": 0.0, "judged": 2, "unchecked": 0, "alarm": True}
+
+
+def zipped(names, root):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in names:
+            archive.writestr(name, (root / name).read_bytes() if (root / name).is_file() else b"x")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+@pytest.fixture
+def studies(room, own):
+    return Studies(room, own)
+
+
+def test_a_study_is_made_from_a_zip_and_served(studies, room, own, tmp_path):
+    folder = write_study(tmp_path / "upload", items=4, gold=0)
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix in (".png", ".csv")]
+    text = STUDY.replace('name = "pairs"', 'name = "mine"')
+    assert studies.do({"token": OWNER, "action": "check", "toml": text})["name"] == "mine"
+    made = studies.do({"token": OWNER, "action": "make", "toml": text, "zip": zipped(names, folder)})
+    assert made == {"name": "mine", "items": 4, "gold": 0}
+    with pytest.raises(StudyError, match="already"):
+        studies.do({"token": OWNER, "action": "make", "toml": text, "zip": zipped(names, folder)})
+    assert studies.do({"token": OWNER, "action": "serve", "name": "mine"}) == {"serving": "mine"}
+    assert chosen_folder(own.settings).name == "mine"
+    with pytest.raises(StudyError, match="no study"):
+        studies.do({"token": OWNER, "action": "serve", "name": "../study"})
+
+
+@pytest.mark.parametrize("name", ["../out.png", "/etc/x.png", "run.py", "a/../../b.png", "c:\\x.png"])
+def test_a_zip_cannot_write_elsewhere_or_bring_programs(studies, own, tmp_path, name):
+    draw(tmp_path / "a.png", 1)
+    with pytest.raises(StudyError, match="pictures and CSV"):
+        studies.do(
+            {
+                "token": OWNER,
+                "action": "make",
+                "toml": STUDY.replace('"pairs"', '"evil"'),
+                "zip": zipped([name], tmp_path),
+            }
+        )
+    left = [path for path in (own.settings.data / "studies").rglob("*") if path.is_file()]
+    assert left == []
+
+
+def test_a_study_that_does_not_load_leaves_nothing(studies, own):
+    with pytest.raises(StudyError, match="not in its folder"):
+        studies.do({"token": OWNER, "action": "make", "toml": STUDY.replace('"pairs"', '"half"')})
+    assert list((own.settings.data / "studies").iterdir()) == []
+    with pytest.raises(NotAllowed):
+        studies.do({"action": "make", "toml": STUDY})
+
+
+def test_the_owners_token_is_made_once_and_kept_private(tmp_path):
+    settings = Settings(cache=tmp_path, data=tmp_path / "data")
+    token = with_owner_token(settings).owner_token
+    assert len(token) >= 20
+    assert with_owner_token(settings).owner_token == token
+    assert (tmp_path / "data/owner.token").stat().st_mode & 0o077 == 0
+    assert chosen_folder(settings) == demo_folder(settings)
+    choose_folder(settings, tmp_path / "other")
+    assert chosen_folder(settings) == tmp_path / "other"

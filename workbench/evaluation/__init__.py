@@ -1,0 +1,1 @@
+"""One room for measuring models against truth and people."""

@@ -1,0 +1,97 @@
+"""Heatmaps from a network's last layer that still has places: Grad-CAM (Captum), Grad-CAM++ and Eigen-CAM."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from captum.attr import LayerAttribution, LayerGradCam
+from torch import Tensor, nn
+
+from workbench.explanation.anatomy import grid_side
+from workbench.explanation.question import ChipMap, Question
+
+
+def grad_cam(question: Question) -> ChipMap:
+    """Channels of the last layer, weighted by how much each raises the score; only what speaks for it.
+
+    Source: Selvaraju et al., "Grad-CAM" (2017), section 3, by Captum; tokens of a transformer take the place of pixels.
+    """
+    features = question.target.model.features
+    question.watch.tell(0.0, "Grad-CAM")
+    if question.places == "grid":
+        return ChipMap(_enlarge(_by_captum(question, features), question.size))
+    acts, grads = _last_layer(question)
+    weights = grads.mean(dim=(2, 3), keepdim=True)
+    return ChipMap(_enlarge((weights * acts).sum(dim=1, keepdim=True).relu(), question.size))
+
+
+def _by_captum(question: Question, features: nn.Module) -> Tensor:
+    chip = question.chip.clone().requires_grad_()
+    try:
+        return LayerGradCam(question.graded, features).attribute(chip, relu_attributions=True)
+    except RuntimeError as error:
+        if "used in the graph" not in str(error):
+            raise
+        return torch.zeros((1, 1, 2, 2))  # the score does not depend on this layer at all
+
+
+def grad_cam_plus_plus(question: Question) -> ChipMap:
+    """As Grad-CAM, but every place votes with its own weight, so that several places, or small ones, are all found.
+
+    Source: Chattopadhay et al., "Grad-CAM++" (2018), equations 10 to 19.
+    """
+    question.watch.tell(0.0, "Grad-CAM++")
+    acts, grads = _last_layer(question)
+    below = 2 * grads**2 + acts.sum(dim=(2, 3), keepdim=True) * grads**3
+    alpha = torch.where(grads != 0, grads**2 / (below + 1e-6), 0.0)
+    weights = (alpha * grads.relu()).sum(dim=(2, 3), keepdim=True)
+    return ChipMap(_enlarge((weights * acts).sum(dim=1, keepdim=True).relu(), question.size))
+
+
+def eigen_cam(question: Question) -> ChipMap:
+    """The pattern that most of the last layer's activity follows. It does not depend on the target: what the network
+    sees at all.
+
+    Source: Muhammad and Yeasin, "Eigen-CAM" (2020). The sign of a principal component is free; here it follows the mean
+    activity.
+    """
+    question.watch.tell(0.0, "Eigen-CAM")
+    acts, _ = _last_layer(question)
+    flat = acts[0].flatten(1).T
+    centred = flat - flat.mean(dim=0)
+    _, strength, directions = torch.linalg.svd(centred, full_matrices=False)
+    pattern = centred @ directions[0]
+    if float(strength[0]) < 1e-6 * (1 + float(flat.abs().max())):
+        pattern = torch.zeros_like(pattern)
+    if float(pattern @ (flat.mean(dim=1) - flat.mean())) < 0:
+        pattern = -pattern
+    return ChipMap(_enlarge(pattern.reshape(1, 1, *acts.shape[2:]).relu(), question.size))
+
+
+def _last_layer(question: Question) -> tuple[Tensor, Tensor]:
+    """Activations and gradients of the score, both (1, C, h, w), of the layer `features` of the model."""
+    kept: list[Tensor] = []
+
+    def keep(module: nn.Module, inputs: Any, output: Any) -> None:
+        kept.append(output[0] if isinstance(output, (tuple, list)) else output)
+
+    handle = question.target.model.features.register_forward_hook(keep)
+    try:
+        score = question.graded(question.chip.clone().requires_grad_())
+    finally:
+        handle.remove()
+    grads = torch.autograd.grad(score.sum(), kept[0], allow_unused=True)[0]
+    grads = torch.zeros_like(kept[0]) if grads is None else grads
+    return _as_grid(kept[0].detach()), _as_grid(grads)
+
+
+def _as_grid(layer: Tensor) -> Tensor:
+    if layer.ndim == 4:
+        return layer
+    side = grid_side(layer.shape[1])
+    return layer[:, -side * side :].transpose(1, 2).reshape(len(layer), -1, side, side)
+
+
+def _enlarge(coarse: Tensor, size: int) -> np.ndarray:
+    fine = LayerAttribution.interpolate(coarse, (size, size), interpolate_mode="bilinear")
+    return fine[0, 0].detach().cpu().numpy().astype(np.float32)

@@ -1,0 +1,117 @@
+"""The data set's card: configs that load, declared features, and a datasheet filled from the study itself."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import sqlalchemy as sa
+
+from workbench.labeling.hub.hub import Hub
+from workbench.labeling.store import entries, readout, schema
+from workbench.labeling.store.entries import FOLDERS, LABEL, RATER, WITHDRAWAL
+from workbench.labeling.store.store import Store
+
+_TITLES = {LABEL: "labels", RATER: "raters", WITHDRAWAL: "withdrawals"}
+
+
+def card_for(store: Store, hub: Hub) -> bytes:
+    """README.md for what the Hub holds now: a config per kind and format that has files, so that none is ever empty."""
+    configs = _configs(hub)
+    studies = store.database.run(lambda c: [dict(row) for row in c.execute(sa.select(schema.studies)).mappings()])
+    front = {
+        "license": "cc-by-nc-4.0",
+        "pretty_name": "Judgements of faces",
+        "tags": ["faces", "human-judgements", "similarity", "fairness"],
+        "configs": [{key: value for key, value in config.items() if key != "kind"} for config in configs],
+        "dataset_info": [
+            {"config_name": config["config_name"], "features": _features(config["kind"])} for config in configs
+        ],
+    }
+    lines = ["---", *_yaml(front), "---", "", "# Judgements of faces", ""]
+    lines += [
+        (
+            "Raters' answers, one row each, in the order they were given. Undone answers stay, named by `supersedes` of "  # noqa: E501
+            "the row that"
+        )
+    ]
+    lines += ["replaced them. Pictures are named by item and sha256 and are not part of this data set.", ""]
+    for study in studies:
+        lines += _datasheet(store, study["study"], study["toml"], study["sha256"])
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _configs(hub: Hub) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for kind, folder in FOLDERS.items():
+        for suffix, name in ((".parquet", ""), (".jsonl", "_recent")):
+            where = f"{folder}-parquet" if suffix == ".parquet" else folder
+            if any(path.endswith(suffix) for path in hub.listing(where)):
+                files = [{"split": "train", "path": f"{where}/**/*{suffix}"}]
+                found.append({"config_name": _TITLES[kind] + name, "data_files": files, "kind": kind})
+    names = [config["config_name"] for config in found]
+    for config in found:
+        if config["config_name"] == ("labels" if "labels" in names else "labels_recent"):
+            config["default"] = True
+    return found
+
+
+def _features(kind: str) -> list[dict[str, str]]:
+    return [{"name": name, "dtype": dtype} for name, dtype in entries.features(kind).items()]
+
+
+def _yaml(value: Any, depth: int = 0) -> list[str]:
+    """Enough YAML for a card: mappings, lists, scalars as JSON (which YAML reads)."""
+    pad = "  " * depth
+    lines: list[str] = []
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if isinstance(inner, dict | list) and inner:
+                lines += [f"{pad}{key}:", *_yaml(inner, depth + 1)]
+            else:
+                lines.append(f"{pad}{key}: {json.dumps(inner, ensure_ascii=False)}")
+    else:
+        for inner in value:
+            nested = _yaml(inner, depth + 1) if isinstance(inner, dict) else []
+            lines += (
+                [f"{pad}- {nested[0].lstrip()}", *nested[1:]]
+                if nested
+                else [f"{pad}- {json.dumps(inner, ensure_ascii=False)}"]
+            )
+    return lines
+
+
+def _datasheet(store: Store, study: str, toml: str, digest: str) -> list[str]:
+    """Who was asked what, how, how often, and what the consent promised."""
+    from pathlib import Path
+
+    from workbench.labeling.study.study import parse_study
+
+    read = parse_study(toml, Path())
+    counts, coverage = readout.counts(store.database, study), readout.coverage(store.database, study)
+    raters = readout.raters(store.database, study)
+    asked = [f"{question} ({', '.join(options)})" for question, options in read.demographics.items()]
+    versions = Counter(raters["consent_version"]) if len(raters) else Counter()
+    how = "adaptively, with the propensity stored" if read.assigning.adaptive else "least-filled first"
+    answers = ", ".join(f"`{a.key}`" + (f" ({a.value:g})" if a.value is not None else "") for a in read.answers)
+    return [
+        f"## Study `{study}`",
+        "",
+        f"- **Question**: {read.question} Answers: {answers}, and `skip` with a reason.",
+        f"- **Collected so far**: {counts['labels']} rows by {counts['raters']} raters, {counts['withdrawn']} "
+        f"withdrawn; "
+        f"{coverage['items']} items, {read.assigning.raters_per_item} raters wanted for each.",
+        f"- **Pictures**: {'synthetic: they show no real person' if read.source.synthetic else 'see the study for where they come from'}.",  # noqa: E501
+        f"- **Order**: sides are swapped at random and the swap stored; {read.blocks.gold} gold items and "
+        f"{read.blocks.repeats} repeats "
+        f"in every block of {read.blocks.size}; items are chosen {how}.",
+        (
+            f"- **Raters**: random ids. Platform names are kept elsewhere and never published. Asked of them: "
+            f"{'; '.join(asked) or 'nothing'}."
+        ),
+        f"- **Consent**: version {', '.join(f'{name} ({n})' for name, n in versions.items()) or read.consent.version}, "
+        f"from {read.consent.minimum_age} years of age. Who withdraws is left out of the next compaction.",
+        f"- **Pay**: {read.crowd.pay or 'none stated'}. **Contact**: {read.contact or 'the owner of this data set'}.",
+        f"- **Terms**: {read.license}. **Study file**: sha256 `{digest}`.",
+        "- **Not for**: identifying people, or judging what a single person looks like.",
+        "",
+    ]

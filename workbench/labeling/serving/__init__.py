@@ -1,0 +1,1 @@
+"""The running study: the desk raters meet, the owner's side, tokens."""

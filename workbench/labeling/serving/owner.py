@@ -1,0 +1,204 @@
+"""What the owner of a study sees and may do. Every call needs the owner's token; a caller without it learns nothing.
+
+Plain JSON in and out, like the desk's. Knows nothing of HTTP or of any screen.
+"""
+
+import base64
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+import pandas as pd
+
+from workbench.errors import BadRequest, NotAllowed
+from workbench.labeling.hub.compaction import compact
+from workbench.labeling.hub.export import export
+from workbench.labeling.serving.service import Service
+from workbench.labeling.statistics import quality
+from workbench.labeling.store import readout
+from workbench.labeling.store.clock import iso
+from workbench.labeling.study.study import Study
+
+Scorer = Callable[[Study, pd.DataFrame, Sequence[str]], tuple[pd.DataFrame, tuple[str, ...]]]
+"""Study, items and recognisers → a table with column item and one per recogniser, and notes on what could not be
+scored."""
+ALARM = 0.8
+"""The owner is warned when a smaller share of the raters who can be judged is valid."""
+_HOUR = 3600.0
+
+
+class Owner:
+    """The owner's side of a running study."""
+
+    def __init__(self, service: Service, recognisers: Sequence[str] = (), score: Scorer | None = None) -> None:
+        """`service.owner_token` decides who the owner is; with an empty one nobody is.
+
+        recognisers: those that `score` can ask; the report sets them beside people.
+        """
+        self._service = service
+        self._store, self._study = service.store, service.study
+        self._checked: tuple[tuple[int, int], list[quality.Verdict]] = ((0, 0), [])
+        self._recognisers, self._score = tuple(recognisers) if score and service.study.task.images == 2 else (), score
+
+    def do(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Carry out `asked["action"]` for whoever shows `asked["token"]`. Raises NotAllowed without it, BadRequest for
+        no such action."""
+        self.check(asked.get("token"))
+        actions: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+            "overview": lambda a: self.overview(),
+            "raters": lambda a: {"raters": self.raters()},
+            "audit": lambda a: {"audit": self._store.audit_log(self._study.name)},
+            "pause": lambda a: self._state("paused"),
+            "open": lambda a: self._state("open"),
+            "block": lambda a: self._rater(a, "blocked"),
+            "unblock": lambda a: self._rater(a, "active"),
+            "requeue": self._requeue,
+            "export": self._export,
+            "push": lambda a: self._push(),
+            "compact": lambda a: self._compact(),
+            "squash": lambda a: self._squash(),
+            "report": self._report,
+        }
+        action = actions.get(str(asked.get("action")))
+        if action is None:
+            raise BadRequest(
+                f"There is no action {str(asked.get('action'))[:40]!r}; expected one of {', '.join(actions)}."
+            )
+        return action(asked)
+
+    def check(self, token: Any) -> None:
+        """Raise NotAllowed unless `token` is the owner's."""
+        right = self._service.owner_token
+        if not right or not isinstance(token, str) or not hmac.compare_digest(token.encode(), right.encode()):
+            raise NotAllowed(
+                "The owner's view needs the owner's token (WORKBENCH_OWNER_TOKEN, or the file owner.token in the data "
+                "folder)."
+            )
+
+    def overview(self) -> dict[str, Any]:
+        """Coverage per group, what is missing, how fast it comes in, when it will be done, and the state of the
+        outbox."""
+        name = self._study.name
+        covered, counts = readout.coverage(self._store.database, name), readout.counts(self._store.database, name)
+        status = self._service.outbox.status()
+        speed = self._speed()
+        return {
+            "study": name,
+            "title": self._study.title,
+            "state": self._store.state(name),
+            "coverage": covered,
+            "target": self._study.assigning.raters_per_item,
+            "counts": counts,
+            "per_hour": speed,
+            "hours_left": round(covered["missing"] / speed, 1) if speed else None,
+            "outbox": {"hub": status.hub, "ready": status.ready, "waiting": status.waiting}
+            | {"last_push": status.last_push, "last_error": status.last_error},
+            "valid": self._valid(counts),
+            "recognisers": list(self._recognisers),
+        }
+
+    def raters(self) -> list[dict[str, Any]]:
+        """One row per rater: answers, median time, gold, verdict and its reasons."""
+        table = self._store.judgements(self._study.name)
+        counts = readout.counts(self._store.database, self._study.name)
+        verdicts = {verdict.rater: verdict for verdict in self._verdicts(counts)}
+        rows = []
+        for row in self._store.raters(self._study.name).to_dict("records"):
+            verdict = verdicts.get(row["rater"])
+            own = table[table["rater"] == row["rater"]]
+            gold = own["correct"].dropna()
+            rows.append(
+                {
+                    "rater": row["rater"],
+                    "state": row["state"],
+                    "answered": int(row["answered"]),
+                    "seen_at": row["seen_at"],
+                }
+                | {"seconds": round(float(own["response_ms"].median()) / 1000, 1) if len(own) else None}
+                | {"gold": f"{int(gold.sum())}/{len(gold)}", "verdict": verdict.verdict if verdict else "not checked"}
+                | {"reasons": list(verdict.reasons) if verdict else []}
+            )
+        return rows
+
+    def _verdicts(self, counts: Mapping[str, int]) -> list[quality.Verdict]:
+        """Verdicts on all raters, worked out anew only when rows have come or gone: rows are never changed in place."""
+        state = (counts["labels"], counts["withdrawn"])
+        if self._checked[0] != state:
+            table = self._store.judgements(self._study.name)
+            self._checked = (state, quality.assess(table, self._study.exclusion) if len(table) else [])
+        return self._checked[1]
+
+    def _valid(self, counts: Mapping[str, int]) -> dict[str, Any]:
+        """Share of raters not excluded, among those with enough answers to be judged; who could not be checked is no
+        failure."""
+        verdicts = self._verdicts(counts)
+        judged = [verdict for verdict in verdicts if verdict.judged >= self._study.exclusion.smallest]
+        share = sum(verdict.verdict != "exclude" for verdict in judged) / len(judged) if judged else None
+        return {
+            "share": share,
+            "judged": len(judged),
+            "unchecked": len(verdicts) - len(judged),
+            "alarm": share is not None and share < ALARM,
+        }
+
+    def _speed(self) -> float:
+        """Judgements in the last hour."""
+        times = self._store.judgements(self._study.name)["answered_at"]
+        return float((times > iso(self._store.now() - _HOUR)).sum()) if len(times) else 0.0
+
+    def _state(self, state: str) -> dict[str, Any]:
+        self._store.set_state(self._study.name, state)
+        return {"state": state}
+
+    def _rater(self, asked: Mapping[str, Any], state: str) -> dict[str, Any]:
+        rater = str(asked.get("rater", ""))[:64]
+        if not self._store.set_rater_state(self._study.name, rater, state):
+            raise BadRequest(f"There is no active rater {rater!r} in this study.")
+        return {"rater": rater, "state": state}
+
+    def _requeue(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """More judgements for some items, or for all that a rater judged."""
+        items, more = asked.get("items", []), asked.get("more", 1)
+        if asked.get("rater"):
+            table = self._store.judgements(self._study.name)
+            items = sorted(set(table[table["rater"] == str(asked["rater"])]["item"]))
+        if not isinstance(items, list) or not items or not isinstance(more, int) or not 1 <= more <= 100:
+            raise BadRequest("Requeue: expected a list of items (or a rater) and 1 to 100 more judgements for each.")
+        return {"requeued": self._store.requeue(self._study.name, [str(item) for item in items], more)}
+
+    def _export(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        name, data = export(self._store, self._study.name, str(asked.get("format")))
+        self._store.write_down(self._study.name, "owner", "export", name)
+        return {"name": name, "base64": base64.b64encode(data).decode()}
+
+    def _push(self) -> dict[str, Any]:
+        done = self._service.outbox.attempt()
+        return {"done": done, "error": self._service.outbox.last_error}
+
+    def _compact(self) -> dict[str, Any]:
+        today = datetime.fromtimestamp(self._store.now(), timezone.utc).strftime("%Y-%m-%d")
+        account = compact(self._service.outbox, before=today)
+        self._store.write_down(self._study.name, "owner", "compact", str(account))
+        return account
+
+    def _squash(self) -> dict[str, Any]:
+        self._service.outbox.hub.squash("Forget earlier states")
+        self._store.write_down(self._study.name, "owner", "squash", self._service.outbox.hub.name)
+        return {"squashed": self._service.outbox.hub.name}
+
+    def _report(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """The report page; `recognisers` names those to set beside people, `pictures` puts faces into its gallery."""
+        from workbench.labeling.report.report import pictures_of, report
+        from workbench.labeling.statistics.analysis import analyse
+
+        chosen = asked.get("recognisers", [])
+        if not isinstance(chosen, list) or not set(map(str, chosen)) <= set(self._recognisers):
+            raise BadRequest(
+                f"Report: expected recognisers among {', '.join(self._recognisers) or 'none'}, got {str(chosen)[:80]}."
+            )
+        items, raters = self._store.items(self._study.name), self._store.raters(self._study.name)
+        scores = self._score(self._study, items, [str(name) for name in chosen])[0] if self._score and chosen else None
+        found = analyse(self._study, self._store.judgements(self._study.name), items, scores, raters, rounds=300)
+        self._store.write_down(self._study.name, "owner", "report", ", ".join(map(str, chosen)))
+        return {"html": report(found, pictures_of(self._study, items) if asked.get("pictures") is True else None).html}

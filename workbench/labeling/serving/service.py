@@ -1,0 +1,79 @@
+"""A running study: store, outbox and desk put together from the settings, started and stopped as one."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from workbench.labeling.hub.hub import Hub, HuggingFaceHub, LocalHub
+from workbench.labeling.hub.outbox import Outbox
+from workbench.labeling.serving.desk import Desk
+from workbench.labeling.serving.tokens import Sealer, signing_secret
+from workbench.labeling.store.store import Store
+from workbench.labeling.study.reading import load_items
+from workbench.labeling.study.study import Study, load_study
+from workbench.settings import Settings
+
+log = logging.getLogger(__name__)
+SECONDS_TO_STOP = 25.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """Everything one study needs while it runs."""
+
+    study: Study
+    store: Store
+    outbox: Outbox
+    desk: Desk
+    owner_token: str
+
+    def stop(self, seconds: float = SECONDS_TO_STOP) -> bool:
+        """Seal and push what waits; whether all of it is on the Hub."""
+        return self.outbox.stop(seconds)
+
+
+def database_of(settings: Settings) -> str | Path:
+    """Where judgements are kept: WORKBENCH_DATABASE_URL, else a file in the data folder."""
+    return settings.database_url or settings.data / "labels.db"
+
+
+def hub_of(settings: Settings, study: str) -> Hub:
+    """The data set named by the settings, else (or when offline) a folder in the data folder that behaves like one."""
+    if settings.hub_dataset and not settings.offline:
+        return HuggingFaceHub(settings.hub_dataset, settings.hub_token)
+    return LocalHub(settings.data / "hub" / study)
+
+
+def open_service(settings: Settings, folder: Path, *, interval: float = 60.0, hub: Hub | None = None) -> Service:
+    """Load the study in `folder`, register its items and start pushing. Raises StudyError when the study is wrong."""
+    study = load_study(folder)
+    items = load_items(study)
+    store = Store(database_of(settings))
+    log.info("judgements in %s", store.database.describe())
+    store.add_study(study, items)
+    outbox = Outbox(store, hub or hub_of(settings, study.name), interval=interval)
+    sealer = Sealer(signing_secret(settings.data, settings.owner_token))
+    outbox.start()
+    return Service(study, store, outbox, Desk(study, items, store, outbox, sealer), settings.owner_token)
+
+
+def stop_on_signals(stop: Callable[[], Any]) -> None:
+    """Call `stop` once on SIGTERM, then end as the signal asks; install it before the server starts. Main thread
+    only."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    before = signal.getsignal(signal.SIGTERM)
+
+    def ended(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        stop()
+        if callable(before):
+            before(number, frame)
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, ended)

@@ -1,0 +1,1 @@
+"""What judgements say: agreement, aggregation, checks, people beside recognisers."""

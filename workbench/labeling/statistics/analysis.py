@@ -1,0 +1,257 @@
+"""Everything that can be said of a study's judgements, computed once: verdicts, agreement, aggregates, humans beside
+recognisers.
+
+The report, the tab and the command line read it; none of them computes a figure of its own.
+"""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from workbench.errors import StudyError
+from workbench.labeling.statistics import aggregate, agreement, crowds, humans_models, quality
+from workbench.labeling.statistics.agreement import Ceiling, SplitHalf
+from workbench.labeling.statistics.humans_models import PEOPLE, TRUTH, Comparison
+from workbench.labeling.statistics.judgements import check_table, counted, given, latest
+from workbench.labeling.statistics.quality import Verdict
+from workbench.labeling.study.study import Study
+from workbench.labeling.study.tasktypes import SKIP
+from workbench.metrics.calibration import Reliability
+from workbench.metrics.roc import Interval, wilson
+
+ENOUGH = 20
+"""Fewer pairs of known identity, or of either kind, than this are not compared with recognisers."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysis:
+    """What was found. judgements: the table given. rows: those that aggregate. Fields that need more than there is are
+    None or empty.
+
+    accuracy: aggregation methods against what is known of the items. versus: a Versus when recognisers' scores were
+    given.
+    missing: sentences on what could not be computed, and why.
+    """
+
+    study: Study
+    judgements: pd.DataFrame
+    items: pd.DataFrame
+    rows: pd.DataFrame
+    verdicts: list[Verdict]
+    alphas: dict[str, Interval] = field(default_factory=dict)
+    raw: Interval | None = None
+    ceiling: Ceiling | None = None
+    halves: SplitHalf | None = None
+    majority: pd.DataFrame = field(default_factory=pd.DataFrame)
+    same: pd.DataFrame = field(default_factory=pd.DataFrame)
+    accuracy: pd.DataFrame = field(default_factory=pd.DataFrame)
+    strengths: pd.DataFrame = field(default_factory=pd.DataFrame)
+    demographics: pd.DataFrame = field(default_factory=pd.DataFrame)
+    versus: "Versus | None" = None
+    missing: tuple[str, ...] = ()
+
+    @property
+    def excluded(self) -> frozenset[str]:
+        """Raters whose answers do not aggregate."""
+        return quality.excluded(self.verdicts)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """judgements, skips, void (picture broken or person known), gold, repeats, raters, excluded, items, complete,
+        aggregated."""
+        current, said = latest(self.judgements), given(self.judgements)
+        per_item = counted(self.judgements).groupby("item").size()
+        ordinary = self.items[~self.items["is_gold"].astype(bool)]["item"].astype(str)
+        done = per_item.reindex(ordinary).fillna(0) >= self.study.assigning.raters_per_item
+        skips = int((current["answer"] == SKIP).sum())
+        return {
+            "judgements": len(said),
+            "skips": skips,
+            "void": len(current) - len(said) - skips,
+            "gold": int(said["is_gold"].astype(bool).sum()),
+            "repeats": int(said["is_repeat"].astype(bool).sum()),
+            "raters": int(current["rater"].nunique()),
+            "excluded": len(self.excluded),
+            "items": len(ordinary),
+            "complete": int(done.sum()),
+            "aggregated": len(self.rows),
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Versus:
+    """Humans beside recognisers. performance, gaps: against → table. calibration: recogniser → reliability, out of
+    fold, against truth.
+
+    disagreements: recogniser → table. sizes, ceiling, alone: how good people are together, as predictors of people, and
+    each.
+    """
+
+    comparison: Comparison
+    performance: dict[str, pd.DataFrame]
+    gaps: dict[str, pd.DataFrame]
+    errors: pd.DataFrame
+    likeness: pd.DataFrame
+    calibration: dict[str, Reliability]
+    disagreements: dict[str, pd.DataFrame]
+    sizes: pd.DataFrame
+    ceiling: Interval
+    alone: pd.DataFrame
+
+
+def analyse(
+    study: Study,
+    judgements: pd.DataFrame,
+    items: pd.DataFrame,
+    scores: pd.DataFrame | None = None,
+    raters: pd.DataFrame | None = None,
+    rounds: int = 1000,
+    seed: int = 0,
+) -> Analysis:
+    """Analyse a study.
+
+    judgements: see `judgements.COLUMNS`. items: columns item, group, truth ("" unknown) and is_gold; gold and pictures
+    are not read.
+    scores: column item and one per recogniser, higher is more alike. raters: column rater and one per demographic
+    question.
+    rounds: bootstrap rounds behind every interval. Raises StudyError when the table is not one of judgements.
+    """
+    table = check_table(judgements)
+    verdicts = quality.assess(table, study.exclusion)
+    rows = counted(table, quality.excluded(verdicts))
+    if not len(rows):
+        return Analysis(
+            study, table, items, rows, verdicts, missing=("No judgement counts yet, so there is nothing to aggregate.",)
+        )
+    missing: list[str] = []
+    several = rows.groupby("item").size().max() > 1
+    if not several:
+        missing.append("No item was judged twice, so agreement is unknown.")
+    is_pair = study.task.name == "same_different"
+    truth = items.assign(item=items["item"].astype(str)).set_index("item")["truth"].astype(str)
+    return Analysis(
+        study,
+        table,
+        items,
+        rows,
+        verdicts,
+        {level: agreement.alpha(rows, level, rounds, seed) for level in _levels(study)} if several else {},
+        agreement.raw_agreement(rows, rounds, seed) if several else None,
+        agreement.noise_ceiling(rows, rounds, seed) if several else None,
+        agreement.split_half(rows, seed=seed) if several else None,
+        aggregate.majority(rows),
+        aggregate.probability_same(rows) if is_pair else pd.DataFrame(),
+        accuracy(rows, truth),
+        _strengths(study, rows, items, missing),
+        _demographics(study, rows, items, raters, rounds, seed),
+        _versus(rows, facts(items), scores, rounds, seed, missing),
+        tuple(missing),
+    )
+
+
+def facts(items: pd.DataFrame) -> pd.DataFrame:
+    """Columns item, same (True, False or None) and group, from items whose truth is "same", "different" or anything
+    else."""
+    same = items["truth"].map({"same": True, "different": False}).astype(object)
+    return pd.DataFrame(
+        {
+            "item": items["item"].astype(str),
+            "same": same.where(same.notna(), None),
+            "group": items["group"].fillna("").astype(str),
+        }
+    )
+
+
+def accuracy(rows: pd.DataFrame, truth: pd.Series) -> pd.DataFrame:
+    """How often each way of aggregating meets what is known of the items (item → class, "" unknown).
+
+    Columns: method, items, right, tied, accuracy, low, high. A tied majority counts as half right. Empty when nothing
+    is known.
+    """
+    cast = aggregate.votes(rows)
+    known = truth.reindex(cast.items)
+    known = known[known.notna() & (known != "")]
+    if not len(known) or not set(known) & set(cast.classes):
+        return pd.DataFrame()
+    found = {
+        "majority": aggregate.majority(rows)["label"],
+        "one-coin": aggregate.one_coin(cast).labels(),
+        "Dawid–Skene": aggregate.dawid_skene(cast).labels(),
+    }
+    if set(cast.classes) <= {"same", "different"}:
+        found["Dawid–Skene with confidence"] = (
+            aggregate.probability_same(rows)["by_raters"].gt(0.5).map({True: "same", False: "different"})
+        )
+    table = []
+    for method, labels in found.items():
+        label = labels.reindex(known.index)
+        right, tied = int((label == known).sum()), int(label.isna().sum())
+        bounds = wilson(right + tied // 2, len(known))
+        table.append((method, len(known), right, tied, (right + tied / 2) / len(known), bounds.low, bounds.high))
+    return pd.DataFrame(table, columns=["method", "items", "right", "tied", "accuracy", "low", "high"])
+
+
+def _levels(study: Study) -> tuple[str, ...]:
+    return agreement.LEVELS if study.task.ordinal else ("nominal",)
+
+
+def _strengths(study: Study, rows: pd.DataFrame, items: pd.DataFrame, missing: list[str]) -> pd.DataFrame:
+    if study.task.name not in ("triplet", "odd_one_out"):
+        return pd.DataFrame()
+    if "pictures" not in items.columns:
+        missing.append("Bradley–Terry needs to know the pictures of every item; they were not given.")
+        return pd.DataFrame()
+    members = {
+        str(item): tuple(picture[0] if isinstance(picture, tuple | list) else str(picture) for picture in pictures)
+        for item, pictures in zip(items["item"], items["pictures"], strict=True)
+    }
+    table = aggregate.bradley_terry(rows, members)  # type: ignore[arg-type]
+    return table.sort_values(["component", "strength"], ascending=[True, False], ignore_index=True)
+
+
+def _demographics(
+    study: Study, rows: pd.DataFrame, items: pd.DataFrame, raters: pd.DataFrame | None, rounds: int, seed: int
+) -> pd.DataFrame:
+    asked = [question for question in study.demographics if raters is not None and question in raters.columns]
+    if raters is None or not asked or study.task.name != "same_different":
+        return pd.DataFrame()
+    return crowds.accuracy_by(rows, facts(items), raters[["rater", *asked]], min(rounds, 500), seed)
+
+
+def _versus(
+    rows: pd.DataFrame, known: pd.DataFrame, scores: pd.DataFrame | None, rounds: int, seed: int, missing: list[str]
+) -> Versus | None:
+    if scores is None or rows["value"].isna().any():
+        missing.append(
+            "Humans were not compared with recognisers: "
+            + ("no scores were given." if scores is None else "answers have no scale.")
+        )
+        return None
+    try:
+        comparison = humans_models.compare(rows, known, scores)
+    except StudyError as error:
+        missing.append(f"Humans were not compared with recognisers: {error}")
+        return None
+    measures = []
+    for against, column in ((TRUTH, "same"), (PEOPLE, PEOPLE)):
+        kinds = comparison.table[column].value_counts()
+        if len(kinds) == 2 and kinds.min() >= ENOUGH // 2 and kinds.sum() >= ENOUGH:
+            measures.append(against)
+        else:
+            missing.append(
+                f"Recognisers were not measured against {against}: expected {ENOUGH // 2} pairs of each kind, got "
+                f"{kinds.to_dict()}."
+            )
+    truth_known = TRUTH in measures
+    return Versus(
+        comparison,
+        {against: humans_models.performance(comparison, against, rounds=rounds, seed=seed) for against in measures},
+        {against: humans_models.gaps(comparison, against, rounds, seed) for against in measures if comparison.groups},
+        humans_models.errors_by_group(comparison) if truth_known else pd.DataFrame(),
+        humans_models.likeness(comparison),
+        {who: humans_models.calibration(comparison, who)[1] for who in comparison.recognisers} if truth_known else {},
+        {who: humans_models.disagreements(comparison, who) for who in comparison.recognisers} if measures else {},
+        crowds.crowd_sizes(rows, known, seed=seed) if truth_known else pd.DataFrame(),
+        crowds.ceiling(rows, seed=seed) if PEOPLE in measures else Interval(float("nan"), float("nan"), float("nan")),
+        crowds.rater_aucs(rows, known) if truth_known else pd.DataFrame(),
+    )

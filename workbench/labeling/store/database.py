@@ -1,0 +1,210 @@
+"""One way to run a transaction on SQLite or PostgreSQL, and to bring a database up to date.
+
+SQLite: one connection under one lock, every transaction immediate, `synchronous=FULL`; those who wait for the lock
+share the next transaction, and so its wait for the disk. The journal is a write-ahead log only
+where SQLite is new enough to be free of the fault that loses commits (fixed in 3.51.3, 3.50.7 and 3.44.6), else a
+truncated rollback journal. PostgreSQL: a pool, row locks, and another try after a deadlock.
+"""
+
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.pool import StaticPool
+
+from workbench.errors import StudyError
+
+T = TypeVar("T")
+_TRIES = 8
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATION_LOCK = 72_610_411
+
+
+class _Job:
+    """One caller's work in a shared transaction."""
+
+    __slots__ = ("done", "error", "result", "work")
+
+    def __init__(self, work: Callable[[sa.Connection], Any]) -> None:
+        self.work = work
+        self.done = False
+        self.error: BaseException | None = None
+        self.result: Any = None
+
+
+class Database:
+    """A database by its address: `sqlite:///path` (or a plain path) or `postgresql://…`."""
+
+    def __init__(self, address: str | Path) -> None:
+        """Connect; nothing is created before `migrate`. Raises StudyError when there is no such database."""
+        url = _url(address)
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self._lock, self._waiting_lock = threading.Lock(), threading.Lock()
+        self._waiting: list[_Job] = []
+        self._unreachable: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
+        if self.is_sqlite:
+            self.engine = _sqlite_engine(url)
+        elif url.get_backend_name() == "postgresql":
+            self.engine = _postgres_engine(url)
+            self._unreachable = (self.engine.dialect.dbapi.OperationalError,)  # type: ignore[union-attr]
+        else:
+            raise StudyError(f"The database {url.render_as_string()!r} is neither sqlite nor postgresql.")
+
+    def run(self, work: Callable[[sa.Connection], T]) -> T:
+        """`work(connection)` in one transaction; it is durable when this returns. May call `work` again after a
+        deadlock.
+
+        Raises StudyError when the database cannot be reached.
+        """
+        for attempt in range(_TRIES):
+            try:
+                if self.is_sqlite:
+                    return self._together(work)
+                with self.engine.begin() as connection:
+                    return work(connection)
+            except Exception as error:
+                if attempt + 1 < _TRIES and _is_passing(error):
+                    time.sleep(random.uniform(0, 0.02 * 2**attempt))
+                    continue
+                if isinstance(getattr(error, "orig", error), self._unreachable):
+                    raise StudyError(
+                        f"The judgement database does not answer: {getattr(error, 'orig', error)}"
+                    ) from error
+                raise
+        raise AssertionError("unreachable")
+
+    def _together(self, work: Callable[[sa.Connection], T]) -> T:
+        """Carry out this and everybody else's waiting work in one transaction: many votes share one wait for the
+        disk."""
+        job = _Job(work)
+        with self._waiting_lock:
+            self._waiting.append(job)
+        with self._lock:
+            if not job.done:
+                with self._waiting_lock:
+                    jobs, self._waiting = self._waiting, []
+                self._commit_together(jobs)
+        if job.error is not None:
+            raise job.error
+        return cast(T, job.result)
+
+    def _commit_together(self, jobs: "list[_Job]") -> None:
+        try:
+            with self.engine.begin() as connection:
+                for job in jobs:
+                    self._carry_out(job, connection, alone=len(jobs) == 1)
+        except BaseException as error:  # noqa: BLE001 - what failed for one alone, or for all because the disk did
+            for job in jobs:
+                job.error = job.error or error
+        finally:
+            for job in jobs:
+                job.done = True
+
+    def _carry_out(self, job: "_Job", connection: sa.Connection, alone: bool) -> None:
+        if alone:
+            job.result = job.work(connection)
+            return
+        savepoint = connection.begin_nested()
+        try:
+            job.result = job.work(connection)
+            savepoint.commit()
+        except Exception as error:  # noqa: BLE001 - told to the one who asked; the others' work stands
+            savepoint.rollback()
+            job.error = error
+
+    def insert_new(self, connection: sa.Connection, table: sa.Table, rows: Iterable[Mapping[str, Any]]) -> int:
+        """Insert rows, passing over those whose key (or other unique columns) is there already; how many were new."""
+        rows = [dict(row) for row in rows]
+        if not rows:
+            return 0
+        dialect = sqlite if self.is_sqlite else postgresql
+        statement = dialect.insert(table).on_conflict_do_nothing()
+        return connection.execute(statement, rows if len(rows) > 1 else rows[0]).rowcount
+
+    def migrate(self) -> None:
+        """Bring the tables to this version; safe to call at every start, by several processes at once."""
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+
+        def upgrade(connection: sa.Connection) -> None:
+            if not self.is_sqlite:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+        self.run(upgrade)
+
+    def describe(self) -> str:
+        """Engine, version and journal mode, for the log at start."""
+        if not self.is_sqlite:
+            return self.run(lambda c: str(c.scalar(sa.text("select version()")))).split(",")[0]
+        mode = self.run(lambda c: c.exec_driver_sql("PRAGMA journal_mode").scalar())
+        return f"SQLite {sqlite3.sqlite_version}, journal {mode}, synchronous full"
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def _url(address: str | Path) -> sa.URL:
+    text = str(address)
+    if "://" not in text:
+        Path(text).parent.mkdir(parents=True, exist_ok=True)
+        return sa.URL.create("sqlite", database=text)
+    try:
+        url = sa.make_url(text)
+    except sa.exc.ArgumentError as error:
+        raise StudyError(
+            "The database address cannot be read; expected sqlite:///path or postgresql://user@host/name."
+        ) from error
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    return url
+
+
+def _sqlite_engine(url: sa.URL) -> sa.Engine:
+    engine = sa.create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": 30})
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, record: Any) -> None:
+        connection.isolation_level = None
+        journal = "WAL" if wal_is_safe(sqlite3.sqlite_version_info) else "TRUNCATE"
+        for pragma in (f"journal_mode={journal}", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-65536"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgres_engine(url: sa.URL) -> sa.Engine:
+    try:
+        return sa.create_engine(url, pool_size=8, max_overflow=16, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise StudyError(
+            'PostgreSQL needs the driver psycopg: pip install "psycopg[binary]" (extra `postgres`).'
+        ) from error
+
+
+def wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite is free of the write-ahead-log fault of 3.7.0 to 3.51.2."""
+    return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51, 0) or (3, 44, 6) <= version < (3, 45, 0)
+
+
+def _is_passing(error: Exception) -> bool:
+    """Deadlock, serialisation failure, or another process that holds the SQLite file for a moment."""
+    cause = getattr(error, "orig", error)
+    return getattr(cause, "sqlstate", None) in ("40P01", "40001") or "database is locked" in str(cause)

@@ -1,0 +1,355 @@
+"""The store of judgements: studies, raters, leases, votes. Everything a caller does is one transaction, durable on
+return.
+
+SQLite or PostgreSQL, by address. It trusts its caller (see `desk.py` for what comes from outside).
+"""
+
+import json
+import random
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from workbench.errors import StudyError
+from workbench.labeling.store import assignment, entries, readout, schema, votes
+from workbench.labeling.store.clock import Clock, iso
+from workbench.labeling.store.database import Database
+from workbench.labeling.store.entries import LABEL, RATER, WITHDRAWAL
+from workbench.labeling.store.exchange import Exchange, exchange
+from workbench.labeling.store.leases import Lease, Outcome, Vote
+from workbench.labeling.study.items import Item
+from workbench.labeling.study.study import Study
+
+
+class Store:
+    """Judgements of any number of studies in one database."""
+
+    def __init__(self, address: str | Path, clock: Callable[[], float] | None = None) -> None:
+        """Open (and migrate) the database at a path, `sqlite:///…` or `postgresql://…`. clock: seconds since 1970, for
+        tests."""
+        self.database = Database(address)
+        self.database.migrate()
+        self.now = clock or Clock().now
+        self._swept_at = 0.0
+        self.took_receipts = False
+        """Whether raters' browsers put rows back since this process started: then an earlier life's commit may still be
+        under way."""
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.database.close()
+
+    def add_study(self, study: Study, items: Sequence[Item]) -> int:
+        """Register a study and the items it has not got yet; how many were new.
+
+        Raises StudyError when an item's pictures changed since it was registered: judgements would no longer be about
+        them.
+        """
+        rng = random.Random(f"{study.name}:{study.seed}")
+        rows = [_item_row(study, item, rng.randrange(assignment.PLACES)) for item in items]
+
+        def work(connection: sa.Connection) -> int:
+            query = sa.select(schema.items.c.item, schema.items.c.pictures).where(schema.items.c.study == study.name)
+            known = {row.item: row.pictures for row in connection.execute(query)}
+            for row in rows:
+                if known.get(row["item"], row["pictures"]) != row["pictures"]:
+                    raise StudyError(
+                        f"Item {row['item']!r} shows other pictures than before. Give it a new id, or the study a new name."  # noqa: E501
+                    )
+            fresh = [row for row in rows if row["item"] not in known]
+            if fresh:
+                connection.execute(schema.items.insert(), fresh)
+            self._note_study(connection, study, len(fresh))
+            return len(fresh)
+
+        return self.database.run(work)
+
+    def join(
+        self,
+        study: Study,
+        rater: str = "",
+        *,
+        demographics: Mapping[str, str] | None = None,
+        person: Mapping[str, str] | None = None,
+        consented_at: str = "",
+    ) -> str:
+        """A rater who has consented; returns their random id. Known raters stay as they are (a withdrawn one stays
+        withdrawn).
+
+        person: what a crowd platform calls them, kept in the private table only. The same person under the same
+        platform name gets their first id back.
+        """
+
+        def work(connection: sa.Connection) -> str:
+            found = rater or self._by_person(connection, study.name, person or {})
+            if found and connection.execute(_rater_query(study.name, found)).first() is not None:
+                return found
+            name = found or secrets.token_hex(8)
+            written = json.dumps(dict(demographics or {}), ensure_ascii=False, sort_keys=True)
+            now = iso(self.now())
+            row: dict[str, Any] = {
+                "study": study.name,
+                "rater": name,
+                "consent_version": study.consent.version,
+                "consented_at": consented_at or now,
+            }
+            row |= {"demographics": written, "state": "active", "given": 0, "answered": 0, "seen_at": now}
+            if self._is_withdrawn(connection, study.name, name):
+                return name
+            connection.execute(schema.raters.insert(), row)
+            entries.enter(connection, RATER, study.name, name, name)
+            private = [
+                {"study": study.name, "rater": name, "name": key, "value": value}
+                for key, value in (person or {}).items()
+            ]
+            self.database.insert_new(connection, schema.people, private)
+            return name
+
+        return self.database.run(work)
+
+    def rater(self, study: str, rater: str) -> dict[str, Any] | None:
+        """What is kept of a rater (without private names), None when unknown."""
+        row = self.database.run(lambda c: c.execute(_rater_query(study, rater)).mappings().first())
+        return dict(row) if row else None
+
+    def is_withdrawn(self, study: str, rater: str) -> bool:
+        """Whether this rater withdrew."""
+        return self.database.run(lambda c: self._is_withdrawn(c, study, rater))
+
+    def hold(self, study: Study, rater: str, wanted: int) -> list[Lease]:
+        """Up to `wanted` leases for this rater, those already out first. Empty when the study is paused or has nothing
+        left."""
+        return self.exchange(study, rater, wanted=wanted).leases
+
+    def exchange(
+        self,
+        study: Study,
+        rater: str,
+        votes: Sequence[tuple[Lease, Vote]] = (),
+        held: Sequence[Lease] = (),
+        wanted: int = 0,
+    ) -> Exchange:
+        """Votes in and items out, in one transaction that is durable on return.
+
+        held: leases the browser holds, taken up again when the disk was wiped under them.
+        """
+        now = self.now()
+        if abs(now - self._swept_at) >= 1:
+            self._swept_at = now
+            self.database.run(lambda c: assignment.sweep(c, now))
+        return self.database.run(lambda c: exchange(c, study, rater, votes, held, wanted, now))
+
+    def record(self, study: Study, lease: Lease, vote: Vote) -> Outcome:
+        """Store a vote. It is durable when this returns; the outcome says what happened."""
+        return self.database.run(lambda c: votes.record(c, study, lease, vote, self.now()))
+
+    def revise(self, study: Study, rater: str, label: str) -> Lease | None:
+        """A lease to answer a recent label of one's own again; None when it is too old, superseded or somebody
+        else's."""
+        return self.database.run(lambda c: assignment.revise(c, study, rater, label, self.now()))
+
+    def withdraw(self, study: str, rater: str) -> bool:
+        """Withdraw a rater: a tombstone is written and every private name erased at once. False when that was done
+        before.
+
+        Exports leave the rows out from now on; what was not yet on its way to the Hub never goes there.
+        """
+
+        def work(connection: sa.Connection) -> bool:
+            if self._is_withdrawn(connection, study, rater):
+                return False
+            judged = sa.select(schema.labels.c.item).where(
+                schema.labels.c.study == study, schema.labels.c.rater == rater
+            )
+            lent = sa.select(schema.leases.c.item).where(schema.leases.c.study == study, schema.leases.c.rater == rater)
+            items = list({*connection.scalars(judged), *connection.scalars(lent)})
+            for table in (schema.people, schema.leases):
+                connection.execute(table.delete().where(table.c.study == study, table.c.rater == rater))
+            waiting = schema.entries
+            connection.execute(
+                waiting.delete().where(waiting.c.study == study, waiting.c.rater == rater, waiting.c.shard == "")
+            )
+            connection.execute(
+                schema.tombstones.insert(), {"study": study, "rater": rater, "withdrawn_at": iso(self.now())}
+            )
+            entries.enter(connection, WITHDRAWAL, study, rater, rater)
+            mine = (schema.raters.c.study == study, schema.raters.c.rater == rater)
+            connection.execute(schema.raters.update().where(*mine).values(state="withdrawn"))
+            for start in range(0, len(items), 500):
+                entries.recount(connection, study, items[start : start + 500])
+            self.note(connection, study, "rater", "withdraw", rater)
+            return True
+
+        return self.database.run(work)
+
+    def restore(self, kind: str, rows: Sequence[Mapping[str, Any]], shard: str = "", count: bool = True) -> int:
+        """Put rows back from the Hub (`shard` says which) or from receipts (""); how many were new.
+
+        count: bring the items' and raters' counts up to date (otherwise call `recount` when everything is in).
+        """
+        new = entries.restore(self.database, kind, rows, shard)
+        self.took_receipts |= bool(new) and not shard
+        if not count:
+            return new
+        for study in {str(row["study"]) for row in rows} if new else ():
+            touched = sorted({row["item"] for row in rows if row["study"] == study}) if kind == LABEL else None
+            few = touched if touched is not None and len(touched) <= 500 else None
+            self.database.run(lambda c, study=study, few=few: self._recount(c, study, few))  # type: ignore[misc]
+        return new
+
+    def recount(self, study: str) -> None:
+        """Bring all counts of a study up to date with its rows."""
+        self.database.run(lambda c: self._recount(c, study, None))
+
+    def state(self, study: str) -> str:
+        """open or paused; "" for a study that is not registered."""
+        return (
+            self.database.run(
+                lambda c: c.scalar(sa.select(schema.studies.c.state).where(schema.studies.c.study == study))
+            )
+            or ""
+        )
+
+    def set_state(self, study: str, state: str, who: str = "owner") -> None:
+        """Pause or open a study. Raises StudyError for another word or an unknown study."""
+        if state not in ("open", "paused") or not self.state(study):
+            raise StudyError(f"Expected open or paused for a registered study, got {state!r} for {study!r}.")
+
+        def work(connection: sa.Connection) -> None:
+            connection.execute(schema.studies.update().where(schema.studies.c.study == study).values(state=state))
+            self.note(connection, study, who, state, "")
+
+        self.database.run(work)
+
+    def set_rater_state(self, study: str, rater: str, state: str, who: str = "owner") -> bool:
+        """Block a rater (who then gets no more items) or let them go on. False for an unknown or withdrawn rater."""
+
+        def work(connection: sa.Connection) -> bool:
+            mine = (
+                schema.raters.c.study == study,
+                schema.raters.c.rater == rater,
+                schema.raters.c.state != "withdrawn",
+            )
+            changed = connection.execute(schema.raters.update().where(*mine).values(state=state)).rowcount
+            self.note(connection, study, who, state, rater)
+            return bool(changed)
+
+        return self.database.run(work)
+
+    def requeue(self, study: str, items: Sequence[str], more: int = 1, who: str = "owner") -> int:
+        """Ask `more` further judgements for some items; how many items there were."""
+
+        def work(connection: sa.Connection) -> int:
+            table, changed = schema.items, 0
+            for start in range(0, len(items), 500):
+                where = (table.c.study == study, table.c.item.in_(items[start : start + 500]))
+                changed += connection.execute(
+                    table.update().where(*where).values(target=table.c.target + more)
+                ).rowcount
+                entries.recount(connection, study, items[start : start + 500])
+            self.note(connection, study, who, "requeue", f"{changed} items, {more} more each")
+            return changed
+
+        return self.database.run(work)
+
+    def note(self, connection: sa.Connection, study: str, who: str, what: str, detail: str) -> None:
+        """Add a line to the audit log."""
+        connection.execute(
+            schema.audit.insert(), {"at": iso(self.now()), "study": study, "who": who, "what": what, "detail": detail}
+        )
+
+    def write_down(self, study: str, who: str, what: str, detail: str = "") -> None:
+        """Add a line to the audit log, in a transaction of its own."""
+        self.database.run(lambda c: self.note(c, study, who, what, detail))
+
+    def judgements(self, study: str) -> pd.DataFrame:
+        """The rows that count: neither superseded nor withdrawn. Skips are in it with the answer "skip"."""
+        return readout.judgements(self.database, study)
+
+    def items(self, study: str) -> pd.DataFrame:
+        """One row per item: item, pictures, group, gold, truth, conflict, target, filled, is_open."""
+        return readout.items(self.database, study)
+
+    def raters(self, study: str) -> pd.DataFrame:
+        """One row per rater who has not withdrawn: rater, state, answered, seen_at, consent and one column per
+        demographic answer."""
+        return readout.raters(self.database, study)
+
+    def audit_log(self, study: str, last: int = 500) -> list[dict[str, Any]]:
+        """The last lines of the audit log, newest first."""
+        return readout.audit_log(self.database, study, last)
+
+    def _note_study(self, connection: sa.Connection, study: Study, new: int) -> None:
+        table = schema.studies
+        old = connection.execute(sa.select(table.c.sha256).where(table.c.study == study.name)).first()
+        if old is not None and old.sha256 == study.sha256 and not new:
+            return
+        values = {"sha256": study.sha256, "toml": study.text, "loaded_at": iso(self.now())}
+        if old is None:
+            connection.execute(table.insert(), values | {"study": study.name, "state": "open"})
+        else:
+            connection.execute(table.update().where(table.c.study == study.name).values(**values))
+            places = schema.items
+            target = study.assigning.raters_per_item
+            lower = (places.c.study == study.name, places.c.target < target)
+            connection.execute(places.update().where(*lower).values(target=target, is_open=sa.true()))
+        self.note(
+            connection,
+            study.name,
+            "owner",
+            "load" if old is None else "change",
+            f"{new} new items, sha256 {study.sha256[:12]}",
+        )
+
+    def _recount(self, connection: sa.Connection, study: str, items: Sequence[str] | None) -> None:
+        entries.recount(connection, study, items)
+        gone = sa.select(schema.tombstones.c.rater).where(schema.tombstones.c.study == study)
+        mine = schema.raters.c.study == study
+        connection.execute(
+            schema.raters.update().where(mine, schema.raters.c.rater.in_(gone)).values(state="withdrawn")
+        )
+        own = (schema.labels.c.study == study, schema.labels.c.rater == schema.raters.c.rater)
+        answered = sa.select(sa.func.count()).where(*own, schema.labels.c.supersedes == "").scalar_subquery()
+        given = sa.func.coalesce(sa.select(sa.func.max(schema.labels.c.number) + 1).where(*own).scalar_subquery(), 0)
+        higher = sa.case((given > schema.raters.c.given, given), else_=schema.raters.c.given)
+        connection.execute(schema.raters.update().where(mine).values(answered=answered, given=higher))
+
+    def _is_withdrawn(self, connection: sa.Connection, study: str, rater: str) -> bool:
+        table = schema.tombstones
+        return (
+            connection.execute(sa.select(table.c.rater).where(table.c.study == study, table.c.rater == rater)).first()
+            is not None
+        )
+
+    def _by_person(self, connection: sa.Connection, study: str, person: Mapping[str, str]) -> str:
+        table = schema.people
+        for name, value in person.items():
+            query = sa.select(table.c.rater).where(table.c.study == study, table.c.name == name, table.c.value == value)
+            if name == "participant" and (row := connection.execute(query).first()) is not None:
+                return str(row.rater)
+        return ""
+
+
+def _rater_query(study: str, rater: str) -> sa.Select[Any]:
+    return sa.select(schema.raters).where(schema.raters.c.study == study, schema.raters.c.rater == rater)
+
+
+def _item_row(study: Study, item: Item, place: int) -> dict[str, Any]:
+    return {
+        "study": study.name,
+        "item": item.id,
+        "pictures": json.dumps([[picture.file, picture.sha256] for picture in item.pictures]),
+        "grp": item.group,
+        "gold": item.gold,
+        "truth": item.truth,
+        "conflict": "|".join(item.conflict),
+        "is_gold": bool(item.gold),
+        "pos": place,
+        "target": study.assigning.raters_per_item,
+        "filled": 0,
+        "is_open": True,
+    }

@@ -1,0 +1,318 @@
+"""A labeling study: what is asked, of whom, how often, and under which promises. Read from one TOML file.
+
+Everything is checked on reading and an unknown key is refused, so that a typing mistake cannot silently change a study.
+"""
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from workbench.errors import StudyError
+from workbench.labeling.study.tables import Table
+from workbench.labeling.study.tasktypes import Answer, TaskType, choices_as_answers, find_task
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FILE = "study.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a rater agrees to before the first face. version: stored with every rater."""
+
+    version: str
+    text: str
+    minimum_age: int
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """How a rater's session is cut up. size: items per block, of which `gold` are gold and `repeats` are shown again.
+
+    repeat_gap: at least this many items between the first showing and the repeat. break_seconds: pause offered between
+    blocks.
+    """
+
+    size: int = 30
+    gold: int = 2
+    repeats: int = 1
+    repeat_gap: int = 10
+    break_seconds: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Assigning:
+    """Who gets which item. conflict_gap: no two items of one conflict word within this many. adaptive: uncertain items
+    first.
+
+    explore: share of adaptive choices that are made blindly, so that averages can be corrected by the stored
+    propensity.
+    """
+
+    raters_per_item: int = 5
+    lease_seconds: int = 900
+    most_per_rater: int = 200
+    conflict_gap: int = 0
+    adaptive: bool = False
+    explore: float = 0.2
+    undo_window: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """When a rater is flagged or excluded; every verdict names its rule, nothing is dropped silently.
+
+    gold_accuracy: lowest accepted share on gold. floor_ms: answers faster than this are too fast, of which `fast_share`
+    may be.
+    straight_share: most of one answer. consistency: lowest share of repeats answered alike. agreement: lowest with
+    the others, corrected for chance (0: guessing, 1: always the others' answer). smallest: fewer observations than this
+    raise no flag.
+    """
+
+    gold_accuracy: float = 0.6
+    floor_ms: int = 400
+    fast_share: float = 0.1
+    straight_share: float = 0.9
+    consistency: float = 0.5
+    agreement: float = 0.2
+    smallest: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """A crowd platform. parameters: URL parameter → the private name it is kept under. codes: outcome → completion
+    code."""
+
+    parameters: dict[str, str]
+    return_url: str
+    codes: dict[str, str]
+    pay: str
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSource:
+    """Where items come from. Exactly one of csv, folder, identities, hub. hub: "owner/name@commit", with csv inside
+    it."""
+
+    csv: str = ""
+    folder: str = ""
+    identities: str = ""
+    hub: str = ""
+    same: int = 100
+    different: int = 100
+    hard: float = 0.0
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One study, read and checked. folder: where its file and its images are. sha256: of the file, kept with the
+    judgements."""
+
+    name: str
+    title: str
+    instructions: str
+    task: TaskType
+    answers: tuple[Answer, ...]
+    attribute: str
+    contact: str
+    seed: int
+    consent: Consent
+    blocks: Blocks
+    assigning: Assigning
+    exclusion: Exclusion
+    crowd: Crowd
+    demographics: dict[str, tuple[str, ...]]
+    source: ItemSource
+    license: str
+    folder: Path
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the study file as it was read."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def question(self) -> str:
+        """The question a rater reads."""
+        return self.task.question.replace("{attribute}", self.attribute)
+
+    def answer(self, key: str) -> Answer | None:
+        """The answer of this key, None when the study does not offer it."""
+        return next((answer for answer in self.answers if answer.key == key), None)
+
+    def is_correct(self, key: str, gold: str) -> bool:
+        """Whether an answer meets the gold: its key or its kind is one of those that `gold` lists with `|`."""
+        answer = self.answer(key)
+        return answer is not None and bool(
+            {answer.key, answer.kind} & {word.strip() for word in gold.split("|") if word.strip()}
+        )
+
+
+def load_study(path: Path) -> Study:
+    """Read a study from its TOML file, or from the folder that holds `study.toml`. Raises StudyError with a
+    sentence."""
+    path = path / FILE if path.is_dir() else path
+    if not path.is_file():
+        raise StudyError(f"There is no study file at {path}. `python -m workbench label init FOLDER` writes one.")
+    if path.stat().st_size > 1_000_000:
+        raise StudyError(f"{path.name} is larger than 1 MB; a study file is a few hundred lines at most.")
+    try:
+        return parse_study(path.read_text(encoding="utf-8"), path.parent)
+    except UnicodeDecodeError as error:
+        raise StudyError(f"{path.name} is not UTF-8 text: {error.reason} at byte {error.start}.") from error
+
+
+def parse_study(text: str, folder: Path) -> Study:
+    """Read a study from the text of its file; `folder` holds its images. Raises StudyError."""
+    try:
+        root = Table(tomllib.loads(text), "study file")
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"The study file is not valid TOML: {error}.") from error
+    head = root.table("study")
+    task = find_task(head.text("task", "same_different"))
+    attribute, answers = _answers(head, task)
+    study = Study(
+        name=head.name("name"),
+        title=head.text("title"),
+        instructions=head.text("instructions", longest=20_000),
+        task=task,
+        answers=answers,
+        attribute=attribute,
+        contact=head.text("contact", ""),
+        seed=head.count("seed", 0, 0, 2**31),
+        license=head.text("license", "cc-by-nc-4.0"),
+        consent=_consent(root.table("consent")),
+        blocks=_blocks(root.table("blocks")),
+        assigning=_assigning(root.table("assignment")),
+        exclusion=_exclusion(root.table("exclusion")),
+        crowd=_crowd(root.table("crowd")),
+        demographics=_demographics(root.table("demographics")),
+        source=_source(root.table("items")),
+        folder=folder,
+        text=text,
+    )
+    head.end()
+    root.end()
+    return study
+
+
+def _answers(head: Table, task: TaskType) -> tuple[str, tuple[Answer, ...]]:
+    attribute, choices = head.text("attribute", ""), head.texts("choices", 16)
+    if task.needs_attribute and not attribute:
+        raise StudyError(f'[study] attribute: task {task.name!r} needs one, for example attribute = "trustworthy".')
+    if task.open_choices and len(choices) < 2:
+        raise StudyError(
+            f'[study] choices: task {task.name!r} needs at least two, for example choices = ["none", "glasses"].'
+        )
+    if choices and not task.open_choices:
+        raise StudyError(f"[study] choices: task {task.name!r} has its own answers; only 'category' takes choices.")
+    if "skip" in choices:
+        raise StudyError("[study] choices: 'skip' is taken by the skip key; choose another word.")
+    return attribute, choices_as_answers(choices) if task.open_choices else task.answers
+
+
+def _consent(table: Table) -> Consent:
+    consent = Consent(table.name("version"), table.text("text", longest=20_000), table.count("minimum_age", 18, 0, 99))
+    table.end()
+    if not consent.text:
+        raise StudyError("[consent] text: is empty; say what is collected, how long it is kept and how to withdraw.")
+    return consent
+
+
+def _blocks(table: Table) -> Blocks:
+    usual = Blocks()
+    blocks = Blocks(
+        table.count("size", usual.size, 1, 500),
+        table.count("gold", usual.gold, 0, 100),
+        table.count("repeats", usual.repeats, 0, 100),
+        table.count("repeat_gap", usual.repeat_gap, 1, 500),
+        table.count("break_seconds", usual.break_seconds, 0, 3600),
+    )
+    table.end()
+    if blocks.gold + blocks.repeats >= blocks.size:
+        raise StudyError(
+            f"[blocks]: {blocks.gold} gold and {blocks.repeats} repeats leave no room in a block of {blocks.size}."
+        )
+    return blocks
+
+
+def _assigning(table: Table) -> Assigning:
+    usual = Assigning()
+    read = Assigning(
+        table.count("raters_per_item", usual.raters_per_item, 1, 1000),
+        table.count("lease_seconds", usual.lease_seconds, 10, 86_400),
+        table.count("most_per_rater", usual.most_per_rater, 1, 1_000_000),
+        table.count("conflict_gap", usual.conflict_gap, 0, 100),
+        table.flag("adaptive", usual.adaptive),
+        table.number("explore", usual.explore, 0.01, 1),
+        table.count("undo_window", usual.undo_window, 0, 100),
+    )
+    table.end()
+    return read
+
+
+def _exclusion(table: Table) -> Exclusion:
+    usual = Exclusion()
+    read = Exclusion(
+        table.number("gold_accuracy", usual.gold_accuracy, 0, 1),
+        table.count("floor_ms", usual.floor_ms, 0, 60_000),
+        table.number("fast_share", usual.fast_share, 0, 1),
+        table.number("straight_share", usual.straight_share, 0, 1),
+        table.number("consistency", usual.consistency, 0, 1),
+        table.number("agreement", usual.agreement, -1, 1),
+        table.count("smallest", usual.smallest, 1, 1000),
+    )
+    table.end()
+    return read
+
+
+def _crowd(table: Table) -> Crowd:
+    parameters, codes = table.table("parameters").words(), table.table("codes").words()
+    url = table.text("return_url", "", 1000)
+    crowd = Crowd(parameters, url, codes, table.text("pay", ""), table.count("minutes", 0, 0, 10_000))
+    table.end()
+    for outcome in codes:
+        if outcome not in ("complete", "failed_checks", "no_consent"):
+            raise StudyError(
+                f"[crowd.codes]: unknown outcome {outcome!r}; expected complete, failed_checks, no_consent."
+            )
+    if url and (urlsplit(url).scheme != "https" or not urlsplit(url).netloc or "{code}" not in url):
+        raise StudyError(f"[crowd] return_url: expected an https address with {{code}} in it, got {url[:80]!r}.")
+    return crowd
+
+
+def _demographics(table: Table) -> dict[str, tuple[str, ...]]:
+    questions = table.lists()
+    for question, options in questions.items():
+        if len(question) > 80 or len(options) < 2:
+            raise StudyError(f"[demographics] {question[:80]!r}: expected at least two options to choose from.")
+    return questions
+
+
+def _source(table: Table) -> ItemSource:
+    read = ItemSource(
+        table.text("csv", ""),
+        table.text("folder", ""),
+        table.text("identities", ""),
+        table.text("hub", ""),
+        table.count("same", 100, 0, 1_000_000),
+        table.count("different", 100, 0, 1_000_000),
+        table.number("hard", 0.0, 0, 1),
+        table.flag("synthetic", False),
+    )
+    table.end()
+    if read.hub and not (read.csv and "/" in read.hub):
+        raise StudyError(
+            '[items] hub: expected "owner/name@commit" together with csv, the path of the item list in it.'
+        )
+    if sum(bool(way) for way in (read.csv, read.folder, read.identities)) != 1:
+        raise StudyError("[items]: expected exactly one of csv, folder, identities.")
+    return read

@@ -1,0 +1,129 @@
+"""The questions a study can ask, as data: what is shown, which answers there are, which key gives which answer.
+
+A new kind of question is a new row here; the store, the screen and the statistics read it from this table.
+"""
+
+import random
+from dataclasses import dataclass
+
+from workbench.errors import StudyError
+
+SKIP = "skip"
+"""The answer of a row that passes an item on; it counts for nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One possible answer. key: what is stored. title: what is read. value: its place on the scale, None without one.
+
+    kind: the coarser class that gold and truth may name ("same" for all three confident levels of same). hotkey:
+    default key.
+    """
+
+    key: str
+    title: str
+    value: float | None = None
+    kind: str = ""
+    hotkey: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskType:
+    """One kind of question. images: how many are shown. question: `{attribute}` is replaced by the study's word.
+
+    choose_image: the answer names one of the images, so side swaps rename it. ordinal: the answers' values form a
+    scale.
+    open_choices: the study itself lists the answers. fixed: this many images on the left never move (the reference).
+    """
+
+    name: str
+    title: str
+    question: str
+    images: int
+    answers: tuple[Answer, ...] = ()
+    choose_image: bool = False
+    ordinal: bool = False
+    open_choices: bool = False
+    needs_attribute: bool = False
+    fixed: int = 0
+
+
+def _scale(top: int) -> tuple[Answer, ...]:
+    ends = {1: "1 – not at all", top: f"{top} – very"}
+    return tuple(Answer(str(n), ends.get(n, str(n)), float(n), hotkey=str(n)) for n in range(1, top + 1))
+
+
+_SAME_DIFFERENT = (
+    Answer("different_3", "Different, certain", -3.0, "different", "1"),
+    Answer("different_2", "Different, fairly sure", -2.0, "different", "2"),
+    Answer("different_1", "Different, a guess", -1.0, "different", "3"),
+    Answer("same_1", "Same, a guess", 1.0, "same", "4"),
+    Answer("same_2", "Same, fairly sure", 2.0, "same", "5"),
+    Answer("same_3", "Same, certain", 3.0, "same", "6"),
+)
+
+TASK_TYPES: dict[str, TaskType] = {
+    row.name: row
+    for row in (
+        TaskType(
+            "same_different",
+            "Same or different person",
+            "Do both pictures show the same person?",
+            2,
+            _SAME_DIFFERENT,
+            ordinal=True,
+        ),
+        TaskType("similarity_5", "Similarity, 1 to 5", "How similar are these two faces?", 2, _scale(5), ordinal=True),
+        TaskType("similarity_7", "Similarity, 1 to 7", "How similar are these two faces?", 2, _scale(7), ordinal=True),
+        TaskType(
+            "triplet",
+            "Which of two is closer",
+            "Which face on the right looks more like the first one?",
+            3,
+            (Answer("image_2", "The middle one", hotkey="1"), Answer("image_3", "The right one", hotkey="2")),
+            choose_image=True,
+            fixed=1,
+        ),
+        TaskType(
+            "odd_one_out",
+            "Odd one out",
+            "Which of the three faces is the odd one out?",
+            3,
+            tuple(Answer(f"image_{n}", name, hotkey=str(n)) for n, name in ((1, "Left"), (2, "Middle"), (3, "Right"))),
+            choose_image=True,
+        ),
+        TaskType(
+            "rating_5",
+            "Attribute rating, 1 to 5",
+            "How {attribute} does this face look?",
+            1,
+            _scale(5),
+            ordinal=True,
+            needs_attribute=True,
+        ),
+        TaskType(
+            "category", "Attribute label", "Which is it: {attribute}?", 1, open_choices=True, needs_attribute=True
+        ),
+    )
+}
+
+
+def find_task(name: str) -> TaskType:
+    """The task type of this name. Raises StudyError naming those there are."""
+    if name not in TASK_TYPES:
+        raise StudyError(f"There is no task type {str(name)[:60]!r}; expected one of {', '.join(TASK_TYPES)}.")
+    return TASK_TYPES[name]
+
+
+def display_order(task: TaskType, seed: int) -> list[int]:
+    """Which picture stands where, from left to right: a shuffle by the lease's seed that leaves a reference in its
+    place."""
+    fixed, rest = list(range(task.fixed)), list(range(task.fixed, task.images))
+    random.Random(seed).shuffle(rest)
+    return fixed + rest
+
+
+def choices_as_answers(choices: tuple[str, ...]) -> tuple[Answer, ...]:
+    """Answers of an attribute study: keys 1 to 9, then letters."""
+    hotkeys = "123456789abcdefg"
+    return tuple(Answer(choice, choice, hotkey=hotkeys[index]) for index, choice in enumerate(choices))

@@ -1,0 +1,1 @@
+"""Age, gender and quality networks: one file per family."""

@@ -1,0 +1,1 @@
+"""Layers, windows and warps that several families share."""

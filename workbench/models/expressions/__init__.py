@@ -1,0 +1,1 @@
+"""Expression networks: one file per family."""

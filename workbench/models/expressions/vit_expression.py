@@ -1,0 +1,151 @@
+"""Vision transformers that tell expressions apart, from the Hub, in transformers' format.
+
+Only the three verified files are read: config.json, preprocessor_config.json and model.safetensors; no code of a
+repository ever runs. Label names and pixel statistics come from the files, never from memory: every family has its own
+order.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from transformers import ViTConfig, ViTForImageClassification
+
+from workbench.catalog.spec import ModelSpec
+from workbench.errors import BadWeights
+from workbench.models.blocks.chips import ExpressionModel
+from workbench.models.blocks.windows import upright_square
+
+WIDTH, DROP = 3.2, 0.12
+"""The crop that mini-XCEPTION, trained on the same pictures, does best with."""
+
+WORDS = {
+    "neutral": "neutral",
+    "happy": "happy",
+    "happiness": "happy",
+    "sad": "sad",
+    "sadness": "sad",
+    "surprise": "surprise",
+    "surprised": "surprise",
+    "fear": "fear",
+    "fearful": "fear",
+    "disgust": "disgust",
+    "disgusted": "disgust",
+    "angry": "anger",
+    "anger": "anger",
+    "contempt": "contempt",
+}
+"""What repositories call an expression, in our words."""
+
+
+class Classifier(nn.Module):
+    """(N, 3, S, S) RGB in 0..255 to logits in the repository's order: its own pixel statistics, then its network."""
+
+    def __init__(self, vit: ViTForImageClassification, mean: list[float], deviation: list[float]) -> None:
+        super().__init__()
+        self.vit = vit
+        self.register_buffer("mean", 255 * torch.tensor(mean)[:, None, None], persistent=False)
+        self.register_buffer("deviation", 255 * torch.tensor(deviation)[:, None, None], persistent=False)
+
+    def forward(self, chips: Tensor) -> Tensor:
+        """Logits of a batch of chips."""
+        return self.vit(pixel_values=(chips - self.mean) / self.deviation).logits
+
+
+def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> ExpressionModel:
+    """The scorer; files: config, preprocessor, weights; or the weights alone, with the other two beside them.
+
+    Raises BadWeights when the configuration is not a ViT classifier of expressions, or weights are missing or left
+    over.
+    """
+    files = _three(files)
+    config, preprocessor = _json(files[0]), _json(files[1])
+    order = labels(config, files[0].name)
+    size, mean, deviation = pixels(preprocessor, files[1].name)
+    if config.get("image_size", 224) != size:
+        raise BadWeights(
+            f"{spec.title}: the network wants {config.get('image_size')} pixels, its preprocessor makes {size}. Fetch "
+            f"it again."
+        )
+    network = Classifier(_network(config, files[2]), mean, deviation).eval().requires_grad_(False).to(device)
+    return ExpressionModel(spec, network, upright_square(size, WIDTH, DROP), size, last_tokens(network), order)
+
+
+def _three(files: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Config, preprocessor and weights, the first two taken from the folder of the weights where they were not
+    given."""
+    if len(files) == 3:
+        return files
+    beside = tuple(files[0].with_name(name) for name in ("config.json", "preprocessor_config.json"))
+    if missing := [path.name for path in beside if not path.is_file()]:
+        raise BadWeights(
+            f"{files[0].name}: expected {' and '.join(missing)} beside it: they say what its outputs and pixels mean."
+        )
+    return (*beside, files[0])
+
+
+def labels(config: dict[str, Any], name: str) -> list[str]:
+    """What each output means, in the words of `EXPRESSIONS`. Raises BadWeights for a name nobody knows."""
+    try:
+        names = [str(config["id2label"][str(index)]).lower() for index in range(len(config["id2label"]))]
+        return [WORDS[name] for name in names]
+    except (KeyError, TypeError) as error:
+        raise BadWeights(
+            f"{name}: expected id2label with names of expressions, {error} is none that is known."
+        ) from error
+
+
+def pixels(preprocessor: dict[str, Any], name: str) -> tuple[int, list[float], list[float]]:
+    """Side of the input, mean and deviation of pixels in 0..1. Raises BadWeights when the file asks for anything
+    else."""
+    size = preprocessor.get("size", {})
+    side = size if isinstance(size, int) else size.get("height", 0)
+    square = isinstance(size, int) or side == size.get("width")
+    scale = preprocessor.get("rescale_factor", 1 / 255)
+    if not side or not square or abs(scale * 255 - 1) > 1e-6 or not preprocessor.get("do_rescale", True):
+        raise BadWeights(
+            f"{name}: expected a square size and pixels divided by 255, got size {size} and factor {scale}."
+        )
+    if not preprocessor.get("do_normalize", True):
+        return int(side), [0.0] * 3, [1.0] * 3
+    return int(side), list(preprocessor["image_mean"]), list(preprocessor["image_std"])
+
+
+def last_tokens(network: nn.Module) -> str:
+    """Name of the norm before the last attention: after it only the class token still matters, so maps are read
+    there."""
+    return [name for name, _ in network.named_modules() if name.endswith("layernorm_before")][-1]
+
+
+def _network(config: dict[str, Any], path: Path) -> ViTForImageClassification:
+    if config.get("model_type") != "vit":
+        raise BadWeights(f"{path.name}: expected a model of type vit, got {config.get('model_type')!r}.")
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise BadWeights(f"{path.name} is not a readable safetensors file ({error}). Fetch it again.") from error
+    settings = ViTConfig.from_dict(config | {"id2label": config["id2label"], "num_labels": len(config["id2label"])})
+    network, report = ViTForImageClassification.from_pretrained(
+        None, config=settings, state_dict=weights, output_loading_info=True, ignore_mismatched_sizes=True
+    )
+    wrong = [*report["missing_keys"], *report["unexpected_keys"], *report["mismatched_keys"]]
+    if wrong:
+        raise BadWeights(
+            f"{path.name}: {len(wrong)} weights are missing, unexpected or of another shape, first {wrong[0]!r}. "
+            f"Fetch it again."
+        )
+    return network
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+    except (ValueError, UnicodeDecodeError) as error:
+        raise BadWeights(f"{path.name} is not readable JSON ({error}). Fetch the model again.") from error
+    if not isinstance(content, dict):
+        raise BadWeights(f"{path.name}: expected an object, got {type(content).__name__}.")
+    return content

@@ -1,0 +1,1 @@
+"""Readers of checkpoints and small runtimes. Nothing here executes what a file says."""

@@ -1,0 +1,213 @@
+"""Weights from a file, by name and mapped rather than copied, and into a network that holds them once.
+
+Reads safetensors and PyTorch archives; nothing in a file is ever executed (`weights_only`). What is no weights file,
+breaks off or belongs to another network is told apart from one that fits, in words. Knows no network.
+"""
+
+import json
+import pickle
+import struct
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from workbench.errors import BadWeights
+from workbench.models.files.layouts import looks_like
+
+Weights = dict[str, Tensor]
+
+WRAPPERS = (
+    "state_dict_backbone",
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "net",
+    "params",
+    "params_ema",
+    "model_vec2face",
+)
+"""Where training checkpoints keep the network, beside optimiser, scheduler and counters."""
+
+COUNTER = "num_batches_tracked"
+"""Last word of the names of training counters, which a frozen network does not need."""
+
+_SIGNS = (
+    (b"<!doctype", "a web page; the download was answered by a site instead of the file"),
+    (b"<html", "a web page; the download was answered by a site instead of the file"),
+    (b"version https://git-lfs", "a Git LFS pointer; download the file itself, not its entry in the repository"),
+    (b"{", "JSON"),
+    (b"gimp xcf", "a picture"),
+    (b"\x89png", "a picture"),
+)
+
+
+def read(path: Path) -> Weights:
+    """The network's weights in a file, by their names in it, mapped from the disk.
+
+    Takes .safetensors and what `torch.save` wrote: a dictionary of tensors, or a training checkpoint that holds one
+    under a name of `WRAPPERS`. Raises BadWeights when the file is none, breaks off, or is a program (TorchScript).
+    """
+    start = _start(path)
+    kind = next((words for sign, words in _SIGNS if start.lstrip().lower().startswith(sign)), "")
+    if kind:
+        raise BadWeights(f"{path.name}: expected weights, got {kind}. Delete it and fetch it again.")
+    if len(start) >= 9 and start[8:9] == b"{" and 2 <= struct.unpack("<Q", start[:8])[0] < 100_000_000:
+        return _safetensors(path)
+    if start.startswith((b"PK\x03\x04", b"\x80\x02")):
+        return unwrap(_archive(path, mapped=start.startswith(b"PK")), path)
+    raise BadWeights(
+        f"{path.name}: expected safetensors or a PyTorch file, got a file of another kind. Delete it and fetch it again."  # noqa: E501
+    )
+
+
+def groups(path: Path, names: tuple[str, ...], renamed: Mapping[str, str] | None = None) -> dict[str, Weights]:
+    """The groups of weights in a file that holds several networks, such as an adapter's `image_proj` and `ip_adapter`.
+
+    A PyTorch file holds a dictionary per group; a safetensors file puts the group's name and a dot before each
+    weight's.
+    renamed: other names that groups have in some files. Raises BadWeights unless exactly these groups are there.
+    """
+    start = _start(path)
+    if start.startswith((b"PK\x03\x04", b"\x80\x02")):
+        content = _archive(path, mapped=start.startswith(b"PK"))
+        found = {str(key): value for key, value in content.items()} if isinstance(content, Mapping) else {}
+    else:
+        found = {}
+        for key, value in read(path).items():
+            group, _, rest = key.partition(".")
+            found.setdefault(group, {})[rest] = value
+    found = {(renamed or {}).get(key, key): value for key, value in found.items()}
+    if set(found) != set(names) or not all(isinstance(group, Mapping) for group in found.values()):
+        raise BadWeights(
+            f"{path.name}: expected {', '.join(names)}; found {', '.join(sorted(found)[:5]) or 'no groups'}. Use the "
+            f"model's own file."
+        )
+    return {name: _tensors(found[name], name, path) for name in names}
+
+
+def _tensors(group: Mapping[str, object], name: str, path: Path) -> Weights:
+    if not all(isinstance(value, Tensor) for value in group.values()):
+        raise BadWeights(f"{path.name}: {name} holds more than weights. Use the model's own file.")
+    return {str(key): value.detach() for key, value in group.items() if isinstance(value, Tensor)}
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """The texts in a safetensors file's head; empty for a file of another kind."""
+    try:
+        with path.open("rb") as stream:
+            head = json.loads(stream.read(struct.unpack("<Q", stream.read(8))[0]))
+        return {str(key): str(value) for key, value in head.get("__metadata__", {}).items()}
+    except (OSError, ValueError, struct.error, MemoryError, OverflowError, AttributeError):
+        return {}
+
+
+def unwrap(content: object, path: Path) -> Weights:
+    """The dictionary of tensors in what a file held. Raises BadWeights when there is none."""
+    for _ in range(3):
+        if not isinstance(content, Mapping):
+            break
+        if content and all(isinstance(value, Tensor) for value in content.values()):
+            return {str(key): value.detach() for key, value in content.items()}
+        inner = next((content[name] for name in WRAPPERS if isinstance(content.get(name), Mapping)), None)
+        if inner is None:
+            tensors = {str(key): value.detach() for key, value in content.items() if isinstance(value, Tensor)}
+            if len(tensors) < 2:
+                break
+            return tensors
+        content = inner
+    raise BadWeights(
+        f"{path.name}: expected a dictionary of weights, or one under {', '.join(WRAPPERS)}; found "
+        f"{type(content).__name__}."
+    )
+
+
+def stripped(
+    weights: Mapping[str, Tensor], anchor: str, prefixes: tuple[str, ...], drop: tuple[str, ...] = ()
+) -> Weights:
+    """Weights with the prefix that stands before `anchor` taken off; names outside it that start as `drop` says are
+    left out.
+
+    anchor: a name every layout of the family has. Without it, the weights as they are, for `install` to judge.
+    """
+    prefix = next((prefix for prefix in prefixes if f"{prefix}{anchor}" in weights), "")
+    kept = {name: value for name, value in weights.items() if not name.startswith(drop)} if drop else dict(weights)
+    return {name.removeprefix(prefix): value for name, value in kept.items()}
+
+
+def install(make: Callable[[], nn.Module], weights: Mapping[str, Tensor], name: str, device: str = "cpu") -> nn.Module:
+    """The network with these weights in place, not copied: every one used, none missing but training counters, frozen.
+
+    make: builds the network; its own start values are never made. name: of the model, for the message. Raises
+    BadWeights, saying which network the file looks like, when it is not this one's.
+    """
+    with torch.device("meta"):
+        network = make()
+    wanted = network.state_dict()
+    here = {key: value for key, value in weights.items() if key in wanted or not key.endswith(COUNTER)}
+    missing = [key for key in wanted if key not in here and not key.endswith(COUNTER)]
+    wrong = missing + [key for key in here if key not in wanted]
+    wrong = wrong or [key for key in here if here[key].shape != wanted[key].shape]
+    if wrong:
+        raise BadWeights(
+            f"{name}: the file looks like {looks_like(weights)}; {len(wrong)} of its weights are missing, unexpected "
+            f"or of another "
+            f"shape, first {wrong[0]!r}. Use the file this model names, or choose the model the file belongs to."
+        )
+    cast = {key: value.to(wanted[key].dtype) for key, value in here.items()}
+    spare = {key: torch.zeros((), dtype=torch.long) for key in wanted if key not in cast}
+    network.load_state_dict(cast | spare, strict=True, assign=True)
+    return network.eval().requires_grad_(False).to(device)
+
+
+def _start(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(512)
+    except OSError as error:
+        raise BadWeights(f"{path.name} cannot be read: {error.strerror}.") from error
+    if not start:
+        raise BadWeights(f"{path.name}: expected weights, got an empty file. Delete it and fetch it again.")
+    return start
+
+
+def _safetensors(path: Path) -> Weights:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BadWeights(f"{path.name} breaks off or is damaged ({error}). Delete it and fetch it again.") from error
+
+
+def _archive(path: Path, mapped: bool) -> object:
+    if mapped:
+        _refuse_programs(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # old archives make torch speak of its own storage classes
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped or None)
+    except pickle.UnpicklingError as error:
+        reason = str(error).partition("\n")[0][:160]
+        raise BadWeights(
+            f"{path.name} holds more than weights and is not opened, because opening it could run code ({reason})."
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError, IndexError) as error:
+        raise BadWeights(
+            f"{path.name} breaks off or is damaged ({type(error).__name__}). Delete it and fetch it again."
+        ) from error
+
+
+def _refuse_programs(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError) as error:
+        raise BadWeights(f"{path.name} breaks off or is damaged ({error}). Delete it and fetch it again.") from error
+    if any(name.endswith("constants.pkl") for name in names) and any("/code/" in name for name in names):
+        raise BadWeights(f"{path.name} is a TorchScript archive: a program, not weights. It is not run.")
+    if not any(name.endswith("data.pkl") for name in names):
+        raise BadWeights(f"{path.name} is a zip archive, not a PyTorch file. Unpack it and use the weights inside.")

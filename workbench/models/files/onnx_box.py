@@ -1,0 +1,64 @@
+"""An ONNX network as a black box: it answers, and has no gradients. For files whose inside is not rebuilt in torch."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from workbench.errors import BadWeights
+
+
+class OnnxBox(nn.Module):
+    """(N, 3, S, S) RGB in 0..255 to (N, n), through onnxruntime on the CPU.
+
+    path: the file. size: S. outputs: n. mean, deviation: of pixels in 0..1, red, green, blue. Raises BadWeights when
+    the file is no ONNX network or takes or gives another shape.
+    """
+
+    def __init__(
+        self, path: Path, size: int, outputs: int, mean: tuple[float, ...], deviation: tuple[float, ...]
+    ) -> None:
+        super().__init__()
+        self._mean = torch.tensor(mean)[:, None, None] * 255
+        self._deviation = torch.tensor(deviation)[:, None, None] * 255
+        self._session = _session(path)
+        self._input = self._session.get_inputs()[0].name
+        try:
+            found = self._answer(np.zeros((1, 3, size, size), np.float32)).shape
+        except Exception as error:  # onnxruntime raises types of its own that it does not export
+            raise BadWeights(
+                f"{path.name}: expected a network for 3 × {size} × {size} pixels; it refuses them ({_first(error)})."
+            ) from error
+        if found != (1, outputs):
+            raise BadWeights(
+                f"{path.name}: expected {outputs} outputs, got {' × '.join(map(str, found[1:]))}. It is another "
+                f"network's file."
+            )
+
+    def forward(self, chips: Tensor) -> Tensor:
+        """What the network answers to a batch of chips."""
+        pixels = ((chips.detach().cpu() - self._mean) / self._deviation).numpy()
+        return torch.from_numpy(np.concatenate([self._answer(pixels[at : at + 1]) for at in range(len(pixels))])).to(
+            chips.device
+        )
+
+    def _answer(self, pixels: np.ndarray) -> np.ndarray:
+        found = self._session.run(None, {self._input: np.ascontiguousarray(pixels, np.float32)})[0]
+        return np.asarray(found, np.float32).reshape(len(pixels), -1)
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises types of its own that it does not export
+        raise BadWeights(
+            f"{path.name} is not a readable ONNX file ({_first(error)}). Delete it and fetch it again."
+        ) from error
+
+
+def _first(error: Exception) -> str:
+    return str(error).partition("\n")[0].rpartition(" : ")[2][:120]

@@ -1,0 +1,1 @@
+"""Face finders and the face mesh."""

@@ -1,0 +1,1 @@
+"""Networks that draw faces: one file per family, and the parts they share."""

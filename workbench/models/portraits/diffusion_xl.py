@@ -1,0 +1,103 @@
+"""What the portrait models on Stable Diffusion XL share: two text encoders, pictures of 1,024 pixels, a graphics card.
+
+Sampling, noise per picture, previews and Cancel are those of `diffusion_portrait`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from workbench.catalog.spec import ModelSpec
+from workbench.errors import BadRequest
+from workbench.models.blocks import memory
+from workbench.models.portraits import diffusion_parts
+from workbench.models.portraits.arc2face import HEADROOM
+from workbench.models.portraits.diffusion_portrait import DiffusionPortrait
+
+FILES = 11
+"""config.json and weights of the denoiser, both text encoders and the autoencoder, then scheduler, vocab.json and
+merges.txt."""
+
+
+def require(spec: ModelSpec, files: tuple[Path, ...], device: str) -> None:
+    """Raises OutOfMemory when this cannot fit: the files are in half precision, which a processor needs in full."""
+    size = sum(path.stat().st_size for path in files)
+    memory.require(HEADROOM * size * (1 if device.startswith("cuda") else 2), spec.title, device)
+
+
+def base(files: tuple[Path, ...], device: str) -> dict[str, Any]:
+    """What diffusers' SDXL pipelines are made of, but for the scheduler: give it `schedule(files)`. Raises
+    BadWeights."""
+    dtype = diffusion_parts.half(device)
+    return {
+        "unet": diffusion_parts.unet(files[0], files[1], device, dtype),
+        "text_encoder": diffusion_parts.text_encoder(files[2], files[3], device, dtype=dtype),
+        "text_encoder_2": diffusion_parts.text_encoder(files[4], files[5], device, projection=True, dtype=dtype),
+        "vae": diffusion_parts.autoencoder(
+            files[6], files[7], device, dtype
+        ),  # the pipelines widen it while they decode
+        "tokenizer": diffusion_parts.tokenizer(files[9], files[10]),
+        "tokenizer_2": diffusion_parts.tokenizer(files[9], files[10], padding="!"),
+        "add_watermarker": False,
+    }
+
+
+class XlPortrait(DiffusionPortrait):
+    """A portrait model on Stable Diffusion XL that also reads words."""
+
+    reads_prompt = True
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the large networks."""
+        return self.pipeline.unet.dtype
+
+    @property
+    def most(self) -> int:
+        """Tokens the text encoders read."""
+        return int(self.pipeline.tokenizer.model_max_length)
+
+    def spelled(self, prompt: str) -> list[int]:
+        """A prompt's token ids without ends. Raises BadRequest when it is longer than the 75 that the encoders read."""
+        if len(prompt) > 2_000:
+            raise BadRequest(
+                f"The prompt has {len(prompt):,} characters; {self.spec.title} reads about 300. Shorten it."
+            )
+        ids: list[int] = self.pipeline.tokenizer(prompt, add_special_tokens=False, verbose=False).input_ids
+        if len(ids) > self.most - 2:
+            raise BadRequest(f"The prompt has {len(ids)} tokens; {self.spec.title} reads {self.most - 2}. Shorten it.")
+        return ids
+
+    def words(self, ids: list[int]) -> tuple[Tensor, Tensor]:
+        """(1, 77, 2048) of both encoders' last layer but one, and (1, 1280), the second's sentence vector; ids without
+        ends."""
+        found, pooled = [], torch.zeros(0)
+        for spelling, encoder in (
+            (self.pipeline.tokenizer, self.pipeline.text_encoder),
+            (self.pipeline.tokenizer_2, self.pipeline.text_encoder_2),
+        ):
+            row = [spelling.bos_token_id, *ids, spelling.eos_token_id]
+            row += [spelling.pad_token_id] * (self.most - len(row))
+            answer = encoder(torch.tensor([row], device=self.device), output_hidden_states=True)
+            found.append(answer.hidden_states[-2])
+            pooled = answer[0]
+        return torch.cat(found, -1), pooled
+
+    def told(self, prompt: str, negative: str, count: int, guided: bool) -> dict[str, Tensor]:
+        """The pipeline's arguments for a prompt and, when guided, what it must not be."""
+        words, pooled = self.words(self.spelled(prompt))
+        given = {"prompt_embeds": words.expand(count, -1, -1), "pooled_prompt_embeds": pooled.expand(count, -1)}
+        if guided:
+            words, pooled = self.words(self.spelled(negative))
+            given |= {
+                "negative_prompt_embeds": words.expand(count, -1, -1),
+                "negative_pooled_prompt_embeds": pooled.expand(count, -1),
+            }
+        return given
+
+    def sizes(self, count: int) -> Tensor:
+        """(count, 6): what SDXL is told of the picture's size; all of it, uncropped."""
+        side = float(self.side)
+        return torch.tensor([[side, side, 0, 0, side, side]], device=self.device, dtype=self.dtype).expand(count, -1)

@@ -1,0 +1,172 @@
+"""IP-Adapter-FaceID on Stable Diffusion 1.5: words for the scene, a recogniser's vector for the face.
+
+Plus kinds look at the face itself too, through CLIP's vision transformer, and therefore need the photo. Source: Ye et
+al., "IP-Adapter", arXiv 2308.06721 (tencent-ailab/IP-Adapter, h94/IP-Adapter-FaceID).
+"""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DDIMScheduler, StableDiffusionPipeline
+from torch import Tensor, nn
+
+from workbench import images
+from workbench.catalog.spec import ModelSpec
+from workbench.errors import BadRequest, BadWeights
+from workbench.models.blocks import memory
+from workbench.models.blocks.windows import arcface
+from workbench.models.files import checkpoint
+from workbench.models.portraits import diffusion_parts, identity_adapter
+from workbench.models.portraits.arc2face import HEADROOM, stable_diffusion
+from workbench.models.portraits.clip_pixels import clip_pixels
+from workbench.models.portraits.diffusion_portrait import DiffusionPortrait
+from workbench.portraits import Recipe
+from workbench.values import Face
+
+RECOGNISER = "insightface-w600k-r50"
+PROMPT = "best quality, high quality"
+NEGATIVE = "monochrome, lowres, bad anatomy, worst quality, low quality"
+FACE_SIDE = 224
+GROUPS = ("image_proj", "ip_adapter")
+
+
+class PromptedPortrait(DiffusionPortrait):
+    """A portrait model on Stable Diffusion 1.5 that also reads words."""
+
+    reads_prompt = True
+
+    def words(self, prompt: str, count: int) -> Tensor:
+        """(count, 77, 768) of a prompt. Raises BadRequest when it is longer than the 75 tokens CLIP reads."""
+        tokenizer = self.pipeline.tokenizer
+        if len(prompt) > 2_000:
+            raise BadRequest(
+                f"The prompt has {len(prompt):,} characters; {self.spec.title} reads about 300. Shorten it."
+            )
+        found = tokenizer(
+            prompt, padding="max_length", max_length=tokenizer.model_max_length, return_tensors="pt", verbose=False
+        ).input_ids
+        if found.shape[1] > tokenizer.model_max_length:
+            raise BadRequest(
+                f"The prompt has {found.shape[1] - 2} tokens; {self.spec.title} reads "
+                f"{tokenizer.model_max_length - 2}. Shorten it."
+            )
+        return self.pipeline.text_encoder(found.repeat(count, 1).to(self.device))[0]
+
+
+class FaceId(PromptedPortrait):
+    """Draws from a unit-length vector of InsightFace's buffalo_l and a prompt.
+
+    sees_photos: the Plus kinds must be shown the face first, with `shown`. shortcut: Plus v2's, the vector's own tokens
+    added.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        pipeline: StableDiffusionPipeline,
+        projection: nn.Module,
+        image_encoder: nn.Module | None = None,
+        shortcut: bool = False,
+    ) -> None:
+        super().__init__(spec, pipeline, RECOGNISER, (30, 1, 100), (7.5, 1.0, 20.0))
+        self.projection, self.image_encoder, self._looks = projection, image_encoder, None
+        self.sees_photos = image_encoder is not None
+        if self.sees_photos:
+            self.projection.shortcut = shortcut
+
+    def shown(self, photo: np.ndarray, face: Face) -> "FaceId":
+        """The same model with this face in view; the networks are shared. The plain kind looks at nothing and stays as
+        it is."""
+        if not self.sees_photos:
+            return self
+        other = copy.copy(self)
+        other._looks = self.looks(images.warp(photo, arcface(FACE_SIDE)(face), (FACE_SIDE, FACE_SIDE)))
+        return other
+
+    @torch.inference_mode()
+    def looks(self, chip: np.ndarray) -> Tensor:
+        """(2, 257, 1280): CLIP's last layer but one for a picture without content and for a face (224, 224, 3) uint8
+        RGB."""
+        if self.image_encoder is None:
+            raise BadRequest(f"{self.spec.title} does not look at photos; it takes the recogniser's vector alone.")
+        side = self.image_encoder.config.image_size
+        pixels = clip_pixels(chip, side).to(self.device)
+        return self.image_encoder(
+            torch.cat([torch.zeros_like(pixels), pixels]), output_hidden_states=True
+        ).hidden_states[-2]
+
+    def look_at(self, count: int, guided: bool) -> None:
+        """Put what was shown where the projection looks for it. Raises BadRequest when nothing was."""
+        if not self.sees_photos:
+            return
+        if self._looks is None:
+            raise BadRequest(f"{self.spec.title} needs to see a photo of the face besides its vector. Give it a photo.")
+        black, face = (half[None, None].expand(count, -1, -1, -1) for half in self._looks)
+        self.projection.clip_embeds = torch.cat([black, face]) if guided else face
+
+    def condition(self, vectors: Tensor, recipe: Recipe, guided: bool) -> dict[str, Any]:
+        """The prompt's tokens and the face's vectors; the projection inside the denoiser makes tokens of these."""
+        unit, count = nn.functional.normalize(vectors, dim=1), len(vectors)
+        self.look_at(count, guided)
+        given = {
+            "prompt_embeds": self.words(recipe.prompt or PROMPT, count),
+            "ip_adapter_image_embeds": [identity_adapter.both(unit, guided)],
+        }
+        return given | {"negative_prompt_embeds": self.words(NEGATIVE, count)} if guided else given
+
+    @torch.inference_mode()
+    def raw(
+        self, vectors: np.ndarray, latents: np.ndarray, time: int = 500, words: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """`face` (n, 4, 768), the face's tokens; `nobody` (n, 4, 768), those of no face; `noise` (n, 4, h, w), the
+        denoiser's answer.
+
+        words: (n, 77, 768) text tokens; the default prompt's without. Vectors are brought to unit length here.
+        """
+        unit = nn.functional.normalize(self.checked(vectors), dim=1)
+        self.look_at(len(unit), guided=True)
+        nobody, face = self.projection(torch.cat([torch.zeros_like(unit), unit])).chunk(2)
+        self.look_at(len(unit), guided=False)
+        tokens = self.words(PROMPT, len(unit)) if words is None else torch.from_numpy(words).to(self.device)
+        extra = {"added_cond_kwargs": {"image_embeds": [identity_adapter.both(unit, guided=False)]}}
+        found = {"face": face, "nobody": nobody}
+        noise = self.denoise(latents, time, tokens, **extra)
+        return {
+            name: value.reshape(len(unit), -1, value.shape[-1]).float().cpu().numpy() for name, value in found.items()
+        } | {"noise": noise}
+
+
+def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> FaceId:
+    """FaceID: a base's nine files (see `arc2face.load`), then the adapter's. Raises BadWeights, OutOfMemory."""
+    return _load(spec, files, device)
+
+
+def load_plus(spec: ModelSpec, files: tuple[Path, ...], device: str) -> FaceId:
+    """FaceID Plus: as `load`, then the image encoder's config.json and weights."""
+    return _load(spec, files, device)
+
+
+def load_plus_v2(spec: ModelSpec, files: tuple[Path, ...], device: str) -> FaceId:
+    """FaceID Plus v2: as `load_plus`, with the shortcut its weights were trained with."""
+    return _load(spec, files, device, shortcut=True)
+
+
+def _load(spec: ModelSpec, files: tuple[Path, ...], device: str, shortcut: bool = False) -> FaceId:
+    memory.require(HEADROOM * sum(path.stat().st_size for path in files), spec.title, device)
+    with memory.in_words(spec.title):
+        found = checkpoint.groups(files[9], GROUPS)
+        plus = any(key.startswith("perceiver_resampler.") for key in found["image_proj"])
+        if plus != (len(files) > 10):
+            raise BadWeights(
+                f"{files[9].name}: expected {'no ' * (len(files) <= 10)}Plus kind of FaceID, got "
+                f"{'one' if plus else 'the plain one'}. "
+                "Use the file this model names."
+            )
+        pipeline = stable_diffusion(files, device)
+        pipeline.scheduler = diffusion_parts.schedule(DDIMScheduler, pipeline.scheduler.config)
+        projection = identity_adapter.attach(pipeline, found["image_proj"], found["ip_adapter"], files[9].name)
+        encoder = diffusion_parts.image_encoder(files[10], files[11], device) if plus else None
+    return FaceId(spec, pipeline, projection, encoder, shortcut)

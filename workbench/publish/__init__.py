@@ -1,0 +1,1 @@
+"""What leaves the checkout: the Spaces, the generated parts of the docs, the example pictures."""

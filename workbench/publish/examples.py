@@ -1,0 +1,67 @@
+"""Makes the photos a newcomer can click: NASA's portrait, a montage, and faces of nobody sampled from the fetched GAN.
+
+They are written once into the cache by `make setup` (or at a Space's start), never shipped. Knows nothing of screens.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from workbench.bench import Workbench
+from workbench.settings import Settings
+
+GENERATOR = "dcgan-digiface-64"
+SYNTHETIC = "synthetic"
+"""In the name of every picture of a person who does not exist."""
+
+_SEEDS = (3, 8, 11, 21, 34, 55, 89, 144)
+
+
+def folder(settings: Settings) -> Path:
+    """Where the examples lie."""
+    return settings.cache / "examples"
+
+
+def make(bench: Workbench, wanted: int = 3) -> list[Path]:
+    """Write the examples that are not there yet and return all of them. Needs the detector; synthetic faces need the
+    GAN."""
+    out = folder(bench.settings)
+    out.mkdir(parents=True, exist_ok=True)
+    from skimage import data
+
+    astronaut = data.astronaut()
+    _write(out / "1-NASA-astronaut.png", astronaut)
+    if GENERATOR in {spec.id for spec in bench.specs("generation")} and bench.available(GENERATOR):
+        faces = _synthetic(bench, wanted)
+        for number, face in enumerate(faces, start=2):
+            _write(out / f"{number}-{SYNTHETIC}-face-{number - 1}.png", face)
+        _write(out / f"{len(faces) + 2}-several-faces-({SYNTHETIC}-and-NASA).png", _montage(astronaut, faces))
+    return sorted(out.glob("*.png"))
+
+
+def _synthetic(bench: Workbench, wanted: int) -> list[np.ndarray]:
+    """Sampled faces, 256 × 256, the first ones the detector is sure of."""
+    from workbench.tasks.detection import find_faces
+
+    draw, finder = bench.model(GENERATOR), bench.model("blazeface")
+    faces = (cv2.resize(draw(1, seed)[0], (256, 256), interpolation=cv2.INTER_CUBIC) for seed in _SEEDS)
+    sure = [face for face in faces if any(found.score > 0.8 for found in find_faces(face, finder))]
+    return sure[:wanted]
+
+
+def _montage(astronaut: np.ndarray, faces: list[np.ndarray]) -> np.ndarray:
+    """(512, 512 + 256·n, 3): the portrait beside the synthetic faces, of different sizes."""
+    canvas = np.full((512, 512 + 256 * len(faces), 3), 235, np.uint8)
+    canvas[:, :512] = astronaut
+    for number, face in enumerate(faces):
+        top = (40, 150, 230)[number % 3]
+        canvas[top : top + 256, 512 + 256 * number : 768 + 256 * number] = face
+    return canvas
+
+
+def _write(path: Path, image: np.ndarray) -> None:
+    if not path.is_file():
+        part = path.with_suffix(".part.png")
+        cv2.imwrite(str(part), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        part.replace(path)

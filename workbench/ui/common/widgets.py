@@ -1,0 +1,199 @@
+"""Components that several tabs share: the photo box, the model choice, "Send to ...", the part viewer."""
+
+import base64
+import binascii
+import secrets
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from workbench import drawing, images
+from workbench.bench import Workbench, fetch_command
+from workbench.errors import BadImage, BadRequest
+from workbench.parts import PARTS, title
+from workbench.settings import Settings
+from workbench.tabs import TABS
+from workbench.ui.common import uploads
+from workbench.values import Parsing
+
+_VIEWER = Path(__file__).parent / "part_viewer"
+
+
+PLAIN = ["download", "fullscreen"]
+"""Buttons of a result picture: Gradio's third one would share a face with the world."""
+FULL = ["fullscreen"]
+"""Buttons of a comparison: what it shows is a close-up and not the result, so it cannot be downloaded by mistake."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Handoff:
+    """A photo on its way to another tab. to: that tab's stem."""
+
+    image: np.ndarray
+    to: str
+
+
+def photo_box(label: str = "Photo", **options: Any) -> gr.Image:
+    """A photo box with upload, webcam and clipboard; options as for `gr.Image`.
+
+    It hands over the uploaded file untouched, so that `images.decode` sees it before any other decoder does. (Not a
+    subclass: Gradio writes a stub file beside every module that defines one.)
+    """
+    usual = {
+        "type": "filepath",
+        "image_mode": None,
+        "format": "png",
+        "sources": ["upload", "webcam", "clipboard"],
+        "height": 340,
+    }
+    usual["buttons"] = ["fullscreen"]
+    box = gr.Image(label=label, **(usual | options))
+    box.preprocess = _untouched  # type: ignore[method-assign]
+    return box
+
+
+def _untouched(payload: Any) -> str | None:
+    """The path of the uploaded file inside the upload folder, or a data URL as it came."""
+    if payload is None:
+        return None
+    return str(payload.url) if payload.url and payload.url.startswith("data:") else payload.path
+
+
+def read_photo(source: str | np.ndarray | None, settings: Settings) -> np.ndarray:
+    """The photo of a box as an upright RGB array within `settings.working_side`. Raises BadRequest (empty) or
+    BadImage."""
+    if source is None:
+        raise BadRequest("Drop a photo first.")
+    if isinstance(source, np.ndarray):
+        return images.limit(source, settings.working_side)
+    data: bytes | Path = _from_data_url(source, settings.max_bytes) if source.startswith("data:") else Path(source)
+    return images.limit(images.decode(data, settings), settings.working_side)
+
+
+def _from_data_url(url: str, max_bytes: int) -> bytes:
+    if len(url) > max_bytes * 4 // 3 + 100:
+        raise BadImage(f"The picture is larger than {max_bytes // 1_000_000} MB.")
+    try:
+        return base64.b64decode(url.partition(",")[2], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadImage("The picture did not arrive whole. Please drop it again.") from error
+
+
+def model_choice(bench: Workbench, task: str, label: str = "Model", **options: Any) -> gr.Dropdown:
+    """A dropdown of a task's models that are on this machine; `model_notes` tells of the others."""
+    rows = [spec for spec in bench.specs(task) if bench.available(spec.id)]
+    return gr.Dropdown(
+        [(spec.title, spec.id) for spec in rows], value=rows[0].id if rows else None, label=label, **options
+    )
+
+
+def model_notes(bench: Workbench, task: str) -> str:
+    """Markdown: every model of a task with its licences; absent ones greyed with the command that fetches them."""
+    lines = ["| Model | Licence of the weights | Trained on | |", "|---|---|---|---|"]
+    for spec in bench.specs(task):
+        here = bench.available(spec.id)
+        size = f" ({spec.download_bytes / 1e6:.0f} MB)" if spec.download_bytes else ""
+        mine = spec.files and all(file.scheme in ("local", "builtin") for file in spec.files)
+        state = (
+            "ready"
+            if here
+            else f"absent: {spec.note}"
+            if mine and spec.note
+            else f"absent{size}: `{fetch_command(spec)}`"
+        )
+        name = spec.title if here else f'<span style="opacity:.55">{spec.title}</span>'
+        lines.append(f"| {name} | {spec.weights_license or 'unknown'} | {spec.data_license or 'unknown'} | {state} |")
+    return "\n".join(lines)
+
+
+def send_to(stem: str, source: gr.components.Component, photo: gr.State | None, bench: Workbench) -> None:
+    """One button per other tab that takes a photo; pressing it carries `source`'s photo there. Nothing in a single-tab
+    Space."""
+    if photo is None:
+        return
+    from workbench.ui.common.events import bound
+
+    with gr.Row(elem_classes="send-to"):
+        for tab in TABS:
+            if tab.takes_photo and tab.stem != stem:
+                button = gr.Button(f"Send to {tab.title} {tab.emoji}", size="sm", min_width=170)
+                button.click(
+                    bound(_hand_over, bench),
+                    [source, gr.State(tab.stem)],
+                    photo,
+                    api_visibility="private",
+                    show_progress="hidden",
+                )
+
+
+def _hand_over(bench: Workbench, source: str | None, to: str) -> Handoff:
+    return Handoff(read_photo(source, bench.settings), to)
+
+
+def receive(stem: str, photo: gr.State | None, target: gr.components.Component) -> Any:
+    """Put an arriving photo into this tab's box. Returns the event, to chain work on it; None in a single-tab Space."""
+    if photo is None:
+        return None
+
+    def arrive(handoff: Handoff | None) -> Any:
+        return gr.skip() if handoff is None or handoff.to != stem else handoff.image
+
+    return photo.change(arrive, photo, target, api_visibility="private", show_progress="hidden")
+
+
+def results(settings: Settings) -> Path:
+    """A new private folder for one answer's files; it is swept with the uploads."""
+    path = uploads.folder(settings) / f"result-{secrets.token_hex(12)}"
+    path.mkdir(mode=0o700)
+    return path
+
+
+def part_viewer(elem_id: str, **options: Any) -> gr.HTML:
+    """The photo with its parts in colour: opacity, part switches, names under the pointer; all in the browser, without
+    delay.
+
+    Its value is what `viewer_value` makes. A click triggers `select` with {"part", "face"}.
+    """
+    return gr.HTML(
+        value=None,
+        elem_id=elem_id,
+        html_template=(_VIEWER / "viewer.html").read_text(),
+        css_template=(_VIEWER / "viewer.css").read_text(),
+        js_on_load=(_VIEWER / "viewer.js").read_text(),
+        **options,
+    )
+
+
+def viewer_value(image: np.ndarray, parsing: Parsing, scores: str = "") -> dict[str, Any]:
+    """What the viewer shows: (H, W, 3) photo, part indices in red and face numbers in green of one PNG, names and
+    colours."""
+    codes = np.dstack([parsing.labels, parsing.owners, np.zeros_like(parsing.labels)])
+    present = np.flatnonzero(np.bincount(parsing.labels.ravel(), minlength=len(PARTS)))
+    return {
+        "photo": _data_url(images.encode_jpeg(image, 92), "image/jpeg"),
+        "labels": _data_url(_exact_png(codes), "image/png"),
+        "size": [int(image.shape[1]), int(image.shape[0])],
+        "parts": [
+            {"index": int(i), "name": title(PARTS[i]), "color": drawing.hex_color(PARTS[i])} for i in present if i
+        ],
+        "faces": len(parsing.faces),
+        "caption": scores,
+    }
+
+
+def _data_url(data: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _exact_png(image: np.ndarray) -> bytes:
+    """A small, quickly written PNG whose values survive: no colour profile, no gamma."""
+    return images.encode_png(image)
+
+
+def fingerprint(*values: Any) -> int:
+    """A short number that changes when the inputs do; for telling a stale answer from a fresh one."""
+    return zlib.crc32(repr(values).encode())

@@ -1,0 +1,265 @@
+"""One face: what the models say of it, then why one of them says so, then whether to believe the picture."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from workbench import drawing
+from workbench.bench import Workbench
+from workbench.errors import BadRequest
+from workbench.explanation.methods import find
+from workbench.images import encode_png
+from workbench.ui.common.background import in_background
+from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
+from workbench.ui.common.examples import example_row
+from workbench.ui.common.model_fetch import fetch_panel
+from workbench.ui.common.widgets import PLAIN, photo_box, receive, results, send_to
+from workbench.ui.explanation import views
+from workbench.ui.explanation.parts import (
+    DEFAULT_METHOD,
+    USUAL,
+    explainable,
+    face_choice,
+    face_of,
+    knob_panel,
+    method_rows,
+    model_of,
+    open_choice,
+    parsed,
+    parsers,
+    read_faces,
+    read_knobs,
+    targets_of,
+)
+from workbench.values import Face
+from workbench.watch import Watch
+
+EMPTY = "<p style='opacity:.7'>Drop a photo: first comes what the models say, then why.</p>"
+QUEUE: dict[str, Any] = {"concurrency_id": MODELS_QUEUE, "concurrency_limit": MODELS_AT_ONCE}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """What the screen or the API asked for, as it came; `seed` checked."""
+
+    source: Any
+    face: str
+    model: str
+    target: str
+    method: str
+    knobs: Any
+    parser: str
+    shuffle: bool
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """The map on the screen, kept for the session so that the overlay slider needs no second run."""
+
+    image: np.ndarray
+    face: Face
+    values: np.ndarray
+
+
+def build_inside(bench: Workbench, photo: gr.State | None) -> None:
+    """Lay the sub-tab out: answer first, heatmap second, proof beside it."""
+    shown = gr.State(None, time_to_live=bench.settings.photo_lifetime)
+    models = explainable(bench)
+    first = models[0][1] if models else None
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=280):
+            source = photo_box("Photo", elem_id="explain-photo", height=280)
+            example_row(bench, source)
+            answer_box = gr.HTML(EMPTY, elem_id="explain-answer")
+            face = open_choice(["Face 1"], "Face 1", "Face", "explain-face")
+            model = gr.Dropdown(models, value=first, label="Model", elem_id="explain-model")
+            labels = list(bench.spec(first).labels) if first else []
+            target = open_choice(labels, labels[0] if labels else None, "Explain why it says", "explain-target")
+            method = open_choice(method_rows(USUAL), DEFAULT_METHOD, "Method", "explain-method")
+            with gr.Accordion("Knobs", open=False):
+                knobs = knob_panel(method, "explain")
+                parser_rows = parsers(bench)
+                parser = gr.Dropdown(parser_rows, value=parser_rows[0][1], label="Parts from", elem_id="explain-parser")
+                shuffle = gr.Checkbox(True, label="Also check against shuffled weights (slower)")
+                seed = gr.Number(0, precision=0, minimum=0, maximum=2**31 - 1, label="Seed")
+            with gr.Row():
+                start = gr.Button("Explain", variant="primary", elem_id="explain-start")
+                stop = gr.Button("Cancel", elem_id="explain-stop")
+            with gr.Accordion("Models and licences", open=False):
+                fetch_panel(bench, "expression", "attributes")
+        with gr.Column(scale=3, min_width=320):
+            heat = gr.Image(
+                label="Heatmap", interactive=False, format="png", elem_id="explain-heat", height=440, buttons=PLAIN
+            )
+            opacity = gr.Slider(0, 1, 0.7, step=0.05, label="Overlay", elem_id="explain-opacity")
+            verdict = gr.Markdown(elem_id="explain-verdict")
+            curves = gr.Plot(show_label=False, elem_id="explain-curves")
+            shares = gr.Plot(show_label=False, elem_id="explain-shares")
+            with gr.Row():
+                png = gr.DownloadButton("Photo with heat (PNG)", size="sm", interactive=False, elem_id="explain-png")
+                npz = gr.DownloadButton("Numbers (NPZ)", size="sm", interactive=False, elem_id="explain-npz")
+                record = gr.DownloadButton("Recipe (JSON)", size="sm", interactive=False, elem_id="explain-json")
+            send_to("explanation", source, photo, bench)
+
+    outputs = [shown, heat, verdict, curves, shares, png, npz, record]
+    asked: dict[str, Any] = {
+        "fn": bound(explain, bench),
+        "inputs": [source, face, model, target, method, knobs, parser, shuffle, seed, opacity],
+        "outputs": outputs,
+        "show_progress_on": [heat],
+        **QUEUE,
+    }
+    say: dict[str, Any] = {
+        "fn": bound(answer, bench),
+        "inputs": [source, face, model],
+        "outputs": [answer_box, face, target, method],
+        **QUEUE,
+    }
+    runs = [start.click(**asked, api_name="explain")]
+    arrival = source.change(bound(_first_face, bench), source, face, api_visibility="private", show_progress="hidden")
+    for event in (arrival.then(**say, api_visibility="private"), face.input(**say, api_visibility="private")):
+        runs.append(event.success(**asked, api_visibility="private"))
+    for run in runs:
+        run.success(_enable, None, [png, npz, record], api_visibility="private", show_progress="hidden")
+    model.input(**say, api_visibility="private")
+    opacity.release(bound(repaint, bench), [shown, opacity], heat, api_visibility="private", show_progress="hidden")
+    stop.click(
+        lambda: "Cancelled; nothing was kept.",
+        None,
+        verdict,
+        cancels=runs,
+        api_visibility="private",
+        show_progress="hidden",
+    )
+    receive("explanation", photo, source)
+
+
+def _enable() -> list[Any]:
+    return [gr.DownloadButton(interactive=True)] * 3
+
+
+def _first_face(bench: Workbench, source: Any) -> Any:
+    return face_choice(1)
+
+
+@GPU
+def answer(bench: Workbench, source: Any, face: str, model: str) -> tuple[Any, ...]:
+    """What every model here says of a face; then the faces, and the targets and methods of the chosen model."""
+    if source is None:
+        return EMPTY, face_choice(1), gr.skip(), gr.skip()
+    from workbench.explanation.anatomy import anatomy
+
+    image, faces = read_faces(bench, source)
+    number, chosen = face_of(faces, face)
+    scores = [(spec.title, bench.model(spec.id).scores(image, chosen)) for spec in _scorers(bench)]
+    notes = [] if len(faces) == 1 else [f"The photo has {len(faces)} faces; this is face {number}, by size."]
+    asked, task = model_of(bench, model)
+    rows = targets_of(bench, model)
+    top = next((found.top for _, found in scores if found.model == model), rows[0][1])
+    methods = method_rows(
+        sorted(anatomy(asked, getattr(asked, "size", None) or chip_side(asked, chosen, image)).abilities)
+    )
+    return (
+        views.answer_html(scores, notes),
+        face_choice(len(faces), number),
+        gr.Dropdown(rows, value=top if task != "parsing" else "hair"),
+        gr.Dropdown(methods),
+    )
+
+
+def chip_side(model: Any, face: Face, image: np.ndarray) -> int:
+    """The side of the chip a model sees, where it does not say so itself."""
+    return int(model.window(face, image.shape)[1])
+
+
+def _scorers(bench: Workbench) -> list[Any]:
+    return [spec for task in ("expression", "attributes") for spec in bench.specs(task) if bench.available(spec.id)]
+
+
+@GPU
+def explain(
+    bench: Workbench,
+    source: Any,
+    face: str = "Face 1",
+    model: str = "fer",
+    target: str = "happy",
+    method: str = DEFAULT_METHOD,
+    knobs: str = "{}",
+    parser: str = "compact",
+    shuffle: bool = True,
+    seed: float = 0,
+    opacity: float = 0.7,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008
+) -> Iterator[tuple[Any, ...]]:
+    """Explain one number of one face, and prove the map.
+
+    knobs: JSON of the method's settings. Returns the face with its heat, the verdict in words, the curves and parts as
+    pictures, and the full picture, the numbers (NPZ) and the recipe (JSON) as files.
+    """
+    if source is None:
+        raise BadRequest("Drop a photo first.")
+    asked = Asked(source, face, model, target, method, knobs, parser, bool(shuffle), seed_of(seed))
+    for result in in_background(lambda watch: _work(bench, asked, watch), progress):
+        yield _on_screen(bench, *result, opacity) if result is not None else (gr.skip(),) * 8
+
+
+def _work(bench: Workbench, asked: Asked, watch: Watch) -> tuple[Shown, dict[str, Any], Any, dict[str, bytes]]:
+    from workbench.explanation import explain as explanation
+    from workbench.explanation import record as explanation_record
+    from workbench.explanation.targets import named
+
+    chosen = find(asked.method)
+    settings = read_knobs(asked.knobs, chosen)
+    scorer, task = model_of(bench, asked.model)
+    watch.tell(0.02, "looking for faces")
+    image, faces = read_faces(bench, asked.source)
+    number, mine = face_of(faces, asked.face)
+    parts = parsed(bench, image, faces, asked.parser)
+    target = named(scorer, task, asked.target)
+    found = explanation.explained(
+        target, image, mine, chosen.id, settings, parsing=parts, seed=asked.seed, watch=watch.part(0.1, 0.45)
+    )
+    proof = explanation.proof_of(found, randomise=asked.shuffle, watch=watch.part(0.45, 1.0))
+    recipe = explanation_record.recipe(found, image, number, asked.target, "" if parts is None else parts.model)
+    files = {"npz": explanation_record.as_npz(found, proof), "json": explanation_record.as_json(recipe, found, proof)}
+    return Shown(image, mine, found.heatmap.values), found.heatmap.extra, proof, files
+
+
+def seed_of(value: Any) -> int:
+    """A seed from the screen or the API. Raises BadRequest unless it is a whole number that fits 31 bits."""
+    fits = (
+        not isinstance(value, bool)
+        and isinstance(value, (int, float))
+        and 0 <= value < 2**31
+        and float(value).is_integer()
+    )
+    if not fits:
+        raise BadRequest(f"seed: expected a whole number from 0 to {2**31 - 1}, got {str(value)[:40]!r}.")
+    return int(value)
+
+
+def _on_screen(
+    bench: Workbench, shown: Shown, extra: dict[str, Any], proof: Any, files: dict[str, bytes], opacity: float
+) -> tuple[Any, ...]:
+    folder = results(bench.settings)
+    files = {"png": encode_png(drawing.heat(shown.image, shown.values, opacity)), **files}
+    paths = [write(folder / f"explanation.{kind}", data) for kind, data in files.items()]
+    parts = views.shares_figure(proof.shares, extra.get("parts")) if proof.shares else None
+    picture = views.close_up(shown.image, shown.values, shown.face, opacity)
+    return shown, picture, views.verdict_markdown(proof, extra), views.curves_figure(proof), parts, *paths
+
+
+def write(path: Path, data: bytes) -> str:
+    """Write a file to download; its path."""
+    path.write_bytes(data)
+    return str(path)
+
+
+def repaint(bench: Workbench, shown: Shown | None, opacity: float) -> Any:
+    """The same map with another overlay."""
+    return gr.skip() if shown is None else views.close_up(shown.image, shown.values, shown.face, opacity)

@@ -1,0 +1,23 @@
+"""The Explanation tab: why a model says what it says, and whether the heatmap deserves to be believed."""
+
+import gradio as gr
+
+from workbench.bench import Workbench
+from workbench.ui.explanation import compare as explanation_compare
+from workbench.ui.explanation import many as explanation_many
+from workbench.ui.explanation import one as explanation_one
+from workbench.ui.explanation import pair as explanation_pair
+
+
+def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
+    """The tab. `photo` is the app's one photo that "Send to ..." carries; None in a Space of its own."""
+    with gr.Blocks() as tab, gr.Tabs():
+        with gr.Tab("One face", id="explain-one"):
+            explanation_one.build_inside(bench, photo)
+        with gr.Tab("Why do these two match?", id="explain-pair"):
+            explanation_pair.build_inside(bench)
+        with gr.Tab("Methods × models", id="explain-compare"):
+            explanation_compare.build_inside(bench)
+        with gr.Tab("Many faces", id="explain-many"):
+            explanation_many.build_inside(bench)
+    return tab

@@ -1,0 +1,128 @@
+"""New identities: people who do not exist, kept apart from each other and, if wanted, from people who do."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from workbench.bench import Workbench
+from workbench.errors import BadRequest
+from workbench.ui.common.events import GPU, bound
+from workbench.ui.generation import parts
+from workbench.watch import Watch
+
+EMPTY = (
+    "Nobody's photo is needed. Identities are packed on the recogniser's hypersphere, far enough apart to be strangers."
+)
+
+
+def build_inside(bench: Workbench) -> None:
+    """Lay the sub-tab out: how many and how far apart left, the sheet right."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=280):
+            model = parts.portrait_choice(bench, "new")
+            count = gr.Slider(1, 16, 8, step=1, label="New identities", elem_id="new-count")
+            least = gr.Slider(
+                0, 60, 0, step=1, label="Degrees apart at least (0: as far as the threshold)", elem_id="new-least"
+            )
+            with gr.Accordion("Keep away from these people", open=False):
+                gallery = parts.reference_gallery("Photos, one person each", "new-gallery")
+                consent = parts.consent_tick("new-consent")
+                face = parts.face_menu("new-face")
+            with gr.Accordion("Knobs", open=False):
+                seed, steps, guidance = parts.knobs("new")
+            with gr.Row():
+                start = gr.Button("Draw new people", variant="primary", elem_id="new-start")
+                stop = gr.Button("Cancel", elem_id="new-stop")
+            parts.licences(bench, model)
+        with gr.Column(scale=3, min_width=320):
+            outputs = parts.sheet_outputs("new")
+            outputs[1].value = EMPTY
+
+    inputs = [model, count, least, seed, steps, guidance, gallery, consent, face]
+    run = start.click(
+        bound(new_identities, bench),
+        inputs,
+        outputs,
+        api_name="new_identities",
+        show_progress_on=[outputs[0]],
+        **parts.QUEUE,
+    )
+    stopped = stop.click(parts.cleared, None, outputs, cancels=[run], **parts.QUIET)
+    stopped.then(
+        parts.cleared, None, outputs, **parts.QUIET
+    )  # a picture that was under way when Cancel came may still arrive
+
+
+@GPU
+def new_identities(
+    bench: Workbench,
+    model: str = "",
+    count: float = 8,
+    least: float = 0,
+    seed: float = 0,
+    steps: float = 0,
+    guidance: float = 0,
+    gallery: Any = None,
+    consent: bool = False,
+    face: str = parts.ASK,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008
+) -> Iterator[tuple[Any, ...]]:
+    """Draw people who do not exist, and report how unlike each other they are.
+
+    least: degrees between any two identities, 0 for the recogniser's threshold. gallery: people to keep away from.
+    Returns as `generate` does.
+    """
+    from workbench.generation.sheets import check_count
+
+    number, recipe = check_count(count), parts.Asked(seed, steps, guidance).recipe()
+    if isinstance(least, bool) or not isinstance(least, (int, float)) or not 0 <= least <= 120:
+        raise BadRequest(f"least: expected 0 to 120 degrees, got {str(least)[:40]!r}.")
+    photos = parts.photos_of(bench, gallery, consent) if gallery else []
+
+    def work(watch: Watch, preview: parts.Previews) -> Any:
+        return _drawn(bench, photos, model, number, float(least), recipe, parts.face_number(face), watch, preview)
+
+    yield from parts.events(work, bench, progress)
+
+
+def _drawn(
+    bench: Workbench,
+    photos: Any,
+    model_id: str,
+    count: int,
+    least: float,
+    recipe: Any,
+    face: int | None,
+    watch: Watch,
+    preview: parts.Previews,
+) -> Any:
+    from workbench.generation.packing import invented
+    from workbench.generation.references import read_person
+    from workbench.generation.report import Target
+    from workbench.generation.sheets import draw_sheet
+
+    watch.tell(0.02, "loading the model")
+    tools = parts.tools(bench, model_id)
+    people = [read_person([photo], tools.finder, tools.recognisers, choice=face) for photo in photos]
+    own = tools.model.recogniser
+    known = np.stack([person.vectors[own] for person in people]) if people else None
+    vectors = invented(count, least, own, tools.own, gallery=known, seed=recipe.seed, watch=watch.part(0.05, 0.15))
+    targets = [Target("its own vector", {own: vectors})]
+    if people:
+        stacked = {name: np.stack([person.vectors[name] for person in people]) for name in tools.recognisers}
+        targets.append(Target("the nearest to keep away from", stacked, nearest=True))
+    return draw_sheet(
+        tools.model,
+        tools.id,
+        vectors,
+        targets,
+        recipe,
+        tools.finder,
+        tools.recognisers,
+        groups=range(count),
+        warnings=tools.notes,
+        watch=watch.part(0.15, 1.0),
+        preview=preview,
+    )

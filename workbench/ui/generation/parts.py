@@ -1,0 +1,243 @@
+"""What the sub-tabs of Generation share: reading references with consent, the models that draw and judge, and a sheet
+on the screen."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pandas as pd
+
+from workbench.bench import Workbench
+from workbench.errors import BadRequest, ModelMissing
+from workbench.ui.common.background import in_background
+from workbench.ui.common.events import MODELS_AT_ONCE, MODELS_QUEUE
+from workbench.ui.common.model_fetch import fetch_panel
+from workbench.ui.common.widgets import PLAIN, model_choice, read_photo, results
+from workbench.ui.explanation.one import seed_of
+from workbench.watch import Watch
+
+QUEUE: dict[str, Any] = {"concurrency_id": MODELS_QUEUE, "concurrency_limit": MODELS_AT_ONCE}
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+CANCELLED = "Cancelled; nothing was kept."
+CONSENT = "The photos are of me, or the people in them agreed to this"
+ASK = "Ask me"
+FACES = [ASK, "Face 1 (the largest)", "Face 2", "Face 3", "Face 4"]
+Previews = Callable[[list[np.ndarray]], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tools:
+    """What draws and what measures. recognisers: the model's own first, then one that took no part. notes: what is
+    lacking."""
+
+    id: str
+    model: Any
+    finder: Any
+    recognisers: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+    @property
+    def own(self) -> Any:
+        """The recogniser whose vectors the model is told."""
+        return self.recognisers[self.model.recogniser]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How to draw, as it came from the screen or the API."""
+
+    seed: Any
+    steps: Any
+    guidance: Any
+    prompt: Any = ""
+
+    def recipe(self) -> Any:
+        """The checked recipe. Raises BadRequest."""
+        from workbench.portraits import Recipe
+
+        return Recipe(
+            seed_of(self.seed),
+            int(_number("steps", self.steps)),
+            _number("guidance", self.guidance),
+            str(self.prompt or ""),
+        )
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1000:
+        raise BadRequest(f"{name}: expected a number from 0 (the model's own), got {str(value)[:40]!r}.")
+    return float(value)
+
+
+def tools(bench: Workbench, model_id: Any) -> Tools:
+    """The models of a run; no id means the first one here. Raises BadRequest for an unknown model, ModelMissing with
+    the command that fetches what is not here.
+    """
+    if not model_id and not any(bench.available(spec.id) for spec in bench.specs("portrait")):
+        raise ModelMissing(
+            "No portrait model is on this machine. See Models and licences, or run: python -m workbench models list"
+        )
+    model_id = str(model_id or bench.first("portrait").id)
+    model = bench.model(model_id, "portrait")
+    names = [model.recogniser, *judges(bench, model.recogniser)[:1]]
+    notes = (
+        ()
+        if len(names) > 1
+        else ("No second recogniser is here, so nothing independent speaks: python -m workbench models fetch sface",)
+    )
+    return Tools(
+        model_id, model, bench.model("blazeface"), {name: bench.model(name, "recognition") for name in names}, notes
+    )
+
+
+def judges(bench: Workbench, conditioner: str) -> list[str]:
+    """Recognisers here that a model told `conditioner`'s vectors did not see; the usual one first."""
+    from workbench.generation import report
+
+    return report.judges((spec.id for spec in bench.specs("recognition") if bench.available(spec.id)), conditioner)
+
+
+def reference_gallery(label: str, elem_id: str, **options: Any) -> gr.Gallery:
+    """Where photos of one person are dropped; they arrive as files, untouched."""
+    usual: dict[str, Any] = {"columns": 3, "height": 210, "object_fit": "cover", "buttons": []}
+    return gr.Gallery(
+        label=label, elem_id=elem_id, file_types=["image"], type="filepath", interactive=True, **(usual | options)
+    )
+
+
+def consent_tick(elem_id: str) -> gr.Checkbox:
+    """The tick without which no uploaded face is used."""
+    return gr.Checkbox(False, label=CONSENT, elem_id=elem_id)
+
+
+def face_menu(elem_id: str) -> gr.Dropdown:
+    """Which face counts where a photo has several."""
+    return gr.Dropdown(
+        FACES, value=ASK, label="When a photo has several faces", elem_id=elem_id, allow_custom_value=True
+    )
+
+
+def knobs(prefix: str) -> tuple[gr.Number, gr.Slider, gr.Slider]:
+    """Seed, steps and guidance; 0 steps or guidance are the model's own."""
+    seed = gr.Number(0, precision=0, minimum=0, maximum=2**31 - 1, label="Seed", elem_id=f"{prefix}-seed")
+    steps = gr.Slider(0, 50, 0, step=1, label="Steps (0: the model's own)", elem_id=f"{prefix}-steps")
+    guidance = gr.Slider(0, 10, 0, step=0.1, label="Guidance (0: the model's own)", elem_id=f"{prefix}-guidance")
+    return seed, steps, guidance
+
+
+def portrait_choice(bench: Workbench, prefix: str) -> gr.Dropdown:
+    """A dropdown of the portrait models that are here."""
+    return model_choice(bench, "portrait", elem_id=f"{prefix}-model")
+
+
+def licences(bench: Workbench, model: gr.Dropdown) -> None:
+    """Licences of all portrait models, and a way to bring more here."""
+    with gr.Accordion("Models and licences", open=False):
+        fetch_panel(bench, "portrait", choice=model)
+
+
+def photos_of(bench: Workbench, gallery: Any, consent: Any) -> list[tuple[str, np.ndarray]]:
+    """The uploaded photos with names to speak of them by. Raises BadRequest without consent or photos, BadImage."""
+    paths = [entry[0] if isinstance(entry, (tuple, list)) else entry for entry in gallery or []]
+    if not paths:
+        raise BadRequest("Add at least one photo of the person first.")
+    if consent is not True:
+        raise BadRequest(f"Please confirm first: “{CONSENT}”.")
+    if len(paths) > 50:
+        raise BadRequest(f"Expected at most 50 photos, got {len(paths)}.")
+    return [(f"Photo {number}", read_photo(path, bench.settings)) for number, path in enumerate(paths, start=1)]
+
+
+def face_number(choice: Any) -> int | None:
+    """The chosen face, None to be asked. Raises BadRequest."""
+    word = str(choice or ASK).strip()
+    if word == ASK:
+        return None
+    digits = word.removeprefix("Face ").partition(" ")[0]
+    if not digits.isdecimal() or int(digits) < 1:
+        raise BadRequest(f"Expected {ASK!r} or Face 1, Face 2, …, got {word[:40]!r}.")
+    return int(digits)
+
+
+def drawn_gallery(elem_id: str, columns: int) -> gr.Gallery:
+    """Pictures with their figures readable under each; that they are drawn stands above them."""
+    gr.Markdown("**AI-generated**: every picture here is drawn by a model.")
+    return gr.Gallery(
+        show_label=False,
+        columns=columns,
+        height="auto",
+        elem_id=elem_id,
+        elem_classes="figures",
+        buttons=PLAIN,
+        interactive=False,
+    )
+
+
+def sheet_outputs(prefix: str) -> list[Any]:
+    """Gallery, report, table and download of a sheet, laid out here."""
+    gallery = drawn_gallery(f"{prefix}-gallery", 4)
+    words = gr.Markdown(elem_id=f"{prefix}-words")
+    package = gr.DownloadButton("All pictures and figures (zip)", size="sm", interactive=False, elem_id=f"{prefix}-zip")
+    with gr.Accordion("Every figure", open=False):
+        table = gr.Dataframe(label="Figures per picture", interactive=False, elem_id=f"{prefix}-table")
+    return [gallery, words, table, package]
+
+
+def on_screen(bench: Workbench, sheet: Any) -> tuple[Any, ...]:
+    """A sheet's gallery of marked PNGs with their figures, its report, table and zip."""
+    folder = results(bench.settings)
+    gallery = []
+    for number in range(len(sheet.pictures)):
+        path = folder / f"portrait-{number + 1:03d}.png"
+        path.write_bytes(sheet.png(number))
+        gallery.append((str(path), sheet.report.caption(number)))
+    package = folder / "portraits.zip"
+    package.write_bytes(sheet.package())
+    warned = "".join(f"> ⚠ {warning}\n\n" for warning in sheet.warnings)
+    table = pd.DataFrame(sheet.report.rows())
+    return gallery, f"{warned}{sheet.report.words()}", table, gr.DownloadButton(value=str(package), interactive=True)
+
+
+def running(work: Callable[[Watch, Previews], Any], progress: Any) -> Iterator[Any]:
+    """Run `work` beside the screen: yields a list of unfinished pictures now and then, None in between, and its result
+    at last."""
+    latest: list[list[np.ndarray]] = []
+
+    def preview(pictures: list[np.ndarray]) -> None:
+        latest[:] = [pictures]
+
+    for result in in_background(lambda watch: work(watch, preview), progress):
+        if result is not None:
+            yield result
+        else:
+            yield latest.pop() if latest else None
+
+
+def events(work: Callable[[Watch, Previews], Any], bench: Workbench, progress: Any) -> Iterator[tuple[Any, ...]]:
+    """What a sheet's four outputs show while it is drawn and in the end; unfinished pictures are called so."""
+    for result in running(work, progress):
+        if result is None:
+            yield (gr.skip(),) * 4
+        elif isinstance(result, list):
+            yield (
+                [(picture, "unfinished") for picture in result],
+                "Drawing … figures follow.",
+                None,
+                gr.DownloadButton(interactive=False),
+            )
+        else:
+            yield on_screen(bench, result)
+
+
+def cleared() -> tuple[Any, ...]:
+    """A sheet's four outputs after Cancel: nothing of it is kept."""
+    return None, CANCELLED, None, gr.DownloadButton(value=None, interactive=False)
+
+
+def write(path: Path, data: bytes) -> str:
+    """Write a file to download; its path."""
+    path.write_bytes(data)
+    return str(path)

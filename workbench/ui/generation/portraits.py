@@ -1,0 +1,177 @@
+"""Portraits: photos of one person in, a sheet of drawn faces out, each with its figures."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from workbench.bench import Workbench
+from workbench.errors import BadRequest
+from workbench.ui.common.events import GPU, bound
+from workbench.ui.common.examples import example_row
+from workbench.ui.common.widgets import Handoff
+from workbench.ui.generation import parts
+from workbench.watch import Watch
+
+EMPTY = "Add photos of one person. What comes out is **AI-generated**; figures beside it say how like the person it is."
+
+
+def build_inside(bench: Workbench, photo: gr.State | None) -> None:
+    """Lay the sub-tab out: references and choices left, the sheet right."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=280):
+            references = parts.reference_gallery("Photos of one person", "generate-references")
+            example_row(bench, references, several=False)
+            consent = parts.consent_tick("generate-consent")
+            model = parts.portrait_choice(bench, "generate")
+            count = gr.Slider(1, 16, 8, step=1, label="Pictures", elem_id="generate-count")
+            drift = gr.Slider(0, 60, 0, step=1, label="Drift: degrees away from the person", elem_id="generate-drift")
+            prompt = gr.Textbox("", label="Words", visible=False, elem_id="generate-prompt", max_lines=4)
+            with gr.Accordion("Knobs", open=False):
+                seed, steps, guidance = parts.knobs("generate")
+                variation = gr.Slider(
+                    0, 1, 0, step=0.05, label="Variation of the identity between pictures", elem_id="generate-variation"
+                )
+                face = parts.face_menu("generate-face")
+            with gr.Row():
+                start = gr.Button("Draw", variant="primary", elem_id="generate-start")
+                stop = gr.Button("Cancel", elem_id="generate-stop")
+            parts.licences(bench, model)
+        with gr.Column(scale=3, min_width=320):
+            outputs = parts.sheet_outputs("generate")
+            outputs[1].value = EMPTY
+
+    run = start.click(
+        bound(generate, bench),
+        [references, consent, model, count, seed, steps, guidance, drift, variation, prompt, face],
+        outputs,
+        api_name="generate",
+        show_progress_on=[outputs[0]],
+        **parts.QUEUE,
+    )
+    stopped = stop.click(parts.cleared, None, outputs, cancels=[run], **parts.QUIET)
+    stopped.then(
+        parts.cleared, None, outputs, **parts.QUIET
+    )  # a picture that was under way when Cancel came may still arrive
+    model.input(
+        bound(ranges, bench),
+        model,
+        [steps, guidance, prompt],
+        api_visibility="private",
+        show_progress_on=[model],
+        **parts.QUEUE,
+    )
+    if photo is not None:
+        photo.change(arrive, photo, references, **parts.QUIET)
+
+
+def arrive(handoff: Handoff | None) -> Any:
+    """A photo that another tab sent becomes the one reference."""
+    return gr.skip() if handoff is None or handoff.to != "generation" else [handoff.image]
+
+
+@GPU
+def ranges(bench: Workbench, model_id: str) -> tuple[Any, ...]:
+    """What a chosen model allows: its steps and guidance, and a line for words where it reads them."""
+    model = parts.tools(bench, model_id).model
+    (steps, fewest, most), (guidance, least, strongest) = model.steps, model.guidance
+    return (
+        gr.Slider(0, most, 0, step=1, label=f"Steps (0: the model's own, {steps}; {fewest} to {most})"),
+        gr.Slider(
+            0,
+            max(strongest, 1),
+            0,
+            step=0.1,
+            label=f"Guidance (0: the model's own, {guidance:g}; {least:g} to {strongest:g})",
+        ),
+        gr.Textbox("", visible=bool(model.reads_prompt)),
+    )
+
+
+@GPU
+def generate(
+    bench: Workbench,
+    references: Any,
+    consent: bool = False,
+    model: str = "",
+    count: float = 8,
+    seed: float = 0,
+    steps: float = 0,
+    guidance: float = 0,
+    drift: float = 0,
+    variation: float = 0,
+    prompt: str = "",
+    face: str = parts.ASK,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008
+) -> Iterator[tuple[Any, ...]]:
+    """Draw one person, and report.
+
+    references: photos of the person. consent: whether they may be used. drift: degrees the identity is turned away,
+    variation: noise on it from picture to picture. Returns marked PNGs with captions, the report, a row of figures per
+    picture, and all as a zip.
+    """
+    from workbench.generation.sheets import check_count
+
+    number = check_count(count)
+    asked = parts.Asked(seed, steps, guidance, prompt)
+    recipe = asked.recipe()
+    photos = parts.photos_of(bench, references, consent)
+    turned = _within("drift", drift, 90), _within("variation", variation, 2)
+
+    def work(watch: Watch, preview: parts.Previews) -> Any:
+        return _drawn(bench, photos, model, number, recipe, turned, parts.face_number(face), watch, preview)
+
+    yield from parts.events(work, bench, progress)
+
+
+def _within(name: str, value: Any, most: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
+        raise BadRequest(f"{name}: expected 0 to {most:g}, got {str(value)[:40]!r}.")
+    return float(value)
+
+
+def _drawn(
+    bench: Workbench,
+    photos: Any,
+    model_id: str,
+    count: int,
+    recipe: Any,
+    turned: tuple[float, float],
+    face: int | None,
+    watch: Watch,
+    preview: parts.Previews,
+) -> Any:
+    from workbench.generation import identity
+    from workbench.generation.population import population
+    from workbench.generation.references import read_person, seen
+    from workbench.generation.report import Target
+    from workbench.generation.sheets import checked, draw_sheet
+
+    watch.tell(0.02, "loading the model")
+    tools = parts.tools(bench, model_id)
+    checked(recipe, tools.model)
+    watch.tell(0.05, "reading the photos")
+    person = read_person(photos, tools.finder, tools.recognisers, choice=face)
+    own = tools.model.recogniser
+    vector = identity.drift(person.vectors[own], turned[0], tools.own.metric, recipe.seed, population(own))
+    vectors = (
+        identity.perturb(vector, turned[1], count, tools.own.metric, recipe.seed)
+        if turned[1]
+        else np.repeat(vector[None], count, axis=0)
+    )
+    targets = [Target(person.name, person.vectors)]
+    if turned[0]:
+        targets.append(Target("the turned identity", {own: vector}))
+    return draw_sheet(
+        seen(tools.model, photos, tools.finder, face),
+        tools.id,
+        vectors,
+        targets,
+        recipe,
+        tools.finder,
+        tools.recognisers,
+        warnings=[*person.warnings, *tools.notes],
+        watch=watch.part(0.1, 1.0),
+        preview=preview,
+    )

@@ -1,0 +1,27 @@
+"""The Generation tab: portraits that keep an identity, one's own photo re-posed, people mixed, people who do not exist,
+studies of them."""
+
+import gradio as gr
+
+from workbench.bench import Workbench
+from workbench.ui.generation import mix as generation_mix
+from workbench.ui.generation import new as generation_new
+from workbench.ui.generation import portraits as generation_portraits
+from workbench.ui.generation import repose as generation_repose
+from workbench.ui.generation import study as generation_study
+
+
+def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
+    """The tab. `photo` is the app's one photo that "Send to ..." carries; None in a Space of its own."""
+    with gr.Blocks() as tab, gr.Tabs():
+        with gr.Tab("Portraits", id="generate-portraits"):
+            generation_portraits.build_inside(bench, photo)
+        with gr.Tab("Re-pose", id="generate-repose"):
+            generation_repose.build_inside(bench, photo)
+        with gr.Tab("Mix two people", id="generate-mix"):
+            generation_mix.build_inside(bench)
+        with gr.Tab("New identities", id="generate-new"):
+            generation_new.build_inside(bench)
+        with gr.Tab("Pair study", id="generate-study"):
+            generation_study.build_inside(bench)
+    return tab

@@ -1,0 +1,118 @@
+"""The Labeling tab: the raters' screen and the owner's view, each one component that speaks to guarded server
+functions.
+
+Whatever arrives here came from outside: sizes are checked before anything is read, the desk checks the rest, and what a
+caller may not do is answered with 403, through the page and through the raw address alike.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from fastapi import HTTPException
+
+from workbench.bench import Workbench
+from workbench.errors import NotAllowed, WorkbenchError
+from workbench.ui.common.door import Page
+from workbench.ui.labeling.room import Room
+from workbench.ui.labeling.studies import Studies
+
+log = logging.getLogger("workbench")
+SCREEN = Path(__file__).parent / "screen"
+LARGEST = 512_000
+"""Bytes a rater's browser may send at once; a hundred receipts are a fifth of it."""
+LARGEST_FROM_OWNER = 40_000_000
+
+
+def build(bench: Workbench, photo: gr.State | None = None, room: Room | None = None) -> gr.Blocks:
+    """The tab. It takes no photo: pictures come from the study. `room`: another study than the bench's own."""
+    room = room or Room(bench)
+    with gr.Blocks() as tab, gr.Tabs():
+        with gr.Tab("Judge", id="judge"):
+            gr.HTML(
+                html_template=_read("judge.html"),
+                css_template=_read("judge.css"),
+                js_on_load=_read("judge.js"),
+                server_functions=[_guarded(function, LARGEST) for function in rater_functions(room)],
+                elem_id="labeling-judge",
+            )
+        with gr.Tab("Owner", id="owner"):
+            gr.HTML(
+                html_template=_read("owner.html"),
+                css_template=_read("owner.css"),
+                js_on_load=_read("owner.js"),
+                server_functions=[_guarded(function, LARGEST_FROM_OWNER) for function in owner_functions(room, bench)],
+                elem_id="labeling-owner",
+            )
+    return tab
+
+
+def build_page(bench: Workbench, room: Room) -> gr.Blocks:
+    """One study as a page of its own."""
+    with Page(title=room.service().study.title, analytics_enabled=False) as page:
+        build(bench, room=room)
+    return page
+
+
+def rater_functions(room: Room) -> list[Callable[[Mapping[str, Any]], dict[str, Any]]]:
+    """What a rater's browser may call."""
+
+    def welcome(asked: Mapping[str, Any]) -> dict[str, Any]:
+        return room.service().desk.welcome()
+
+    def enter(asked: Mapping[str, Any]) -> dict[str, Any]:
+        return room.service().desk.enter(asked)
+
+    def sync(asked: Mapping[str, Any]) -> dict[str, Any]:
+        return room.service().desk.sync(asked)
+
+    def undo(asked: Mapping[str, Any]) -> dict[str, Any]:
+        return room.service().desk.undo(asked)
+
+    def withdraw(asked: Mapping[str, Any]) -> dict[str, Any]:
+        return room.service().desk.withdraw(asked)
+
+    return [welcome, enter, sync, undo, withdraw]
+
+
+def owner_functions(room: Room, bench: Workbench) -> list[Callable[[Mapping[str, Any]], dict[str, Any]]]:
+    """What the owner's page may call, with the owner's token only."""
+    studies = Studies(room, bench)
+
+    def owner(asked: Mapping[str, Any]) -> dict[str, Any]:
+        return room.owner().do(asked)
+
+    def study(asked: Mapping[str, Any]) -> dict[str, Any]:
+        return studies.do(asked)
+
+    return [owner, study]
+
+
+def _guarded(function: Callable[[Mapping[str, Any]], dict[str, Any]], largest: int) -> Callable[..., dict[str, Any]]:
+    """The function behind its checks. Told errors become 400 (403 for what is not allowed); others are ours and stay in
+    the log."""
+
+    def handler(asked: Any, request: gr.Request) -> dict[str, Any]:
+        size = request.headers.get("content-length", "0")
+        if not size.isdecimal() or int(size) > largest:
+            raise HTTPException(413, f"Too large: at most {largest} bytes can be sent at once.")
+        if not isinstance(asked, dict):
+            raise HTTPException(400, "Expected an object.")
+        try:
+            return function(asked)
+        except NotAllowed as error:
+            raise HTTPException(403, str(error)) from None
+        except WorkbenchError as error:
+            raise HTTPException(400, str(error)) from None
+        except Exception as error:
+            log.exception("labeling: %s failed", function.__name__)
+            raise HTTPException(500, "That is our fault, not yours; the log says why. Nothing was lost.") from error
+
+    handler.__name__ = function.__name__
+    return handler
+
+
+def _read(name: str) -> str:
+    return (SCREEN / name).read_text(encoding="utf-8")

@@ -1,0 +1,79 @@
+"""Two parsers on one photo: both part maps, where they disagree, and how much per part."""
+
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from workbench.bench import Workbench
+from workbench.errors import BadRequest
+from workbench.parts import title
+from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
+from workbench.ui.common.examples import example_row
+from workbench.ui.common.widgets import PLAIN, model_choice, part_viewer, photo_box, viewer_value
+
+
+def build_inside(bench: Workbench) -> None:
+    """Lay the comparison out in the tab that is open."""
+    here = [spec.id for spec in bench.specs("parsing") if bench.available(spec.id)]
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=260):
+            source = photo_box("Photo", elem_id="compare-photo", height=280)
+            example_row(bench, source)
+            first = model_choice(bench, "parsing", "First model", elem_id="compare-first")
+            second = model_choice(bench, "parsing", "Second model", elem_id="compare-second")
+            second.value = here[min(1, len(here) - 1)] if here else None
+            start = gr.Button("Compare", variant="primary", elem_id="compare-start")
+        with gr.Column(scale=3, min_width=320):
+            with gr.Row():
+                left = part_viewer(elem_id="compare-left", min_width=280)
+                right = part_viewer(elem_id="compare-right", min_width=280)
+            with gr.Row(equal_height=False):
+                where = gr.Image(
+                    label="Where they disagree (white)",
+                    interactive=False,
+                    elem_id="compare-where",
+                    min_width=240,
+                    buttons=PLAIN,
+                )
+                table = gr.Dataframe(
+                    label="Agreement per part", interactive=False, elem_id="compare-table", min_width=240
+                )
+    start.click(
+        bound(compare, bench),
+        [source, first, second],
+        [left, right, where, table],
+        api_name="compare_parsers",
+        concurrency_id=MODELS_QUEUE,
+        concurrency_limit=MODELS_AT_ONCE,
+        show_progress_on=[left, right],
+    )
+
+
+@GPU
+def compare(
+    bench: Workbench,
+    source: str | None,
+    first: str,
+    second: str,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008
+) -> tuple[Any, ...]:
+    """Parse one photo with two models. Returns both viewers' content, the disagreement map and the IoU of every
+    part."""
+    from workbench.tasks.parsing_export import disagreement, part_iou
+    from workbench.ui.parsing.one import run_parser
+
+    if first == second:
+        raise BadRequest("Choose two different models to compare.")
+    one = run_parser(bench, source, first, progress)
+    two = run_parser(bench, one.image, second, progress)
+    rows = [{**row, "part": title(row["part"])} for row in part_iou(one.parsing, two.parsing)]
+    where = disagreement(one.parsing, two.parsing)
+    share = float((where > 0).mean())
+    titles = [bench.spec(model).title for model in (first, second)]
+    return (
+        viewer_value(one.image, one.parsing, titles[0]),
+        viewer_value(two.image, two.parsing, titles[1]),
+        gr.Image(value=where, label=f"Where they disagree (white): {share:.1%} of the photo"),
+        pd.DataFrame(rows),
+    )

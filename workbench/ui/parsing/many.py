@@ -1,0 +1,83 @@
+"""Many photos in, one zip out: a part map for each, one table for all, and a list of what could not be read."""
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from workbench.bench import Workbench
+from workbench.errors import BadRequest, WorkbenchError
+from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
+from workbench.ui.common.widgets import model_choice, results
+
+MOST = 200
+"""Photos one visit may send at once; a folder of more belongs on the command line."""
+
+
+def build_inside(bench: Workbench) -> None:
+    """Lay the batch out in the tab that is open."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=280):
+            sources = gr.File(
+                label=f"Photos (up to {MOST})", file_count="multiple", file_types=["image"], elem_id="many-photos"
+            )
+            model = model_choice(bench, "parsing", elem_id="many-model")
+            start = gr.Button("Parse all", variant="primary", elem_id="many-start")
+            stop = gr.Button("Cancel", size="sm")
+            gr.Markdown("Whole folders: `python -m workbench parse FOLDER --out DIR`")
+        with gr.Column(scale=2, min_width=320):
+            package = gr.DownloadButton("Everything (zip)", interactive=False, elem_id="many-zip")
+            table = gr.Dataframe(label="Photos", interactive=False, elem_id="many-table")
+    run = start.click(
+        bound(parse_many, bench),
+        [sources, model],
+        [package, table],
+        api_name="parse_many",
+        concurrency_id=MODELS_QUEUE,
+        concurrency_limit=MODELS_AT_ONCE,
+    )
+    stop.click(None, cancels=run, api_visibility="private")
+
+
+@GPU
+def parse_many(
+    bench: Workbench,
+    sources: list[str] | None,
+    model: str,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008
+) -> tuple[Any, ...]:
+    """Parse every photo. Returns a zip (`<name>.png` palette maps, `summary.csv`) and a row per photo with what went
+    wrong."""
+    from workbench.tasks.parsing_export import measure_parts, palette_png
+    from workbench.ui.parsing.one import run_parser
+
+    if not sources:
+        raise BadRequest("Add some photos first.")
+    if len(sources) > MOST:
+        raise BadRequest(
+            f"Expected at most {MOST} photos at once, got {len(sources)}. Use the command line for folders."
+        )
+    rows, measures, buffer = [], [], io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, path in enumerate(sources, start=1):
+            name = f"{number:03d}-{Path(path).stem[:60]}"
+            progress((number - 1) / len(sources), desc=f"Photo {number} of {len(sources)}")
+            try:
+                answer = run_parser(bench, path, model, _quiet)
+            except WorkbenchError as error:
+                rows.append({"photo": Path(path).name, "faces": 0, "result": str(error)})
+                continue
+            archive.writestr(f"{name}.png", palette_png(answer.parsing))
+            measures += [{"photo": Path(path).name, **row} for row in measure_parts(answer.image, answer.parsing)]
+            rows.append({"photo": Path(path).name, "faces": len(answer.parsing.faces), "result": f"{name}.png"})
+        archive.writestr("summary.csv", pd.DataFrame(measures).to_csv(index=False))
+    package = results(bench.settings) / "parts.zip"
+    package.write_bytes(buffer.getvalue())
+    return gr.DownloadButton(value=str(package), interactive=True), pd.DataFrame(rows)
+
+
+def _quiet(*args: Any, **kwargs: Any) -> None:
+    """A progress nobody sees: the batch shows its own."""

@@ -1,0 +1,247 @@
+"""One photo parsed: its parts in colour, named under the pointer, measured in a table, and as files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pandas as pd
+
+from workbench.bench import Workbench
+from workbench.errors import BadRequest, FaceTooSmall, NoFace
+from workbench.parts import title
+from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
+from workbench.ui.common.examples import example_row
+from workbench.ui.common.model_fetch import fetch_panel
+from workbench.ui.common.widgets import (
+    model_choice,
+    part_viewer,
+    photo_box,
+    read_photo,
+    receive,
+    results,
+    send_to,
+    viewer_value,
+)
+from workbench.values import Face, Parsing
+
+ALL = "All faces"
+COLUMNS = ["Face", "Part", "Area of the face, %", "Pixels", "Mean colour", "Symmetry"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """One parsed photo, kept for the session so that switches and downloads need no second run."""
+
+    image: np.ndarray
+    parsing: Parsing
+
+
+def build_inside(bench: Workbench, photo: gr.State | None) -> None:
+    """Lay it out in the tab that is open."""
+    answer = gr.State(None, time_to_live=bench.settings.photo_lifetime)
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=280):
+            source = photo_box("Photo", elem_id="parsing-photo")
+            example_row(bench, source)
+            model = model_choice(bench, "parsing", elem_id="parsing-model")
+            face = gr.Dropdown(
+                [ALL], value=ALL, label="Faces", info="Or click a face in the picture.", elem_id="parsing-face"
+            )
+            start = gr.Button("Parse", variant="primary", elem_id="parsing-start")
+            with gr.Accordion("Models and licences", open=False):
+                fetch_panel(bench, "parsing", choice=model)
+        with gr.Column(scale=3, min_width=320):
+            viewer = part_viewer(elem_id="parsing-viewer")
+            with gr.Row():
+                palette = gr.DownloadButton("Part map (PNG)", size="sm", interactive=False, elem_id="parsing-palette")
+                masks = gr.DownloadButton("Masks (zip)", size="sm", interactive=False, elem_id="parsing-masks")
+                coco = gr.DownloadButton("COCO (JSON)", size="sm", interactive=False, elem_id="parsing-coco")
+                sheet = gr.DownloadButton("Table (CSV)", size="sm", interactive=False, elem_id="parsing-csv")
+            table = gr.Dataframe(
+                label="Parts",
+                headers=COLUMNS,
+                interactive=False,
+                elem_id="parsing-table",
+                max_height=420,
+                buttons=["copy"],
+            )
+            send_to("parsing", source, photo, bench)
+
+    shown = [answer, viewer, table, face, palette]
+    parse_event = {"fn": bound(parse, bench), "inputs": [source, model], "outputs": shown}
+    queue = {"concurrency_id": MODELS_QUEUE, "concurrency_limit": MODELS_AT_ONCE, "show_progress_on": [viewer]}
+    runs = [
+        start.click(**parse_event, **queue, api_name="parse"),
+        source.change(**parse_event, **queue, api_visibility="private"),
+        model.input(**parse_event, **queue, api_visibility="private"),
+    ]
+    for run in runs:
+        run.success(
+            bound(write_downloads, bench),
+            answer,
+            [masks, coco, sheet],
+            api_visibility="private",
+            show_progress="hidden",
+        )
+    face.input(
+        bound(show_face, bench), [answer, face], [viewer, table], api_visibility="private", show_progress="hidden"
+    )
+    viewer.select(bound(pick_face, bench), answer, face, api_visibility="private", show_progress="hidden").then(
+        bound(show_face, bench), [answer, face], [viewer, table], api_visibility="private", show_progress="hidden"
+    )
+    receive("parsing", photo, source)
+
+
+@GPU
+def parse(bench: Workbench, source: str | None, model: str, progress: gr.Progress = gr.Progress()) -> tuple[Any, ...]:  # noqa: B008
+    """Find every face of a photo and colour its parts.
+
+    Returns the viewer's content (photo and part map as data URLs), the table of parts per face, the faces to choose
+    from, and the part map as a palette PNG whose values are the canonical part indices.
+    """
+    if source is None:
+        return None, None, None, gr.Dropdown([ALL], value=ALL), gr.DownloadButton(interactive=False)
+    answer = run_parser(bench, source, model, progress)
+    names = [ALL, *(f"Face {n}" for n in range(1, len(answer.parsing.faces) + 1))]
+    path = results(bench.settings) / "parts.png"
+    path.write_bytes(_export().palette_png(answer.parsing))
+    return (
+        answer,
+        viewer_value(
+            answer.image,
+            answer.parsing,
+            _caption(answer.parsing) + _warning(answer, 1 if len(answer.parsing.faces) == 1 else 0),
+        ),
+        coloured(part_table(answer)),
+        gr.Dropdown(names, value=ALL),
+        gr.DownloadButton(value=str(path), interactive=True),
+    )
+
+
+def run_parser(bench: Workbench, source: str | np.ndarray | None, model: str, progress: Any) -> Answer:
+    """Read, detect, parse. Raises BadRequest, BadImage, NoFace, ModelMissing."""
+    from workbench.tasks.detection import find_faces
+    from workbench.tasks.parsing import parse as parse_faces
+
+    image = read_photo(source, bench.settings)
+    if not model:
+        raise BadRequest("No parsing model is on this machine. Run: python -m workbench models fetch")
+    bench.spec(model, "parsing")
+    progress(0.1, desc="Looking for faces")
+    faces: tuple[Face, ...] = find_faces(image, bench.model("blazeface"))
+    if not faces:
+        raise NoFace("No face was found. Try a larger, brighter or less covered one.")
+    progress(0.4, desc=f"Parsing {len(faces)} face{'s' if len(faces) > 1 else ''}")
+    return Answer(image, parse_faces(image, bench.model(model), faces))
+
+
+def show_face(bench: Workbench, answer: Answer | None, face: str) -> tuple[Any, Any]:
+    """The viewer and the table for one face, or for all."""
+    if answer is None:
+        return gr.skip(), gr.skip()
+    number = _number(face, len(answer.parsing.faces))
+    parsing = answer.parsing
+    if number:
+        mine = parsing.owners == number
+        parsing = Parsing(
+            np.where(mine, parsing.labels, 0).astype(np.uint8), parsing.owners, parsing.faces, parsing.model
+        )
+    return viewer_value(answer.image, parsing, _caption(parsing, number) + _warning(answer, number)), coloured(
+        part_table(answer, number)
+    )
+
+
+def pick_face(bench: Workbench, answer: Answer | None, event: gr.EventData) -> str:
+    """The face that was clicked; a click beside all faces means all."""
+    data = getattr(event, "_data", None)
+    number = data.get("face", 0) if isinstance(data, dict) else 0
+    if (
+        answer is None
+        or not isinstance(number, int)
+        or not 1 <= number <= len(answer.parsing.faces)
+        or len(answer.parsing.faces) == 1
+    ):
+        return ALL
+    return f"Face {number}"
+
+
+def part_table(answer: Answer, face: int = 0) -> pd.DataFrame:
+    """Area, mean colour and symmetry of every part found, largest first within its face; of one face or, with 0, of
+    all."""
+    rows = [row for row in _export().measure_parts(answer.image, answer.parsing) if face in (0, row["face"])]
+    table = pd.DataFrame(rows, columns=["face", "part", "share", "pixels", "color", "symmetry"])
+    table = table.sort_values(["face", "share"], ascending=[True, False], ignore_index=True)
+    return pd.DataFrame(
+        {
+            "Face": table["face"],
+            "Part": table["part"].map(title),
+            "Area of the face, %": (table["share"].astype(float) * 100).round(1),
+            "Pixels": table["pixels"],
+            "Mean colour": table["color"],
+            "Symmetry": table["symmetry"].astype(float).round(2),
+        }
+    )
+
+
+def coloured(table: pd.DataFrame) -> Any:
+    """The table with each mean colour as its cell's background."""
+    return table.style.map(_swatch, subset=["Mean colour"]).format(precision=2, na_rep="")
+
+
+def _swatch(color: str) -> str:
+    bright = sum(int(color[i : i + 2], 16) * weight for i, weight in ((1, 0.3), (3, 0.59), (5, 0.11)))
+    return f"background-color: {color}; color: {'#000' if bright > 140 else '#fff'}"
+
+
+def write_downloads(bench: Workbench, answer: Answer | None) -> list[Any]:
+    """Masks, COCO JSON and CSV of the last answer, as files to download."""
+    if answer is None:
+        return [gr.DownloadButton(interactive=False)] * 3
+    export, folder = _export(), results(bench.settings)
+    files: dict[str, bytes] = {
+        "masks.zip": export.masks_zip(answer.parsing),
+        "parts.coco.json": export.coco_json(answer.parsing).encode(),
+        "parts.csv": part_table(answer).to_csv(index=False).encode(),
+    }
+    return [gr.DownloadButton(value=str(_write(folder / name, data)), interactive=True) for name, data in files.items()]
+
+
+def _write(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def _export() -> Any:
+    from workbench.tasks import parsing_export
+
+    return parsing_export
+
+
+def _caption(parsing: Parsing, face: int = 0) -> str:
+    parts = len(np.unique(parsing.labels)) - 1
+    who = f"Face {face}" if face else f"{len(parsing.faces)} face{'s' if len(parsing.faces) != 1 else ''}"
+    return f"{who}, {parts} parts. Point at one to read its name."
+
+
+def _warning(answer: Answer, face: int) -> str:
+    """What makes this face hard to judge, in words; nothing for a good photo or for several faces at once."""
+    from workbench.tasks.quality import assess
+
+    if not face:
+        return ""
+    try:
+        quality = assess(answer.image, answer.parsing.faces[face - 1])
+    except FaceTooSmall as error:
+        return f" {error}"
+    return "" if quality.verdict == "good" else f" {quality.words}"
+
+
+def _number(face: str, count: int) -> int:
+    word = str(face).removeprefix("Face ")
+    if face == ALL:
+        return 0
+    if word.isdecimal() and 1 <= int(word) <= count:
+        return int(word)
+    raise BadRequest(f"There is no {str(face)[:40]!r} in this photo: choose {ALL} or Face 1 to Face {count}.")

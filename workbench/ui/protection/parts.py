@@ -1,0 +1,123 @@
+"""What the sub-tabs of Protection share: the photo with its chosen face and parts, the recognisers and their roles,
+makeup from JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from workbench.bench import Workbench
+from workbench.errors import BadRequest, ManyFaces, ModelMissing, NoFace
+from workbench.images import encode_jpeg
+from workbench.makeup import looks
+from workbench.makeup.looks import Look
+from workbench.ui.common.widgets import read_photo, results
+from workbench.ui.protection.views import close_up
+from workbench.values import Face, Parsing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ready:
+    """A photo as it waits in the session: read, its faces found and its parts known. folder: where its pictures are
+    written."""
+
+    image: np.ndarray
+    faces: tuple[Face, ...]
+    parsing: Parsing | None
+    folder: Path
+
+
+def ready(bench: Workbench, source: Any, *, whole: bool = False) -> Ready:
+    """Read a photo, find its faces, parse them. whole: at its own resolution, however large; otherwise at the working
+    size.
+
+    Raises BadRequest (empty box), BadImage, NoFace.
+    """
+    from workbench.tasks.detection import find_faces
+    from workbench.tasks.parsing import parse
+
+    settings = replace(bench.settings, working_side=bench.settings.max_pixels) if whole else bench.settings
+    image = read_photo(source, settings)
+    faces = find_faces(image, bench.model("blazeface"))
+    if not faces:
+        raise NoFace("No face was found. Try a larger, brighter or less covered one.")
+    spec = bench.first("parsing")
+    parsing = parse(image, bench.model(spec.id), faces) if bench.available(spec.id) else None
+    return Ready(image, faces, parsing, results(bench.settings))
+
+
+def chosen_face(faces: Sequence[Face], choice: Any) -> tuple[int, Face]:
+    """The chosen face with its number from 1; the only one when there is one. Raises ManyFaces when a choice is
+    missing, BadRequest."""
+    word = str(choice or "").removeprefix("Face ").strip()
+    if not word:
+        if len(faces) > 1:
+            raise ManyFaces(f"The photo has {len(faces)} faces. Choose which one to work on (Face 1 is the largest).")
+        return 1, faces[0]
+    if not word.isdecimal() or not 1 <= int(word) <= len(faces):
+        raise BadRequest(f"There is no face {str(choice)[:40]!r} in this photo: choose Face 1 to Face {len(faces)}.")
+    return int(word), faces[int(word) - 1]
+
+
+def faces_choice(count: int) -> Any:
+    """A dropdown of as many faces; chosen only when there is no choice."""
+    return gr.Dropdown([f"Face {n}" for n in range(1, count + 1)], value="Face 1" if count == 1 else None)
+
+
+def recognisers(bench: Workbench) -> list[tuple[str, str]]:
+    """(title, id) of the recognisers here that have gradients and a calibrated threshold; none is an empty list."""
+    from workbench.protection.roles import calibrated_here
+
+    try:
+        here = calibrated_here(bench.specs("recognition"), bench.available)
+    except ModelMissing:
+        return []
+    return [(bench.spec(model).title, model) for model in here]
+
+
+def proposed_roles(bench: Workbench) -> tuple[list[str], list[str]]:
+    """Whom to attack and who judges when the person has not chosen."""
+    from workbench.protection.roles import usual_roles
+
+    return usual_roles([model for _, model in recognisers(bench)])
+
+
+def roles(bench: Workbench, attacked: Any, judges: Any, all_in: bool) -> tuple[list[str], list[str]]:
+    """The asked roles, checked. all_in: everybody is attacked and nobody judges. Raises BadRequest, ModelMissing."""
+    from workbench.protection.roles import calibrated_here, checked_roles
+
+    here = calibrated_here(bench.specs("recognition"), bench.available)
+    return (here, []) if all_in else checked_roles(here, [*map(str, attacked or ())], [*map(str, judges or ())])
+
+
+def look_of(name: Any, makeup: Any) -> Look:
+    """A look by name with the changes of the screen's JSON: {"intensities": {"lip": 0.8}, "shades": {"lip": "red"}}.
+    Raises BadRequest."""
+    look = looks.find(str(name or "none"))
+    try:
+        asked = json.loads(makeup) if isinstance(makeup, str) and makeup.strip() else makeup or {}
+    except ValueError as error:
+        raise BadRequest(
+            'makeup: expected JSON such as {"intensities": {"lip": 0.8}, "shades": {"lip": "red"}}.'
+        ) from error
+    if not isinstance(asked, dict) or not all(
+        isinstance(asked.get(key, {}), dict) for key in ("intensities", "shades")
+    ):
+        raise BadRequest('makeup: expected JSON such as {"intensities": {"lip": 0.8}, "shades": {"lip": "red"}}.')
+    amounts = asked.get("intensities", {})
+    if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in amounts.values()):
+        raise BadRequest("makeup: intensities are numbers from 0 to 1.")
+    return looks.adjusted(look, amounts, {region: str(shade) for region, shade in asked.get("shades", {}).items()})
+
+
+def pair(folder: Path, before: np.ndarray, after: np.ndarray, face: Face, name: str) -> tuple[str, str]:
+    """Close-ups of a face before and after, as files for the slider. The first is written once per folder and face."""
+    paths = folder / f"before-{int(face.box[0])}-{int(face.box[1])}.jpg", folder / f"{name}.jpg"
+    if not paths[0].is_file():
+        paths[0].write_bytes(encode_jpeg(close_up(before, face), 94))
+    paths[1].write_bytes(encode_jpeg(close_up(after, face), 94))
+    return str(paths[0]), str(paths[1])

@@ -1,0 +1,21 @@
+"""The Protection tab: makeup that recognisers cannot read through, what they still read, and the plain ways to hide a
+face."""
+
+import gradio as gr
+
+from workbench.bench import Workbench
+from workbench.ui.protection import many as protection_many
+from workbench.ui.protection import one as protection_one
+from workbench.ui.protection import plain as protection_plain
+
+
+def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
+    """The tab. `photo` is the app's one photo that "Send to ..." carries; None in a Space of its own."""
+    with gr.Blocks() as tab, gr.Tabs():
+        with gr.Tab("Makeup that protects", id="protect-one"):
+            protection_one.build_inside(bench, photo)
+        with gr.Tab("Blur, mosaic, silhouette", id="protect-plain"):
+            protection_plain.build_inside(bench)
+        with gr.Tab("Many photos", id="protect-many"):
+            protection_many.build_inside(bench)
+    return tab
