@@ -1,9 +1,8 @@
 """The whole workbench in one page: `python app.py`, or `make run`."""
 
-from workbench.bench import Workbench
-from workbench.ui.app import build_app, launch
+from workbench.ui.app import build_app, launch, opened
 
-bench = Workbench.from_env()
+bench = opened()
 demo = build_app(bench)
 
 if __name__ == "__main__":

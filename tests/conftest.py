@@ -49,11 +49,13 @@ def _no_way_out(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest)
 
 @pytest.fixture(scope="session")
 def settings():
-    """Settings over the real cache, where `make setup` put the weights."""
+    """Settings over the real cache, where `make setup` put the weights; on the processor, whose figures are on
+    record."""
     from workbench.settings import Settings
 
+    kept = ("HOME", "XDG_CACHE_HOME", "WORKBENCH_CACHE")
     return Settings.from_env(
-        {key: value for key, value in REAL_ENVIRONMENT.items() if key in ("HOME", "XDG_CACHE_HOME", "WORKBENCH_CACHE")}
+        {"WORKBENCH_DEVICE": "cpu", **{key: value for key, value in REAL_ENVIRONMENT.items() if key in kept}}
     )
 
 

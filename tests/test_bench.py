@@ -3,6 +3,7 @@
 import sys
 import threading
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,16 @@ def test_the_least_recently_used_is_forgotten(toy: Workbench, calls: list[str]) 
     toy.model("a"), toy.model("b"), toy.model("a"), toy.model("c")
 
     assert toy.loaded() == ("a", "c")
+
+
+def test_on_zero_gpu_the_default_models_are_loaded_before_the_first_call(toy: Workbench, calls: list[str]) -> None:
+    rows = [replace(row, default=row.id in "bd") for row in toy.specs("parsing")]
+    for zero_gpu in (False, True):
+        bench = Workbench(replace(toy.settings, zero_gpu=zero_gpu), table(rows))
+        bench.preload("parsing")
+        assert calls == (["b"] if zero_gpu else [])  # d is not here
+    bench.preload("portrait")
+    assert calls == ["b"]
 
 
 def test_an_absent_model_says_its_command(toy: Workbench, calls: list[str]) -> None:

@@ -11,7 +11,7 @@ PACKAGE = ROOT / "workbench"
 
 LIGHT = {"values", "errors", "parts", "settings", "watch", "tabs", "thresholds", "detections", "portraits", "catalog"}
 """May import the standard library and numpy."""
-GROUND = LIGHT - {"catalog"} | {"mesh", "geometry", "images", "drawing", "batch", "__init__"}
+GROUND = LIGHT - {"catalog"} | {"devices", "mesh", "geometry", "images", "drawing", "batch", "__init__"}
 """The ground floor: single files, values and pure functions. They import each other and nothing else of ours."""
 
 BELOW_BENCH = (

@@ -3,12 +3,14 @@
 Knows no task and no screen.
 """
 
+import functools
 import importlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
+from workbench import devices
 from workbench.catalog import MODELS
 from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest, ModelMissing
@@ -33,16 +35,24 @@ class Workbench:
         """Set to stop that download."""
 
     @classmethod
-    def from_env(cls, preload: str = "") -> "Workbench":
-        """A bench from `os.environ`; `preload` names a task whose available models load now (ZeroGPU wants them
-        early)."""
+    def from_env(cls) -> "Workbench":
+        """A bench from `os.environ`. Raises BadRequest for a setting that is none, or a device that is not here."""
         import os
 
         bench = cls(Settings.from_env(os.environ))
-        for spec in bench.specs(preload) if preload and bench.settings.space and bench.settings.device != "cpu" else ():
-            if bench.available(spec.id):
-                bench.model(spec.id)
+        bench.require_device()
         return bench
+
+    @functools.cached_property
+    def device(self) -> str:
+        """Where models are loaded: "cuda", "mps" or "cpu". Raises BadRequest when the one that was asked for is not
+        here."""
+        return devices.choose(self.settings.device)
+
+    def require_device(self) -> None:
+        """Raises BadRequest, at the start and not at the first click, when a named device is not here."""
+        if self.settings.device not in ("auto", "cpu"):
+            devices.choose(self.settings.device)
 
     def specs(self, task: str) -> tuple[ModelSpec, ...]:
         """All rows of a task, default first."""
@@ -91,6 +101,17 @@ class Workbench:
             if spec.default and (not tasks or spec.task in tasks) and not self.available(spec.id):
                 sources.fetch(spec.files, self.settings)
 
+    def preload(self, *tasks: str) -> None:
+        """On ZeroGPU, load the default models of these tasks (all tasks when none is named) that are here; elsewhere
+        nothing.
+
+        There every call is a copy of this process: what is loaded before is in all of them, what a call loads is gone
+        with it.
+        """
+        for spec in self._models.values() if self.settings.zero_gpu else ():
+            if spec.default and (not tasks or spec.task in tasks) and self.available(spec.id):
+                self.model(spec.id)
+
     def loaded(self) -> tuple[str, ...]:
         """Ids in memory now, least recently used first."""
         with self._guard:
@@ -102,7 +123,7 @@ class Workbench:
         paths = tuple(sources.verify(file, self.settings) for file in spec.files)
         module, _, name = spec.load.partition(":")
         load = getattr(importlib.import_module(module), name)
-        return load(spec, paths, self.settings.device), sum(path.stat().st_size for path in paths)
+        return load(spec, paths, self.device), sum(path.stat().st_size for path in paths)
 
     def _forget_oldest(self) -> None:
         while len(self._loaded) > 1 and sum(size for _, size in self._loaded.values()) > self.settings.memory:

@@ -1,5 +1,6 @@
 """Every choice that comes from the environment, read once and passed on. No other module reads `os.environ`."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,8 @@ class Settings:
     this many pixels wide or high. memory: bytes of loaded weights to keep before the least recently used is dropped.
     allowed_hosts: names the server answers to besides those of its own address (behind a proxy, the public name).
     offline: never open a connection. hub_endpoint: address of the Hub, "" for huggingface.co. space: the process runs
-    on Hugging Face Spaces. device: "cpu" or "cuda".
+    on Hugging Face Spaces. zero_gpu: it runs on one that is lent a graphics card per call. device: "auto" (CUDA, else
+    MPS, else the processor), "cpu", "cuda", "cuda:1", "mps"; `workbench.devices.choose` says which it is here.
     """
 
     cache: Path
@@ -27,7 +29,8 @@ class Settings:
     port: int = 7860
     offline: bool = False
     space: bool = False
-    device: str = "cpu"
+    zero_gpu: bool = False
+    device: str = "auto"
     threads: int = 0
     max_pixels: int = 60 * MEGA
     max_bytes: int = 40 * MEGA
@@ -45,7 +48,7 @@ class Settings:
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
         """Read WORKBENCH_* variables (and the ones Spaces and the Hub define) from `env`, usually `os.environ`.
 
-        Raises BadRequest when a number is not a number or not positive.
+        Raises BadRequest when a number is not a number or not positive, or a device has no such name.
         """
         space = bool(env.get("SPACE_ID"))
         home = Path(env.get("XDG_CACHE_HOME") or Path(env.get("HOME", "/tmp")) / ".cache")
@@ -58,7 +61,8 @@ class Settings:
             port=_positive(env, "WORKBENCH_PORT", _positive(env, "GRADIO_SERVER_PORT", cls.port)),
             offline=env.get("WORKBENCH_OFFLINE", "") in ("1", "true", "yes"),
             space=space,
-            device=env.get("WORKBENCH_DEVICE") or "cpu",
+            zero_gpu=env.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true"),
+            device=_device(env),
             threads=_positive(env, "WORKBENCH_THREADS", 0),
             max_pixels=_positive(env, "WORKBENCH_MAX_PIXELS", cls.max_pixels),
             max_bytes=_positive(env, "WORKBENCH_MAX_BYTES", cls.max_bytes),
@@ -90,3 +94,10 @@ def _positive(env: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise BadRequest(f"{name} must be a whole number above 0, got {text!r}.")
     return int(text)
+
+
+def _device(env: Mapping[str, str]) -> str:
+    text = env.get("WORKBENCH_DEVICE") or "auto"
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,2})?", text):
+        raise BadRequest(f"WORKBENCH_DEVICE must be auto, cpu, cuda, cuda:NUMBER or mps, got {text!r}.")
+    return text

@@ -1,11 +1,9 @@
 """The Explanation tab as a Space. Written by `make docs`."""
 
-from workbench.bench import Workbench
 from workbench.publish import examples
 from workbench.tabs import find
-from workbench.ui.app import build_tab, launch
+from workbench.ui.app import build_tab, launch, opened
 
-bench = Workbench.from_env()
-bench.fetch_defaults("detection", "parsing", "expression", "attributes", "recognition")
+bench = opened("detection", "parsing", "expression", "attributes", "recognition", fetch=True)
 examples.make(bench)
 launch(build_tab(bench, find("explanation")), bench)

@@ -1,11 +1,9 @@
 """The Generation tab as a Space. Written by `make docs`."""
 
-from workbench.bench import Workbench
 from workbench.publish import examples
 from workbench.tabs import find
-from workbench.ui.app import build_tab, launch
+from workbench.ui.app import build_tab, launch, opened
 
-bench = Workbench.from_env()
-bench.fetch_defaults("detection", "recognition", "portrait")
+bench = opened("detection", "recognition", "portrait", fetch=True)
 examples.make(bench)
 launch(build_tab(bench, find("generation")), bench)

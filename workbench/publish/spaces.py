@@ -138,9 +138,8 @@ def _app(stem: str, tabs: tuple[Tab, ...]) -> str:
     title = "The whole workbench" if stem == ALL else f"The {tabs[0].title} tab"
     return (
         f'"""{title} as a Space. Written by `make docs`."""\n\n'
-        "from workbench.bench import Workbench\nfrom workbench.publish import examples\n"
-        f"{find}from workbench.ui.app import {name}, launch\n\n"
-        f"bench = Workbench.from_env()\nbench.fetch_defaults({tasks})\nexamples.make(bench)\nlaunch({call}, bench)\n"
+        f"from workbench.publish import examples\n{find}from workbench.ui.app import {name}, launch, opened\n\n"
+        f"bench = opened({tasks}, fetch=True)\nexamples.make(bench)\nlaunch({call}, bench)\n"
     )
 
 

@@ -10,6 +10,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from workbench.bench import Workbench
+from workbench.errors import WorkbenchError
 from workbench.tabs import TABS, Tab
 from workbench.ui.common import uploads
 from workbench.ui.common.door import Page, SameSite
@@ -45,6 +46,22 @@ def theme() -> gr.themes.Base:
     return gr.themes.Soft(
         primary_hue="indigo", neutral_hue="slate", font=fonts, font_mono=["ui-monospace", "Consolas", "monospace"]
     )
+
+
+def opened(*tasks: str, fetch: bool = False) -> Workbench:
+    """The bench of a page that is started as a script, from `os.environ`.
+
+    fetch: bring the default models of these tasks here first (a Space does). Leaves with one sentence, SystemExit, when
+    the environment asks for what is not there.
+    """
+    try:
+        bench = Workbench.from_env()
+        if fetch:
+            bench.fetch_defaults(*tasks)
+        bench.preload(*tasks)
+    except WorkbenchError as error:
+        raise SystemExit(f"error: {error}") from None
+    return bench
 
 
 def builder(tab: Tab) -> Callable[..., gr.Blocks]:

@@ -1,12 +1,17 @@
 """Errors become toasts: ours with their sentence, bugs without a word about the photo."""
 
 import logging
+from collections.abc import Iterator
 
 import gradio as gr
 import pytest
 
+from tests.zero_gpu_double import ZeroGpuDouble
+from workbench.bench import Workbench
+from workbench.catalog.spec import ModelSpec, table
 from workbench.errors import Cancelled, NoFace
-from workbench.ui.common.events import bound
+from workbench.ui.common import events
+from workbench.ui.common.events import GPU, bound
 
 
 def _fails_as_expected(bench: object, value: str) -> str:
@@ -52,3 +57,53 @@ def test_cancelling_is_no_fault() -> None:
     with pytest.raises(gr.Error) as caught:
         bound(stopped, None)()
     assert caught.value.title == "Cancelled"
+
+
+class TestOnZeroGpu:
+    """Its calls cross a process: nothing that holds a lock may be among the arguments."""
+
+    @pytest.fixture
+    def card(self, monkeypatch: pytest.MonkeyPatch) -> ZeroGpuDouble:
+        card = ZeroGpuDouble()
+        monkeypatch.setattr(events, "_on_zero_gpu", card)
+        return card
+
+    @pytest.fixture
+    def bench(self, settings) -> Workbench:
+        rows = [
+            ModelSpec("small", "parsing", "Small", "m:load", ()),
+            ModelSpec("large", "portrait", "Large", "m:load", (), gpu_seconds=60),
+            ModelSpec("larger", "portrait", "Larger", "m:load", (), gpu_seconds=90),
+        ]
+        return Workbench(settings, table(rows))
+
+    def test_a_handler_runs_although_its_bench_cannot_be_pickled(self, card: ZeroGpuDouble, bench: Workbench) -> None:
+        @GPU
+        def draws(bench: Workbench, model: str) -> str:
+            return bench.spec(model).title
+
+        with pytest.raises(TypeError, match="pickle"):
+            card(draws)(bench, "small")
+        assert bound(draws, bench)("small") == "Small"
+
+    def test_the_rows_seconds_are_what_is_asked_for(self, card: ZeroGpuDouble, bench: Workbench) -> None:
+        @GPU
+        def draws(bench: Workbench, models: object, prompt: str = "", count: float = 1) -> Iterator[str]:
+            yield prompt
+
+        handler = bound(draws, bench)
+        for models in ("small", "large", ["large", "larger"], None, [{"a": 1}]):
+            assert list(handler(models, prompt="wet paint", count=2)) == ["wet paint"]
+
+        assert [seconds for _, seconds in card.calls] == [None, 60, 150, None, None]
+
+    def test_an_error_crosses_with_its_sentence(self, card: ZeroGpuDouble, bench: Workbench) -> None:
+        with pytest.raises(gr.Error, match="No face was found") as caught:
+            bound(GPU(_fails_as_expected), bench)("x")
+        assert caught.value.title == "Could not do that"
+
+    def test_a_handler_that_runs_no_model_asks_for_no_card(self, card: ZeroGpuDouble, bench: Workbench) -> None:
+        bound(_counts, bench)
+
+        assert list(bound(_counts, bench)(2)) == [0, 1]
+        assert card.calls == []

@@ -12,15 +12,16 @@ from typing import Any
 import gradio as gr
 
 from workbench.bench import Workbench
+from workbench.catalog.spec import TASKS
 from workbench.errors import Cancelled, WorkbenchError
 
 try:
-    from spaces import GPU as GPU  # type: ignore[attr-defined]  # mypy sees our folder of the same name
+    from spaces import GPU as _on_zero_gpu  # type: ignore[attr-defined]  # mypy sees our folder of the same name
 except ImportError:
 
-    def GPU(function: Callable[..., Any] | None = None, **options: Any) -> Any:
-        """Off ZeroGPU a function stays as it is."""
-        return function if function is not None else lambda inner: inner
+    def _on_zero_gpu(function: Callable[..., Any], **options: Any) -> Any:
+        """Without the package a function stays as it is, as it does off ZeroGPU."""
+        return function
 
 
 log = logging.getLogger("workbench")
@@ -28,6 +29,16 @@ log = logging.getLogger("workbench")
 MODELS_QUEUE = "models"
 """`concurrency_id` of every event that runs a model: two at a time share the cores."""
 MODELS_AT_ONCE = 2
+
+
+def GPU(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a handler that runs a model: `bound` asks ZeroGPU for a card for it.
+
+    Not before the bench is filled in: ZeroGPU runs a call in a process of its own and pickles what it is called with,
+    and a bench holds locks and networks.
+    """
+    function.runs_model = True  # type: ignore[attr-defined]
+    return function
 
 
 def bound(function: Callable[..., Any], bench: Workbench) -> Callable[..., Any]:
@@ -61,7 +72,23 @@ def bound(function: Callable[..., Any], bench: Workbench) -> Callable[..., Any]:
         name: hint for name, hint in function.__annotations__.items() if name != next(iter(signature.parameters))
     }
     del handler.__wrapped__  # type: ignore[attr-defined]
-    return handler
+    return _on_zero_gpu(handler, duration=_seconds(bench)) if hasattr(function, "runs_model") else handler
+
+
+def _seconds(bench: Workbench) -> Callable[..., int | None]:
+    """How long ZeroGPU lends its card for a call: what the rows of the models it names ask for, together; None, its
+    default, when they ask for nothing."""
+
+    def duration(*args: Any, **kwargs: Any) -> int | None:
+        given = [value for value in (*args, *kwargs.values()) if value is not None]
+        words = {word for value in given for word in (value if isinstance(value, list) else [value]) if _is_text(word)}
+        return sum(row.gpu_seconds for task in TASKS for row in bench.specs(task) if row.id in words) or None
+
+    return duration
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _toast(error: Exception) -> Exception:
