@@ -9,7 +9,19 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "workbench"
 
-LIGHT = {"values", "errors", "parts", "settings", "watch", "tabs", "thresholds", "detections", "portraits", "catalog"}
+LIGHT = {
+    "values",
+    "errors",
+    "parts",
+    "settings",
+    "watch",
+    "tabs",
+    "thresholds",
+    "detections",
+    "portraits",
+    "checks",
+    "catalog",
+}
 """May import the standard library and numpy."""
 GROUND = LIGHT - {"catalog"} | {"devices", "mesh", "geometry", "images", "drawing", "batch", "__init__"}
 """The ground floor: single files, values and pure functions. They import each other and nothing else of ours."""

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from workbench.parts import INDEX
-
 # fmt: off
 OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150, 136, 172, 58,  # noqa: E501
         132, 93, 234, 127, 162, 21, 54, 103, 67, 109)
@@ -100,11 +98,6 @@ def maps(points: np.ndarray | None, matte: np.ndarray | None, shape: tuple[int, 
         out[channel] = polygon(points, path, shape)
     out[MAPS.index("mesh_here")] = 255
     return out
-
-
-def region_index(name: str) -> int:
-    """The canonical index of a region's part."""
-    return INDEX[name]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

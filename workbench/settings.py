@@ -1,4 +1,4 @@
-"""Every choice that comes from the environment, read once and passed on. No other module reads `os.environ`."""
+"""Every choice that comes from the environment, read once and passed on. Only entry points hand `os.environ` in."""
 
 import re
 from collections.abc import Mapping

@@ -1,11 +1,70 @@
-"""The calibrated threshold of each recogniser, from a small file made by `training.thresholds`."""
+"""How two vectors of a recogniser are compared, and its calibrated threshold, from a small file made by
+`training.thresholds`."""
 
 import json
+from enum import Enum
 from functools import cache
+from typing import Any
 
 from workbench import WEIGHTS
+from workbench.errors import BadRequest
 
 THRESHOLDS = WEIGHTS / "thresholds.json"
+
+
+class Metric(str, Enum):
+    """What the score of two vectors is, and which way it points. Arithmetic works on numbers, arrays and tensors alike.
+
+    COSINE: of the angle between them, more is nearer. L2: their distance, less is nearer.
+    """
+
+    COSINE = "cosine"
+    L2 = "l2"
+
+    def __str__(self) -> str:
+        """The word itself, also in a sentence."""
+        return self.value
+
+    @classmethod
+    def of(cls, name: str) -> "Metric":
+        """The metric of this name. Raises BadRequest for any other."""
+        try:
+            return cls(name)
+        except ValueError:
+            raise BadRequest(f"metric: expected {' or '.join(each.value for each in cls)}, got {name!r}.") from None
+
+    @property
+    def word(self) -> str:
+        """What a score is called: "cosine" or "distance"."""
+        return "cosine" if self is Metric.COSINE else "distance"
+
+    @property
+    def bound(self) -> str:
+        """What a threshold is to a score of one person: "at least" or "at most"."""
+        return "at least" if self is Metric.COSINE else "at most"
+
+    @property
+    def sign(self) -> str:
+        """The same as a sign."""
+        return "≥" if self is Metric.COSINE else "≤"
+
+    def similarity(self, score: Any) -> Any:
+        """The score turned so that more is more alike: the cosine, or minus the distance. Done twice it is undone."""
+        return score if self is Metric.COSINE else -score
+
+    def distance(self, score: Any) -> Any:
+        """The score turned so that 0 is identical and more is farther: 1 − cosine, or the distance."""
+        return 1 - score if self is Metric.COSINE else score
+
+    def matches(self, score: Any, threshold: float) -> Any:
+        """Whether a score is taken for one person."""
+        return score >= threshold if self is Metric.COSINE else score <= threshold
+
+    def margin(self, score: Any, threshold: float) -> Any:
+        """Share of the way from the threshold to identity: 1 identical, 0 at the threshold, below 0 beyond."""
+        if self is Metric.COSINE:
+            return (score - threshold) / (1 - threshold)
+        return (threshold - score) / threshold
 
 
 @cache

@@ -11,6 +11,7 @@ import numpy as np
 
 from workbench.errors import BadRequest
 from workbench.parts import INDEX, PARTS
+from workbench.thresholds import Metric
 
 MESH_POINTS = 478
 """468 points of the MediaPipe face mesh, then five for each iris (468–472 image left, 473–477 image right)."""
@@ -161,13 +162,12 @@ class Embedding:
     raw)."""
 
     vector: np.ndarray
-    metric: str
+    metric: Metric
     model: str
 
     def __post_init__(self) -> None:
         _expect("Embedding.vector", self.vector, (None,), np.float32)
-        if self.metric not in ("cosine", "l2"):
-            raise BadRequest(f"Embedding.metric: expected cosine or l2, got {self.metric!r}.")
+        object.__setattr__(self, "metric", Metric.of(self.metric))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -252,7 +252,7 @@ class Reading:
 
     model: str
     role: str
-    metric: str
+    metric: Metric
     threshold: float
     before: float
     after: float | None
@@ -261,12 +261,11 @@ class Reading:
     def __post_init__(self) -> None:
         if self.role not in ("surrogate", "judge"):
             raise BadRequest(f"Reading.role: expected surrogate or judge, got {self.role!r}.")
-        if self.metric not in ("cosine", "l2"):
-            raise BadRequest(f"Reading.metric: expected cosine or l2, got {self.metric!r}.")
+        object.__setattr__(self, "metric", Metric.of(self.metric))
 
     def matches(self, score: float) -> bool:
         """Whether this recogniser takes a score for one person."""
-        return score >= self.threshold if self.metric == "cosine" else score <= self.threshold
+        return bool(self.metric.matches(score, self.threshold))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

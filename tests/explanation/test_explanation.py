@@ -16,6 +16,7 @@ from workbench.explanation import record as explanation_record
 from workbench.explanation.targets import class_score, named
 from workbench.geometry import apply, invert, square_crop
 from workbench.images import warp
+from workbench.thresholds import Metric
 from workbench.values import Face, Parsing
 
 
@@ -32,13 +33,13 @@ class OnFace(toys.Toy):
 
 def linear(metric: str = "cosine") -> OnFace:
     toy = OnFace(toys.Linear(32), 32, ("yes", "no"))
-    toy.metric = metric
+    toy.metric = Metric.of(metric)
     return toy
 
 
 def convolutional() -> OnFace:
     toy = OnFace(toys.Convolutional(symmetric=True), 32, ("yes", "no"), "body")
-    toy.metric = "cosine"
+    toy.metric = Metric.COSINE
     return toy
 
 

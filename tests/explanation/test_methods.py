@@ -13,6 +13,7 @@ from workbench.explanation.fills import make_fill
 from workbench.explanation.methods import METHODS, ROWS, find, methods_for, run
 from workbench.explanation.question import Question
 from workbench.explanation.targets import class_score, number, similarity
+from workbench.thresholds import Metric
 from workbench.watch import Watch
 
 SMALL = {
@@ -156,7 +157,7 @@ class TestRollout:
 class TestSignedHoles:
     def test_finds_what_makes_two_chips_alike_and_what_keeps_them_apart(self):
         toy = toys.Toy(torch.nn.Sequential(torch.nn.AvgPool2d(8), torch.nn.Flatten()), 32, ())
-        toy.metric = "l2"
+        toy.metric = Metric.L2
         left = toys.chip(32, 1)
         left[..., :16] = 255.0 * (left[..., :16] > 128)
         right = left.clone()

@@ -6,6 +6,7 @@ import torch
 from tests.explanation import toys
 from workbench.errors import BadRequest
 from workbench.explanation import targets
+from workbench.thresholds import Metric
 
 
 def test_the_scales_of_a_class_score_agree():
@@ -32,7 +33,7 @@ def test_log_odds_do_not_saturate():
 @pytest.mark.parametrize("metric", ["cosine", "l2"])
 def test_a_face_is_most_like_itself_in_either_metric(metric):
     toy, one, two = toys.convolutional(), toys.chip(32, 1), toys.chip(32, 2)
-    toy.metric = metric
+    toy.metric = Metric.of(metric)
     target = targets.similarity(toy, one)
     assert float(target.score(one)) == pytest.approx(1.0 if metric == "cosine" else 0.0, abs=1e-4)
     assert float(target.score(two)) < float(target.score(one))
@@ -40,7 +41,7 @@ def test_a_face_is_most_like_itself_in_either_metric(metric):
 
 def test_a_similarity_asks_the_damaged_copy_about_both_faces():
     toy, one = toys.convolutional(), toys.chip(32, 1)
-    toy.metric = "cosine"
+    toy.metric = Metric.COSINE
     twin = targets.copy_of(toy)
     with torch.no_grad():
         for parameter in twin.network.parameters():

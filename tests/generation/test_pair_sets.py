@@ -146,7 +146,7 @@ def test_a_rating_study_has_no_gold(maker, tmp_path):
     ("wrong", "message"),
     [
         ({"name": "../up"}, "Study name"),
-        ({"people": 1}, "people: expected 2"),
+        ({"people": 1}, "people: expected a number from 2"),
         ({"pictures": 21}, "pictures: expected"),
         ({"people": 500, "pictures": 20}, "at most 2000"),
         ({"widest": 0}, "widest: expected"),

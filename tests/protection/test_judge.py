@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from workbench import images
+from workbench.detections import overlap
 from workbench.errors import BadRequest
-from workbench.protection.judge import TREATMENTS, Reader, find_again, jpeg, opened, overlap, vectors
+from workbench.protection.judge import TREATMENTS, Reader, find_again, jpeg, opened, vectors
 from workbench.values import STATES, Protection, Reading
 
 
@@ -64,9 +65,9 @@ def test_a_reading_of_another_kind_is_refused(wrong: dict[str, str]) -> None:
 
 
 def test_overlap_of_boxes() -> None:
-    assert overlap(np.array([0, 0, 2, 2]), np.array([0, 0, 2, 2])) == pytest.approx(1)
-    assert overlap(np.array([0, 0, 2, 2]), np.array([1, 0, 3, 2])) == pytest.approx(1 / 3)
-    assert overlap(np.array([0, 0, 1, 1]), np.array([2, 2, 3, 3])) == 0
+    others = np.array([[0, 0, 2, 2], [1, 0, 3, 2], [2, 2, 3, 3]])
+
+    assert overlap(np.array([0, 0, 2, 2]), others) == pytest.approx([1, 1 / 3, 0])
 
 
 def test_treatments_do_what_their_names_say(astronaut) -> None:
@@ -86,7 +87,7 @@ def test_the_same_face_is_found_again_and_another_place_is_not(astronaut, astron
     again = find_again(opened(images.encode_jpeg(astronaut, 75)), astronaut_face.box, finder)
 
     assert again is not None
-    assert overlap(again.box, astronaut_face.box) > 0.8
+    assert overlap(again.box, astronaut_face.box[None])[0] > 0.8
     assert find_again(astronaut, astronaut_face.box + 300, finder) is None
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from workbench.geometry import similarity
 from workbench.makeup.canvas import SIDE, Canvas
 from workbench.protection.scene import Scene
+from workbench.thresholds import Metric
 from workbench.values import Embedding, Face
 
 POINTS = np.array([[114, 121], [174, 121], [144, 150], [124, 180], [164, 180]], np.float64)
@@ -23,7 +24,7 @@ class ToyRecogniser:
     def __init__(self, name: str, seed: int, metric: str = "cosine", threshold: float = 0.9) -> None:
         made = torch.Generator().manual_seed(seed)
         self.spec = SimpleNamespace(id=name, title=name)
-        self.metric, self.threshold, self.size = metric, threshold, 48
+        self.metric, self.threshold, self.size = Metric.of(metric), threshold, 48
         self.network = nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.Linear(3 * 12 * 12, 16)).requires_grad_(False)
         self.network[2].weight.copy_(torch.randn(16, 3 * 12 * 12, generator=made) / 20)
         self.network[2].bias.zero_()

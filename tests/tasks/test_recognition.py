@@ -5,6 +5,7 @@ import pytest
 
 from workbench.errors import BadRequest
 from workbench.tasks.recognition import Match, match, score, similarities, similarity, verify
+from workbench.thresholds import Metric
 from workbench.values import Embedding
 
 
@@ -88,3 +89,13 @@ def test_one_man_in_two_photos_matches_and_another_does_not(bench, finder, share
     assert same.same
     assert not different.same
     assert same == match(model.embed(photos[0], faces[0]), model.embed(photos[1], faces[1]), model)
+
+
+def test_a_metric_says_its_direction_once_and_for_all() -> None:
+    assert [metric.similarity(0.3) for metric in Metric] == [0.3, -0.3]
+    assert [metric.distance(0.3) for metric in Metric] == [pytest.approx(0.7), 0.3]
+    assert [bool(metric.matches(0.5, 0.4)) for metric in Metric] == [True, False]
+    assert [metric.margin(0.2, 0.4) for metric in Metric] == [pytest.approx(-1 / 3), pytest.approx(0.5)]
+    assert f"{Metric.COSINE} {Metric.L2}" == "cosine l2"
+    with pytest.raises(BadRequest, match="expected cosine or l2, got 'dot'"):
+        Metric.of("dot")

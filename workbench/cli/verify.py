@@ -101,7 +101,7 @@ def report(pairs: list[tuple[str, str, bool]], vectors: Path, model: Any, out: P
     first, second = (np.stack([rows[pair[side]] for pair in judged]) for side in (0, 1))
     scores, same = similarities(first, second, model.metric), np.array([truth for *_, truth in judged])
     who = people(judged)
-    threshold = None if model.threshold is None else model.threshold if model.metric == "cosine" else -model.threshold
+    threshold = None if model.threshold is None else model.metric.similarity(model.threshold)
     found_figures = measure(
         scores, same, ([who[a] for a, *_ in judged], [who[b] for _, b, _ in judged]), threshold, rounds
     )

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from workbench.errors import BadRequest
 from workbench.parts import PARTS, title
+from workbench.thresholds import Metric
 from workbench.values import Face
 
 SCALES = ("log odds", "probability", "logit")
@@ -136,11 +137,11 @@ def similarity(model: Any, other: Tensor) -> Target:
 
     def read(asked: Any, chips: Tensor) -> Tensor:
         embeddings = asked.forward(chips)
-        if asked.metric == "cosine":
+        if asked.metric is Metric.COSINE:
             return nn.functional.cosine_similarity(embeddings, reference, dim=1)
         return -torch.linalg.vector_norm(embeddings - reference, dim=1)
 
-    unit = "cosine" if model.metric == "cosine" else "minus distance"
+    unit = "cosine" if model.metric is Metric.COSINE else "minus distance"
     return Target(
         "the likeness to the other face", model, read, read, unit, again=lambda asked: similarity(asked, other)
     )

@@ -8,8 +8,8 @@ import numpy as np
 
 from workbench.errors import BadRequest
 from workbench.generation.population import Population
+from workbench.thresholds import Metric
 
-METRICS = ("cosine", "l2")
 STEEPEST = 90.0
 """Degrees of drift beyond which nothing of the identity is left."""
 
@@ -87,15 +87,14 @@ def angle(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def angle_at(threshold: float, metric: str, length: float = 1.0) -> float:
     """The angle, in degrees, that a recogniser's threshold is; for l2 between two vectors of this length."""
-    if metric == "cosine":
+    if Metric.of(metric) is Metric.COSINE:
         return float(np.degrees(np.arccos(np.clip(threshold, -1, 1))))
     return float(2 * np.degrees(np.arcsin(np.clip(threshold / (2 * length), 0, 1))))
 
 
 def _checked(vectors: np.ndarray, metric: str) -> np.ndarray:
     rows = np.asarray(vectors, np.float64)
-    if metric not in METRICS:
-        raise BadRequest(f"metric: expected cosine or l2, got {metric!r}.")
+    Metric.of(metric)
     if (
         rows.ndim != 2
         or not len(rows)
@@ -115,4 +114,4 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 def _restored(direction: np.ndarray, metric: str, length: float) -> np.ndarray:
     """A direction as the metric wants it."""
-    return (_unit(direction) * (1.0 if metric == "cosine" else length)).astype(np.float32)
+    return (_unit(direction) * (1.0 if Metric.of(metric) is Metric.COSINE else length)).astype(np.float32)

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from workbench import checks
 from workbench.errors import BadRequest
 from workbench.generation.identity import angle, angle_at
 from workbench.generation.population import Population
 from workbench.generation.population import population as measured
+from workbench.thresholds import Metric
 from workbench.watch import Watch
 
 MOST = 1000
@@ -40,12 +42,10 @@ def new_identities(
     first found that stays nearest to the population. Raises BadRequest for a count outside 1..1000, an angle outside
     0..120, or when so many do not fit so far apart: it says which angle did. Raises Cancelled.
     """
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST:
-        raise BadRequest(f"count: expected 1 to {MOST} new identities, got {str(count)[:20]}.")
-    if not 0 <= least <= 120:
-        raise BadRequest(f"least angle: expected 0 to 120 degrees, got {least}.")
+    checks.whole("count", count, 1, MOST, f"1 to {MOST} new identities")
+    checks.number("least angle", least, 0, 120, "0 to 120 degrees")
     watch = watch or Watch()
-    length = population.length[0] if metric == "l2" else 1.0
+    length = population.length[0] if Metric.of(metric) is Metric.L2 else 1.0
     scale = population.length[0]
     others = np.zeros((0, len(population.mean))) if gallery is None else _unit(np.asarray(gallery, np.float64))
     start = _unit(population.sample(count, seed))
@@ -85,7 +85,7 @@ def invented(
     least: degrees apart; 0 means as far as its threshold for two people.
     """
     known = measured(recogniser) or _anywhere(model)
-    length = known.length[0] if model.metric == "l2" else 1.0
+    length = known.length[0] if model.metric is Metric.L2 else 1.0
     bound = least or (0.0 if model.threshold is None else angle_at(model.threshold, model.metric, length))
     return new_identities(count, bound, model.metric, known, gallery=gallery, seed=seed, watch=watch)
 
@@ -93,7 +93,7 @@ def invented(
 def _anywhere(model: Any) -> Population:
     """All directions alike; how long vectors are is asked of a grey chip."""
     (vector,) = model.batch(np.full((1, model.size, model.size, 3), 128, np.uint8))
-    return Population.even(len(vector), 1.0 if model.metric == "cosine" else float(np.linalg.norm(vector)))
+    return Population.even(len(vector), 1.0 if model.metric is Metric.COSINE else float(np.linalg.norm(vector)))
 
 
 def packed(

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench import checks
 from workbench.batch import write_atomically
 from workbench.errors import BadRequest
 from workbench.generation import identity, marking
@@ -70,9 +71,7 @@ class Design:
             )
         bounds = (("people", 2, 500), ("pictures", 2, 20), ("widest", 1, 90), ("least", 0, 90), ("seed", 0, 2**31 - 1))
         for name, low, high in bounds:
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-                raise BadRequest(f"{name}: expected {low} to {high}, got {str(value)[:20]}.")
+            checks.number(name, getattr(self, name), low, high)
         if self.people * self.pictures > MOST_PICTURES:
             raise BadRequest(f"Expected at most {MOST_PICTURES} pictures in all, got {self.people} × {self.pictures}.")
         if self.task not in TASKS:

@@ -16,6 +16,7 @@ from workbench.tasks.detection import find_faces
 from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.quality import assess
 from workbench.tasks.recognition import FaceRecogniser, embed, similarities
+from workbench.thresholds import Metric
 from workbench.values import Face, Quality
 from workbench.watch import Watch
 
@@ -58,7 +59,7 @@ class Likeness:
     recogniser: str
     to: str
     conditioned: bool
-    metric: str
+    metric: Metric
     threshold: float | None
     scores: np.ndarray
     by_chance: np.ndarray
@@ -73,7 +74,7 @@ class Likeness:
         """(n,) bool: taken for one person."""
         if self.threshold is None:
             return np.zeros(len(self.scores), bool)
-        return np.asarray(self.scores >= self.threshold if self.metric == "cosine" else self.scores <= self.threshold)
+        return np.asarray(self.metric.matches(self.scores, self.threshold))
 
     def words(self) -> str:
         """The mean over the pictures with a face, its place among strangers, and how many pass."""
@@ -81,10 +82,9 @@ class Likeness:
         role = "the model was told its vectors" if self.conditioned else "took no part in drawing"
         if not seen.any():
             return f"{self.title} ({role}): no face to compare with {self.to}."
-        what = "cosine" if self.metric == "cosine" else "distance"
-        sentence = f"{self.title} ({role}): mean {what} to {self.to} {self.scores[seen].mean():.2f}"
+        sentence = f"{self.title} ({role}): mean {self.metric.word} to {self.to} {self.scores[seen].mean():.2f}"
         if self.threshold is not None:
-            bound = f"{'at least' if self.metric == 'cosine' else 'at most'} {self.threshold:.2f}"
+            bound = f"{self.metric.bound} {self.threshold:.2f}"
             sentence += (
                 f"; {int(self.passes.sum())} of {int(seen.sum())} count as one person ({bound}, where 1 % of "
                 f"strangers do)"
@@ -292,7 +292,7 @@ def _likeness(
             continue
         these = asked if target.nearest or len(asked) == 1 else asked[number : number + 1]
         similarity = float(similarities(np.repeat(vector[None], len(these), axis=0), these, model.metric).max())
-        scores[number] = similarity if model.metric == "cosine" else -similarity
+        scores[number] = model.metric.similarity(similarity)
         chances[number] = table.share_above(similarity) if table else np.nan
     return Likeness(model_id, target.name, conditioned, model.metric, model.threshold, scores, chances)
 
@@ -302,7 +302,7 @@ def _diversity(
 ) -> Diversity:
     seen = [number for number, vector in enumerate(vectors) if vector is not None]
     table = strangers(model_id)
-    apart = None if table is None else (1 - table.mean_different if model.metric == "cosine" else -table.mean_different)
+    apart = None if table is None else (model.metric.distance(model.metric.similarity(table.mean_different)))
     if len(seen) < 2:
         return Diversity(model_id, None, None, apart, None)
     rows, owners = (
@@ -311,9 +311,9 @@ def _diversity(
     )
     first, second = np.triu_indices(len(rows), 1)
     alike = similarities(rows[first], rows[second], model.metric)
-    distance = 1 - alike if model.metric == "cosine" else -alike
+    distance = model.metric.distance(model.metric.similarity(alike))
     same = owners[first] == owners[second]
-    bound = None if model.threshold is None else (model.threshold if model.metric == "cosine" else -model.threshold)
+    bound = None if model.threshold is None else model.metric.similarity(model.threshold)
     mistaken = float((alike[~same] >= bound).mean()) if bound is not None and (~same).any() else None
     return Diversity(model_id, _mean(distance[same]), _mean(distance[~same]), apart, mistaken)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from workbench.errors import BadRequest
+from workbench import checks
 from workbench.geometry import pose_of, turn, umeyama
 from workbench.mesh import LIPS_INNER, LIPS_OUTER
 from workbench.tasks.head_pose import HEAD, INDICES
@@ -49,9 +49,7 @@ class Edit:
 
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-                raise BadRequest(f"{name}: expected a number from {low:g} to {high:g}, got {str(value)[:40]!r}.")
+            checks.number(name, getattr(self, name), low, high)
 
     def words(self) -> str:
         """What was changed, for a caption or a file: "yaw +10, smile 0.5"; "nothing" when all is 0."""

@@ -21,6 +21,7 @@ from workbench.settings import Settings
 from workbench.tasks.detection import find_faces
 from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.recognition import FaceRecogniser
+from workbench.thresholds import Metric
 from workbench.values import Embedding, Face, Parsing
 
 CLEAN = "clean"
@@ -156,7 +157,7 @@ class Tally:
 
 def margin(score: float, threshold: float, metric: str) -> float:
     """How far a score is beyond the threshold: 1 identical, 0 at it, below 0 a stranger."""
-    return (score - threshold) / (1 - threshold) if metric == "cosine" else (threshold - score) / threshold
+    return float(Metric.of(metric).margin(score, threshold))
 
 
 def tally(

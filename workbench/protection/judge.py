@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from workbench import images
+from workbench.detections import overlap
 from workbench.tasks.detection import find_faces
 from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.recognition import FaceRecogniser, embed, score
@@ -65,16 +66,10 @@ def find_again(image: np.ndarray, where: np.ndarray, finder: FaceFinder) -> Face
     """The face with landmarks that lies where one was; where: its box (4,) in this picture's pixels. None: not found
     again."""
     faces = [face for face in find_faces(image, finder) if face.mesh is not None]
-    best = max(faces, key=lambda face: overlap(face.box, where), default=None)
-    return best if best is not None and overlap(best.box, where) >= OVERLAP else None
-
-
-def overlap(first: np.ndarray, second: np.ndarray) -> float:
-    """Intersection over union of two boxes (4,)."""
-    low, high = np.maximum(first[:2], second[:2]), np.minimum(first[2:], second[2:])
-    shared = float(np.prod(np.clip(high - low, 0, None)))
-    areas = [float(np.prod(box[2:] - box[:2])) for box in (first, second)]
-    return shared / max(sum(areas) - shared, 1e-6)
+    if not faces:
+        return None
+    shared = overlap(where, np.stack([face.box for face in faces]))
+    return faces[int(shared.argmax())] if shared.max() >= OVERLAP else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -165,7 +165,7 @@ def _stranger(reader: Reader, image: np.ndarray) -> bool:
     if scores is None:
         return False
     held = [
-        score >= model.threshold if model.metric == "cosine" else score <= model.threshold
+        model.metric.matches(score, model.threshold)
         for model in reader.models
         if (score := scores[name(model)]) is not None and model.threshold is not None
     ]

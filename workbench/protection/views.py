@@ -13,6 +13,7 @@ from workbench.errors import BadRequest
 from workbench.geometry import compose, invert
 from workbench.makeup.canvas import SIDE, Canvas
 from workbench.protection.scene import Scene
+from workbench.thresholds import Metric
 from workbench.values import Face
 
 
@@ -39,10 +40,10 @@ def margin(model: Any, vectors: Tensor, others: Tensor) -> Tensor:
     """(N,): `tasks.recognition.Match.margin` with gradients. Raises BadRequest for a recogniser without a threshold."""
     if model.threshold is None:
         raise BadRequest(f"{model.spec.title} has no calibrated threshold: it can neither be attacked nor judge.")
-    if model.metric == "cosine":
-        return ((vectors * others).sum(1) - model.threshold) / (1 - model.threshold)
-    distance = ((vectors - others) ** 2).sum(1).add(1e-8).sqrt()
-    return (model.threshold - distance) / model.threshold
+    cosine = model.metric is Metric.COSINE
+    score = (vectors * others).sum(1) if cosine else ((vectors - others) ** 2).sum(1).add(1e-8).sqrt()
+    found: Tensor = model.metric.margin(score, model.threshold)
+    return found
 
 
 def see(model: Any, canvas: Tensor, grid: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from workbench.errors import BadRequest
 from workbench.tasks.expression import check_size
+from workbench.thresholds import Metric
 from workbench.values import Embedding, Face, check_image
 
 CLOSE = 0.1
@@ -18,11 +19,11 @@ CLOSE = 0.1
 class FaceRecogniser(Protocol):
     """What `embed` and the explanations need of a recogniser; chips are RGB, 0..255, (N, 3, S, S).
 
-    metric: "cosine" (more is nearer) or "l2" (less is nearer). threshold: in that unit, at FAR 1 %; None: not
+    metric: how two of its vectors are compared. threshold: in that unit, at FAR 1 %; None: not
     calibrated.
     """
 
-    metric: str
+    metric: Metric
     threshold: float | None
     size: int
 
@@ -52,23 +53,22 @@ class Match:
     """
 
     model: str
-    metric: str
+    metric: Metric
     score: float
     threshold: float | None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metric", Metric.of(self.metric))
 
     @property
     def similarity(self) -> float:
         """The score turned so that more is more alike."""
-        return self.score if self.metric == "cosine" else -self.score
+        return float(self.metric.similarity(self.score))
 
     @property
     def margin(self) -> float | None:
         """Share of the way from the threshold to identity; None without a threshold."""
-        if self.threshold is None:
-            return None
-        if self.metric == "cosine":
-            return (self.score - self.threshold) / (1 - self.threshold)
-        return (self.threshold - self.score) / self.threshold
+        return None if self.threshold is None else float(self.metric.margin(self.score, self.threshold))
 
     @property
     def same(self) -> bool | None:
@@ -77,10 +77,10 @@ class Match:
 
     def words(self) -> str:
         """The verdict as a sentence."""
-        what = f"{self.model}: {'cosine' if self.metric == 'cosine' else 'distance'} {self.score:.2f}"
+        what = f"{self.model}: {self.metric.word} {self.score:.2f}"
         if self.threshold is None or self.margin is None:
             return f"{what}; this model has no calibrated threshold."
-        bound = f"{'at least' if self.metric == 'cosine' else 'at most'} {self.threshold:.2f}"
+        bound = f"{self.metric.bound} {self.threshold:.2f}"
         verdict = "one person" if self.same else "two people"
         close = ", but it is close" if abs(self.margin) < CLOSE else ""
         return f"{what}, {bound} counts as one person: taken for {verdict}{close}."
@@ -108,15 +108,14 @@ def score(first: Embedding, second: Embedding) -> float:
     a, b = first.vector.astype(np.float64), second.vector.astype(np.float64)
     return (
         float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
-        if first.metric == "cosine"
+        if first.metric is Metric.COSINE
         else float(np.linalg.norm(a - b))
     )
 
 
 def similarity(first: Embedding, second: Embedding) -> float:
     """How alike two faces are, more always meaning more: the cosine, or minus the distance."""
-    value = score(first, second)
-    return value if first.metric == "cosine" else -value
+    return float(first.metric.similarity(score(first, second)))
 
 
 def match(first: Embedding, second: Embedding, model: FaceRecogniser) -> Match:
@@ -132,8 +131,6 @@ def verify(first: np.ndarray, first_face: Face, second: np.ndarray, second_face:
 def similarities(first: np.ndarray, second: np.ndarray, metric: str) -> np.ndarray:
     """(n,) float64: `similarity` of row i of (n, d) with row i of (n, d). Raises BadRequest for an unknown metric."""
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    if metric == "cosine":
+    if Metric.of(metric) is Metric.COSINE:
         return (a * b).sum(1) / np.maximum(np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1), 1e-12)
-    if metric == "l2":
-        return -np.linalg.norm(a - b, axis=1)
-    raise BadRequest(f"metric: expected cosine or l2, got {metric!r}.")
+    return -np.linalg.norm(a - b, axis=1)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from workbench import checks
 from workbench.errors import StudyError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -42,10 +43,7 @@ class Table:
 
     def number(self, key: str, default: float, low: float, high: float) -> float:
         """A number within low..high."""
-        value = self._take(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise StudyError(f"{self.where} {key}: expected a number from {low:g} to {high:g}, got {_shown(value)}.")
-        return float(value)
+        return checks.number(f"{self.where} {key}", self._take(key, default), low, high, error=StudyError)
 
     def count(self, key: str, default: int, low: int, high: int) -> int:
         """A whole number within low..high."""

@@ -14,7 +14,7 @@ from workbench import images
 from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest
 from workbench.models.blocks.windows import Window
-from workbench.thresholds import calibrated
+from workbench.thresholds import Metric, calibrated
 from workbench.values import Embedding, Face, Scores, check_image
 
 EXPRESSIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
@@ -144,7 +144,7 @@ class Recogniser(ChipModel):
 
     def __init__(self, spec: ModelSpec, network: nn.Module, window: Window, size: int, layer: str, metric: str) -> None:
         super().__init__(spec, network, window, size, layer)
-        self.metric = metric
+        self.metric = Metric.of(metric)
         self.threshold = calibrated(spec.id)
 
     def align(self, image: np.ndarray, face: Face) -> np.ndarray:
@@ -154,7 +154,7 @@ class Recogniser(ChipModel):
     def forward(self, chips: Tensor) -> Tensor:
         """(N, d) vectors as the metric wants them: unit length for cosine, as they are for l2."""
         vectors = self.network(chips)
-        return nn.functional.normalize(vectors, dim=1) if self.metric == "cosine" else vectors
+        return nn.functional.normalize(vectors, dim=1) if self.metric is Metric.COSINE else vectors
 
     def embed(self, image: np.ndarray, face: Face) -> Embedding:
         """One face's vector."""

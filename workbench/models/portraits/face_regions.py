@@ -23,7 +23,6 @@ PHRASES = {
 }
 """The one sentence its authors use without a language model, cut at its commas, in the order of their markers."""
 
-MARK = "<|facial|>"
 MOST = 5
 
 

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import secrets
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -192,8 +191,3 @@ def _data_url(data: bytes, kind: str) -> str:
 def _exact_png(image: np.ndarray) -> bytes:
     """A small, quickly written PNG whose values survive: no colour profile, no gamma."""
     return images.encode_png(image)
-
-
-def fingerprint(*values: Any) -> int:
-    """A short number that changes when the inputs do; for telling a stale answer from a fresh one."""
-    return zlib.crc32(repr(values).encode())

@@ -6,8 +6,8 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from workbench import checks
 from workbench.bench import Workbench
-from workbench.errors import BadRequest
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.generation import parts
 from workbench.watch import Watch
@@ -77,8 +77,7 @@ def new_identities(
     from workbench.generation.sheets import check_count
 
     number, recipe = check_count(count), parts.Asked(seed, steps, guidance).recipe()
-    if isinstance(least, bool) or not isinstance(least, (int, float)) or not 0 <= least <= 120:
-        raise BadRequest(f"least: expected 0 to 120 degrees, got {str(least)[:40]!r}.")
+    checks.number("least", least, 0, 120, "0 to 120 degrees")
     photos = parts.photos_of(bench, gallery, consent) if gallery else []
 
     def work(watch: Watch, preview: parts.Previews) -> Any:

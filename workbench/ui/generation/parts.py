@@ -10,6 +10,7 @@ import gradio as gr
 import numpy as np
 import pandas as pd
 
+from workbench import checks
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, ModelMissing
 from workbench.ui.common.background import in_background
@@ -67,9 +68,7 @@ class Asked:
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1000:
-        raise BadRequest(f"{name}: expected a number from 0 (the model's own), got {str(value)[:40]!r}.")
-    return float(value)
+    return checks.number(name, value, 0, 1000, "a number from 0 (the model's own) to 1000")
 
 
 def tools(bench: Workbench, model_id: Any) -> Tools:

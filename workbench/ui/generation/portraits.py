@@ -6,8 +6,8 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from workbench import checks
 from workbench.bench import Workbench
-from workbench.errors import BadRequest
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.widgets import Handoff
@@ -117,18 +117,12 @@ def generate(
     asked = parts.Asked(seed, steps, guidance, prompt)
     recipe = asked.recipe()
     photos = parts.photos_of(bench, references, consent)
-    turned = _within("drift", drift, 90), _within("variation", variation, 2)
+    turned = checks.number("drift", drift, 0, 90), checks.number("variation", variation, 0, 2)
 
     def work(watch: Watch, preview: parts.Previews) -> Any:
         return _drawn(bench, photos, model, number, recipe, turned, parts.face_number(face), watch, preview)
 
     yield from parts.events(work, bench, progress)
-
-
-def _within(name: str, value: Any, most: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
-        raise BadRequest(f"{name}: expected 0 to {most:g}, got {str(value)[:40]!r}.")
-    return float(value)
 
 
 def _drawn(

@@ -8,8 +8,9 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from workbench import checks
 from workbench.bench import Workbench
-from workbench.errors import BadRequest, WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
@@ -170,9 +171,8 @@ def made_up_person(bench: Workbench, target: Any) -> tuple[np.ndarray, Face]:
     """Picture and face of a number's person. Raises BadRequest, NoFace, ModelMissing."""
     from workbench.protection.targets import draw_target
 
-    if isinstance(target, bool) or not isinstance(target, (int, float)) or not float(target).is_integer():
-        raise BadRequest(f"target: expected the whole number of a made-up person, got {str(target)[:40]!r}.")
-    return draw_target(bench.model(bench.first("generation").id), bench.model("blazeface"), int(target))
+    number = checks.whole("target", target, -(2**31), 2**31, "the whole number of a made-up person")
+    return draw_target(bench.model(bench.first("generation").id), bench.model("blazeface"), number)
 
 
 def stopped(bench: Workbench, waiting: Ready | None, face: str, look: str, makeup: str) -> tuple[Any, ...]:

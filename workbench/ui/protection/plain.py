@@ -6,9 +6,8 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from workbench import drawing
+from workbench import checks, drawing
 from workbench.bench import Workbench
-from workbench.errors import BadRequest
 from workbench.images import encode_jpeg, limit
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
@@ -75,8 +74,7 @@ def anonymise(
     the JPEG."""
     from workbench.protection.anonymise import anonymise as hide
 
-    if isinstance(strength, bool) or not isinstance(strength, (int, float)):
-        raise BadRequest(f"strength: expected 0.25 to 4, got {str(strength)[:40]!r}.")
+    checks.number("strength", strength, 0.25, 4)
     waiting = ready(bench, source, whole=True)
     chosen = [chosen_face(waiting.faces, name)[1] for name in faces or ()] or list(waiting.faces)
     hidden = hide(waiting.image, chosen, str(kind), float(strength))

@@ -123,9 +123,9 @@ def table_html(protection: Protection, titles: dict[str, str]) -> str:
 
 
 def _row(reading: Reading, kinds: list[str], titles: dict[str, str], aim: str) -> str:
-    unit, sign = ("cos", "≥") if reading.metric == "cosine" else ("dist", "≤")
+    unit = {"cosine": "cos", "distance": "dist"}[reading.metric.word]
     role = {"judge": "<b>judge</b>", "surrogate": "attacked"}[reading.role]
-    bound = f"<span class='small'>{role} · {unit} {sign} {reading.threshold:.3f}</span>"
+    bound = f"<span class='small'>{role} · {unit} {reading.metric.sign} {reading.threshold:.3f}</span>"
     name = f"{html.escape(titles.get(reading.model, reading.model))}<br>{bound}"
     before = "" if reading.before != reading.before else f"{reading.before:.3f}"
     marks = [_mark(reading, score, aim) for score in (reading.after, *(reading.survival[kind] for kind in kinds))]
