@@ -3,10 +3,12 @@
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -16,6 +18,36 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.txt"
 REAL_ENVIRONMENT = dict(os.environ)
+
+
+def private_folder() -> Path | None:
+    """`data` of ../shared, or WORKBENCH_SHARED_DATA, where private photos are at hand."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    given = Path(REAL_ENVIRONMENT.get("WORKBENCH_SHARED_DATA") or "/nonexistent")
+    return next((folder for folder in (beside, given) if (folder / "photos").is_dir()), None)
+
+
+def link_defaults(settings, cache: Path) -> None:
+    """In `cache`, links to every default weight and example photo of the cache of `settings`."""
+    from workbench.catalog import MODELS
+    from workbench.sources.fetching import place
+
+    files = (place(file, settings) for spec in MODELS.values() if spec.default for file in spec.files)
+    for path in {*files, *(settings.cache / "examples").glob("*.png")}:
+        if path.is_relative_to(settings.cache) and path.is_file():
+            link = cache / path.relative_to(settings.cache)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(path)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of private photos are marked so, and are neither run nor counted where there are none."""
+    private = [item for item in items if "shared_data" in getattr(item, "fixturenames", ())]
+    for item in private:
+        item.add_marker("private_data")
+    if private and private_folder() is None:
+        config.hook.pytest_deselected(items=private)
+        items[:] = [item for item in items if item not in private]
 
 
 @pytest.fixture(autouse=True)
@@ -48,15 +80,31 @@ def _no_way_out(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest)
 
 
 @pytest.fixture(scope="session")
-def settings():
-    """Settings over the real cache, where `make setup` put the weights; on the processor, whose figures are on
-    record."""
+def fetched_settings():
+    """Settings over the real cache, with whatever was fetched there; on the processor, whose figures are on record."""
     from workbench.settings import Settings
 
     kept = ("HOME", "XDG_CACHE_HOME", "WORKBENCH_CACHE")
     return Settings.from_env(
         {"WORKBENCH_DEVICE": "cpu", **{key: value for key, value in REAL_ENVIRONMENT.items() if key in kept}}
     )
+
+
+@pytest.fixture(scope="session")
+def settings(fetched_settings, tmp_path_factory: pytest.TempPathFactory):
+    """Settings over a cache of the default weights alone, linked to where `make setup` put them: what else a person has
+    fetched changes no test."""
+    cache = tmp_path_factory.mktemp("cache")
+    link_defaults(fetched_settings, cache)
+    return replace(fetched_settings, cache=cache)
+
+
+@pytest.fixture(scope="session")
+def fetched_bench(fetched_settings):
+    """A bench that also sees optional weights, for the tests that prove them where they are."""
+    from workbench.bench import Workbench
+
+    return Workbench(fetched_settings)
 
 
 @pytest.fixture(scope="session")
@@ -69,15 +117,10 @@ def bench(settings):
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of private photos beside the checkout; skips where it is absent."""
-    here = Path(__file__).resolve()
-    for folder in (
-        here.parents[1].parent / "shared" / "data",
-        Path(REAL_ENVIRONMENT.get("WORKBENCH_SHARED_DATA", "/nonexistent")),
-    ):
-        if (folder / "photos").is_dir():
-            return folder
-    pytest.skip("../shared/data is not here: the private photos lie beside the checkout, never in it")
+    """The folder of private photos beside the checkout. A test that asks for it is not collected where it is absent."""
+    folder = private_folder()
+    assert folder is not None
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +129,26 @@ def astronaut() -> np.ndarray:
     from skimage import data
 
     return data.astronaut()
+
+
+@pytest.fixture(scope="session")
+def example_photos(bench) -> list[Path]:
+    """The example photos: NASA's astronaut, three people who do not exist, and all of them in one picture."""
+    from workbench.publish import examples
+
+    return examples.make(bench)
+
+
+@pytest.fixture(scope="session")
+def stranger(example_photos) -> np.ndarray:
+    """Somebody else than the astronaut, who does not exist: 256 × 256 RGB."""
+    return np.asarray(Image.open(example_photos[1]).convert("RGB"))
+
+
+@pytest.fixture(scope="session")
+def several_people(example_photos) -> Path:
+    """A photo of four people, the astronaut's face the largest."""
+    return example_photos[-1]
 
 
 @pytest.fixture(scope="session")

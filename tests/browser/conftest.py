@@ -37,8 +37,8 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The whole workbench on a free port; its address."""
+def server(tmp_path_factory: pytest.TempPathFactory, settings, example_photos) -> Iterator[str]:
+    """The whole workbench on a free port, over the default weights; its address."""
     folder = tmp_path_factory.mktemp("server")
     port = free_port()
     keep = {
@@ -47,6 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         if not key.startswith(("WORKBENCH_DATA", "WORKBENCH_PORT", "SPACE_"))
     }
     environment = keep | {"WORKBENCH_DATA": str(folder / "data"), "WORKBENCH_PORT": str(port), "OMP_NUM_THREADS": "2"}
+    environment |= {"WORKBENCH_CACHE": str(settings.cache)}
     environment |= {"WORKBENCH_OWNER_TOKEN": "owner-token-of-the-browser-tests"}
     log = folder / "log.txt"
     with log.open("w") as stream:

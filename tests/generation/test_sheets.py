@@ -54,20 +54,17 @@ class TestReferences:
         assert found.photos == 2
         assert np.linalg.norm(found.vectors["sface"]) == pytest.approx(1, abs=1e-5)
 
-    def test_different_people_are_warned_of_with_the_cosine(self, shared_data, settings, finder, both):
-        from workbench import images
-
-        photos = [(name, images.decode(shared_data / "photos" / name, settings)) for name in ("biden.jpg", "obama.jpg")]
-        (warning,) = read_person(photos, finder, both).warnings
-        assert "biden.jpg and obama.jpg may show different people" in warning
+    def test_different_people_are_warned_of_with_the_cosine(self, astronaut, stranger, finder, both):
+        (warning,) = read_person([("her.png", astronaut), ("him.png", stranger)], finder, both).warnings
+        assert "her.png and him.png may show different people" in warning
         assert "cosine" in warning
         assert "distance" in warning
 
-    def test_two_faces_are_asked_about_and_can_be_chosen(self, shared_data, settings, finder, both):
+    def test_two_faces_are_asked_about_and_can_be_chosen(self, several_people, settings, finder, both):
         from workbench import images
 
-        photo = images.decode(shared_data / "photos" / "obama_and_biden.jpg", settings)
-        with pytest.raises(ManyFaces, match=r"group has 3 faces\. Whose\?"):
+        photo = images.decode(several_people, settings)
+        with pytest.raises(ManyFaces, match=r"group has 4 faces\. Whose\?"):
             read_person([("group", photo)], finder, both)
         first, second = (read_person([("group", photo)], finder, both, choice=choice) for choice in (1, 2))
         assert first.vectors["sface"] @ second.vectors["sface"] < 0.5

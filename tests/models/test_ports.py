@@ -16,6 +16,12 @@ PORTS = ("fer", "face-api-expression", "age", "gender", "sface", "dlib", "mobile
 TOLERANCE = 1e-4
 
 
+@pytest.fixture(scope="session")
+def bench(fetched_bench):
+    """With the optional weights, where they were fetched."""
+    return fetched_bench
+
+
 def _model(bench, name: str):
     if not bench.available(name):
         pytest.skip(f"the weights of {name} are not here; python -m workbench models fetch {name}")

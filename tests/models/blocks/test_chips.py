@@ -20,6 +20,12 @@ from workbench.values import Face
 DEFAULTS = ("fer", "age", "gender", "sface", "dlib")
 
 
+@pytest.fixture(scope="session")
+def bench(fetched_bench):
+    """With the optional weights, where they were fetched."""
+    return fetched_bench
+
+
 def _here(bench, name: str):
     if not bench.available(name):
         pytest.skip(f"the weights of {name} are not here; python -m workbench models fetch {name}")

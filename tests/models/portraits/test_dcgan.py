@@ -44,8 +44,6 @@ def test_wrong_requests_and_weights_are_refused(untrained, tmp_path):
 
 
 def test_the_published_weights_draw_different_smooth_faces(bench):
-    if not bench.available(SPEC.id):
-        pytest.skip("dcgan-digiface-64 is not fetched: make setup brings it")
     faces = np.stack(bench.model(SPEC.id)(8, seed=1)).astype(float)
     assert np.abs(faces[0] - faces[1]).mean() > 10
     assert np.abs(np.diff(faces, axis=2)).mean() < 15

@@ -125,16 +125,16 @@ class TestPortraits:
         ((vectors, _),) = fake.calls
         assert not np.allclose(vectors[0], vectors[1])
 
-    def test_no_face_and_two_faces_are_told_of(self, here, portrait, wall, shared_data):
+    def test_no_face_and_two_faces_are_told_of(self, here, portrait, wall, several_people):
         with pytest.raises(NoFace, match="Photo 2: no face"):
             last(self.ask(here, [(portrait, None), (wall, None)]))
-        both = str(shared_data / "photos" / "obama_and_biden.jpg")
+        group = str(several_people)
         with pytest.raises(ManyFaces, match="Whose"):
-            last(self.ask(here, [(both, None)]))
-        assert len(last(self.ask(here, [(both, None)], face="Face 1 (the largest)"))[0]) == 2
+            last(self.ask(here, [(group, None)]))
+        assert len(last(self.ask(here, [(group, None)], face="Face 1 (the largest)"))[0]) == 2
 
-    def test_different_people_are_warned_of(self, here, portrait, shared_data):
-        words = last(self.ask(here, [(portrait, None), (str(shared_data / "photos" / "obama.jpg"), None)]))[1]
+    def test_different_people_are_warned_of(self, here, portrait, example_photos):
+        words = last(self.ask(here, [(portrait, None), (str(example_photos[1]), None)]))[1]
         assert words.startswith("> ⚠ Photo 1 and Photo 2 may show different people")
         assert "cosine" in words
 
@@ -221,13 +221,13 @@ class TestRepose:
         with pytest.raises(kind, match=message):
             generation_repose.repose(here, **({"source": portrait, "consent": True} | changed))
 
-    def test_two_faces_are_asked_about(self, here, shared_data):
+    def test_two_faces_are_asked_about(self, here, several_people):
         with pytest.raises(ManyFaces, match="Whose"):
-            generation_repose.repose(here, str(shared_data / "photos" / "obama_and_biden.jpg"), consent=True)
+            generation_repose.repose(here, str(several_people), consent=True)
 
 
-def test_faces_between_two_people_come_from_one_noise(here, fake, portrait, shared_data):
-    other = str(shared_data / "photos" / "obama.jpg")
+def test_faces_between_two_people_come_from_one_noise(here, fake, portrait, example_photos):
+    other = str(example_photos[1])
     gallery, _words, *_ = last(
         generation_mix.mix(here, [(portrait, None)], [(other, None)], True, "fake", 3, progress=quiet)
     )
