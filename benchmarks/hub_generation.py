@@ -61,7 +61,7 @@ def pipeline(side: int, small: bool) -> StableDiffusionPipeline:
     )
     with tempfile.TemporaryDirectory() as folder:
         words = tiny_diffusion.write_words(Path(folder))
-        spelling = tokenizer(*words)
+        spelling = tokenizer(words["vocabulary"], words["merges"])
     return StableDiffusionPipeline(
         unet=UNet2DConditionModel.from_config(unet).eval(),
         vae=AutoencoderKL.from_config(tiny_diffusion.VAE | ({} if small else DEEP)).eval(),

@@ -56,7 +56,7 @@ def _loaded(module: str, id: str, weights: dict[str, torch.Tensor]) -> Any:
     read, family.read = family.read, lambda path: weights
     spec: ModelSpec = dataclasses.replace(MODELS["facexformer"], id=id)
     try:
-        return family.load(spec, (Path(__file__),), "cpu")
+        return family.load(spec, {"weights": Path(__file__)}, "cpu")
     finally:
         family.read = read
 

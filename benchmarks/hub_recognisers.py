@@ -112,7 +112,7 @@ def _facenet(module: ModuleType) -> nn.Module:
 
 def _ours(network: Network) -> Any:
     with tempfile.TemporaryDirectory() as folder:
-        return network.load(MODELS[network.row], (Golden(network.golden).file(Path(folder)),), "cpu")
+        return network.load(MODELS[network.row], {"weights": Golden(network.golden).file(Path(folder))}, "cpu")
 
 
 def _measured(network: Network, official: Path | None, runs: int) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def parity(only: list[str]) -> None:
     if not only or "pyfeat-multitask".startswith(tuple(only)):
         golden = Golden("pyfeat-multitask")
         with tempfile.TemporaryDirectory() as folder:
-            model = pyfeat.load(MODELS["pyfeat-multitask"], (golden.file(Path(folder)),), "cpu")
+            model = pyfeat.load(MODELS["pyfeat-multitask"], {"weights": golden.file(Path(folder))}, "cpu")
         answers = [model.raw(chip) for chip in pattern(2, 256)]
         note(
             "pyfeat-multitask",

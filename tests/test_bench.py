@@ -3,8 +3,10 @@
 import sys
 import threading
 import types
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +21,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     made: list[str] = []
     module = types.ModuleType("toy_models")
 
-    def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> object:
+    def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> object:
         made.append(spec.id)
         return types.SimpleNamespace(id=spec.id, files=files)
 
@@ -89,6 +91,31 @@ def test_a_damaged_builtin_file_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BadWeights):
         Workbench(Settings(cache=tmp_path, data=tmp_path), table([row])).model("x")
+
+
+def test_a_loader_is_given_its_files_by_role(tmp_path: Path, calls: list[str]) -> None:
+    files = [File(f"local:{tmp_path / role}", role=role) for role in ("config", "weights")]
+    for file in files:
+        Path(file.source.partition(":")[2]).write_bytes(b"x")
+    row = ModelSpec("x", "parsing", "x", "toy_models:load", tuple(reversed(files)))
+
+    model = Workbench(Settings(cache=tmp_path, data=tmp_path), table([row])).model("x")
+
+    assert model.files == {"config": tmp_path / "config", "weights": tmp_path / "weights"}
+
+
+@pytest.mark.parametrize("roles", [("weights", "weights"), ("",)])
+def test_two_files_of_one_role_or_of_none_are_refused(roles: tuple[str, ...]) -> None:
+    row = ModelSpec("x", "parsing", "x", "m:load", tuple(File("local:a", role=role) for role in roles))
+
+    with pytest.raises(BadRequest, match="a role of its own"):
+        table([row])
+
+
+@pytest.mark.parametrize("ability", [{"photo": "sometimes"}, {"gives": ("moods", "tea")}])
+def test_an_ability_nobody_knows_is_refused(ability: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest, match="expected photo to be one of"):
+        table([ModelSpec("x", "portrait", "x", "m:load", (), **ability)])
 
 
 def test_one_id_cannot_be_taken_twice() -> None:

@@ -137,8 +137,11 @@ def stored_maps(points: np.ndarray | None, matte: np.ndarray) -> np.ndarray:
 
 def built_in_models() -> tuple[FaceFinder, Matte]:
     """The face finder and the matte that ship with the package."""
-    weights = WEIGHTS
-    names = ("face_detection_back", "face_detection_full_range", "face_landmark", "iris_landmark")
-    return FaceFinder(tuple(weights / f"{name}.tflite" for name in names)), Matte(
-        weights / "selfie_segmentation.tflite"
-    )
+    names = {
+        "back": "face_detection_back",
+        "full": "face_detection_full_range",
+        "mesh": "face_landmark",
+        "iris": "iris_landmark",
+    }
+    finder = FaceFinder({role: WEIGHTS / f"{name}.tflite" for role, name in names.items()})
+    return finder, Matte(WEIGHTS / "selfie_segmentation.tflite")

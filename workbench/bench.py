@@ -120,10 +120,10 @@ class Workbench:
     def _load(self, spec: ModelSpec) -> tuple[Any, int]:
         if not self.available(spec.id):
             raise ModelMissing(f"{spec.title} is not on this machine. Fetch it with: {fetch_command(spec)}")
-        paths = tuple(sources.verify(file, self.settings) for file in spec.files)
+        paths = {file.role: sources.verify(file, self.settings) for file in spec.files}
         module, _, name = spec.load.partition(":")
         load = getattr(importlib.import_module(module), name)
-        return load(spec, paths, self.device), sum(path.stat().st_size for path in paths)
+        return load(spec, paths, self.device), sum(path.stat().st_size for path in paths.values())
 
     def _forget_oldest(self) -> None:
         while len(self._loaded) > 1 and sum(size for _, size in self._loaded.values()) > self.settings.memory:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from workbench.values import Face
 from workbench.watch import Watch
 
 Preview = Callable[[list[np.ndarray]], None]
@@ -30,12 +31,14 @@ class Recipe:
 class PortraitModel(Protocol):
     """Draws faces from a recogniser's vectors.
 
-    recogniser: catalogue id of the recogniser whose vectors it takes. reads_prompt: whether words matter. steps,
-    guidance: its defaults, with the range the screen offers. side: of the pictures, in pixels.
+    recogniser: catalogue id of the recogniser whose vectors it takes. reads_prompt: whether words matter. photo: "" for
+    one that never looks at a photo; "may" or "must" for a `LookingModel`. Both as its row says. steps, guidance: its
+    defaults, with the range the screen offers. side: of the pictures, in pixels.
     """
 
     recogniser: str
     reads_prompt: bool
+    photo: str
     side: int
     steps: tuple[int, int, int]
     """default, least, most"""
@@ -51,3 +54,10 @@ class PortraitModel(Protocol):
         Row i is drawn with its own noise, a function of (seed, i) alone. Raises BadRequest for another shape,
         Cancelled.
         """
+
+
+class LookingModel(PortraitModel, Protocol):
+    """Draws closer to a photo of the face, besides its vector."""
+
+    def shown(self, photo: np.ndarray, face: Face) -> PortraitModel:
+        """The same model with this face of this photo in view; networks are shared."""

@@ -11,7 +11,7 @@ class FakePortrait:
     """Draws 128 × 128 faces. blank: every third picture shows no face. fails: raised instead of drawing."""
 
     recogniser = "dlib"
-    reads_prompt = False
+    reads_prompt, photo = False, ""
     side = 128
     steps = (4, 1, 50)
     guidance = (2.0, 1.0, 10.0)

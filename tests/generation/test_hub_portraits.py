@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.generation.fake_portrait import FakePortrait
 from tests.golden.digest import Pictures
 from tests.golden.inputs import tensor
 from tests.hub_model_double import ModelHub
@@ -30,11 +31,11 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, b
     folder = tmp_path_factory.mktemp("published")
     weights = Pictures("arc2face").weights()
     paths = tiny_diffusion.write(folder, weights)
-    torch.save(tiny_diffusion.under(weights, "text/"), paths[3])  # the authors publish a .bin
+    torch.save(tiny_diffusion.under(weights, "text/"), paths["text_encoder"])  # the authors publish a .bin
     found: dict[str, dict[str, bytes]] = {}
-    for file, path in zip(MODELS[ID].files, paths, strict=True):
+    for file in MODELS[ID].files:
         _, repository, name = file.source.split(":")
-        found.setdefault(repository, {})[name] = path.read_bytes()
+        found.setdefault(repository, {})[name] = paths[file.role].read_bytes()
     return found
 
 
@@ -100,6 +101,8 @@ def test_every_row_says_what_it_may_be_used_for_and_how_large_it_is() -> None:
 
 def test_a_model_that_looks_at_photos_is_shown_the_first_one(monkeypatch: pytest.MonkeyPatch) -> None:
     class Looking:
+        photo = "may"
+
         def shown(self, photo: np.ndarray, face: object) -> tuple[float, object]:
             return float(photo.mean()), face
 
@@ -107,7 +110,8 @@ def test_a_model_that_looks_at_photos_is_shown_the_first_one(monkeypatch: pytest
     photos = [("a", np.full((4, 4, 3), 7, np.uint8)), ("b", np.zeros((4, 4, 3), np.uint8))]
 
     assert references.seen(Looking(), photos, "finder", 2) == (7.0, ("finder", 2))
-    assert references.seen("no such method", photos, "finder") == "no such method"
+    blind = FakePortrait(None)
+    assert references.seen(blind, photos, "finder") is blind
 
 
 def test_a_sheet_of_a_model_that_is_here_can_be_asked_for_badly(bench: Workbench) -> None:

@@ -152,7 +152,7 @@ def load(name: str, weights: Mapping[str, torch.Tensor], id: str = "") -> Any:
     read, family.module.read = family.module.read, lambda path: dict(weights)  # type: ignore[attr-defined]
     try:
         spec = dataclasses.replace(MODELS["facexformer"], id=id or family.id)
-        return getattr(family.module, family.loader)(spec, (Path(__file__),), "cpu")
+        return getattr(family.module, family.loader)(spec, {"weights": Path(__file__)}, "cpu")
     finally:
         family.module.read = read  # type: ignore[attr-defined]
 

@@ -44,7 +44,7 @@ def differences() -> Iterator[tuple[tuple[str, ...], Figures]]:
 def _recogniser(home: Path) -> Figures:
     golden, path = Golden("vec2face-recogniser"), home / "arcface.pth"
     torch.save(golden.weights(), path)
-    model = insight_recogniser.load_torch(MODELS["arcface-r100-vec2face"], (path,), "cpu")
+    model = insight_recogniser.load_torch(MODELS["arcface-r100-vec2face"], {"weights": path}, "cpu")
     path.unlink()
     return {"vector": apart(stacked(model, pattern(2, 112), "vector"), golden["vector"])}
 

@@ -237,7 +237,7 @@ def test_an_exported_network_loads_and_decides_the_same(tmp_path, settings, astr
     path = tmp_path / "parser.safetensors"
     parser_export.export(network, torch.zeros(len(PARTS)), 96, path)
     matte = WEIGHTS / "selfie_segmentation.tflite"
-    loaded = compact_parser.load(find("compact"), (path, matte), "cpu")
+    loaded = compact_parser.load(find("compact"), {"weights": path, "matte": matte}, "cpu")
     assert loaded.side == 96
     x = torch.randn(1, 16, 64, 64)
     with torch.no_grad():

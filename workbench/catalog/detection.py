@@ -5,13 +5,27 @@ from workbench.catalog.spec import File, ModelSpec
 _MEDIAPIPE = "Apache-2.0"
 _DATA = "not published by the authors; faces in consented and licensed pictures according to the model cards"
 
-BACK = File("builtin:face_detection_back.tflite", "e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8")
-FULL = File(
-    "builtin:face_detection_full_range.tflite", "99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3"
+BACK = File(
+    "builtin:face_detection_back.tflite",
+    "e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8",
+    role="back",
 )
-MESH = File("builtin:face_landmark.tflite", "2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493")
-IRIS = File("builtin:iris_landmark.tflite", "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f")
-MATTE = File("builtin:selfie_segmentation.tflite", "9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c")
+FULL = File(
+    "builtin:face_detection_full_range.tflite",
+    "99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3",
+    role="full",
+)
+MESH = File(
+    "builtin:face_landmark.tflite", "2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493", role="mesh"
+)
+IRIS = File(
+    "builtin:iris_landmark.tflite", "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f", role="iris"
+)
+MATTE = File(
+    "builtin:selfie_segmentation.tflite",
+    "9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
+    role="matte",
+)
 
 ROWS = (
     ModelSpec(
@@ -24,5 +38,6 @@ ROWS = (
         data_license=_DATA,
         paper="Bazarevsky et al., BlazeFace, arXiv 1907.05047; Kartynnik et al., Face mesh, arXiv 1907.06724",
         default=True,
+        gives=("mesh",),
     ),
 )

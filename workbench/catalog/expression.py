@@ -10,14 +10,17 @@ _FER2013 = "FER2013: research"
 
 def _vit(repository: str, title: str, data: str, paper: str) -> ModelSpec:
     """A vision transformer of the Hub in the usual three files; its commit is noted at the first fetch."""
-    names = ("config.json", "preprocessor_config.json", "model.safetensors")
-    sizes = (0, 0, 343_000_000)
+    files = (
+        File(f"hub:{repository}:config.json", role="config"),
+        File(f"hub:{repository}:preprocessor_config.json", role="preprocessor"),
+        File(f"hub:{repository}:model.safetensors", size=343_000_000),
+    )
     return ModelSpec(
         id=f"vit-{repository.partition('/')[0]}",
         task="expression",
         title=title,
         load="workbench.models.expressions.vit_expression:load",
-        files=tuple(File(f"hub:{repository}:{name}", size=size) for name, size in zip(names, sizes, strict=True)),
+        files=files,
         labels=BASIC,
         weights_license="Apache-2.0",
         data_license=data,
@@ -60,6 +63,7 @@ ROWS = (
                 "5b349c17c7836da506e03422cd6461c74085d8bb2713ad4114647dc5d28174c8",
                 _FACE_API,
                 12_677_476,
+                role="manifest",
             ),
             File(
                 "npm:@vladmandic/face-api@1.7.15:package/model/face_expression_model.bin",

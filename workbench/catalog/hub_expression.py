@@ -7,7 +7,7 @@ EIGHT = (*BASIC, "contempt")
 
 
 def _hsemotion(
-    variant: str, file: str, title: str, labels: tuple[str, ...], parameters: int, published: str
+    variant: str, file: str, title: str, labels: tuple[str, ...], parameters: int, published: str, *gives: str
 ) -> ModelSpec:
     return ModelSpec(
         id=f"hsemotion-{variant}",
@@ -20,6 +20,7 @@ def _hsemotion(
         data_license="AffectNet (and VGGFace2 before it): research, non-commercial",
         paper="Savchenko, SISY 2021, arXiv 2103.17107",
         parameters=parameters,
+        gives=gives,
         note=(
             f"black box; put {file} of sb-ai-lab/EmotiEffLib into the cache's folder local; published AffectNet "
             f"accuracy {published}"
@@ -51,6 +52,7 @@ ROWS = (
         EIGHT,
         4_020_000,
         "61.93 % of 8",
+        "moods",
     ),
     _hsemotion("enet-b2-8", "enet_b2_8.onnx", "HSEmotion EfficientNet-B2", EIGHT, 7_700_000, "63.03 % of 8"),
     _hsemotion(
@@ -68,6 +70,7 @@ ROWS = (
         paper="Cheong et al., Py-Feat, arXiv 2104.03509; Luo et al., arXiv 2205.01782",
         parameters=38_226_991,
         gradients=True,
+        gives=("units", "moods", "gaze", "pose", "mesh", "blendshapes"),
         note="opt-in, non-commercial; published: RAF-DB 91.0 %, AffectNet-7 61.6 %",
     ),
 )

@@ -22,6 +22,7 @@ _LAPA_PARTS = (
     *("nose", "upper_lip", "mouth", "lower_lip", "hair"),
 )
 
+_FXF_GIVES = ("landmarks", "pose", "visibility", "age", "gender", "race")
 _PARAMETERS = {
     "mobilenet": 7_035_824,
     "swinb": 91_007_800,
@@ -133,6 +134,7 @@ ROWS = (
         paper=_FACEXFORMER,
         parameters=91_985_943,
         gradients=True,
+        gives=_FXF_GIVES,
         note="published: F1 92.01 over ten facial classes of CelebAMask-HQ at 224 px",
     ),
     ModelSpec(
@@ -142,7 +144,7 @@ ROWS = (
         load="workbench.models.parsers.segformer:load",
         files=(
             File("hub:jonathandinu/face-parsing:model.safetensors", size=338_437_968),
-            File("hub:jonathandinu/face-parsing:config.json"),
+            File("hub:jonathandinu/face-parsing:config.json", role="config"),
         ),
         labels=PARTS,
         weights_license="not confirmed; its base nvidia/mit-b5 is for non-commercial use",
@@ -172,6 +174,7 @@ ROWS = (
         paper=_FACEXFORMER,
         parameters=91_985_943,
         gradients=True,
+        gives=_FXF_GIVES,
         note="published: 91.83 % on CelebA; the same file and memory as the parser",
     ),
     ModelSpec(

@@ -69,19 +69,24 @@ RECOGNISER_ROWS = (
 )
 
 
-def _hub(repository: str, *names: tuple[str, int]) -> Iterable[File]:
-    return (File(f"hub:{repository}:{name}", size=size) for name, size in names)
+def _hub(repository: str, *names: tuple[str, str, int]) -> Iterable[File]:
+    """Files of a repository. names: role, path, bytes."""
+    return (File(f"hub:{repository}:{name}", size=size, role=role) for role, name, size in names)
 
 
 def _autoencoder_and_words(vae: str = _SD15, folder: str = "vae/") -> tuple[File, ...]:
     """What every model on Stable Diffusion 1.5 shares: autoencoder, noise schedule and the table of words."""
     return (
-        *_hub(vae, (f"{folder}config.json", 550), (f"{folder}diffusion_pytorch_model.safetensors", 335_000_000)),
+        *_hub(
+            vae,
+            ("vae_config", f"{folder}config.json", 550),
+            ("vae", f"{folder}diffusion_pytorch_model.safetensors", 335_000_000),
+        ),
         *_hub(
             _SD15,
-            ("scheduler/scheduler_config.json", 310),
-            ("tokenizer/vocab.json", 1_060_000),
-            ("tokenizer/merges.txt", 525_000),
+            ("scheduler", "scheduler/scheduler_config.json", 310),
+            ("vocabulary", "tokenizer/vocab.json", 1_060_000),
+            ("merges", "tokenizer/merges.txt", 525_000),
         ),
     )
 
@@ -89,10 +94,10 @@ def _autoencoder_and_words(vae: str = _SD15, folder: str = "vae/") -> tuple[File
 _ARC2FACE = (
     *_hub(
         "FoivosPar/Arc2Face",
-        ("arc2face/config.json", 1_500),
-        ("arc2face/diffusion_pytorch_model.safetensors", 3_440_000_000),
-        ("encoder/config.json", 700),
-        ("encoder/pytorch_model.bin", 492_000_000),
+        ("unet_config", "arc2face/config.json", 1_500),
+        ("unet", "arc2face/diffusion_pytorch_model.safetensors", 3_440_000_000),
+        ("text_encoder_config", "encoder/config.json", 700),
+        ("text_encoder", "encoder/pytorch_model.bin", 492_000_000),
     ),
     *_autoencoder_and_words(),
 )
@@ -134,8 +139,8 @@ _VAE_MSE = "stabilityai/sd-vae-ft-mse"
 _IMAGE_ENCODER = tuple(
     _hub(
         "h94/IP-Adapter",
-        ("models/image_encoder/config.json", 700),
-        ("models/image_encoder/model.safetensors", 2_530_000_000),
+        ("image_encoder_config", "models/image_encoder/config.json", 700),
+        ("image_encoder", "models/image_encoder/model.safetensors", 2_530_000_000),
     )
 )
 """CLIP ViT-H/14 of LAION, as IP-Adapter's authors repeat it."""
@@ -147,10 +152,10 @@ def _realistic(base: str, unet: str, text: str) -> tuple[File, ...]:
     return (
         *_hub(
             base,
-            ("unet/config.json", 1_550),
-            (f"unet/{unet}", 3_440_000_000),
-            ("text_encoder/config.json", 612),
-            (f"text_encoder/{text}", 492_000_000),
+            ("unet_config", "unet/config.json", 1_550),
+            ("unet", f"unet/{unet}", 3_440_000_000),
+            ("text_encoder_config", "text_encoder/config.json", 612),
+            ("text_encoder", f"text_encoder/{text}", 492_000_000),
         ),
         *_autoencoder_and_words(_VAE_MSE, ""),
     )
@@ -164,7 +169,7 @@ def _faceid(kind: str, title: str, size: int, note: str, plus: bool = True) -> M
         load=f"workbench.models.portraits.faceid:load{'_plus' * plus}{'_v2' * kind.endswith('v2')}",
         files=(
             *_realistic(_REALISTIC, "diffusion_pytorch_model.safetensors", "model.safetensors"),
-            *_hub("h94/IP-Adapter-FaceID", (f"ip-adapter-{kind}_sd15.bin", size)),
+            *_hub("h94/IP-Adapter-FaceID", ("adapter", f"ip-adapter-{kind}_sd15.bin", size)),
             *(_IMAGE_ENCODER if plus else ()),
         ),
         weights_license=f"IP-Adapter-FaceID: research, non-commercial (its face vectors are InsightFace's); {_OPENRAIL}; VAE: MIT",  # noqa: E501
@@ -174,6 +179,8 @@ def _faceid(kind: str, title: str, size: int, note: str, plus: bool = True) -> M
         ),
         paper="Ye et al., IP-Adapter, arXiv 2308.06721",
         parameters=1_091_000_000 if not plus else 1_738_000_000,
+        reads_prompt=True,
+        photo="must" if plus else "",
         note=note,
     )
 
@@ -185,9 +192,9 @@ _CONSISTENT_ID = ModelSpec(
     load="workbench.models.portraits.consistent_id:load",
     files=(
         *_realistic("SG161222/Realistic_Vision_V6.0_B1_noVAE", "diffusion_pytorch_model.bin", "pytorch_model.bin"),
-        *_hub("JackAILab/ConsistentID", ("ConsistentID-v1.bin", 669_000_000)),
+        *_hub("JackAILab/ConsistentID", ("adapter", "ConsistentID-v1.bin", 669_000_000)),
         *_IMAGE_ENCODER,
-        *_hub("JackAILab/ConsistentID", ("face_parsing.pth", 53_300_000)),
+        *_hub("JackAILab/ConsistentID", ("parser", "face_parsing.pth", 53_300_000)),
     ),
     weights_license=(
         f"MIT (card of ConsistentID); {_OPENRAIL}; VAE: MIT; its face vectors are InsightFace's: non-commercial"
@@ -198,15 +205,17 @@ _CONSISTENT_ID = ModelSpec(
     ),
     paper="Huang et al., ConsistentID, arXiv 2404.16771",
     parameters=1_867_000_000,
+    reads_prompt=True,
+    photo="must",
     note="reads a prompt, looks at the photo and its regions; 50 steps: a quarter of an hour on a CPU. 9 GB of memory",
 )
 
 _XL = "stabilityai/stable-diffusion-xl-base-1.0"
 _XL_LICENSE = "CreativeML OpenRAIL++-M (SDXL)"
 _XL_WORDS = (
-    ("scheduler/scheduler_config.json", 480),
-    ("tokenizer/vocab.json", 1_060_000),
-    ("tokenizer/merges.txt", 525_000),
+    ("scheduler", "scheduler/scheduler_config.json", 480),
+    ("vocabulary", "tokenizer/vocab.json", 1_060_000),
+    ("merges", "tokenizer/merges.txt", 525_000),
 )
 
 
@@ -215,14 +224,21 @@ def _xl(base: str) -> tuple[File, ...]:
     return tuple(
         _hub(
             base,
-            ("unet/config.json", 1_680),
-            ("unet/diffusion_pytorch_model.fp16.safetensors", 5_140_000_000),
-            ("text_encoder/config.json", 565),
-            ("text_encoder/model.fp16.safetensors", 246_000_000),
-            ("text_encoder_2/config.json", 575),
-            ("text_encoder_2/model.fp16.safetensors", 1_390_000_000),
+            ("unet_config", "unet/config.json", 1_680),
+            ("unet", "unet/diffusion_pytorch_model.fp16.safetensors", 5_140_000_000),
+            ("text_encoder_config", "text_encoder/config.json", 565),
+            ("text_encoder", "text_encoder/model.fp16.safetensors", 246_000_000),
+            ("text_encoder_2_config", "text_encoder_2/config.json", 575),
+            ("text_encoder_2", "text_encoder_2/model.fp16.safetensors", 1_390_000_000),
         )
-    ) + tuple(_hub(_XL, ("vae/config.json", 642), ("vae/diffusion_pytorch_model.safetensors", 335_000_000), *_XL_WORDS))
+    ) + tuple(
+        _hub(
+            _XL,
+            ("vae_config", "vae/config.json", 642),
+            ("vae", "vae/diffusion_pytorch_model.safetensors", 335_000_000),
+            *_XL_WORDS,
+        )
+    )
 
 
 def _photo_maker(version: str, size: int, terms: str, note: str) -> ModelSpec:
@@ -232,11 +248,13 @@ def _photo_maker(version: str, size: int, terms: str, note: str) -> ModelSpec:
         task="portrait",
         title=f"PhotoMaker {version} (SDXL, GPU)",
         load="workbench.models.portraits.photo_maker:load",
-        files=(*_xl("SG161222/RealVisXL_V4.0"), *_hub(repository, (f"photomaker-{version}.bin", size))),
+        files=(*_xl("SG161222/RealVisXL_V4.0"), *_hub(repository, ("adapter", f"photomaker-{version}.bin", size))),
         weights_license=f"{terms}; {_XL_LICENSE}",
         data_license="its own collection of celebrities' photos (paper), not published; SDXL: not published",
         paper="Li et al., PhotoMaker, arXiv 2312.04461",
         parameters=3_940_000_000 if version == "v2" else 3_820_000_000,
+        reads_prompt=True,
+        photo="must",
         gpu_seconds=60,
         note=note,
     )
@@ -251,9 +269,9 @@ _INSTANT_ID = ModelSpec(
         *_xl(_XL),
         *_hub(
             "InstantX/InstantID",
-            ("ip-adapter.bin", 1_690_000_000),
-            ("ControlNetModel/config.json", 1_380),
-            ("ControlNetModel/diffusion_pytorch_model.safetensors", 2_500_000_000),
+            ("adapter", "ip-adapter.bin", 1_690_000_000),
+            ("controlnet_config", "ControlNetModel/config.json", 1_380),
+            ("controlnet", "ControlNetModel/diffusion_pytorch_model.safetensors", 2_500_000_000),
         ),
     ),
     weights_license=(
@@ -262,11 +280,13 @@ _INSTANT_ID = ModelSpec(
     data_license="LAION-Face and its own collection (paper); SDXL: not published; recogniser: Glint360K",
     paper="Wang et al., InstantID, arXiv 2401.07519",
     parameters=5_600_000_000,
+    reads_prompt=True,
+    photo="may",
     gpu_seconds=60,
     note="needs a graphics card; 1,024 pixels, reads a prompt",
 )
 
-_LCM = File("hub:latent-consistency/lcm-lora-sdv1-5:pytorch_lora_weights.safetensors", size=135_000_000)
+_LCM = File("hub:latent-consistency/lcm-lora-sdv1-5:pytorch_lora_weights.safetensors", size=135_000_000, role="lora")
 
 ROWS = (
     _arc2face(

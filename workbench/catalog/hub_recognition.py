@@ -25,7 +25,10 @@ def _adaface(depth: str, faces: str, published: str) -> ModelSpec:
         task="recognition",
         title=f"AdaFace {name} ({faces})",
         load="workbench.models.recognisers.arcface_ir:load_adaface",
-        files=(File(f"hub:{repository}:model.safetensors", size=size), File(f"hub:{repository}:config.json")),
+        files=(
+            File(f"hub:{repository}:model.safetensors", size=size),
+            File(f"hub:{repository}:config.json", role="config"),
+        ),
         weights_license="MIT (and the terms of its training data)",
         data_license=_FACES[faces],
         paper="Kim et al., AdaFace, arXiv 2204.00964",

@@ -1,5 +1,7 @@
 """Generators that are told an identity: from a recogniser's vector to pictures of that face."""
 
+from dataclasses import replace
+
 from workbench.catalog.detection import BACK, FULL, IRIS, MESH
 from workbench.catalog.generation import DCGAN
 from workbench.catalog.recognition import DLIB
@@ -7,19 +9,24 @@ from workbench.catalog.spec import File, ModelSpec
 
 _PRIOR = (
     File(
-        "builtin:identity_prior_64/model_index.json", "9fac7858bc413fcc77b0683bf36fd356f1dc58a90ad79b1a7f41bac897baa0de"
+        "builtin:identity_prior_64/model_index.json",
+        "9fac7858bc413fcc77b0683bf36fd356f1dc58a90ad79b1a7f41bac897baa0de",
+        role="pipeline",
     ),
     File(
         "builtin:identity_prior_64/scheduler/scheduler_config.json",
         "40f34bc408e6b5386338f0bb934f03c2aca22ccc97bf9b9f8775fa9b042b1a2d",
+        role="scheduler",
     ),
     File(
         "builtin:identity_prior_64/prior/config.json",
         "a75f923fd5bfeaafda202d3d6141f3672774ffccea03cac908d65490107d3e8b",
+        role="prior_config",
     ),
     File(
         "builtin:identity_prior_64/prior/diffusion_pytorch_model.safetensors",
         "0c068610f0f29f9d3f0779d4fc8af25f07fb34716439f791b411c62494318d88",
+        role="prior",
     ),
 )
 """The prior as a diffusers folder, shipped."""
@@ -30,7 +37,7 @@ ROWS: tuple[ModelSpec, ...] = (
         task="portrait",
         title="Identity prior, 64 × 64, trained here on faces of nobody",
         load="workbench.models.portraits.identity_prior:load",
-        files=(*_PRIOR, DCGAN, DLIB, BACK, FULL, MESH, IRIS),
+        files=(*_PRIOR, replace(DCGAN, role="generator"), replace(DLIB, role="recogniser"), BACK, FULL, MESH, IRIS),
         weights_license="non-commercial demo: made from a GAN of DigiFace-1M, whose terms are its own",
         data_license=(
             "no real person's photo: samples of the DCGAN, trained on DigiFace-1M (synthetic, probably non-commercial)"

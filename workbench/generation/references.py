@@ -4,12 +4,13 @@ people."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import cast
 
 import numpy as np
 
 from workbench.errors import BadRequest, ManyFaces, NoFace, WorkbenchError
 from workbench.generation import identity
+from workbench.portraits import LookingModel, PortraitModel
 from workbench.tasks.detection import one_face
 from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.recognition import FaceRecogniser, embed, match
@@ -57,12 +58,11 @@ def read_person(
     return Person(name, vectors, tuple(_doubts(names, rows, recognisers)), len(photos))
 
 
-def seen(model: Any, photos: Sequence[Photo], finder: FaceFinder, choice: int | None = None) -> Any:
-    """The model as it draws this person: one that looks at photos besides vectors (it has `shown`) is shown the
-    first."""
-    if not hasattr(model, "shown") or not photos:
+def seen(model: PortraitModel, photos: Sequence[Photo], finder: FaceFinder, choice: int | None = None) -> PortraitModel:
+    """The model as it draws this person: one whose row says that it looks at photos is shown the first."""
+    if not model.photo or not photos:
         return model
-    return model.shown(photos[0][1], one_face(photos[0][1], finder, choice))
+    return cast(LookingModel, model).shown(photos[0][1], one_face(photos[0][1], finder, choice))
 
 
 def _embedded(

@@ -29,7 +29,7 @@ def test_crfiqa_equals_its_authors(tmp_path: Path) -> None:
     golden = Golden("crfiqa-r50")
     path = tmp_path / "32572backbone.pth"
     torch.save(golden.weights(), path)
-    model = face_quality.load_crfiqa(MODELS["crfiqa-s"], (path,), "cpu")
+    model = face_quality.load_crfiqa(MODELS["crfiqa-s"], {"weights": path}, "cpu")
     path.unlink()
 
     for output in ("vector", "quality"):
@@ -49,12 +49,12 @@ def test_the_small_file_for_the_large_crfiqa_is_named(tmp_path: Path) -> None:
     save_file(shapes, tmp_path / "weights.safetensors")
 
     with pytest.raises(BadWeights, match="CR-FIQA on IResNet-50"):
-        face_quality.load_crfiqa(MODELS["crfiqa-l"], (tmp_path / "weights.safetensors",), "cpu")
+        face_quality.load_crfiqa(MODELS["crfiqa-l"], {"weights": tmp_path / "weights.safetensors"}, "cpu")
 
 
 def test_ediffiqa_sees_red_first_from_minus_one_to_one(tmp_path: Path, face: Face) -> None:
     path = tiny_onnx.write(tmp_path / "ediffiqa.onnx", np.array([[4.0], [2.0], [1.0]]), 112)
-    model = face_quality.load_ediffiqa(MODELS["ediffiqa-tiny"], (path,), "cpu")
+    model = face_quality.load_ediffiqa(MODELS["ediffiqa-tiny"], {"weights": path}, "cpu")
     red = np.zeros((112, 112, 3), np.uint8)
     red[..., 0] = 255
 
@@ -67,18 +67,18 @@ def test_ediffiqa_sees_red_first_from_minus_one_to_one(tmp_path: Path, face: Fac
 def test_an_onnx_file_of_another_shape_or_none_is_refused(tmp_path: Path) -> None:
     spec = MODELS["ediffiqa-tiny"]
     with pytest.raises(BadWeights, match="expected 1 outputs, got 2"):
-        face_quality.load_ediffiqa(spec, (tiny_onnx.write(tmp_path / "a.onnx", np.ones((3, 2)), 112),), "cpu")
+        face_quality.load_ediffiqa(spec, {"weights": tiny_onnx.write(tmp_path / "a.onnx", np.ones((3, 2)), 112)}, "cpu")
     with pytest.raises(BadWeights, match="refuses them"):
-        face_quality.load_ediffiqa(spec, (tiny_onnx.write(tmp_path / "b.onnx", np.ones((3, 1)), 64),), "cpu")
+        face_quality.load_ediffiqa(spec, {"weights": tiny_onnx.write(tmp_path / "b.onnx", np.ones((3, 1)), 64)}, "cpu")
     (tmp_path / "c.onnx").write_bytes(b"<!DOCTYPE html><html></html>")
     with pytest.raises(BadWeights, match="not a readable ONNX file"):
-        face_quality.load_ediffiqa(spec, (tmp_path / "c.onnx",), "cpu")
+        face_quality.load_ediffiqa(spec, {"weights": tmp_path / "c.onnx"}, "cpu")
 
 
 def test_the_length_of_adafaces_vectors_is_a_quality(tmp_path: Path) -> None:
     golden = Golden("adaface-ir18")
     path = golden.file(tmp_path)
-    model = face_quality.load_norm(MODELS["quality-ir18-webface4m"], (path,), "cpu")
+    model = face_quality.load_norm(MODELS["quality-ir18-webface4m"], {"weights": path}, "cpu")
     path.unlink()
 
     assert apart(stacked(model, pattern(2, 112), "quality"), golden["norm"]) <= EXACT

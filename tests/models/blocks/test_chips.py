@@ -202,8 +202,8 @@ LOADERS = (
 )
 def test_a_file_that_is_no_model_is_refused(name: str, load, content: bytes, tmp_path) -> None:
     spec = find(name)
-    paths = tuple(tmp_path / f"file{index}" for index in range(len(spec.files)))
-    for path in paths:
+    paths = {file.role: tmp_path / file.role for file in spec.files}
+    for path in paths.values():
         path.write_bytes(content)
 
     with pytest.raises(BadWeights):
@@ -219,7 +219,7 @@ def test_another_models_file_is_refused(bench, name: str, other: str) -> None:
     path = sources.locate(find(other).files[0], bench.settings)
 
     with pytest.raises(BadWeights):
-        dict(LOADERS)[name](find(name), (path,), "cpu")
+        dict(LOADERS)[name](find(name), {"weights": path}, "cpu")
 
 
 def test_a_file_with_another_hash_never_loads(bench, tmp_path) -> None:

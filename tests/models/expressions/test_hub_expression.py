@@ -30,7 +30,7 @@ def face() -> Face:
 def _pyfeat(folder: Path, head: str = "{}", **changes: torch.Tensor) -> pyfeat.PyFeat:
     path = folder / "face_multitask_v2.safetensors"
     save_file(Golden("pyfeat-multitask").weights() | changes, path, metadata={"config": head})
-    model = pyfeat.load(MODELS["pyfeat-multitask"], (path,), "cpu")
+    model = pyfeat.load(MODELS["pyfeat-multitask"], {"weights": path}, "cpu")
     path.unlink()
     return model
 
@@ -39,6 +39,7 @@ def test_pyfeats_network_equals_its_authors_from_their_own_chip(tmp_path: Path) 
     golden = Golden("pyfeat-multitask")
     model = _pyfeat(tmp_path, '{"n_au": 20, "n_emotion": 7, "knn_k": 4, "drop_mefl": true, "use_head_v3": true}')
     answers = [model.raw(chip) for chip in pattern(2, 256)]
+    assert set(answers[0]) - {"logits"} == set(model.spec.gives)
 
     for output in OUTPUTS:
         assert apart(np.stack([answer[output] for answer in answers]), golden[output]) <= EXACT
@@ -60,7 +61,7 @@ def test_hsemotion_answers_in_our_order_and_keeps_its_own_under_raw(tmp_path: Pa
     matrix = np.zeros((3, 8))
     matrix[:, hsemotion.EIGHT.index("happy")] = 1
     path = tiny_onnx.write(tmp_path / "enet.onnx", matrix, 224)
-    model = hsemotion.load(MODELS["hsemotion-enet-b0-8-vgaf"], (path,), "cpu")
+    model = hsemotion.load(MODELS["hsemotion-enet-b0-8-vgaf"], {"weights": path}, "cpu")
     white = np.full((224, 224, 3), 255, np.uint8)
     scores = classify(white, face, model)
     sum_of_pixels = sum((1 - mean) / deviation for mean, deviation in zip(*hsemotion.IMAGENET, strict=True))
@@ -75,16 +76,16 @@ def test_hsemotion_with_moods_tells_them_apart_from_the_labels(tmp_path: Path) -
     matrix = np.zeros((3, 10))
     matrix[0, 8:] = (1, 2)
     model = hsemotion.load(
-        MODELS["hsemotion-enet-b0-8-va"], (tiny_onnx.write(tmp_path / "a.onnx", matrix, 224),), "cpu"
+        MODELS["hsemotion-enet-b0-8-va"], {"weights": tiny_onnx.write(tmp_path / "a.onnx", matrix, 224)}, "cpu"
     )
     raw = model.raw(np.full((224, 224, 3), 255, np.uint8))
 
+    assert set(raw) - {"logits"} == set(model.spec.gives)
     assert raw["logits"].shape == (8,)
     assert raw["moods"][1] == pytest.approx(2 * raw["moods"][0])
 
 
 def test_the_file_of_another_hsemotion_network_is_refused(tmp_path: Path) -> None:
+    path = tiny_onnx.write(tmp_path / "a.onnx", np.zeros((3, 8)), 260)
     with pytest.raises(BadWeights, match="expected 7 outputs, got 8"):
-        hsemotion.load(
-            MODELS["hsemotion-enet-b2-7"], (tiny_onnx.write(tmp_path / "a.onnx", np.zeros((3, 8)), 260),), "cpu"
-        )
+        hsemotion.load(MODELS["hsemotion-enet-b2-7"], {"weights": path}, "cpu")

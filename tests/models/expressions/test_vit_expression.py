@@ -15,7 +15,7 @@ from workbench.errors import BadWeights
 from workbench.models.expressions.vit_expression import labels, load, pixels
 
 NAMES = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
-FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
+FILES = {"config": "config.json", "preprocessor": "preprocessor_config.json", "weights": "model.safetensors"}
 SPEC = find("vit-trpakov")
 
 
@@ -33,12 +33,12 @@ def folder(tmp_path: Path) -> Path:
         "image_std": [0.5, 0.6, 0.7],
         "size": {"height": 32, "width": 32},
     }
-    (tmp_path / FILES[1]).write_text(json.dumps(settings))
+    (tmp_path / FILES["preprocessor"]).write_text(json.dumps(settings))
     return tmp_path
 
 
 def _load(folder: Path):
-    return load(SPEC, tuple(folder / name for name in FILES), "cpu")
+    return load(SPEC, {role: folder / name for role, name in FILES.items()}, "cpu")
 
 
 def test_it_says_what_transformers_says_under_the_right_names(folder: Path) -> None:
@@ -69,7 +69,7 @@ def test_its_tokens_carry_gradients_to_every_patch(folder: Path) -> None:
     assert (seen[0].grad.abs().amax(-1) > 0).all()
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", FILES.values())
 def test_a_damaged_file_is_refused(folder: Path, name: str) -> None:
     (folder / name).write_bytes(b"\x10\x00damaged")
 
@@ -83,25 +83,25 @@ def _change(folder: Path, name: str, **values: object) -> None:
 
 
 def test_a_missing_weight_is_refused(folder: Path) -> None:
-    weights = load_file(folder / FILES[2])
+    weights = load_file(folder / FILES["weights"])
     weights.pop("classifier.bias")
-    save_file(weights, folder / FILES[2])
+    save_file(weights, folder / FILES["weights"])
 
     with pytest.raises(BadWeights, match=r"classifier\.bias"):
         _load(folder)
 
 
 def test_a_weight_of_another_shape_is_refused(folder: Path) -> None:
-    weights = load_file(folder / FILES[2])
+    weights = load_file(folder / FILES["weights"])
     weights["classifier.bias"] = torch.zeros(9)
-    save_file(weights, folder / FILES[2])
+    save_file(weights, folder / FILES["weights"])
 
     with pytest.raises(BadWeights):
         _load(folder)
 
 
 def test_another_kind_of_network_is_refused(folder: Path) -> None:
-    _change(folder, FILES[0], model_type="resnet")
+    _change(folder, FILES["config"], model_type="resnet")
 
     with pytest.raises(BadWeights, match="vit"):
         _load(folder)
@@ -126,7 +126,7 @@ def test_a_preprocessor_we_cannot_follow_is_refused(settings: dict) -> None:
 
 
 def test_a_network_and_a_preprocessor_that_disagree_are_refused(folder: Path) -> None:
-    _change(folder, FILES[1], size=48)
+    _change(folder, FILES["preprocessor"], size=48)
 
     with pytest.raises(BadWeights, match="48"):
         _load(folder)
@@ -134,9 +134,9 @@ def test_a_network_and_a_preprocessor_that_disagree_are_refused(folder: Path) ->
 
 def test_the_weights_alone_take_their_settings_from_beside_them(folder: Path) -> None:
     chip = pattern(1, 32)[0]
-    alone = load(SPEC, (folder / FILES[2],), "cpu")
+    alone = load(SPEC, {"weights": folder / FILES["weights"]}, "cpu")
 
     assert np.array_equal(alone.raw(chip)["output"], _load(folder).raw(chip)["output"])
-    (folder / FILES[1]).unlink()
+    (folder / FILES["preprocessor"]).unlink()
     with pytest.raises(BadWeights, match=r"expected preprocessor_config\.json beside it"):
-        load(SPEC, (folder / FILES[2],), "cpu")
+        load(SPEC, {"weights": folder / FILES["weights"]}, "cpu")

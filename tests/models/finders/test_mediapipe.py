@@ -12,7 +12,7 @@ from workbench.errors import BadWeights
 from workbench.models.finders import mediapipe
 from workbench.models.parsers.selfie import Matte
 
-FILES = tuple(WEIGHTS / file.source.partition(":")[2] for file in ROWS[0].files)
+FILES = {file.role: WEIGHTS / file.source.partition(":")[2] for file in ROWS[0].files}
 MIRRORED = [
     (33, 263),
     (133, 362),
@@ -173,16 +173,16 @@ def test_pictures_of_any_shape_are_looked_at(finder):
         assert len(finder.detect(np.zeros(shape, np.uint8))) == 0
 
 
-def test_files_in_the_wrong_order_are_refused():
+def test_files_in_each_others_roles_are_refused():
     with pytest.raises(BadWeights, match="belongs to another model"):
-        mediapipe.load(ROWS[0], FILES[::-1], "cpu")
+        mediapipe.load(ROWS[0], dict(zip(FILES, reversed(FILES.values()), strict=True)), "cpu")
 
 
 def test_damaged_files_are_refused_with_the_command_that_helps(tmp_path):
     damaged = tmp_path / "face_detection_back.tflite"
-    damaged.write_bytes(FILES[0].read_bytes()[:5000])
+    damaged.write_bytes(FILES["back"].read_bytes()[:5000])
     with pytest.raises(BadWeights, match="models fetch"):
-        mediapipe.load(ROWS[0], (damaged, *FILES[1:]), "cpu")
+        mediapipe.load(ROWS[0], FILES | {"back": damaged}, "cpu")
     with pytest.raises(BadWeights, match="models fetch"):
         Matte(tmp_path / "absent.tflite")
 

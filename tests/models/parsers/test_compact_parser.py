@@ -141,7 +141,7 @@ def test_a_file_that_is_not_its_own_is_refused_with_a_sentence(tmp_path, fault):
     if fault == "not a file of weights":
         path.write_bytes(b"<html>not found</html>")
     with pytest.raises(BadWeights):
-        compact_parser.load(find("compact"), (path, matte), "cpu")
+        compact_parser.load(find("compact"), {"weights": path, "matte": matte}, "cpu")
 
 
 def test_the_networks_shape_is_the_files():

@@ -60,9 +60,12 @@ def test_every_row_of_the_parsers_has_a_golden():
 def test_facexformers_attributes_share_the_parsers_weights_and_are_probabilities():
     weights = filled("facexformer")
     parser = load("facexformer", weights)
-    attributes = facexformer.load_attributes(MODELS["facexformer-attributes"], (Path(hub_parsers.__file__),), "cpu")
+    attributes = facexformer.load_attributes(
+        MODELS["facexformer-attributes"], {"weights": Path(hub_parsers.__file__)}, "cpu"
+    )
     assert attributes.network is parser.network
     chip = photo(1, 224, 224)
+    assert set(parser.raw(chip)) - {"logits", "attribute"} == set(attributes.spec.gives)
     assert np.allclose(attributes.batch(chip[None])[0], 1 / (1 + np.exp(-parser.raw(chip)["attribute"])), atol=1e-6)
 
 
@@ -98,7 +101,7 @@ def test_a_training_checkpoint_and_safetensors_give_one_answer(suffix, tmp_path)
         torch.save({"epoch": 299, "state_dict_backbone": weights, "optimizer": {"state": {}}}, path)
     else:
         save_file(weights, path)
-    model = segface.load(MODELS["segface-mobilenet-celeba-512"], (path,), "cpu")
+    model = segface.load(MODELS["segface-mobilenet-celeba-512"], {"weights": path}, "cpu")
     golden = Pictures("segface-mobilenet-celeba")
     with torch.inference_mode():
         found = model.network(given(golden.cases["tensor-224"]))[0].numpy()
@@ -113,15 +116,15 @@ def _saved(path: Path, weights: dict[str, torch.Tensor]) -> Path:
 def test_a_checkpoint_of_another_variant_is_named(tmp_path):
     small = _saved(tmp_path / "a.pt", Pictures("segface-mobilenet-celeba").weights())
     with pytest.raises(BadWeights, match="looks like SegFace mobilenet, celeba"):
-        segface.load(MODELS["segface-swinb-celeba-512"], (small,), "cpu")
+        segface.load(MODELS["segface-swinb-celeba-512"], {"weights": small}, "cpu")
     with pytest.raises(BadWeights, match="looks like SegFace mobilenet, celeba"):
-        facexformer.load(MODELS["facexformer"], (small,), "cpu")
+        facexformer.load(MODELS["facexformer"], {"weights": small}, "cpu")
     shallow = _saved(tmp_path / "b.pt", Pictures("bisenet-yakhyo-resnet18").weights())
     with pytest.raises(BadWeights, match=r"looks like BiSeNet resnet18 \(yakhyo/face-parsing\)"):
-        bisenet.load(MODELS["bisenet-yakhyo-resnet34"], (shallow,), "cpu")
+        bisenet.load(MODELS["bisenet-yakhyo-resnet34"], {"weights": shallow}, "cpu")
     fewer = _saved(tmp_path / "c.pt", Pictures("rtnet50-11").weights())
     with pytest.raises(BadWeights, match="looks like RTNet-50 with 11 classes"):
-        rtnet.load(MODELS["rtnet50-14"], (fewer,), "cpu")
+        rtnet.load(MODELS["rtnet50-14"], {"weights": fewer}, "cpu")
 
 
 def test_a_file_that_breaks_off_or_is_a_web_page_is_refused(tmp_path):
@@ -137,7 +140,7 @@ def test_a_file_that_breaks_off_or_is_a_web_page_is_refused(tmp_path):
             (rtnet, "rtnet50-11"),
         ):
             with pytest.raises(BadWeights, match=words):
-                module.load(MODELS[row], (path,), "cpu")
+                module.load(MODELS[row], {"weights": path}, "cpu")
 
 
 def test_segformer_reads_the_order_of_its_classes_from_the_configuration(tmp_path, monkeypatch):
@@ -272,7 +275,7 @@ def test_files_are_read_strictly(tmp_path):
     path = _saved(tmp_path / "a.pth", {key: value for key, value in weights.items() if key != "ffm.conv1.weight"})
     assert len(read(path)) == 190
     with pytest.raises(BadWeights, match=r"ffm\.conv1\.weight"):
-        bisenet.load(MODELS["bisenet-zll-resnet18"], (path,), "cpu")
+        bisenet.load(MODELS["bisenet-zll-resnet18"], {"weights": path}, "cpu")
 
 
 class _Nested(torch.nn.Module):

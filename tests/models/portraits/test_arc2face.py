@@ -31,13 +31,13 @@ WEIGHTS = GOLDEN.weights() | {key: torch.tensor(1.5) for key, _, _ in GOLDEN.key
 VECTORS = tensor(5, (3, 512))
 
 
-def _files(folder: Path, fast: bool = False, changes: Mapping[str, torch.Tensor] | None = None) -> tuple[Path, ...]:
+def _files(folder: Path, fast: bool = False, changes: Mapping[str, torch.Tensor] | None = None) -> dict[str, Path]:
     weights = WEIGHTS | dict(changes or {})
     files = tiny_diffusion.write(folder, weights)
     if fast:
-        files.append(folder / "lora.safetensors")
-        save_file(tiny_diffusion.under(weights, "lora/"), files[-1])
-    return tuple(files)
+        files["lora"] = folder / "lora.safetensors"
+        save_file(tiny_diffusion.under(weights, "lora/"), files["lora"])
+    return files
 
 
 def _model(folder: Path, fast: bool = False, changes: Mapping[str, torch.Tensor] | None = None) -> arc2face.Arc2Face:
@@ -117,7 +117,7 @@ def test_an_autoencoder_with_the_names_of_old_files_is_the_same(model: arc2face.
             key.replace(f"attentions.0.{new}.", f"attentions.0.{word}."): value for key, value in weights.items()
         }
     files = _files(tmp_path)
-    save_file(weights, files[5])
+    save_file(weights, files["vae"])
     other = arc2face.load(MODELS["arc2face"], files, "cpu")
     latents = torch.from_numpy(tensor(3, (1, 4, 8, 8)))
 
@@ -182,31 +182,35 @@ def test_what_cannot_be_drawn_is_said(
 def test_a_file_of_another_model_is_refused(tmp_path: Path) -> None:
     files = _files(tmp_path, fast=True)
     load, spec = arc2face.load, MODELS["arc2face-lcm"]
-    for place, words in ((1, "looks like .* UNet"), (3, "looks like .* CLIP text"), (5, "looks like .* autoencoder")):
-        weights = tiny_diffusion.under(WEIGHTS, ("unet/", "text/", "vae/")[place // 2])
+    for role, group, words in (
+        ("unet", "unet/", "looks like .* UNet"),
+        ("text_encoder", "text/", "looks like .* CLIP text"),
+        ("vae", "vae/", "looks like .* autoencoder"),
+    ):
+        weights = tiny_diffusion.under(WEIGHTS, group)
         spoilt = tmp_path / "spoilt.safetensors"
         save_file(dict(list(weights.items())[:-1]), spoilt)
         with pytest.raises(BadWeights, match=words):
-            load(spec, (*files[:place], spoilt, *files[place + 1 :]), "cpu")
+            load(spec, files | {role: spoilt}, "cpu")
     lora = tiny_diffusion.under(WEIGHTS, "lora/")
     save_file(lora | {"lora_unet_nowhere.lora_up.weight": torch.zeros(2, 2)}, tmp_path / "more.safetensors")
     with pytest.raises(BadWeights, match="changes no layer"):
-        load(spec, (*files[:9], tmp_path / "more.safetensors"), "cpu")
+        load(spec, files | {"lora": tmp_path / "more.safetensors"}, "cpu")
     save_file(dict(list(lora.items())[1:]), tmp_path / "less.safetensors")
     with pytest.raises(BadWeights, match="lacks its other half"):
-        load(spec, (*files[:9], tmp_path / "less.safetensors"), "cpu")
+        load(spec, files | {"lora": tmp_path / "less.safetensors"}, "cpu")
 
 
 def test_a_configuration_that_is_a_web_page_or_of_another_network_is_refused(tmp_path: Path) -> None:
     files = _files(tmp_path)
-    files[0].write_text("<html>Please log in</html>")
+    files["unet_config"].write_text("<html>Please log in</html>")
     with pytest.raises(BadWeights, match="not a readable configuration"):
         arc2face.load(MODELS["arc2face"], files, "cpu")
-    files[0].write_text(json.dumps(tiny_diffusion.UNET | {"down_block_types": ["NoSuchBlock"]}))
+    files["unet_config"].write_text(json.dumps(tiny_diffusion.UNET | {"down_block_types": ["NoSuchBlock"]}))
     with pytest.raises(BadWeights, match="does not describe a network"):
         arc2face.load(MODELS["arc2face"], files, "cpu")
-    files[0].write_text(json.dumps(tiny_diffusion.UNET))
-    files[7].write_text('{"a": 0}')
+    files["unet_config"].write_text(json.dumps(tiny_diffusion.UNET))
+    files["vocabulary"].write_text('{"a": 0}')
     with pytest.raises(BadWeights, match="CLIP's vocabulary"):
         arc2face.load(MODELS["arc2face"], files, "cpu")
 

@@ -67,11 +67,11 @@ def _model(
 ) -> object:
     weights = WEIGHTS | changes
     files = tiny_diffusion.write(folder, weights)
-    files.append(folder / "ConsistentID-v1.bin")
-    torch.save(_own(weights), files[-1])
-    files += tiny_diffusion.write_vision(folder, weights)
+    files |= tiny_diffusion.write_vision(folder, weights)
+    files["adapter"] = files["parser"] = folder / "ConsistentID-v1.bin"
+    torch.save(_own(weights), files["adapter"])
     monkeypatch.setattr(consistent_id.bisenet, "load", lambda *given: _parser(_labels() if labels is None else labels))
-    return consistent_id.load(MODELS["consistentid"], (*files, files[-1]), "cpu")
+    return consistent_id.load(MODELS["consistentid"], files, "cpu")
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ SPEC = MODELS["dcgan-digiface-64"]
 def untrained(tmp_path):
     torch.manual_seed(0)
     torch.save({"netG_state_dict": Generator().state_dict()}, tmp_path / "weights.tar")
-    return load(SPEC, (tmp_path / "weights.tar",), "cpu")
+    return load(SPEC, {"weights": tmp_path / "weights.tar"}, "cpu")
 
 
 def test_one_seed_gives_one_face_and_more_begin_with_fewer(untrained):
@@ -40,7 +40,7 @@ def test_wrong_requests_and_weights_are_refused(untrained, tmp_path):
         untrained.draw(np.zeros((2, 99), np.float32))
     (tmp_path / "bad.tar").write_bytes(b"not a checkpoint")
     with pytest.raises(BadWeights, match="does not hold"):
-        load(SPEC, (tmp_path / "bad.tar",), "cpu")
+        load(SPEC, {"weights": tmp_path / "bad.tar"}, "cpu")
 
 
 def test_the_published_weights_draw_different_smooth_faces(bench):

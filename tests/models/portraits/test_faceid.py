@@ -45,10 +45,10 @@ def _model(id: str, folder: Path, changes: Mapping[str, torch.Tensor] | None = N
     load, golden, _ = KINDS[id]
     weights = golden.weights() | dict(changes or {})
     files = tiny_diffusion.write(folder, weights | TEXT)
-    files.append(_adapter(weights, folder / "adapter.bin"))
+    files["adapter"] = _adapter(weights, folder / "adapter.bin")
     if golden is PLUS:
-        files += tiny_diffusion.write_vision(folder, weights)
-    model = load(MODELS[id], tuple(files), "cpu")
+        files |= tiny_diffusion.write_vision(folder, weights)
+    model = load(MODELS[id], files, "cpu")
     return _shown(model) if golden is PLUS else model
 
 
@@ -133,7 +133,7 @@ def test_a_safetensors_adapter_is_the_same(tmp_path: Path) -> None:
     save_file(
         {key.removeprefix("adapter/"): value for key, value in weights.items() if key.startswith("adapter/")}, path
     )
-    files = (*tiny_diffusion.write(tmp_path, weights | TEXT), path)
+    files = tiny_diffusion.write(tmp_path, weights | TEXT) | {"adapter": path}
     other = faceid.load(MODELS["ip-adapter-faceid"], files, "cpu")
     latents = tensor(8, (3, 4, 8, 8))
 
@@ -154,14 +154,16 @@ def test_an_adapter_that_does_not_belong_here_is_refused(tmp_path: Path) -> None
         r"projection are missing or unexpected, first 'norm\.bias'": {"adapter/image_proj.norm.bias": None},
     }
     with pytest.raises(BadWeights, match="expected no Plus kind of FaceID, got one"):
-        faceid.load(MODELS["ip-adapter-faceid"], (*files, plus), "cpu")
+        faceid.load(MODELS["ip-adapter-faceid"], files | {"adapter": plus}, "cpu")
     for words, change in spoilt.items():
         kept = {key: value for key, value in (weights | change).items() if value is not None}
         with pytest.raises(BadWeights, match=words):
-            faceid.load(MODELS["ip-adapter-faceid"], (*files, _adapter(kept, tmp_path / "spoilt.bin")), "cpu")
+            faceid.load(
+                MODELS["ip-adapter-faceid"], files | {"adapter": _adapter(kept, tmp_path / "spoilt.bin")}, "cpu"
+            )
     torch.save({"image_proj": {}, "something": {}}, tmp_path / "other.bin")
     with pytest.raises(BadWeights, match="expected image_proj, ip_adapter; found image_proj, something"):
-        faceid.load(MODELS["ip-adapter-faceid"], (*files, tmp_path / "other.bin"), "cpu")
+        faceid.load(MODELS["ip-adapter-faceid"], files | {"adapter": tmp_path / "other.bin"}, "cpu")
 
 
 def test_a_prompt_that_is_too_long_is_refused_rather_than_cut(tmp_path: Path) -> None:

@@ -169,10 +169,9 @@ def test_the_folder_is_one_that_diffusers_reads(bench, model):
 
 
 def test_a_folder_of_something_else_is_refused(bench, tmp_path):
+    spec = bench.spec("identity-prior-64")
     with pytest.raises(BadWeights, match="identity-prior-64"):
-        identity_prior.load(
-            bench.spec("identity-prior-64"), (tmp_path / "model_index.json", *[tmp_path / "x"] * 9), "cpu"
-        )
+        identity_prior.load(spec, {file.role: tmp_path / file.role for file in spec.files}, "cpu")
 
 
 def test_an_untrained_prior_proposes_without_the_vector():

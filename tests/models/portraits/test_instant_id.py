@@ -34,13 +34,13 @@ WORDS, POOLED, AGAINST, NEVER = (
 )
 
 
-def _files(folder: Path, changes: Mapping[str, torch.Tensor | None]) -> tuple[Path, ...]:
+def _files(folder: Path, changes: Mapping[str, torch.Tensor | None]) -> dict[str, Path]:
     weights = {key: value for key, value in (WEIGHTS | dict(changes)).items() if value is not None}
     files = tiny_diffusion.write_xl(folder, weights)
-    files.append(folder / "ip-adapter.bin")
-    torch.save({group: tiny_diffusion.under(weights, f"own/{group}.") for group in instant_id.GROUPS}, files[-1])
-    files += tiny_diffusion.write_controlnet(folder, weights)
-    return tuple(files)
+    files["adapter"] = folder / "ip-adapter.bin"
+    groups = {group: tiny_diffusion.under(weights, f"own/{group}.") for group in instant_id.GROUPS}
+    torch.save(groups, files["adapter"])
+    return files | tiny_diffusion.write_controlnet(folder, weights)
 
 
 def _model(folder: Path, **changes: torch.Tensor | None) -> instant_id.InstantId:
@@ -116,11 +116,11 @@ def test_an_adapter_of_another_denoiser_is_refused(tmp_path: Path) -> None:
         _model(tmp_path, **{"own/ip_adapter.33.to_k_ip.weight": None})
     with pytest.raises(BadWeights, match=r"projection are missing or unexpected, first 'layers\.1\.1\.0\.bias'"):
         _model(tmp_path, **{"own/image_proj.layers.1.1.0.bias": None})
-    files = list(_files(tmp_path, {}))
+    files = _files(tmp_path, {})
     save_file(tiny_diffusion.under(WEIGHTS, "xl/"), tmp_path / "wrong.safetensors")
-    files[13] = tmp_path / "wrong.safetensors"
+    files["controlnet"] = tmp_path / "wrong.safetensors"
     with pytest.raises(BadWeights, match="looks like a diffusion UNet"):
-        instant_id.load(MODELS["instantid"], tuple(files), "cpu")
+        instant_id.load(MODELS["instantid"], files, "cpu")
 
 
 def test_the_photos_points_take_the_place_of_the_middle(model: instant_id.InstantId) -> None:

@@ -40,11 +40,10 @@ def _encoder(version: str, **changes: torch.Tensor) -> dict[str, torch.Tensor]:
 def _model(version: str, folder: Path) -> photo_maker.PhotoMaker:
     weights = XL.weights()
     files = tiny_diffusion.write_xl(folder, weights)
-    files.append(folder / f"photomaker-{version}.bin")
-    torch.save(
-        {"id_encoder": _encoder(version), "lora_weights": tiny_diffusion.under(weights, "own/lora_weights.")}, files[-1]
-    )
-    return photo_maker.load(MODELS[f"photomaker-{version}"], tuple(files), "cpu")
+    files["adapter"] = folder / f"photomaker-{version}.bin"
+    groups = {"id_encoder": _encoder(version), "lora_weights": tiny_diffusion.under(weights, "own/lora_weights.")}
+    torch.save(groups, files["adapter"])
+    return photo_maker.load(MODELS[f"photomaker-{version}"], files, "cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -164,7 +163,7 @@ def test_a_file_of_the_other_version_or_with_other_names_is_refused(tmp_path: Pa
     files = tiny_diffusion.write_xl(tmp_path, weights)
     torch.save({"id_encoder": _encoder("v2"), "lora_weights": {}}, tmp_path / "v2.bin")
     with pytest.raises(BadWeights, match="is PhotoMaker v2's, not that of"):
-        photo_maker.load(MODELS["photomaker-v1"], (*files, tmp_path / "v2.bin"), "cpu")
+        photo_maker.load(MODELS["photomaker-v1"], files | {"adapter": tmp_path / "v2.bin"}, "cpu")
     less = {key: value for key, value in _encoder("v1").items() if key != "fuse_module.mlp2.fc2.bias"}
     with pytest.raises(BadWeights, match=r"first 'fuse_module\.mlp2\.fc2\.bias'"):
         photo_maker.identity_encoder(less, "photomaker-v1.bin")

@@ -32,7 +32,7 @@ def _masks(case: str) -> list[np.ndarray]:
 def _model(folder: Path, **changes: torch.Tensor) -> vec2face.Vec2Face:
     """From a file as the authors publish it."""
     torch.save({"model_vec2face": WEIGHTS | changes}, folder / "vec2face_generator.pth")
-    return vec2face.load(MODELS["vec2face"], (folder / "vec2face_generator.pth",), "cpu")
+    return vec2face.load(MODELS["vec2face"], {"weights": folder / "vec2face_generator.pth"}, "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +71,10 @@ def test_unused_weights_must_be_there_too(tmp_path: Path) -> None:
     kept = {key: value for key, value in WEIGHTS.items() if not key.startswith("center_token.")}
     torch.save({"model_vec2face": kept}, tmp_path / "less.pth")
     with pytest.raises(BadWeights, match=r"first 'center_token\.weight'"):
-        vec2face.load(MODELS["vec2face"], (tmp_path / "less.pth",), "cpu")
+        vec2face.load(MODELS["vec2face"], {"weights": tmp_path / "less.pth"}, "cpu")
     torch.save({"weight": torch.zeros(3), "bias": torch.zeros(3)}, tmp_path / "other.pth")
     with pytest.raises(BadWeights, match="no Vec2Face generator"):
-        vec2face.load(MODELS["vec2face"], (tmp_path / "other.pth",), "cpu")
+        vec2face.load(MODELS["vec2face"], {"weights": tmp_path / "other.pth"}, "cpu")
 
 
 def test_dropping_is_the_authors_distribution_and_a_function_of_seed_and_row() -> None:

@@ -111,30 +111,42 @@ def part(weights: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Te
 
 def write(
     folder: Path, weights: Mapping[str, torch.Tensor], width: int = WIDTH, unet: Mapping[str, object] | None = None
-) -> list[Path]:
-    """The nine files of a tiny Stable Diffusion: unet, text encoder and vae from weights under `unet/`, `text/` and
+) -> dict[str, Path]:
+    """The files of a tiny Stable Diffusion by role: unet, text encoder and vae from weights under `unet/`, `text/` and
     `vae/`."""
-    configs = {"unet": unet or UNET, "text": text_config(width), "vae": VAE}
-    paths = []
     folder.mkdir(parents=True, exist_ok=True)
-    for part, config in configs.items():
-        paths += [folder / f"{part}.json", folder / f"{part}.safetensors"]
-        paths[-2].write_text(json.dumps(config))
-        save_file(under(weights, f"{part}/"), paths[-1])
-    paths.append(folder / "scheduler.json")
-    paths[-1].write_text(json.dumps(SCHEDULER))
-    return [*paths, *write_words(folder)]
+    return (
+        write_network(folder, "unet", unet or UNET, under(weights, "unet/"))
+        | write_network(folder, "text_encoder", text_config(width), under(weights, "text/"))
+        | write_network(folder, "vae", VAE, under(weights, "vae/"))
+        | write_words(folder)
+        | write_scheduler(folder, SCHEDULER)
+    )
 
 
-def write_words(folder: Path) -> list[Path]:
-    """A tokenizer's vocab.json and merges.txt that know letters, and `id` as one word."""
-    texts = {
-        "vocab.json": json.dumps({word: place for place, word in enumerate(VOCABULARY)}),
-        "merges.txt": "\n".join(("#version: 0.2", *MERGES)) + "\n",
-    }
-    for name, text in texts.items():
-        (folder / name).write_text(text)
-    return [folder / name for name in texts]
+def write_network(
+    folder: Path, role: str, config: Mapping[str, object], weights: Mapping[str, torch.Tensor]
+) -> dict[str, Path]:
+    """A network's config.json and weights by role."""
+    paths = {f"{role}_config": folder / f"{role}.json", role: folder / f"{role}.safetensors"}
+    paths[f"{role}_config"].write_text(json.dumps(config))
+    save_file(dict(weights), paths[role])
+    return paths
+
+
+def write_scheduler(folder: Path, config: Mapping[str, object]) -> dict[str, Path]:
+    """A noise schedule by role."""
+    path = folder / "scheduler.json"
+    path.write_text(json.dumps(config))
+    return {"scheduler": path}
+
+
+def write_words(folder: Path) -> dict[str, Path]:
+    """A tokenizer's vocab.json and merges.txt that know letters, and `id` as one word, by role."""
+    paths = {"vocabulary": folder / "vocab.json", "merges": folder / "merges.txt"}
+    paths["vocabulary"].write_text(json.dumps({word: place for place, word in enumerate(VOCABULARY)}))
+    paths["merges"].write_text("\n".join(("#version: 0.2", *MERGES)) + "\n")
+    return paths
 
 
 VISION = {
@@ -150,12 +162,9 @@ VISION = {
 }
 
 
-def write_vision(folder: Path, weights: Mapping[str, torch.Tensor]) -> list[Path]:
-    """A tiny image encoder's config.json and weights, from those under `vision/`."""
-    paths = [folder / "vision.json", folder / "vision.safetensors"]
-    paths[0].write_text(json.dumps(VISION))
-    save_file(under(weights, "vision/"), paths[1])
-    return paths
+def write_vision(folder: Path, weights: Mapping[str, torch.Tensor]) -> dict[str, Path]:
+    """A tiny image encoder's config.json and weights, from those under `vision/`, by role."""
+    return write_network(folder, "image_encoder", VISION, under(weights, "vision/"))
 
 
 XL_WIDTHS = (96, 160)
@@ -186,23 +195,19 @@ CONTROLNET = {
 XL_SCHEDULER = SCHEDULER | {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "leading"}
 
 
-def write_xl(folder: Path, weights: Mapping[str, torch.Tensor]) -> list[Path]:
-    """The eleven files of a tiny SDXL: from weights under `xl/`, `text/`, `text2/` and `vae/`."""
-    configs = {"xl": XL_UNET, "text": text_config(XL_WIDTHS[0]), "text2": text_config(XL_WIDTHS[1]), "vae": VAE}
-    paths = []
+def write_xl(folder: Path, weights: Mapping[str, torch.Tensor]) -> dict[str, Path]:
+    """The files of a tiny SDXL by role: from weights under `xl/`, `text/`, `text2/` and `vae/`."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, config in configs.items():
-        paths += [folder / f"{name}.json", folder / f"{name}.safetensors"]
-        paths[-2].write_text(json.dumps(config))
-        save_file(under(weights, f"{name}/"), paths[-1])
-    paths.append(folder / "scheduler.json")
-    paths[-1].write_text(json.dumps(XL_SCHEDULER))
-    return [*paths, *write_words(folder)]
+    return (
+        write_network(folder, "unet", XL_UNET, under(weights, "xl/"))
+        | write_network(folder, "text_encoder", text_config(XL_WIDTHS[0]), under(weights, "text/"))
+        | write_network(folder, "text_encoder_2", text_config(XL_WIDTHS[1]), under(weights, "text2/"))
+        | write_network(folder, "vae", VAE, under(weights, "vae/"))
+        | write_words(folder)
+        | write_scheduler(folder, XL_SCHEDULER)
+    )
 
 
-def write_controlnet(folder: Path, weights: Mapping[str, torch.Tensor]) -> list[Path]:
-    """A tiny ControlNet's config.json and weights, from those under `controlnet/`."""
-    paths = [folder / "controlnet.json", folder / "controlnet.safetensors"]
-    paths[0].write_text(json.dumps(CONTROLNET))
-    save_file(under(weights, "controlnet/"), paths[1])
-    return paths
+def write_controlnet(folder: Path, weights: Mapping[str, torch.Tensor]) -> dict[str, Path]:
+    """A tiny ControlNet's config.json and weights, from those under `controlnet/`, by role."""
+    return write_network(folder, "controlnet", CONTROLNET, under(weights, "controlnet/"))

@@ -43,7 +43,7 @@ def face() -> Face:
 
 def _loaded(load: object, row: str, path: Path) -> object:
     """The model of a file; the file goes at once, because a hundred of them would fill the disk."""
-    model = load(MODELS[row], (path,), "cpu")  # type: ignore[operator]
+    model = load(MODELS[row], {"weights": path}, "cpu")  # type: ignore[operator]
     path.unlink()
     return model
 
@@ -88,10 +88,10 @@ def test_a_weight_that_is_missing_or_too_much_is_refused(tmp_path: Path) -> None
     spec, path = MODELS["mobileface"], tmp_path / "weights.safetensors"
     save_file({key: value for key, value in weights.items() if key != "conv_34.project.bn.bias"}, path)
     with pytest.raises(BadWeights, match=r"first 'conv_34\.project\.bn\.bias'"):
-        insight_mobile.load(spec, (path,), "cpu")
+        insight_mobile.load(spec, {"weights": path}, "cpu")
     save_file(weights | {"extra": torch.zeros(3)}, path)
     with pytest.raises(BadWeights, match="first 'extra'"):
-        insight_mobile.load(spec, (path,), "cpu")
+        insight_mobile.load(spec, {"weights": path}, "cpu")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_the_file_of_another_network_is_named(name: str, load: object, row: str,
     save_file(shapes, tmp_path / "weights.safetensors")
 
     with pytest.raises(BadWeights, match=words):
-        load(MODELS[row], (tmp_path / "weights.safetensors",), "cpu")  # type: ignore[operator]
+        load(MODELS[row], {"weights": tmp_path / "weights.safetensors"}, "cpu")  # type: ignore[operator]
 
 
 def _training_checkpoint(path: Path) -> Path:
@@ -126,7 +126,7 @@ def _training_checkpoint(path: Path) -> Path:
 def test_adaface_takes_its_authors_checkpoint_with_blue_first(tmp_path: Path) -> None:
     spec = replace(MODELS["adaface-ir50-ckpt"], id="adaface-ir18-ckpt")
     path = _training_checkpoint(tmp_path / "adaface.ckpt")
-    model = arcface_ir.load_adaface_bgr(spec, (path,), "cpu")
+    model = arcface_ir.load_adaface_bgr(spec, {"weights": path}, "cpu")
     path.unlink()
     turned = pattern(2, 112)[..., ::-1].copy()
 
@@ -174,7 +174,7 @@ def test_the_attack_papers_see_an_aligned_picture_whole_and_made_smaller_bilinea
 
 
 def test_gradients_reach_the_pixels(tmp_path: Path) -> None:
-    model = insight_mobile.load(MODELS["mobileface"], (Golden("insight-mobile").file(tmp_path),), "cpu")
+    model = insight_mobile.load(MODELS["mobileface"], {"weights": Golden("insight-mobile").file(tmp_path)}, "cpu")
     chips = model.tensor(pattern(1, 112)).requires_grad_()
     model.forward(chips)[0, 0].backward()
 

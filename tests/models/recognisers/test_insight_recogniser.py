@@ -22,7 +22,7 @@ def test_the_recogniser_of_vec2face_equals_its_authors(tmp_path: Path) -> None:
     golden = Golden("vec2face-recogniser")
     weights = golden.weights()
     torch.save(weights, tmp_path / "arcface.pth")
-    model = insight_recogniser.load_torch(SPEC, (tmp_path / "arcface.pth",), "cpu")
+    model = insight_recogniser.load_torch(SPEC, {"weights": tmp_path / "arcface.pth"}, "cpu")
 
     assert apart(stacked(model, pattern(2, 112), "vector"), golden["vector"]) <= EXACT
     unit = golden["vector"] / np.linalg.norm(golden["vector"], axis=1, keepdims=True)
@@ -30,7 +30,7 @@ def test_the_recogniser_of_vec2face_equals_its_authors(tmp_path: Path) -> None:
 
     key = "layer3.7.conv2.weight"
     torch.save(weights | {key: weights[key].flip(0)}, tmp_path / "arcface.pth")
-    broken = insight_recogniser.load_torch(SPEC, (tmp_path / "arcface.pth",), "cpu")
+    broken = insight_recogniser.load_torch(SPEC, {"weights": tmp_path / "arcface.pth"}, "cpu")
     assert apart(stacked(broken, pattern(2, 112), "vector"), golden["vector"]) > 100 * EXACT
 
 
@@ -41,14 +41,14 @@ def test_the_file_of_another_network_is_refused(tmp_path: Path) -> None:
     )
 
     with pytest.raises(BadWeights, match="looks like CR-FIQA on IResNet-50"):
-        insight_recogniser.load_torch(SPEC, (tmp_path / "other.pth",), "cpu")
+        insight_recogniser.load_torch(SPEC, {"weights": tmp_path / "other.pth"}, "cpu")
 
 
 def test_something_else_than_an_onnx_network_is_refused(tmp_path: Path) -> None:
     (tmp_path / "w600k_r50.onnx").write_bytes(b"<html>not found</html>")
 
     with pytest.raises(BadWeights):
-        insight_recogniser.load_onnx(MODELS["insightface-w600k-r50"], (tmp_path / "w600k_r50.onnx",), "cpu")
+        insight_recogniser.load_onnx(MODELS["insightface-w600k-r50"], {"weights": tmp_path / "w600k_r50.onnx"}, "cpu")
 
 
 def test_unit_vectors_are_brought_to_full_length_and_longer_ones_stay() -> None:

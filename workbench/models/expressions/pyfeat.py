@@ -7,6 +7,7 @@ Older releases with other heads (v2 to v2.2) are not read.
 """
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -216,13 +217,13 @@ class PyFeat(ExpressionModel):
             return {name: value[0].cpu().numpy() for name, value in network.everything(chips).items()}
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> PyFeat:
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> PyFeat:
     """The scorer from `face_multitask_v2.safetensors`; its settings stand in the file's head.
 
     Raises BadWeights for another network's file, or for a release with other heads.
     """
-    weights = checkpoint.read(files[0])
-    settings = _settings(files[0])
+    weights = checkpoint.read(files["weights"])
+    settings = _settings(files["weights"])
     mood = weights.get("emotion.cls_head.weight")
     with_units = mood is not None and mood.ndim == 2 and mood.shape[1] != 768 + PLACES_WIDTH
     network = checkpoint.install(

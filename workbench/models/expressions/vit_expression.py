@@ -6,6 +6,7 @@ order.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,36 +57,37 @@ class Classifier(nn.Module):
         return self.vit(pixel_values=(chips - self.mean) / self.deviation).logits
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> ExpressionModel:
-    """The scorer; files: config, preprocessor, weights; or the weights alone, with the other two beside them.
+BESIDE = {"config": "config.json", "preprocessor": "preprocessor_config.json"}
+"""Names of the small files beside the weights, by role."""
+
+
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> ExpressionModel:
+    """The scorer; files: `config`, `preprocessor`, `weights`; or `weights` alone, with the other two beside it.
 
     Raises BadWeights when the configuration is not a ViT classifier of expressions, or weights are missing or left
     over.
     """
-    files = _three(files)
-    config, preprocessor = _json(files[0]), _json(files[1])
-    order = labels(config, files[0].name)
-    size, mean, deviation = pixels(preprocessor, files[1].name)
+    files = {**_beside(files["weights"], files), **files}
+    config, preprocessor = _json(files["config"]), _json(files["preprocessor"])
+    order = labels(config, files["config"].name)
+    size, mean, deviation = pixels(preprocessor, files["preprocessor"].name)
     if config.get("image_size", 224) != size:
         raise BadWeights(
             f"{spec.title}: the network wants {config.get('image_size')} pixels, its preprocessor makes {size}. Fetch "
             f"it again."
         )
-    network = Classifier(_network(config, files[2]), mean, deviation).eval().requires_grad_(False).to(device)
+    network = Classifier(_network(config, files["weights"]), mean, deviation).eval().requires_grad_(False).to(device)
     return ExpressionModel(spec, network, upright_square(size, WIDTH, DROP), size, last_tokens(network), order)
 
 
-def _three(files: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Config, preprocessor and weights, the first two taken from the folder of the weights where they were not
-    given."""
-    if len(files) == 3:
-        return files
-    beside = tuple(files[0].with_name(name) for name in ("config.json", "preprocessor_config.json"))
-    if missing := [path.name for path in beside if not path.is_file()]:
+def _beside(weights: Path, files: Mapping[str, Path]) -> dict[str, Path]:
+    """Config and preprocessor that were not given, from the folder of the weights. Raises BadWeights without them."""
+    beside = {role: weights.with_name(name) for role, name in BESIDE.items() if role not in files}
+    if missing := [path.name for path in beside.values() if not path.is_file()]:
         raise BadWeights(
-            f"{files[0].name}: expected {' and '.join(missing)} beside it: they say what its outputs and pixels mean."
+            f"{weights.name}: expected {' and '.join(missing)} beside it: they say what its outputs and pixels mean."
         )
-    return (*beside, files[0])
+    return beside
 
 
 def labels(config: dict[str, Any], name: str) -> list[str]:

@@ -5,6 +5,7 @@ arXiv 2006.11341 (iris). What a photo's faces are is decided in `tasks/detection
 networks.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -67,14 +68,13 @@ class _Detector:
 class FaceFinder:
     """Candidates of a picture, and the mesh of one candidate."""
 
-    def __init__(self, files: tuple[Path, ...]) -> None:
-        """files: back detector, full-range detector, mesh, iris. Raises BadWeights when one of them is another
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        """files: `back` and `full` range detectors, `mesh`, `iris`. Raises BadWeights when one of them is another
         network."""
-        back, full, mesh, iris = files
-        self._back = _Detector(back, 256, ((16, 2), (32, 6)))
-        self._full = _Detector(full, 192, ((4, 1),))
-        self._mesh: Network = load_network(mesh, (1, MESH_SIDE, MESH_SIDE, 3), ((1, 1, 1, 1404), (1, 1, 1, 1)))
-        self._iris: Network = load_network(iris, (1, IRIS_SIDE, IRIS_SIDE, 3), ((1, 213), (1, 15)))
+        self._back = _Detector(files["back"], 256, ((16, 2), (32, 6)))
+        self._full = _Detector(files["full"], 192, ((4, 1),))
+        self._mesh: Network = load_network(files["mesh"], (1, MESH_SIDE, MESH_SIDE, 3), ((1, 1, 1, 1404), (1, 1, 1, 1)))
+        self._iris: Network = load_network(files["iris"], (1, IRIS_SIDE, IRIS_SIDE, 3), ((1, 213), (1, 15)))
 
     def detect(self, image: np.ndarray, threshold: float = 0.5) -> Detections:
         """Every candidate either detector sees in the whole picture, one per face, best first."""
@@ -198,6 +198,6 @@ def _apart(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.hypot(moved[:, 0], moved[:, 1]).max()) / MESH_SIDE
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> FaceFinder:
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> FaceFinder:
     """The face finder. It runs on the processor whatever the device. Raises BadWeights for damaged files."""
     return FaceFinder(files)

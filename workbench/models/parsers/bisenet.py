@@ -220,13 +220,13 @@ def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> BiSeNetParser:
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> BiSeNetParser:
     """The parser; the row's id ends in its backbone, resnet18 or resnet34. Either layout is taken.
 
     Raises BadWeights, naming what the file looks like, when it is another backbone's or another network's.
     """
     backbone = spec.id.rpartition("-")[2]
-    weights = read(files[0])
+    weights = read(files["weights"])
     found = looks_like(weights)
     if not found.startswith(f"BiSeNet {backbone} "):
         raise BadWeights(

@@ -5,7 +5,7 @@ network says of the crop and of its mirror image, a little larger. Faces without
 matte alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -221,15 +221,15 @@ def fused(network: Network) -> Network:
     return copy
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> CompactParser:
-    """The parser. files: its weights, then the matte's. Raises BadWeights when they are another network's."""
-    weights = checkpoint.read(files[0])
-    about = checkpoint.metadata(files[0])
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> CompactParser:
+    """The parser. files: `weights`, `matte`. Raises BadWeights when they are another network's."""
+    weights = checkpoint.read(files["weights"])
+    about = checkpoint.metadata(files["weights"])
     prior = weights.pop(PRIOR, None)
     side = int(about.get("side", "0")) if about.get("side", "0").isdigit() else 0
     if prior is None or prior.shape != (len(PARTS),) or not side or side % STEPS:
         raise BadWeights(
-            f"{files[0].name}: expected the compact parser's weights with {PRIOR!r} and an input side in the file's head."  # noqa: E501
+            f"{files['weights'].name}: expected the compact parser's weights with {PRIOR!r} and an input side in the file's head."  # noqa: E501
         )
     network = cast(Network, checkpoint.install(Network, weights, spec.title, device))
-    return CompactParser(spec, network, prior.float(), side, Matte(files[1]), device)
+    return CompactParser(spec, network, prior.float(), side, Matte(files["matte"]), device)

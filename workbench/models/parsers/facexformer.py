@@ -8,7 +8,7 @@ nowhere, so they stay numbers.
 """
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -161,12 +161,12 @@ def _network(spec: ModelSpec, path: Path, device: str) -> FaceXFormerNet:
     return network  # type: ignore[return-value]
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> FaceXFormer:
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> FaceXFormer:
     """The parser, from the authors' training checkpoint or safetensors. Raises BadWeights, naming what the file looks
     like."""
-    return FaceXFormer(spec, _network(spec, files[0], device), SIDE, IMAGENET, LAPA_ORDER, device, box_window)
+    return FaceXFormer(spec, _network(spec, files["weights"], device), SIDE, IMAGENET, LAPA_ORDER, device, box_window)
 
 
-def load_attributes(spec: ModelSpec, files: tuple[Path, ...], device: str) -> FaceXFormerAttributes:
+def load_attributes(spec: ModelSpec, files: Mapping[str, Path], device: str) -> FaceXFormerAttributes:
     """The attribute model of the same file, sharing its weights with the parser. Raises BadWeights."""
-    return FaceXFormerAttributes(spec, _network(spec, files[0], device), device)
+    return FaceXFormerAttributes(spec, _network(spec, files["weights"], device), device)

@@ -255,19 +255,19 @@ class FarlParser(HubParser):
         return {"warped": warped[0].cpu().numpy(), "logits": logits[0].cpu().numpy()}
 
 
-def load_attributes(spec: ModelSpec, files: tuple[Path, ...], device: str) -> FarlAttributes:
+def load_attributes(spec: ModelSpec, files: Mapping[str, Path], device: str) -> FarlAttributes:
     """The attribute model from facer's state dict. Raises BadWeights, naming what the file looks like, for another
     one."""
-    return FarlAttributes(spec, install(AttributeNet, read(files[0]), spec.title, device), device)
+    return FarlAttributes(spec, install(AttributeNet, read(files["weights"]), spec.title, device), device)
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> FarlParser:
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> FarlParser:
     """The parser, from a state dict in FaRL's training layout or from the tensors of a TorchScript archive, whose code
     never runs.
 
     The row's id ends in its data, lapa or celebm. Raises BadWeights.
     """
-    weights = torchscript.read(files[0]) if torchscript.is_program(files[0]) else read(files[0])
+    weights = torchscript.read(files["weights"]) if torchscript.is_program(files["weights"]) else read(files["weights"])
     bent = spec.id.endswith("lapa")
     classes = len(LAPA_ORDER if bent else CELEBA_ORDER)
     network = install(lambda: ParsingNet(classes, _has_ends(weights)), weights, spec.title, device)

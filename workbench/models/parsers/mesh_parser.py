@@ -6,6 +6,7 @@ face's own frame; the colours found there tell more of them, twice over; a guide
 their edges on the photo's. Glasses, hats and jewellery it cannot see.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -258,7 +259,7 @@ def _darker(crop: np.ndarray, mask: np.ndarray, height: float) -> np.ndarray:
     return darker
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> MeshParser:
-    """The parser. files: the matte's. It runs on the processor whatever the device. Raises BadWeights for a damaged
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> MeshParser:
+    """The parser. files: `matte`. It runs on the processor whatever the device. Raises BadWeights for a damaged
     file."""
-    return MeshParser(spec, Matte(files[0]))
+    return MeshParser(spec, Matte(files["matte"]))

@@ -6,7 +6,7 @@ the polar map and half on the same map straightened out. In iBugMask's labels "l
 repository's pictures show it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -212,7 +212,7 @@ class RTNetParser(HubParser):
         return torch.cat([1 - turned[:, :1], turned[:, 1:]], dim=1)
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> RTNetParser:
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> RTNetParser:
     """The variant a row's id names: rtnet50-11, rtnet50-14 or rtnet101-14.
 
     Takes the authors' file (weights bare or under `state_dict`) or safetensors. Raises BadWeights, naming what it looks
@@ -220,5 +220,5 @@ def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> RTNetParser:
     """
     name, _, classes = spec.id.partition("-")
     depths, count = DEPTHS[name], int(classes)
-    network = fold_norms(install(lambda: RTNet(depths, count), read(files[0]), spec.title, device))
+    network = fold_norms(install(lambda: RTNet(depths, count), read(files["weights"]), spec.title, device))
     return RTNetParser(spec, network, SIDE, HALF, ORDERS[count], device, region, "encoder")

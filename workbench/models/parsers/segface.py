@@ -7,7 +7,7 @@ the Helen model, as released, sees a plain square. The ResNet variant is not her
 features.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -187,7 +187,7 @@ def helen_window(face: Face, shape: tuple[int, ...], size: int) -> np.ndarray:
     return square_crop((low + high) / 2, 1.2 * float((high - low).max()), 0.0, size)
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> SegFace:
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> SegFace:
     """The variant a row's id names: segface-<backbone>-<celeba | lapa | helen>-<side>.
 
     Takes the authors' training checkpoint or safetensors. Raises BadWeights, naming the variant the file looks like,
@@ -197,7 +197,7 @@ def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> SegFace:
     if backbone not in BACKBONES or data not in ("celeba", "lapa", "helen") or not side.isdecimal():
         raise BadRequest(f"{spec.id}: expected segface-<{', '.join(BACKBONES)}>-<celeba, lapa or helen>-<side>.")
     tokens = CELEB_TOKENS if data == "celeba" else LAPA_TOKENS
-    network = install(lambda: SegFaceNet(backbone, tokens), read(files[0]), spec.title, device)
+    network = install(lambda: SegFaceNet(backbone, tokens), read(files["weights"]), spec.title, device)
     if data == "celeba":
         return SegFace(spec, network, int(side), IMAGENET, CELEBA_ORDER, device)
     if data == "helen":

@@ -257,15 +257,17 @@ def shape_of(config: Mapping[str, Any], name: str) -> Shape:
     return Shape(**sizes, decoder_hidden_size=width, labels=labels)
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> SegFormerParser:
-    """The parser; files: weights and, unless it is the MiT-B5 with the order of `NAMES`, config.json. Raises
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> SegFormerParser:
+    """The parser; files: `weights` and, unless it is the MiT-B5 with the order of `NAMES`, `config`. Raises
     BadWeights."""
     shape = Shape()
-    if len(files) > 1:
+    if "config" in files:
         try:
-            shape = shape_of(json.loads(files[1].read_text()), files[1].name)
+            shape = shape_of(json.loads(files["config"].read_text()), files["config"].name)
         except (ValueError, AttributeError) as error:
-            raise BadWeights(f"{files[1].name} is not a readable configuration ({error}). Fetch it again.") from error
-    network = install(lambda: SegFormer(shape), read(files[0]), spec.title, device)
+            raise BadWeights(
+                f"{files['config'].name} is not a readable configuration ({error}). Fetch it again."
+            ) from error
+    network = install(lambda: SegFormer(shape), read(files["weights"]), spec.title, device)
     order = [NAMES[label] for label in shape.labels]
     return SegFormerParser(spec, network, SIDE, IMAGENET, order, device, layer="segformer.encoder.layer_norm.3")

@@ -5,7 +5,7 @@ which was tuned together with the denoiser. Source: Paraperas Papantoniou et al.
 Few steps: LCM-LoRA, Luo et al., arXiv 2311.05556.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -99,41 +99,42 @@ class Arc2Face(DiffusionPortrait):
         }
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> Arc2Face:
-    """Arc2Face with DPM++ (25 steps, guidance 3), or with LCM-LoRA (3 steps) when a tenth file holds it.
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> Arc2Face:
+    """Arc2Face with DPM++ (25 steps, guidance 3), or with LCM-LoRA (3 steps) when there is a file `lora`.
 
-    files: UNet's config.json and weights, text encoder's, autoencoder's, scheduler_config.json, vocab.json, merges.txt
-    and, for few steps, the LoRA. Raises BadWeights for the file of another model, OutOfMemory before loading what
+    files: those of `stable_diffusion`. Raises BadWeights for the file of another model, OutOfMemory before loading what
     cannot fit.
     """
-    memory.require(HEADROOM * sum(path.stat().st_size for path in files), spec.title, device)
+    memory.require(HEADROOM * sum(path.stat().st_size for path in files.values()), spec.title, device)
     with memory.in_words(spec.title):
         pipeline = stable_diffusion(files, device)
         width = pipeline.text_encoder.config.hidden_size
         if width < DiffusionPortrait.length:
             raise BadWeights(
-                f"{files[3].name}: a text encoder {width} wide cannot hold a vector of {DiffusionPortrait.length} "
-                f"numbers."
+                f"{files['text_encoder'].name}: a text encoder {width} wide cannot hold a vector of "
+                f"{DiffusionPortrait.length} numbers."
             )
-        fast = len(files) > 9
+        fast = "lora" in files
         if fast:
-            found = lora.changes(checkpoint.read(files[9]), pipeline.unet, files[9].name)
-            lora.merge(pipeline.unet, found, files[9].name)
+            found = lora.changes(checkpoint.read(files["lora"]), pipeline.unet, files["lora"].name)
+            lora.merge(pipeline.unet, found, files["lora"].name)
         kind = LCMScheduler if fast else DPMSolverMultistepScheduler
         pipeline.scheduler = diffusion_parts.schedule(kind, pipeline.scheduler.config)
     return Arc2Face(spec, pipeline, fast)
 
 
-def stable_diffusion(files: tuple[Path, ...], device: str) -> StableDiffusionPipeline:
-    """diffusers' pipeline from nine files, in the order of `load`; without a safety checker, which knows adult content
-    only."""
-    settings = diffusion_parts.configuration(files[6])
+def stable_diffusion(files: Mapping[str, Path], device: str) -> StableDiffusionPipeline:
+    """diffusers' pipeline, without a safety checker, which knows adult content only.
+
+    files: `unet`, `text_encoder` and `vae`, each with its `…_config`; `scheduler`, `vocabulary` and `merges`.
+    """
+    settings = diffusion_parts.configuration(files["scheduler"])
     return StableDiffusionPipeline(
-        unet=diffusion_parts.unet(files[0], files[1], device),
-        text_encoder=diffusion_parts.text_encoder(files[2], files[3], device),
-        vae=diffusion_parts.autoencoder(files[4], files[5], device),
+        unet=diffusion_parts.unet(files["unet_config"], files["unet"], device),
+        text_encoder=diffusion_parts.text_encoder(files["text_encoder_config"], files["text_encoder"], device),
+        vae=diffusion_parts.autoencoder(files["vae_config"], files["vae"], device),
         scheduler=diffusion_parts.schedule(DPMSolverMultistepScheduler, settings),
-        tokenizer=diffusion_parts.tokenizer(files[7], files[8]),
+        tokenizer=diffusion_parts.tokenizer(files["vocabulary"], files["merges"]),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

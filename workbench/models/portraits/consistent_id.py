@@ -142,21 +142,23 @@ class ConsistentId(FaceId):
         return {"prompt_embeds": told["_fused"]} if step + 1 > MERGED_FROM * total else {}
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> ConsistentId:
-    """ConsistentID: a base's nine files (see `arc2face.load`), its own, the image encoder's config.json and weights,
-    the parser's.
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> ConsistentId:
+    """ConsistentID: a base's files (see `arc2face.stable_diffusion`), `adapter`, `image_encoder` with its config,
+    `parser`.
 
     Raises BadWeights, OutOfMemory.
     """
-    memory.require(HEADROOM * sum(path.stat().st_size for path in files), spec.title, device)
+    memory.require(HEADROOM * sum(path.stat().st_size for path in files.values()), spec.title, device)
     with memory.in_words(spec.title):
-        found = checkpoint.groups(files[9], GROUPS, {"image_proj_model": "image_proj"})
-        encoder = facial_encoder(found["FacialEncoder"], files[9].name, device)
+        found = checkpoint.groups(files["adapter"], GROUPS, {"image_proj_model": "image_proj"})
+        encoder = facial_encoder(found["FacialEncoder"], files["adapter"].name, device)
         pipeline = stable_diffusion(files, device)
         pipeline.scheduler = diffusion_parts.schedule(EulerDiscreteScheduler, pipeline.scheduler.config)
-        projection = identity_adapter.attach(pipeline, found["image_proj"], found["adapter_modules"], files[9].name)
-        seeing = diffusion_parts.image_encoder(files[10], files[11], device)
-        parser = bisenet.load(replace(spec, id="bisenet-zll-resnet18"), files[12:13], device)
+        projection = identity_adapter.attach(
+            pipeline, found["image_proj"], found["adapter_modules"], files["adapter"].name
+        )
+        seeing = diffusion_parts.image_encoder(files["image_encoder_config"], files["image_encoder"], device)
+        parser = bisenet.load(replace(spec, id="bisenet-zll-resnet18"), {"weights": files["parser"]}, device)
     return ConsistentId(spec, pipeline, projection, seeing, encoder, parser)
 
 

@@ -5,6 +5,7 @@ renders.
 """
 
 import pickle
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -74,14 +75,14 @@ class Dcgan:
         return self.draw(self.latents(n, seed))
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> Dcgan:
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> Dcgan:
     """The generator from its checkpoint, read without unpickling code. Raises BadWeights when the file is not one."""
     network = Generator()
     try:
-        checkpoint = torch.load(files[0], map_location="cpu", weights_only=True)
+        checkpoint = torch.load(files["weights"], map_location="cpu", weights_only=True)
         network.load_state_dict(checkpoint["netG_state_dict"])
     except (RuntimeError, KeyError, TypeError, ValueError, OSError, EOFError, pickle.UnpicklingError) as error:
         raise BadWeights(
-            f"{files[0].name} does not hold the generator of {spec.id}: {type(error).__name__}."
+            f"{files['weights'].name} does not hold the generator of {spec.id}: {type(error).__name__}."
         ) from error
     return Dcgan(network.eval().requires_grad_(False).to(device), device)

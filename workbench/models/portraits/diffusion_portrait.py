@@ -35,9 +35,6 @@ class DiffusionPortrait:
     default, least, most. length: of the vectors, 512.
     """
 
-    reads_prompt = False
-    sees_photos = False
-    """Whether `shown(photo, face)` must be called first: the vector alone does not tell it enough."""
     length = 512
 
     def __init__(
@@ -50,6 +47,7 @@ class DiffusionPortrait:
         side: int = 0,
     ) -> None:
         self.spec, self.pipeline, self.recogniser = spec, pipeline, recogniser
+        self.reads_prompt, self.photo = spec.reads_prompt, spec.photo
         self.steps, self.guidance = steps, guidance
         self.device = torch.device(pipeline.unet.device)
         self.side = side or pipeline.unet.config.sample_size * pipeline.vae_scale_factor

@@ -3,6 +3,7 @@
 Sampling, noise per picture, previews and Cancel are those of `diffusion_portrait`.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,38 +17,39 @@ from workbench.models.portraits import diffusion_parts
 from workbench.models.portraits.arc2face import HEADROOM
 from workbench.models.portraits.diffusion_portrait import DiffusionPortrait
 
-FILES = 11
-"""config.json and weights of the denoiser, both text encoders and the autoencoder, then scheduler, vocab.json and
-merges.txt."""
 
-
-def require(spec: ModelSpec, files: tuple[Path, ...], device: str) -> None:
+def require(spec: ModelSpec, files: Mapping[str, Path], device: str) -> None:
     """Raises OutOfMemory when this cannot fit: the files are in half precision, which a processor needs in full."""
-    size = sum(path.stat().st_size for path in files)
+    size = sum(path.stat().st_size for path in files.values())
     memory.require(HEADROOM * size * (1 if device.startswith("cuda") else 2), spec.title, device)
 
 
-def base(files: tuple[Path, ...], device: str) -> dict[str, Any]:
-    """What diffusers' SDXL pipelines are made of, but for the scheduler: give it `schedule(files)`. Raises
-    BadWeights."""
+def base(files: Mapping[str, Path], device: str) -> dict[str, Any]:
+    """What diffusers' SDXL pipelines are made of, but for the scheduler, which differs from model to model.
+
+    files: `unet`, `text_encoder`, `text_encoder_2` and `vae`, each with its `…_config`; `vocabulary` and `merges`.
+    Raises BadWeights.
+    """
     dtype = diffusion_parts.half(device)
     return {
-        "unet": diffusion_parts.unet(files[0], files[1], device, dtype),
-        "text_encoder": diffusion_parts.text_encoder(files[2], files[3], device, dtype=dtype),
-        "text_encoder_2": diffusion_parts.text_encoder(files[4], files[5], device, projection=True, dtype=dtype),
+        "unet": diffusion_parts.unet(files["unet_config"], files["unet"], device, dtype),
+        "text_encoder": diffusion_parts.text_encoder(
+            files["text_encoder_config"], files["text_encoder"], device, dtype=dtype
+        ),
+        "text_encoder_2": diffusion_parts.text_encoder(
+            files["text_encoder_2_config"], files["text_encoder_2"], device, projection=True, dtype=dtype
+        ),
         "vae": diffusion_parts.autoencoder(
-            files[6], files[7], device, dtype
+            files["vae_config"], files["vae"], device, dtype
         ),  # the pipelines widen it while they decode
-        "tokenizer": diffusion_parts.tokenizer(files[9], files[10]),
-        "tokenizer_2": diffusion_parts.tokenizer(files[9], files[10], padding="!"),
+        "tokenizer": diffusion_parts.tokenizer(files["vocabulary"], files["merges"]),
+        "tokenizer_2": diffusion_parts.tokenizer(files["vocabulary"], files["merges"], padding="!"),
         "add_watermarker": False,
     }
 
 
 class XlPortrait(DiffusionPortrait):
     """A portrait model on Stable Diffusion XL that also reads words."""
-
-    reads_prompt = True
 
     @property
     def dtype(self) -> torch.dtype:

@@ -5,6 +5,7 @@ al., "IP-Adapter", arXiv 2308.06721 (tencent-ailab/IP-Adapter, h94/IP-Adapter-Fa
 """
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,6 @@ GROUPS = ("image_proj", "ip_adapter")
 class PromptedPortrait(DiffusionPortrait):
     """A portrait model on Stable Diffusion 1.5 that also reads words."""
 
-    reads_prompt = True
-
     def words(self, prompt: str, count: int) -> Tensor:
         """(count, 77, 768) of a prompt. Raises BadRequest when it is longer than the 75 tokens CLIP reads."""
         tokenizer = self.pipeline.tokenizer
@@ -59,7 +58,7 @@ class PromptedPortrait(DiffusionPortrait):
 class FaceId(PromptedPortrait):
     """Draws from a unit-length vector of InsightFace's buffalo_l and a prompt.
 
-    sees_photos: the Plus kinds must be shown the face first, with `shown`. shortcut: Plus v2's, the vector's own tokens
+    image_encoder: of the Plus kinds, which must be `shown` the face first. shortcut: Plus v2's, the vector's own tokens
     added.
     """
 
@@ -73,15 +72,12 @@ class FaceId(PromptedPortrait):
     ) -> None:
         super().__init__(spec, pipeline, RECOGNISER, (30, 1, 100), (7.5, 1.0, 20.0))
         self.projection, self.image_encoder, self._looks = projection, image_encoder, None
-        self.sees_photos = image_encoder is not None
-        if self.sees_photos:
+        if image_encoder is not None:
             self.projection.shortcut = shortcut
 
     def shown(self, photo: np.ndarray, face: Face) -> "FaceId":
-        """The same model with this face in view; the networks are shared. The plain kind looks at nothing and stays as
-        it is."""
-        if not self.sees_photos:
-            return self
+        """The same model with this face in view; the networks are shared. Raises BadRequest for the plain kind, which
+        looks at nothing."""
         other = copy.copy(self)
         other._looks = self.looks(images.warp(photo, arcface(FACE_SIDE)(face), (FACE_SIDE, FACE_SIDE)))
         return other
@@ -100,7 +96,7 @@ class FaceId(PromptedPortrait):
 
     def look_at(self, count: int, guided: bool) -> None:
         """Put what was shown where the projection looks for it. Raises BadRequest when nothing was."""
-        if not self.sees_photos:
+        if self.image_encoder is None:
             return
         if self._looks is None:
             raise BadRequest(f"{self.spec.title} needs to see a photo of the face besides its vector. Give it a photo.")
@@ -139,34 +135,38 @@ class FaceId(PromptedPortrait):
         } | {"noise": noise}
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> FaceId:
-    """FaceID: a base's nine files (see `arc2face.load`), then the adapter's. Raises BadWeights, OutOfMemory."""
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> FaceId:
+    """FaceID: a base's files (see `arc2face.stable_diffusion`) and `adapter`. Raises BadWeights, OutOfMemory."""
     return _load(spec, files, device)
 
 
-def load_plus(spec: ModelSpec, files: tuple[Path, ...], device: str) -> FaceId:
+def load_plus(spec: ModelSpec, files: Mapping[str, Path], device: str) -> FaceId:
     """FaceID Plus: as `load`, then the image encoder's config.json and weights."""
     return _load(spec, files, device)
 
 
-def load_plus_v2(spec: ModelSpec, files: tuple[Path, ...], device: str) -> FaceId:
+def load_plus_v2(spec: ModelSpec, files: Mapping[str, Path], device: str) -> FaceId:
     """FaceID Plus v2: as `load_plus`, with the shortcut its weights were trained with."""
     return _load(spec, files, device, shortcut=True)
 
 
-def _load(spec: ModelSpec, files: tuple[Path, ...], device: str, shortcut: bool = False) -> FaceId:
-    memory.require(HEADROOM * sum(path.stat().st_size for path in files), spec.title, device)
+def _load(spec: ModelSpec, files: Mapping[str, Path], device: str, shortcut: bool = False) -> FaceId:
+    memory.require(HEADROOM * sum(path.stat().st_size for path in files.values()), spec.title, device)
     with memory.in_words(spec.title):
-        found = checkpoint.groups(files[9], GROUPS)
+        found = checkpoint.groups(files["adapter"], GROUPS)
         plus = any(key.startswith("perceiver_resampler.") for key in found["image_proj"])
-        if plus != (len(files) > 10):
+        if plus != ("image_encoder" in files):
             raise BadWeights(
-                f"{files[9].name}: expected {'no ' * (len(files) <= 10)}Plus kind of FaceID, got "
+                f"{files['adapter'].name}: expected {'no ' * ('image_encoder' not in files)}Plus kind of FaceID, got "
                 f"{'one' if plus else 'the plain one'}. "
                 "Use the file this model names."
             )
         pipeline = stable_diffusion(files, device)
         pipeline.scheduler = diffusion_parts.schedule(DDIMScheduler, pipeline.scheduler.config)
-        projection = identity_adapter.attach(pipeline, found["image_proj"], found["ip_adapter"], files[9].name)
-        encoder = diffusion_parts.image_encoder(files[10], files[11], device) if plus else None
+        projection = identity_adapter.attach(pipeline, found["image_proj"], found["ip_adapter"], files["adapter"].name)
+        encoder = (
+            diffusion_parts.image_encoder(files["image_encoder_config"], files["image_encoder"], device)
+            if plus
+            else None
+        )
     return FaceId(spec, pipeline, projection, encoder, shortcut)

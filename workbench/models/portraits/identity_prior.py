@@ -8,7 +8,7 @@ it, so that pictures stay faces. The GAN and the recogniser are fetched; the mes
 face is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -144,7 +144,6 @@ class IdentityPrior:
     """A `PortraitModel` of 64 × 64 pictures."""
 
     recogniser = "dlib"
-    reads_prompt = False
     side = SIDE
     steps = (15, 2, 50)
     guidance = (2.0, 1.0, 6.0)
@@ -154,6 +153,7 @@ class IdentityPrior:
     ) -> None:
         """plan: of the search after the prior; with no steps the prior's latents are drawn as they are."""
         self.spec, self.pipeline, self.guide, self.device = spec, pipeline, guide, device
+        self.reads_prompt, self.photo = spec.reads_prompt, spec.photo
         self.plan = plan or Search()
 
     def __call__(
@@ -247,22 +247,24 @@ def _with(preview: Preview, done: tuple[np.ndarray, ...], drawing: list[np.ndarr
     preview([*done, *drawing])
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> IdentityPrior:
-    """The model from its diffusers folder (the first four files), the GAN, the recogniser and the face finder's four
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> IdentityPrior:
+    """The model from the diffusers folders of `prior` and `scheduler`, `generator`, `recogniser` and the face finder's
     files.
 
     Raises BadWeights when one of them is another file.
     """
-    folder, (gan, recogniser, *finder) = files[0].parent, files[4:]
+    prior_folder, scheduler_folder = files["prior"].parent, files["scheduler"].parent
     try:
-        prior = LatentPrior.from_pretrained(folder / "prior", low_cpu_mem_usage=False, dtype=torch.float32)
-        pipeline = IdentityPriorPipeline(prior, DDIMScheduler.from_pretrained(folder / "scheduler"))
+        prior = LatentPrior.from_pretrained(prior_folder, low_cpu_mem_usage=False, dtype=torch.float32)
+        pipeline = IdentityPriorPipeline(prior, DDIMScheduler.from_pretrained(scheduler_folder))
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise BadWeights(f"{folder.name} does not hold the pipeline of {spec.id}: {type(error).__name__}.") from error
+        raise BadWeights(
+            f"{prior_folder.parent.name} does not hold the pipeline of {spec.id}: {type(error).__name__}."
+        ) from error
     pipeline.prior.eval().requires_grad_(False).to(device)
     guide = Guide(
-        dcgan.load(spec, (gan,), device),
-        dlib_residual.load(spec, (recogniser,), device),
-        mediapipe.load(spec, tuple(finder), device),
+        dcgan.load(spec, {"weights": files["generator"]}, device),
+        dlib_residual.load(spec, {"weights": files["recogniser"]}, device),
+        mediapipe.load(spec, files, device),
     )
     return IdentityPrior(spec, pipeline, guide, device)

@@ -5,7 +5,7 @@ and to a drawing of the face's points. Source: Wang et al., "InstantID", arXiv 2
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,6 @@ class InstantId(diffusion_xl.XlPortrait):
 
     Vectors of unit length are made as long as the recogniser's are before division; its authors do not divide.
     """
-
-    sees_photos = False
 
     def __init__(self, spec: ModelSpec, pipeline: StableDiffusionXLControlNetPipeline, projection: nn.Module) -> None:
         super().__init__(spec, pipeline, RECOGNISER, (30, 1, 100), (5.0, 1.0, 20.0))
@@ -131,19 +129,22 @@ class InstantId(diffusion_xl.XlPortrait):
         return {"face": face.float().cpu().numpy(), "noise": noise.float().cpu().numpy()}
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> InstantId:
-    """InstantID: SDXL's eleven files (see `diffusion_xl.FILES`), ip-adapter.bin, the ControlNet's config.json and
-    weights.
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> InstantId:
+    """InstantID: SDXL's files (see `diffusion_xl.base`), `adapter`, and `controlnet` with its config.
 
     Raises BadWeights, OutOfMemory.
     """
     diffusion_xl.require(spec, files, device)
     with memory.in_words(spec.title):
-        found = checkpoint.groups(files[11], GROUPS)
+        found = checkpoint.groups(files["adapter"], GROUPS)
         pipeline = StableDiffusionXLControlNetPipeline(
             **diffusion_xl.base(files, device),
-            controlnet=diffusion_parts.controlnet(files[12], files[13], device, diffusion_parts.half(device)),
-            scheduler=diffusion_parts.schedule(EulerDiscreteScheduler, diffusion_parts.configuration(files[8])),
+            controlnet=diffusion_parts.controlnet(
+                files["controlnet_config"], files["controlnet"], device, diffusion_parts.half(device)
+            ),
+            scheduler=diffusion_parts.schedule(
+                EulerDiscreteScheduler, diffusion_parts.configuration(files["scheduler"])
+            ),
         )
-        projection = identity_adapter.attach(pipeline, found["image_proj"], found["ip_adapter"], files[11].name)
+        projection = identity_adapter.attach(pipeline, found["image_proj"], found["ip_adapter"], files["adapter"].name)
     return InstantId(spec, pipeline, projection)

@@ -93,8 +93,6 @@ class IdentityEncoder(nn.Module):
 class PhotoMaker(diffusion_xl.XlPortrait):
     """Draws from a photo (see `shown`), a prompt with `img` and, in v2, a vector of InsightFace's antelopev2."""
 
-    sees_photos = True
-
     def __init__(self, spec: ModelSpec, pipeline: StableDiffusionXLPipeline, encoder: IdentityEncoder) -> None:
         super().__init__(spec, pipeline, RECOGNISER, (50, 1, 100), (5.0, 1.0, 20.0))
         self.encoder = encoder
@@ -213,22 +211,26 @@ def _face_tokens(weights: Mapping[str, Tensor]) -> tuple[int, int, resampler.Sha
     return weights["qformer_perceiver.token_proj.0.weight"].shape[1], outputs // shape.width, shape
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> PhotoMaker:
-    """PhotoMaker: SDXL's eleven files (see `diffusion_xl.FILES`), then photomaker-v1.bin or photomaker-v2.bin, told
-    apart by content.
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> PhotoMaker:
+    """PhotoMaker: SDXL's files (see `diffusion_xl.base`) and `adapter`, v1's or v2's, told apart by content.
 
     Raises BadWeights, OutOfMemory.
     """
     diffusion_xl.require(spec, files, device)
     with memory.in_words(spec.title):
-        found = checkpoint.groups(files[11], GROUPS)
-        encoder = identity_encoder(found["id_encoder"], files[11].name, device, diffusion_parts.half(device))
+        found = checkpoint.groups(files["adapter"], GROUPS)
+        encoder = identity_encoder(found["id_encoder"], files["adapter"].name, device, diffusion_parts.half(device))
         if encoder.sees_vectors != spec.id.endswith("v2"):
             raise BadWeights(
-                f"{files[11].name} is PhotoMaker {'v2' if encoder.sees_vectors else 'v1'}'s, not that of {spec.title}."
+                f"{files['adapter'].name} is PhotoMaker {'v2' if encoder.sees_vectors else 'v1'}'s, not that of "
+                f"{spec.title}."
             )
         parts = diffusion_xl.base(files, device)
-        lora.merge(parts["unet"], lora.changes(found["lora_weights"], parts["unet"], files[11].name), files[11].name)
-        scheduler = diffusion_parts.schedule(EulerDiscreteScheduler, diffusion_parts.configuration(files[8]))
+        lora.merge(
+            parts["unet"],
+            lora.changes(found["lora_weights"], parts["unet"], files["adapter"].name),
+            files["adapter"].name,
+        )
+        scheduler = diffusion_parts.schedule(EulerDiscreteScheduler, diffusion_parts.configuration(files["scheduler"]))
         pipeline = StableDiffusionXLPipeline(**parts, scheduler=scheduler)
     return PhotoMaker(spec, pipeline, encoder)

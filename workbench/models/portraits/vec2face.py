@@ -218,12 +218,12 @@ class Vec2Face:
     """A `PortraitModel` of one step: no prompt, no guidance. Vectors of unit length are brought to √512; longer ones
     stay as they are."""
 
-    reads_prompt, sees_photos = False, False
     recogniser, side = RECOGNISER, SIDE
     steps, guidance = (1, 1, 1), (1.0, 1.0, 1.0)
 
     def __init__(self, spec: ModelSpec, network: Vec2FaceNetwork) -> None:
         self.spec, self.network = spec, network
+        self.reads_prompt, self.photo = spec.reads_prompt, spec.photo
         self.device = next(network.parameters()).device
         self.length = network.latent_prior_proj_f.in_features
 
@@ -312,13 +312,13 @@ def _highest(weights: Mapping[str, Tensor], start: str) -> int:
     return 1 + max((int(key.removeprefix(start).split(".")[0]) for key in weights if key.startswith(start)), default=-1)
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> Vec2Face:
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> Vec2Face:
     """The generator from its training checkpoint (under `model_vec2face`) or from bare weights. Raises BadWeights,
     OutOfMemory."""
-    memory.require(1.3 * sum(path.stat().st_size for path in files), spec.title, device)
+    memory.require(1.3 * sum(path.stat().st_size for path in files.values()), spec.title, device)
     with memory.in_words(spec.title):
-        weights = checkpoint.stripped(checkpoint.read(files[0]), "feature_token.weight", ("module.", ""))
-        shape = shape_of(weights, files[0].name)
+        weights = checkpoint.stripped(checkpoint.read(files["weights"]), "feature_token.weight", ("module.", ""))
+        shape = shape_of(weights, files["weights"].name)
         network = checkpoint.install(lambda: Vec2FaceNetwork(shape), weights, spec.title, device)
     assert isinstance(network, Vec2FaceNetwork)
     return Vec2Face(spec, network)

@@ -7,6 +7,7 @@ Sources: Kim et al., "AdaFace", CVPR 2022, arXiv 2204.00964 (mk-minchul/AdaFace,
 """
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -103,17 +104,17 @@ class Backbone(nn.Module):
         return self.output_layer(self.body(self.input_layer(scaled(chips, self.bgr))))
 
 
-def load_adaface(spec: ModelSpec, files: tuple[Path, ...], device: str) -> HubRecogniser:
+def load_adaface(spec: ModelSpec, files: Mapping[str, Path], device: str) -> HubRecogniser:
     """AdaFace from CVLFace's model.safetensors, which wants red first unless a config.json beside it says `color_space:
     BGR`.
 
-    files: weights, and the repository's config.json if there is one. The depth is the last word of the row's id up to
+    files: `weights`, and the repository's `config` if there is one. The depth is the last word of the row's id up to
     its first dash: "adaface-ir50-webface4m" is an IR-50. Raises BadWeights for the file of another network.
     """
-    return _adaface(spec, files, device, bgr=color_space(files[1]) == "BGR" if len(files) > 1 else False)
+    return _adaface(spec, files, device, bgr=color_space(files["config"]) == "BGR" if "config" in files else False)
 
 
-def load_adaface_bgr(spec: ModelSpec, files: tuple[Path, ...], device: str) -> HubRecogniser:
+def load_adaface_bgr(spec: ModelSpec, files: Mapping[str, Path], device: str) -> HubRecogniser:
     """AdaFace from its authors' training checkpoint (.ckpt, names under `model.`), which wants blue first."""
     return _adaface(spec, files, device, bgr=True)
 
@@ -134,30 +135,30 @@ def color_space(path: Path) -> str:
     return str(found)
 
 
-def _adaface(spec: ModelSpec, files: tuple[Path, ...], device: str, bgr: bool) -> HubRecogniser:
+def _adaface(spec: ModelSpec, files: Mapping[str, Path], device: str, bgr: bool) -> HubRecogniser:
     depth = spec.id.partition("-ir")[2].partition("-")[0]
     if depth not in DEPTHS:
         raise BadWeights(
             f"{spec.id}: expected an id such as adaface-ir50-webface4m, with a depth of {', '.join(DEPTHS)}."
         )
-    weights = checkpoint.stripped(checkpoint.read(files[0]), ANCHOR, PREFIXES, drop=("head.",))
+    weights = checkpoint.stripped(checkpoint.read(files["weights"]), ANCHOR, PREFIXES, drop=("head.",))
     network = checkpoint.install(partial(Backbone, depth, bgr=bgr), weights, spec.title, device)
     return HubRecogniser(spec, trim(network), arcface(SIZE), SIZE, "body")
 
 
-def load_ir152(spec: ModelSpec, files: tuple[Path, ...], device: str) -> HubRecogniser:
+def load_ir152(spec: ModelSpec, files: Mapping[str, Path], device: str) -> HubRecogniser:
     """IR-152 of the attack papers (`ir152.pth`), with their crop and thresholds."""
     return _insightface(spec, files, device, "152", squeeze=False, paper="ir152")
 
 
-def load_irse50(spec: ModelSpec, files: tuple[Path, ...], device: str) -> HubRecogniser:
+def load_irse50(spec: ModelSpec, files: Mapping[str, Path], device: str) -> HubRecogniser:
     """IR-SE-50 of InsightFace_Pytorch and the attack papers (`irse50.pth`), with their crop and thresholds."""
     return _insightface(spec, files, device, "50", squeeze=True, paper="irse50")
 
 
 def _insightface(
-    spec: ModelSpec, files: tuple[Path, ...], device: str, depth: str, squeeze: bool, paper: str
+    spec: ModelSpec, files: Mapping[str, Path], device: str, depth: str, squeeze: bool, paper: str
 ) -> HubRecogniser:
-    weights = checkpoint.stripped(checkpoint.read(files[0]), ANCHOR, PREFIXES)
+    weights = checkpoint.stripped(checkpoint.read(files["weights"]), ANCHOR, PREFIXES)
     network = checkpoint.install(partial(Backbone, depth, ada=False, squeeze=squeeze), weights, spec.title, device)
     return HubRecogniser(spec, trim(network), arcface(SIZE), SIZE, "body", PAPERS[paper], paper_crop=True)

@@ -5,6 +5,7 @@ Source: dlib, examples/dnn_face_recognition_ex.cpp and dnn_age_predictor; King, 
 metric learning", 2017. Affine layers are folded into the convolutions.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -104,7 +105,7 @@ def weights(path: Path) -> dict[str, Tensor]:
     return named
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> Recogniser:
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> Recogniser:
     """The recogniser. Raises BadWeights when the file is not the one on record."""
-    network = fill(ResidualNet(32, STEPS, 128, bias=False), weights(files[0]), spec.title, device)
+    network = fill(ResidualNet(32, STEPS, 128, bias=False), weights(files["weights"]), spec.title, device)
     return Recogniser(spec, network, dlib_chip(SIZE, PADDING), SIZE, LAYER, "l2")

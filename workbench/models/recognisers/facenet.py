@@ -4,6 +4,7 @@ Sources: Schroff et al., "FaceNet", arXiv 1503.03832; Szegedy et al., "Inception
 figures 10 to 14; timesler/facenet-pytorch. Names follow its files.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -108,20 +109,20 @@ class FaceNet(nn.Module):
         return self.last_bn(self.last_linear(self.block8(self.repeat_3(x)).mean((2, 3))))
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> HubRecogniser:
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> HubRecogniser:
     """FaceNet seeing as facenet-pytorch does: MTCNN's upright box, stretched. Raises BadWeights for another network's
     file."""
     return _load(spec, files, device, paper_crop=False)
 
 
-def load_paper(spec: ModelSpec, files: tuple[Path, ...], device: str) -> HubRecogniser:
+def load_paper(spec: ModelSpec, files: Mapping[str, Path], device: str) -> HubRecogniser:
     """FaceNet seeing as the attack papers do (`facenet.pth`), with their thresholds."""
     return _load(spec, files, device, paper_crop=True)
 
 
-def _load(spec: ModelSpec, files: tuple[Path, ...], device: str, paper_crop: bool) -> HubRecogniser:
+def _load(spec: ModelSpec, files: Mapping[str, Path], device: str, paper_crop: bool) -> HubRecogniser:
     weights = checkpoint.stripped(
-        checkpoint.read(files[0]), "conv2d_1a.conv.weight", ("module.", "model.", ""), drop=("logits.",)
+        checkpoint.read(files["weights"]), "conv2d_1a.conv.weight", ("module.", "model.", ""), drop=("logits.",)
     )
     network = checkpoint.install(FaceNet, weights, spec.title, device)
     return HubRecogniser(

@@ -3,6 +3,7 @@
 Rebuilt in torch from its TensorFlow.js weights. The file's age and gender heads are not used.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -82,7 +83,7 @@ def _named(found: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> Recogniser:
-    """The recogniser; files: manifest, binary. Raises BadWeights when they are not the ones on record."""
-    network = fill(FaceRes(), weights(*files), spec.title, device)
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> Recogniser:
+    """The recogniser; files: `manifest`, `weights`. Raises BadWeights when they are not the ones on record."""
+    network = fill(FaceRes(), weights(files["manifest"], files["weights"]), spec.title, device)
     return Recogniser(spec, network, arcface(SIZE, MARGIN), SIZE, "blocks", "cosine")

@@ -4,6 +4,7 @@
 Source: Chen et al., arXiv 1804.07573, as in TreB1eN/InsightFace_Pytorch. Names follow its file.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -102,9 +103,9 @@ class InsightMobile(nn.Module):
         return self.bn(self.linear(self.conv_6_dw(x).flatten(1)))
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> HubRecogniser:
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> HubRecogniser:
     """MobileFace (`mobile_face.pth`) with the attack papers' crop and thresholds. Raises BadWeights for another
     network's file."""
-    weights = checkpoint.stripped(checkpoint.read(files[0]), "conv1.conv.weight", ("module.", "model.", ""))
+    weights = checkpoint.stripped(checkpoint.read(files["weights"]), "conv1.conv.weight", ("module.", "model.", ""))
     network = checkpoint.install(InsightMobile, weights, spec.title, device)
     return HubRecogniser(spec, trim(network), arcface(SIZE), SIZE, "conv_6_sep", PAPER, paper_crop=True)

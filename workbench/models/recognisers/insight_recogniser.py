@@ -5,6 +5,7 @@ Source: Deng et al., "ArcFace", CVPR 2019, arXiv 1801.07698 (deepinsight/insight
 for non-commercial research only.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -44,14 +45,14 @@ class VectorNetwork(IResNet):
         return self.vector(chips)
 
 
-def load_torch(spec: ModelSpec, files: tuple[Path, ...], device: str) -> HubRecogniser:
+def load_torch(spec: ModelSpec, files: Mapping[str, Path], device: str) -> HubRecogniser:
     """IResNet-100 from a `.pth` file. Raises BadWeights for another network's file."""
-    weights = checkpoint.stripped(checkpoint.read(files[0]), "conv1.weight", ("module.", ""))
+    weights = checkpoint.stripped(checkpoint.read(files["weights"]), "conv1.weight", ("module.", ""))
     network = checkpoint.install(partial(VectorNetwork, "100"), weights, spec.title, device)
     return HubRecogniser(spec, trim(network), arcface(SIZE), SIZE, "layer4")
 
 
-def load_onnx(spec: ModelSpec, files: tuple[Path, ...], device: str) -> HubRecogniser:
+def load_onnx(spec: ModelSpec, files: Mapping[str, Path], device: str) -> HubRecogniser:
     """An ONNX file with InsightFace's inputs (112 × 112, red first, (x − 127.5) / 127.5): a black box without
     gradients."""
-    return HubRecogniser(spec, OnnxBox(files[0], SIZE, VECTOR, (0.5,) * 3, (0.5,) * 3), arcface(SIZE), SIZE, "")
+    return HubRecogniser(spec, OnnxBox(files["weights"], SIZE, VECTOR, (0.5,) * 3, (0.5,) * 3), arcface(SIZE), SIZE, "")

@@ -4,6 +4,7 @@ LiteRT opens the file and hands out the weights by name; the network itself runs
 gradients.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +114,7 @@ def _named(interpreter: Interpreter, places: dict[str, int]) -> dict[str, Tensor
     return named
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> Recogniser:
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> Recogniser:
     """The recogniser. Raises BadWeights when the file is not the one on record."""
-    network = fill(MobileFaceNet(), weights(files[0]), spec.title, device)
+    network = fill(MobileFaceNet(), weights(files["weights"]), spec.title, device)
     return Recogniser(spec, network, arcface(SIZE), SIZE, "last", "cosine")

@@ -4,6 +4,7 @@ MobileNet v1 blocks with PReLU at 112 pixels. Batch norms are folded away and PR
 halves the time of a backward pass.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -77,7 +78,7 @@ def _head(found: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     return fold((weight * scale[None, :, None]).reshape(128, -1), *_norm(found, "fc1", _LAST_EPSILON), bias)
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> Recogniser:
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> Recogniser:
     """The recogniser. Raises BadWeights when the file is not the one on record."""
-    network = fill(SFace(), weights(files[0]), spec.title, device)
+    network = fill(SFace(), weights(files["weights"]), spec.title, device)
     return Recogniser(spec, network, arcface(SIZE), SIZE, "blocks", "cosine")
