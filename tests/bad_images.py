@@ -1,9 +1,10 @@
 """Every kind of bad or odd input, made on the spot: for the tests of decoding, the API and the command line."""
 
 import io
+import math
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,17 @@ def many_faces(face: np.ndarray, count: int = 10, side: int = 180) -> np.ndarray
         portrait = np.array(Image.fromarray(face).resize((side, side), Image.Resampling.LANCZOS))
         top, left = 20 + row * step, 20 + column * step
         canvas[top : top + side, left : left + side] = portrait[:, ::-1] if number % 2 else portrait
+    return canvas
+
+
+def crowd(faces: Sequence[np.ndarray], count: int, side: int = 160) -> np.ndarray:
+    """`count` square portraits of `side` pixels in a grid on grey, a quarter of a side apart, every second mirrored."""
+    columns, step = math.ceil(math.sqrt(count)), side + side // 4
+    canvas = np.full((columns * step, columns * step, 3), 200, np.uint8)
+    for number in range(count):
+        top, left = (place * step + side // 8 for place in divmod(number, columns))
+        portrait = Image.fromarray(faces[number % len(faces)]).resize((side, side), Image.Resampling.LANCZOS)
+        canvas[top : top + side, left : left + side] = np.array(portrait)[:, :: -1 if number % 2 else 1]
     return canvas
 
 

@@ -17,7 +17,10 @@ from tqdm import tqdm
 
 from workbench.errors import BadRequest, WorkbenchError
 
-PHOTOS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"})
+PHOTOS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif"}
+    | {".jp2"}
+)
 
 
 @dataclass(slots=True)

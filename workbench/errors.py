@@ -6,6 +6,7 @@
     ├── NoFace                     the photo holds no face we can find
     ├── FaceTooSmall               a face is there, but too small to work on
     ├── ManyFaces                  one face was needed, several were found
+    ├── FacesLeft                  a saved photo still shows a face that was to be hidden
     ├── BadRequest                 a value from the browser, the API or the command line is not allowed
     ├── ModelMissing               the weights are not on this machine; says how to get them
     ├── BadWeights                 the weights are here but damaged, or belong to another model
@@ -19,9 +20,17 @@ Code outside this package's tasks raises only from this tree; one place in `ui/e
 and one place in `cli` into a line on stderr. Anything else that escapes is a bug.
 """
 
+import copy
+
 
 class WorkbenchError(Exception):
-    """The root: its message says what was expected, what came, and what to do."""
+    """The root: its message says what was expected, what came, and what to do. Its numbers are fields."""
+
+    def about(self, name: str) -> "WorkbenchError":
+        """The same error, its sentence beginning with what it is about; every field stays."""
+        again = copy.copy(self)
+        again.args = (f"{name}: {self}",)
+        return again
 
 
 class BadImage(WorkbenchError):
@@ -29,19 +38,54 @@ class BadImage(WorkbenchError):
 
 
 class ImageTooLarge(BadImage):
-    """The picture has more pixels or bytes than the limit; it was refused before decoding."""
+    """The picture has more pixels or bytes than the limit; it was refused before decoding. got, most: in one unit."""
+
+    def __init__(self, message: str, *, got: int = 0, most: int = 0) -> None:
+        super().__init__(message)
+        self.got, self.most = got, most
 
 
 class NoFace(WorkbenchError):
-    """No face was found in the photo."""
+    """No face was found in the photo of `width` × `height` pixels."""
+
+    def __init__(self, message: str = "", *, width: int = 0, height: int = 0) -> None:
+        size = f" in {width} × {height} pixels" if width else ""
+        super().__init__(message or f"No face was found{size}. Try a larger, brighter or less covered one.")
+        self.width, self.height = width, height
 
 
 class FaceTooSmall(WorkbenchError):
-    """A face was found, but it has too few pixels for this task."""
+    """A face was found, but it has too few pixels for this task. pixels: its own; least: what the task needs."""
+
+    def __init__(self, message: str, *, pixels: float = 0, least: float = 0) -> None:
+        super().__init__(message)
+        self.pixels, self.least = pixels, least
 
 
 class ManyFaces(WorkbenchError):
-    """One face was needed and several were found; says how to choose."""
+    """One face was needed and `count` were found; says how to choose."""
+
+    def __init__(self, message: str = "", *, count: int = 0) -> None:
+        super().__init__(
+            message
+            or f"The photo has {count} faces. Choose one by its number (Face 1 is the largest), or crop the photo."
+        )
+        self.count = count
+
+
+class FacesLeft(WorkbenchError):
+    """A saved photo was searched again and still shows faces that were to be hidden; it was thrown away.
+
+    left: how many are still found. hidden: how many are not found any more.
+    """
+
+    def __init__(self, message: str = "", *, left: int = 0, hidden: int = 0) -> None:
+        super().__init__(
+            message
+            or f"Nothing was saved: of {left + hidden} faces that were to be hidden, {left} can still be found in the "
+            "result. Choose silhouette, or more strength."
+        )
+        self.left, self.hidden = left, hidden
 
 
 class BadRequest(WorkbenchError):

@@ -5,16 +5,14 @@ What needs no pixels is in `geometry.py` and reached from here too.
 """
 
 import io
-import stat
-import struct
-import zlib
-from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError, features
+from PIL import Image, PngImagePlugin
 
-from workbench.errors import BadImage, BadRequest, ImageTooLarge
+from workbench.colour import srgb_profile
+from workbench.decoding import decode, read
+from workbench.errors import BadRequest
 from workbench.geometry import (
     ARCFACE_112,
     DLIB_CHIP_150,
@@ -30,7 +28,6 @@ from workbench.geometry import (
     stretch,
     umeyama,
 )
-from workbench.settings import Settings
 from workbench.values import check_image
 
 __all__ = [
@@ -48,6 +45,7 @@ __all__ = [
     "invert",
     "limit",
     "paste",
+    "read",
     "shrink",
     "similarity",
     "square_crop",
@@ -56,143 +54,7 @@ __all__ = [
     "warp",
 ]
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", *(["AVIF"] if features.check("avif") else []))
-"""What is read; multi-picture JPEGs are JPEGs. Pillow knows more, but some of those start other programs (EPS) or are
-no photos."""
-
 BORDERS = {"replicate": cv2.BORDER_REPLICATE, "black": cv2.BORDER_CONSTANT, "reflect": cv2.BORDER_REFLECT_101}
-
-_SIGNS = (
-    (b"%PDF", "a PDF document"),
-    (b"<svg", "an SVG drawing"),
-    (b"<?xml", "an XML file, perhaps an SVG drawing"),
-    (b"%!PS", "a PostScript file"),
-    (b"<!DOCTYPE", "a web page"),
-    (b"<html", "a web page"),
-    (b"PK\x03\x04", "a zip archive"),
-    (b"\x1aE\xdf\xa3", "a video"),
-)
-_BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    EOFError,
-    KeyError,
-    IndexError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-)
-"""What Pillow's readers raise for files that break off or contradict themselves."""
-
-
-def decode(source: bytes | Path, settings: Settings) -> np.ndarray:
-    """The photo of a file or of its bytes: RGB uint8, upright, transparency over white, the first of several frames.
-
-    Raises ImageTooLarge before decoding when it has more than `settings.max_bytes` bytes or `settings.max_pixels`
-    pixels, and BadImage when it is no photo, or breaks off.
-    """
-    data = _read(source, settings.max_bytes)
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            _check_size(picture.size, settings.max_pixels)
-            picture.load()
-            return _as_rgb(picture, _turn(picture))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageTooLarge(
-            f"Expected at most {settings.max_pixels / 1e6:.0f} megapixels, got more. Make the picture smaller."
-        ) from error
-    except UnidentifiedImageError as error:
-        raise BadImage(
-            f"Expected a photo (JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF), got {_kind(data)}. Save it as JPEG or PNG."
-        ) from error
-    except _BROKEN as error:
-        raise BadImage(f"The picture is damaged or breaks off ({error}). Save or download it again.") from error
-
-
-def _read(source: bytes | Path, max_bytes: int) -> bytes:
-    data = source if isinstance(source, bytes) else _read_file(source, max_bytes)
-    if len(data) > max_bytes:
-        raise ImageTooLarge(
-            f"Expected a file of at most {max_bytes / 1e6:.0f} MB, got {len(data) / 1e6:.0f} MB. Make the picture "
-            f"smaller."
-        )
-    if not data:
-        raise BadImage("Expected a photo, got an empty file. Save or download it again.")
-    return data
-
-
-def _read_file(path: Path, max_bytes: int) -> bytes:
-    """The bytes of a regular file; a device, a pipe or a folder is refused before anything waits for it."""
-    try:
-        state = path.stat()
-        if not stat.S_ISREG(state.st_mode):
-            raise BadImage(f"The file {path.name} cannot be read: expected a photo, got no regular file.")
-        if state.st_size > max_bytes:
-            raise ImageTooLarge(
-                f"Expected a file of at most {max_bytes / 1e6:.0f} MB, got {state.st_size / 1e6:.0f} MB. Make the "
-                f"picture smaller."
-            )
-        with path.open("rb") as stream:
-            return stream.read(max_bytes + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise BadImage(f"The file {path.name} cannot be read: {reason}.") from error
-
-
-def _check_size(size: tuple[int, int], max_pixels: int) -> None:
-    if size[0] * size[1] > max_pixels:
-        raise ImageTooLarge(
-            f"Expected at most {max_pixels / 1e6:.0f} megapixels, got {size[0]} × {size[1]} = "
-            f"{size[0] * size[1] / 1e6:.0f}. "
-            "Make the picture smaller."
-        )
-
-
-def _kind(data: bytes) -> str:
-    start = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n")
-    for sign, name in _SIGNS:
-        if start.lower().startswith(sign.lower()):
-            return name
-    if data[4:8] == b"ftyp":
-        return "an HEIC picture" if data[8:11] in (b"hei", b"hev", b"mif") else "a video"
-    return "a text file" if all(byte >= 32 or byte in b"\t\r\n" for byte in start) else "a file of another kind"
-
-
-def _turn(picture: Image.Image) -> Image.Transpose | None:
-    """What makes the picture upright according to its EXIF orientation; a picture whose EXIF is broken has none."""
-    try:
-        orientation = picture.getexif().get(0x0112, 1)
-    except _BROKEN:
-        return None
-    turns = Image.Transpose
-    return {
-        2: turns.FLIP_LEFT_RIGHT,
-        3: turns.ROTATE_180,
-        4: turns.FLIP_TOP_BOTTOM,
-        5: turns.TRANSPOSE,
-        6: turns.ROTATE_270,
-        7: turns.TRANSVERSE,
-        8: turns.ROTATE_90,
-    }.get(orientation)
-
-
-def _as_rgb(picture: Image.Image, turn: Image.Transpose | None) -> np.ndarray:
-    if picture.mode.startswith("I") or picture.mode == "F":
-        picture = _eight_bits(picture)
-    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    picture = picture.convert("RGB")
-    return np.array(picture if turn is None else picture.transpose(turn))
-
-
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """16- and 32-bit grey: integers count to 65535, fractions to 1 unless some are larger, then to 255."""
-    values = np.nan_to_num(np.asarray(picture).astype(np.float64))
-    most = 65535.0 if picture.mode.startswith("I") else 1.0 if values.max(initial=0) <= 1 else 255.0
-    return Image.fromarray((np.clip(values / most, 0, 1) * 255).round().astype(np.uint8))
 
 
 def limit(image: np.ndarray, side: int) -> np.ndarray:
@@ -231,17 +93,25 @@ def shrink(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA), scale
 
 
-def encode_png(image: np.ndarray) -> bytes:
-    """The picture as PNG without any metadata; every value survives. Takes (H, W, 3) RGB or (H, W) uint8."""
-    return _encoded(Image.fromarray(image), "PNG", compress_level=3)
+def encode_png(image: np.ndarray, *, tagged: bool = True) -> bytes:
+    """The picture as PNG without any metadata; every value survives. Takes (H, W, 3) RGB or (H, W) uint8.
+
+    tagged: say that the colours are sRGB; not for pictures whose values are codes.
+    """
+    note = PngImagePlugin.PngInfo()
+    if tagged and image.ndim == 3:
+        note.add(b"sRGB", b"\1")  # relative colorimetric
+    return _encoded(Image.fromarray(image), "PNG", compress_level=3, pnginfo=note)
 
 
 def encode_jpeg(image: np.ndarray, quality: int = 92) -> bytes:
-    """The picture as JPEG without any metadata."""
-    return _encoded(Image.fromarray(check_image(image)), "JPEG", quality=quality, subsampling=0)
+    """The picture as JPEG that says its colours are sRGB, without any other metadata."""
+    return _encoded(
+        Image.fromarray(check_image(image)), "JPEG", quality=quality, subsampling=0, icc_profile=srgb_profile()
+    )
 
 
-def _encoded(picture: Image.Image, format: str, **options: int) -> bytes:
+def _encoded(picture: Image.Image, format: str, **options: object) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, format, **options)
     return buffer.getvalue()

@@ -65,6 +65,13 @@ def test_ten_faces_are_ten_faces(portrait, finder, count):
     assert all(face.mesh_score > 0.9 for face in faces)
 
 
+@pytest.mark.parametrize(("count", "side"), [(25, 160), (49, 60), (100, 90)])
+def test_twenty_faces_were_the_most_and_forty_in_one_look(portrait, finder, count, side):
+    faces = find_faces(bad_images.crowd([portrait], count, side), finder, landmarks=False)
+    places = {tuple((centre(face) // (side * 1.25)).astype(int)) for face in faces}
+    assert (len(faces), len(places)) == (count, count)
+
+
 def test_the_limit_keeps_the_largest(portrait, finder):
     photo = placed(portrait, placed(portrait, canvas(900, 500), (250, 250), 140), (650, 250), 90)
     both = find_faces(photo, finder)
@@ -193,11 +200,12 @@ def test_one_face_says_what_to_do(portrait, finder):
     group = bad_images.many_faces(portrait, 3)
     with pytest.raises(NoFace, match="larger, brighter"):
         one_face(bad_images.no_face(), finder)
-    with pytest.raises(ManyFaces, match="found 3"):
+    with pytest.raises(ManyFaces, match="has 3 faces") as told:
         one_face(group, finder)
+    assert told.value.count == 3
     assert one_face(group, finder, 3).size == find_faces(group, finder)[2].size
     for choice in (0, 4, -1):
-        with pytest.raises(BadRequest, match="from 1 to 3"):
+        with pytest.raises(BadRequest, match="Face 1 to Face 3"):
             one_face(group, finder, choice)
 
 

@@ -75,12 +75,13 @@ def _embedded(
     except NoFace:
         raise NoFace(f"{name}: no face was found. Use a larger, brighter or less covered one.") from None
     except ManyFaces as error:
-        count = str(error).partition("found ")[2].partition(".")[0]
         raise ManyFaces(
-            f"{name} has {count} faces. Whose? Choose a face by its number (1 is the largest), or crop the photo."
+            f"{name} has {error.count} faces. Whose? Choose a face by its number (1 is the largest), or crop the "
+            "photo.",
+            count=error.count,
         ) from None
     except WorkbenchError as error:
-        raise type(error)(f"{name}: {error}") from None
+        raise error.about(name) from None
 
 
 def _doubts(

@@ -72,7 +72,9 @@ def check_face(face: Face) -> None:
     if width < SMALLEST:
         raise FaceTooSmall(
             f"The face is {width:.0f} pixels wide between the cheeks; at least {SMALLEST:.0f} are needed. Use a "
-            f"larger photo."
+            f"larger photo.",
+            pixels=width,
+            least=SMALLEST,
         )
     if face.pose is not None and abs(face.pose.yaw) > TURNED:
         raise BadRequest(

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from workbench.errors import BadRequest, ManyFaces, NoFace
+from workbench.errors import NoFace
+from workbench.photo import Found, Photo
 from workbench.tasks.face_search import FaceFinder, Sighting, search
 from workbench.tasks.head_pose import eyes_open, head_pose, mouth_open
 from workbench.values import Face, check_image
@@ -17,8 +18,10 @@ MOUTH = 0.4
 """Half a mouth over the distance between the eyes, for faces of which only the middle of the mouth is known."""
 
 
-def find_faces(image: np.ndarray, finder: FaceFinder, *, landmarks: bool = True, limit: int = 20) -> tuple[Face, ...]:
-    """The photo's faces, largest first, at most `limit`; no face gives an empty tuple.
+def find_faces(
+    image: np.ndarray, finder: FaceFinder, *, landmarks: bool = True, limit: int | None = None
+) -> tuple[Face, ...]:
+    """The photo's faces, largest first, every one or at most `limit`; no face gives an empty tuple.
 
     Small faces, faces turned by any angle and faces cut by the photo's edge are found too; their boxes may reach beyond
     it.
@@ -31,26 +34,22 @@ def find_faces(image: np.ndarray, finder: FaceFinder, *, landmarks: bool = True,
     return tuple(_with_landmarks(image, finder, face) if landmarks and face.mesh else _without(face) for face in found)
 
 
+def find(photo: Photo, finder: FaceFinder) -> Found:
+    """The photo with all its faces, searched at its own size. Raises NoFace when there is none."""
+    faces = find_faces(photo.image, finder)
+    if not faces:
+        raise NoFace(width=photo.image.shape[1], height=photo.image.shape[0])
+    return Found(photo, faces)
+
+
 def one_face(image: np.ndarray, finder: FaceFinder, choice: int | None = None) -> Face:
     """The photo's only face, or the one chosen, counted from 1 in order of size.
 
     Raises NoFace when there is none, ManyFaces when there are several and none was chosen, BadRequest when the choice
     does not exist.
     """
-    faces = find_faces(image, finder)
-    if not faces:
-        raise NoFace("Expected a photo with a face, found none. Try a larger, brighter or less covered one.")
-    if choice is None:
-        if len(faces) > 1:
-            raise ManyFaces(
-                f"Expected one face, found {len(faces)}. Click one or pass its number (1 is the largest), or crop the photo."  # noqa: E501
-            )
-        return faces[0]
-    if not 1 <= choice <= len(faces):
-        raise BadRequest(
-            f"There is no face {choice}: the photo has {len(faces)}; pass a number from 1 to {len(faces)}."
-        )
-    return faces[choice - 1]
+    found = find(Photo(image), finder)
+    return found.face(found.one() if choice is None else choice)
 
 
 def _with_landmarks(image: np.ndarray, finder: FaceFinder, found: Sighting) -> Face:

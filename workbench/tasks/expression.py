@@ -54,5 +54,7 @@ def check_size(face: Face) -> None:
     """Raises FaceTooSmall for a face of which too few pixels are left to judge."""
     if face.size < SMALLEST:
         raise FaceTooSmall(
-            f"The face is {face.size:.0f} pixels large; at least {SMALLEST:.0f} are needed. Use a larger photo."
+            f"The face is {face.size:.0f} pixels large; at least {SMALLEST:.0f} are needed. Use a larger photo.",
+            pixels=face.size,
+            least=SMALLEST,
         )

@@ -18,8 +18,11 @@ from workbench.mesh import Mesh
 WINDOW = 256
 """What the back detector sees at once, in pixels."""
 
-CLOSER = (512, 1024)
-"""The longer sides a photo is brought to for closer looks through windows, in pixels."""
+CLOSER = (512, 1024, 2048, 4096)
+"""The longer sides a photo is brought to for closer looks through windows, in pixels; none is larger than the photo."""
+
+FARTHEST = 2048
+"""A photo in which nothing was found yet is looked at this closely, and not more: it most likely holds no face."""
 
 SMALL = 26
 """A face of fewer pixels than this in one look calls for the next, closer one: others may be smaller still."""
@@ -30,9 +33,10 @@ POSSIBLE, LIKELY = 0.3, 0.5
 FIRM = 0.9999
 """A mesh score beyond doubt. Real faces that fit score more; the tip of a rocket scored 0.9996."""
 
+CROWD = 8
+"""As many faces in one look call for one more, closer one: a face or two in a crowd may have been too faint."""
+
 TURNS = tuple(np.radians(angle) for angle in (90, -90, 180, 45, -45, 135, -135))
-MOST = 40
-"""Candidates of one look that are given to the mesh network, best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +99,29 @@ def search(image: np.ndarray, finder: FaceFinder) -> list[Sighting]:
         found = _looked(image, finder, _framed(image, finder), [], WHOLE)
     if not found or any(face.lies for face in found):
         found = _looked(image, finder, _turned(image, finder), found, CLOSER_OR_TURNED)
-    seen_at = WINDOW
-    for side in CLOSER:
-        longest = max(image.shape[:2])
-        if side > longest or not _may_hide_more(found, seen_at / longest):
+    return _closer(image, finder, found)
+
+
+def _closer(image: np.ndarray, finder: FaceFinder, found: list[Sighting]) -> list[Sighting]:
+    """What closer looks add. Their number of windows grows with the square of the side that small faces call for."""
+    longest, seen_at, once_more = max(image.shape[:2]), WINDOW, True
+    for side in _sides(longest):
+        if not found and side > FARTHEST:
             break
+        if not _may_hide_more(found, seen_at / longest):
+            if len(found) < CROWD or not once_more:
+                break
+            once_more = False
         found = _looked(image, finder, _through_windows(image, finder, side), found, CLOSER_OR_TURNED)
         seen_at = side
     return found
+
+
+def _sides(longest: int) -> Iterator[int]:
+    """The sides of closer looks at a photo: those that are smaller, and the photo's own where it is not far above."""
+    smaller = [side for side in CLOSER if side <= longest]
+    own = [longest] if longest < CLOSER[-1] and longest > 1.25 * (smaller[-1] if smaller else WINDOW) else []
+    return iter([*smaller, *own])
 
 
 def _may_hide_more(found: list[Sighting], scale: float) -> bool:
@@ -160,7 +179,7 @@ def _looked(
 ) -> list[Sighting]:
     """The known faces and the candidates that are faces too. Of two sightings of one face the surer counts."""
     faces = list(known)
-    for index in range(min(len(candidates), MOST)):
+    for index in range(len(candidates)):
         box, keypoints, score = candidates.boxes[index], candidates.keypoints[index], float(candidates.scores[index])
         if any(face.score >= score for face in _covering(box, faces)):
             continue

@@ -41,7 +41,9 @@ def assess(image: np.ndarray, face: Face, model: QualityModel | None = None) -> 
     unit = face_unit(face)
     if unit < _UNREADABLE:
         raise FaceTooSmall(
-            f"The eyes are {unit:.1f} pixels apart; at least {_UNREADABLE:.0f} are needed. Use a larger photo."
+            f"The eyes are {unit:.1f} pixels apart; at least {_UNREADABLE:.0f} are needed. Use a larger photo.",
+            pixels=unit,
+            least=_UNREADABLE,
         )
     grey = face_grey(image, face)
     findings = [
