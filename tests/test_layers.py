@@ -15,6 +15,7 @@ LIGHT = {
     "parts",
     "settings",
     "watch",
+    "places",
     "tabs",
     "thresholds",
     "detections",

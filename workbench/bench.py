@@ -14,8 +14,13 @@ from workbench import devices
 from workbench.catalog import MODELS
 from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest, ModelMissing
+from workbench.places import Places
 from workbench.settings import Settings
 from workbench.sources import fetching as sources
+
+
+AT_ONCE = 2
+"""Works with models that share the cores."""
 
 
 class Workbench:
@@ -29,6 +34,8 @@ class Workbench:
         self._loaded: OrderedDict[str, tuple[Any, int]] = OrderedDict()
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
+        self.places = Places(AT_ONCE, settings.photo_memory)
+        """Held by whoever works with models, until that work has really ended."""
         self.fetching = threading.Lock()
         """Held while a page downloads a model: one at a time."""
         self.stop_fetching = threading.Event()
@@ -60,7 +67,7 @@ class Workbench:
 
     def spec(self, model_id: str, task: str = "") -> ModelSpec:
         """The row of this id. Raises BadRequest when there is none, or when it does another task than `task`."""
-        spec = self._models.get(model_id)
+        spec = self._models.get(model_id) if isinstance(model_id, str) else None
         if spec is None or (task and spec.task != task):
             known = ", ".join(row.id for row in self._models.values() if task in ("", row.task))
             raise BadRequest(f"There is no {task or 'such'} model {str(model_id)[:80]!r}. Known: {known}.")

@@ -12,6 +12,7 @@
     ├── BadWeights                 the weights are here but damaged, or belong to another model
     ├── SourceUnreachable          a download failed; says what to try
     ├── OutOfMemory                the model does not fit into this machine's memory; says by how much
+    ├── Busy                       too much is asked of this machine at once; try again
     ├── Cancelled                  the person pressed Cancel
     ├── StudyError                 a labeling study or one of its files is wrong
     └── NotAllowed                 this call needs a right the caller has not shown
@@ -106,6 +107,10 @@ class SourceUnreachable(WorkbenchError):
 
 class OutOfMemory(WorkbenchError):
     """The model, or what it was asked for, does not fit into memory; the message says what would."""
+
+
+class Busy(WorkbenchError):
+    """Others use what there is; the message says when to try again."""
 
 
 class Cancelled(WorkbenchError):

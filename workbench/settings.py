@@ -18,6 +18,9 @@ class Settings:
     max_pixels and max_bytes: larger pictures are refused before decoding. working_side: photos are analysed at most
     this many pixels wide or high. memory: bytes of loaded weights to keep before the least recently used is dropped.
     allowed_hosts: names the server answers to besides those of its own address (behind a proxy, the public name).
+    proxies: how many proxies of one's own stand before the server, so that visitors are told apart by the address the
+    outermost saw. photo_memory: bytes that photos being opened may take together; more wait. session_memory: bytes that
+    open pages may keep between two clicks. upload_quota: bytes of uploads and results on disk at once.
     offline: never open a connection. hub_endpoint: address of the Hub, "" for huggingface.co. space: the process runs
     on Hugging Face Spaces. zero_gpu: it runs on one that is lent a graphics card per call. device: "auto" (CUDA, else
     MPS, else the processor), "cpu", "cuda", "cuda:1", "mps"; `workbench.devices.choose` says which it is here.
@@ -39,6 +42,10 @@ class Settings:
     photo_lifetime: int = 3600
     owner_token: str = ""
     allowed_hosts: tuple[str, ...] = ()
+    proxies: int = 0
+    photo_memory: int = 2_000 * MEGA
+    session_memory: int = 2_000 * MEGA
+    upload_quota: int = 10_000 * MEGA
     hub_token: str = ""
     hub_endpoint: str = ""
     hub_dataset: str = ""
@@ -73,6 +80,10 @@ class Settings:
             allowed_hosts=tuple(
                 name.strip() for name in env.get("WORKBENCH_ALLOWED_HOSTS", "").split(",") if name.strip()
             ),
+            proxies=_positive(env, "WORKBENCH_PROXIES", 1 if space else cls.proxies),
+            photo_memory=_positive(env, "WORKBENCH_PHOTO_MEMORY_MB", cls.photo_memory // MEGA) * MEGA,
+            session_memory=_positive(env, "WORKBENCH_SESSION_MEMORY_MB", cls.session_memory // MEGA) * MEGA,
+            upload_quota=_positive(env, "WORKBENCH_UPLOAD_QUOTA_MB", cls.upload_quota // MEGA) * MEGA,
             hub_token=env.get("HF_TOKEN", ""),
             hub_endpoint=env.get("HF_ENDPOINT", ""),
             hub_dataset=env.get("WORKBENCH_HUB_DATASET", ""),

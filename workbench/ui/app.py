@@ -13,7 +13,10 @@ from workbench.bench import Workbench
 from workbench.errors import WorkbenchError
 from workbench.tabs import TABS, Tab
 from workbench.ui.common import uploads
-from workbench.ui.common.door import Page, SameSite
+from workbench.ui.common.door import Page, Quiet, SameSite
+from workbench.ui.common.health import Health
+from workbench.ui.common.limits import WAITING, Limits, client_of
+from workbench.ui.common.sessions import bounded
 from workbench.ui.common.widgets import Handoff
 
 TITLE = "Face Workbench"
@@ -104,26 +107,42 @@ def prepare(bench: Workbench) -> None:
 
 def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
     """Serve a page with our look, without analytics, run history or monitoring, and keep its uploads swept."""
-    uploads.keep_swept(bench.settings)
     settings = bench.settings
-    return demo.queue(default_concurrency_limit=8, api_open=True).launch(
+    return demo.queue(default_concurrency_limit=8, api_open=False, max_size=WAITING).launch(
         **{
             "server_name": settings.host,
             "server_port": settings.port,
             "theme": theme(),
             "css": CSS,
             "max_file_size": settings.max_bytes,
-            "state_session_capacity": 64,
             "run_history": False,
             "enable_monitoring": False,
             "ssr_mode": False,
             "pwa": False,
             "show_error": False,
             "footer_links": ["api", "settings"],
-            "app_kwargs": {"middleware": [Middleware(SameSite, bound_to=settings.host, hosts=settings.allowed_hosts)]},
+            "app_kwargs": {"middleware": _layers(demo, bench), "lifespan": bounded(settings.session_memory)},
             **options,
         }
     )
+
+
+def _layers(demo: gr.Blocks, bench: Workbench) -> list[Middleware]:
+    """What stands in front of Gradio, outermost first."""
+    settings, sweeper = bench.settings, uploads.keep_swept(bench.settings)
+
+    def waiting() -> list[str]:
+        queues = list(demo._queue.event_queue_per_concurrency_id.values())
+        return [client_of(event.request.scope, settings.proxies) for queue in queues for event in list(queue.queue)]
+
+    return [
+        Middleware(
+            Health, sweeper=sweeper, waiting=lambda: len(demo._queue), stopped=lambda: bool(demo._queue.stopped)
+        ),
+        Middleware(Quiet),
+        Middleware(SameSite, bound_to=settings.host, hosts=settings.allowed_hosts),
+        Middleware(Limits, settings=settings, queue=waiting, room=sweeper),
+    ]
 
 
 def _open_tab(handoff: Handoff | None) -> Any:

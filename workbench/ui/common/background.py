@@ -1,19 +1,43 @@
 """Long work beside the screen: it runs in a thread of its own, tells how far it is, and stops when the person presses
-Cancel.
+Cancel or leaves.
 
 Gradio stops a cancelled event by closing its generator; closing this one raises the flag that the work looks at between
-batches.
+batches. The thread holds the caller's place until it has ended, so that cancelled work never adds to running work.
 """
 
+import atexit
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from workbench.places import HELD
 from workbench.watch import Watch
 
 T = TypeVar("T")
 TICK = 0.15
 """Seconds between two looks at the work."""
+
+
+class _Running:
+    """Works that go on now, so that a process that ends can stop them first."""
+
+    def __init__(self) -> None:
+        self._flags: weakref.WeakKeyDictionary[threading.Thread, threading.Event] = weakref.WeakKeyDictionary()
+        self._guard = threading.Lock()
+
+    def add(self, thread: threading.Thread, stop: threading.Event) -> None:
+        with self._guard:
+            self._flags[thread] = stop
+
+    def stop(self, seconds: float) -> None:
+        """Ask all to stop, and wait for them this long together."""
+        with self._guard:
+            running = list(self._flags.items())
+        for _, flag in running:
+            flag.set()
+        for thread, _ in running:
+            thread.join(seconds / max(1, len(running)))
 
 
 def in_background(work: Callable[[Watch], T], progress: Any) -> Iterator[T | None]:
@@ -23,6 +47,7 @@ def in_background(work: Callable[[Watch], T], progress: Any) -> Iterator[T | Non
     """
     stop, told = threading.Event(), [(0.0, "")]
     outcome: list[tuple[Any, BaseException | None]] = []
+    place = HELD.get()
 
     def tell(share: float, word: str) -> None:
         told[0] = (share, word)
@@ -32,8 +57,14 @@ def in_background(work: Callable[[Watch], T], progress: Any) -> Iterator[T | Non
             outcome.append((work(Watch(tell, stop.is_set)), None))
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
             outcome.append((None, error))
+        finally:
+            if place is not None:
+                place.leave()
 
-    thread = threading.Thread(target=run, name="explanation", daemon=True)
+    if place is not None:
+        place.share()
+    thread = threading.Thread(target=run, name="work", daemon=True)
+    RUNNING.add(thread, stop)
     thread.start()
     try:
         while thread.is_alive():
@@ -47,3 +78,8 @@ def in_background(work: Callable[[Watch], T], progress: Any) -> Iterator[T | Non
     if error is not None:
         raise error
     yield result
+
+
+RUNNING = _Running()
+"""All works of this process."""
+atexit.register(RUNNING.stop, 2.0)

@@ -4,8 +4,11 @@ Knows nothing of what a path is for. Threat model and promises: docs/security.md
 """
 
 import ipaddress
+import json
+import logging
+import re
 import stat
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +19,14 @@ from gradio.utils import get_upload_folder
 GONE = "That file is not among your uploads (any more). Drop it again."
 """The one answer to every path that is refused, so that nobody learns what else lies on the server."""
 
+UNFIT = "What was sent does not fit. “Use via API” below the page says what each input takes."
+OURS = "Something went wrong on our side. Your photo is untouched; please report what you pressed."
+DEEPEST = 40
+"""Nothing the page sends is nested deeper."""
+
 _SAFE = ("GET", "HEAD", "OPTIONS")
+
+log = logging.getLogger("workbench")
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -24,20 +34,65 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Page(gr.Blocks):
-    """Blocks that hand no path to a component or a handler unless it names an upload.
+    """Blocks that hand nothing to a component or a handler that a browser should not send.
 
     Every call, through the queue or past it, brings its inputs through `preprocess_data`; Gradio checks only payloads
-    that say of themselves that they are files.
+    that say of themselves that they are files. What goes wrong is answered with a sentence and logged in one line.
     """
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False) -> Any:
-        """Gradio's own, after every path in `inputs` was looked at. Raises gr.Error with `GONE`."""
+        """Gradio's own, after every value in `inputs` was looked at. Raises gr.Error with a sentence."""
         if not explicit_call:
             folder = Path(get_upload_folder())
+            if unfit(inputs):
+                raise _refusal(UNFIT)
             for path in paths(inputs):
                 if not is_upload(path, folder):
-                    raise gr.Error(GONE, title="Could not do that", duration=12, print_exception=False)
-        return await super().preprocess_data(block_fn, inputs, state, explicit_call)
+                    raise _refusal(GONE)
+        try:
+            return await super().preprocess_data(block_fn, inputs, state, explicit_call)
+        except gr.Error as error:
+            raise _refusal(error.message) from None
+        except Exception as error:
+            log.warning("an input of /%s did not fit: %s", block_fn.api_name, type(error).__name__)
+            raise _refusal(UNFIT) from None
+
+    async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
+        """Gradio's own. Raises gr.Error when an answer of ours does not fit its component."""
+        try:
+            return await super().postprocess_data(block_fn, predictions, state)
+        except Exception as error:
+            log.error("an answer of /%s did not fit: %s at %s", block_fn.api_name, type(error).__name__, place(error))
+            raise _refusal(OURS) from None
+
+
+def _refusal(sentence: str) -> gr.Error:
+    return gr.Error(sentence, title="Could not do that", duration=12, print_exception=False)
+
+
+def place(error: BaseException) -> str:
+    """Where an error was raised, for the log: file and line, no values."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "unknown place"
+
+
+def unfit(value: Any) -> bool:
+    """Whether a JSON value is nested deeper than `DEEPEST` or holds text that is no Unicode (half a surrogate pair)."""
+    left = [(value, 0)]
+    while left:
+        here, depth = left.pop()
+        if depth > DEEPEST or (isinstance(here, str) and _half.search(here)):
+            return True
+        if isinstance(here, dict):
+            left.extend((part, depth + 1) for pair in here.items() for part in pair)
+        elif isinstance(here, (list, tuple)):
+            left.extend((part, depth + 1) for part in here)
+    return False
+
+
+_half = re.compile("[\ud800-\udfff]")
 
 
 def paths(value: Any) -> Iterator[Any]:
@@ -80,10 +135,7 @@ class SameSite:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 403 with a sentence."""
         if scope["type"] == "http" and (refusal := self._refusal(scope)):
-            body = refusal.encode()
-            headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-            await send({"type": "http.response.start", "status": 403, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+            await answer(send, 403, {"detail": refusal})
             return
         await self._app(scope, receive, send)
 
@@ -120,3 +172,44 @@ def _host(address: str) -> str:
         return (urlsplit(address).hostname or "").lower()
     except ValueError:
         return ""
+
+
+class Quiet:
+    """Turns what the layers behind it raise into one line of the log and a sentence: no traceback, no values."""
+
+    def __init__(self, app: Any) -> None:
+        """app: the ASGI application behind."""
+        self._app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Pass the request on; answer 400 when nobody could make anything of it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def told(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, told)
+        except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold what the visitor sent
+            log.warning("a request to %s failed: %s at %s", _route(scope["path"]), type(error).__name__, place(error))
+            if not begun:
+                await answer(send, 400, {"detail": UNFIT})
+
+
+def _route(path: str) -> str:
+    """The first word of an address below the API's prefix: never what a visitor put into it."""
+    word = path.removeprefix("/gradio_api").strip("/").partition("/")[0].partition("=")[0]
+    return word if re.fullmatch("[a-z_.]{1,20}", word) else "an address"
+
+
+async def answer(send: Send, status: int, body: Any, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    """Answer a request with JSON."""
+    data = json.dumps(body).encode()
+    kind = [(b"content-type", b"application/json"), (b"content-length", str(len(data)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": [*kind, *headers]})
+    await send({"type": "http.response.body", "body": data})

@@ -1,9 +1,20 @@
 """Photos to click: NASA's public-domain portrait and synthetic faces sampled here. Nobody's private picture is
-shipped."""
+shipped.
+
+They stay where they were made, outside the folder that is swept, and are copied into it when somebody clicks: an
+example works as long as the server runs, and the page names no path.
+"""
+
+import shutil
+from pathlib import Path
 
 import gradio as gr
 
 from workbench.bench import Workbench
+from workbench.errors import BadRequest
+from workbench.settings import Settings
+from workbench.ui.common.events import bound
+from workbench.ui.common.widgets import results
 
 
 def example_row(bench: Workbench, target: gr.components.Component, *, several: bool = True) -> None:
@@ -11,20 +22,34 @@ def example_row(bench: Workbench, target: gr.components.Component, *, several: b
 
     several: also the picture with more than one face.
     """
-    files = [
-        path
-        for path in sorted((bench.settings.cache / "examples").glob("*.png"))
-        if several or "several" not in path.stem
-    ]
-    if not files:
+    names = [name for name, path in examples(bench.settings).items() if several or "several" not in path.stem]
+    if not names:
         return
-    labels = [path.stem.partition("-")[2].replace("-", " ") for path in files]
-    gr.Examples(
-        [[[str(path)] if isinstance(target, gr.Gallery) else str(path)] for path in files],
-        inputs=[target],
-        example_labels=labels,
+    row = gr.Dataset(
+        components=[gr.Textbox(visible=False, render=False)],
+        samples=[[name] for name in names],
         label="Examples",
-        examples_per_page=6,
-        cache_examples=False,
-        api_visibility="private",
+        samples_per_page=6,
     )
+    pick = bring_into_gallery if isinstance(target, gr.Gallery) else bring
+    row.click(bound(pick, bench), row, target, api_visibility="private", show_progress="hidden")
+
+
+def examples(settings: Settings) -> dict[str, Path]:
+    """The pictures made on this machine, by the name that is shown."""
+    return {
+        path.stem.partition("-")[2].replace("-", " "): path for path in sorted((settings.cache / "examples").glob("*.png"))
+    }
+
+
+def bring(bench: Workbench, chosen: list[str]) -> str:
+    """A fresh copy of an example among the uploads. Raises BadRequest when there is none of that name."""
+    path = examples(bench.settings).get(str(chosen[0])) if chosen else None
+    if path is None:
+        raise BadRequest("That example is not here any more. Reload the page, or drop a photo of your own.")
+    return str(shutil.copyfile(path, results(bench.settings) / "example.png"))
+
+
+def bring_into_gallery(bench: Workbench, chosen: list[str]) -> list[str]:
+    """As `bring`, as the one picture of a gallery."""
+    return [bring(bench, chosen)]
