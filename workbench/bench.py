@@ -18,7 +18,6 @@ from workbench.places import Places
 from workbench.settings import Settings
 from workbench.sources import fetching as sources
 
-
 AT_ONCE = 2
 """Works with models that share the cores."""
 

@@ -10,6 +10,7 @@ from workbench.errors import Busy
 PATIENCE = 60.0
 """Seconds that somebody waits for a place."""
 LOOK = 0.1
+BUSY = "The server is busy with other people's photos. Try again in a minute."
 
 
 class Places:
@@ -21,25 +22,33 @@ class Places:
         self._free, self._memory, self._left = places, memory, memory
         self._turn = threading.Condition()
 
-    def take(self, size: int = 0, stopped: Callable[[], bool] = lambda: False, patience: float = PATIENCE) -> "Place":
-        """Wait for a place with `size` bytes. Raises Busy after `patience` seconds, or when `stopped` says so."""
-        size, until = min(size, self._memory), time.monotonic() + patience
-        with self._turn:
-            while not self._free or size > self._left:
-                if stopped() or time.monotonic() > until:
-                    raise Busy("The server is busy with other people's photos. Try again in a minute.")
+    def take(self, size: int = 0, works: bool = True, patience: float = PATIENCE) -> "Place":
+        """Wait for a place with `size` bytes; not `works`: for the bytes only. Raises Busy after `patience` seconds."""
+        until = time.monotonic() + patience
+        while (place := self.try_to_take(size, works)) is None:
+            if time.monotonic() > until:
+                raise Busy(BUSY)
+            with self._turn:
                 self._turn.wait(LOOK)
-            self._free -= 1
+        return place
+
+    def try_to_take(self, size: int = 0, works: bool = True) -> "Place | None":
+        """A place, if there is one now."""
+        count, size = int(works), min(size, self._memory)
+        with self._turn:
+            if self._free < count or self._left < size:
+                return None
+            self._free -= count
             self._left -= size
-        return Place(self, size)
+        return Place(lambda: self._back(count, size))
 
     def free(self) -> int:
         """How many places nobody holds."""
         return self._free
 
-    def _back(self, size: int) -> None:
+    def _back(self, count: int, size: int) -> None:
         with self._turn:
-            self._free += 1
+            self._free += count
             self._left += size
             self._turn.notify_all()
 
@@ -47,8 +56,9 @@ class Places:
 class Place:
     """One held place. It is given back once, by whoever comes last to its end."""
 
-    def __init__(self, places: Places, size: int) -> None:
-        self._places, self._size = places, size
+    def __init__(self, back: Callable[[], None]) -> None:
+        """back: gives it back."""
+        self._back = back
         self._guard = threading.Lock()
         self._holders = 1
 
@@ -63,7 +73,7 @@ class Place:
             self._holders -= 1
             last = self._holders == 0
         if last:
-            self._places._back(self._size)
+            self._back()
 
 
 HELD: ContextVar[Place | None] = ContextVar("held", default=None)

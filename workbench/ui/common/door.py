@@ -53,7 +53,7 @@ class Page(gr.Blocks):
             return await super().preprocess_data(block_fn, inputs, state, explicit_call)
         except gr.Error as error:
             raise _refusal(error.message) from None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - components raise anything at what does not fit
             log.warning("an input of /%s did not fit: %s", block_fn.api_name, type(error).__name__)
             raise _refusal(UNFIT) from None
 
@@ -61,8 +61,8 @@ class Page(gr.Blocks):
         """Gradio's own. Raises gr.Error when an answer of ours does not fit its component."""
         try:
             return await super().postprocess_data(block_fn, predictions, state)
-        except Exception as error:
-            log.error("an answer of /%s did not fit: %s at %s", block_fn.api_name, type(error).__name__, place(error))
+        except Exception as error:  # noqa: BLE001 - one line for whatever it is
+            log.error("an answer of /%s did not fit: %s at %s", block_fn.api_name, type(error).__name__, where(error))
             raise _refusal(OURS) from None
 
 
@@ -70,7 +70,7 @@ def _refusal(sentence: str) -> gr.Error:
     return gr.Error(sentence, title="Could not do that", duration=12, print_exception=False)
 
 
-def place(error: BaseException) -> str:
+def where(error: BaseException) -> str:
     """Where an error was raised, for the log: file and line, no values."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -196,7 +196,7 @@ class Quiet:
         try:
             await self._app(scope, receive, told)
         except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold what the visitor sent
-            log.warning("a request to %s failed: %s at %s", _route(scope["path"]), type(error).__name__, place(error))
+            log.warning("a request to %s failed: %s at %s", _route(scope["path"]), type(error).__name__, where(error))
             if not begun:
                 await answer(send, 400, {"detail": UNFIT})
 

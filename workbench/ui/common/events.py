@@ -3,17 +3,22 @@
 A handler is a module-level function whose first argument is the bench; `bound` gives Gradio the rest of it.
 """
 
+import contextlib
 import functools
 import inspect
 import logging
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
-from workbench.bench import Workbench
+from workbench.bench import AT_ONCE, Workbench
 from workbench.catalog.spec import TASKS
-from workbench.errors import Cancelled, WorkbenchError
+from workbench.errors import Busy, Cancelled, WorkbenchError
+from workbench.places import BUSY, HELD, LOOK, PATIENCE
+from workbench.ui.common.admission import opening
+from workbench.ui.common.door import where
 
 try:
     from spaces import GPU as _on_zero_gpu  # type: ignore[attr-defined]  # mypy sees our folder of the same name
@@ -28,7 +33,7 @@ log = logging.getLogger("workbench")
 
 MODELS_QUEUE = "models"
 """`concurrency_id` of every event that runs a model: two at a time share the cores."""
-MODELS_AT_ONCE = 2
+MODELS_AT_ONCE = AT_ONCE
 
 
 def GPU(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,6 +52,7 @@ def bound(function: Callable[..., Any], bench: Workbench) -> Callable[..., Any]:
     A WorkbenchError shows its sentence. Anything else is a bug: the person reads that it is ours, the log gets the type
     and place, never the photo or the values.
     """
+    works = hasattr(function, "runs_model")
     signature = inspect.signature(function)
     rest = signature.replace(parameters=list(signature.parameters.values())[1:])
 
@@ -55,7 +61,7 @@ def bound(function: Callable[..., Any], bench: Workbench) -> Callable[..., Any]:
         @functools.wraps(function)
         def handler(*args: Any, **kwargs: Any) -> Iterator[Any]:
             try:
-                yield from function(bench, *args, **kwargs)
+                yield from _in_turn(bench, works, function(bench, *args, **kwargs), args)
             except Exception as error:  # noqa: BLE001 - the one place that turns errors into toasts
                 raise _toast(error) from None
     else:
@@ -63,7 +69,8 @@ def bound(function: Callable[..., Any], bench: Workbench) -> Callable[..., Any]:
         @functools.wraps(function)
         def handler(*args: Any, **kwargs: Any) -> Any:
             try:
-                return function(bench, *args, **kwargs)
+                with _turn(bench, works, args):
+                    return function(bench, *args, **kwargs)
             except Exception as error:  # noqa: BLE001 - the one place that turns errors into toasts
                 raise _toast(error) from None
 
@@ -72,7 +79,48 @@ def bound(function: Callable[..., Any], bench: Workbench) -> Callable[..., Any]:
         name: hint for name, hint in function.__annotations__.items() if name != next(iter(signature.parameters))
     }
     del handler.__wrapped__  # type: ignore[attr-defined]
-    return _on_zero_gpu(handler, duration=_seconds(bench)) if hasattr(function, "runs_model") else handler
+    return _on_zero_gpu(handler, duration=_seconds(bench)) if works else handler
+
+
+@contextlib.contextmanager
+def _turn(bench: Workbench, works: bool, args: tuple[Any, ...]) -> Iterator[None]:
+    """A place among those who work with models, and memory for the photos that will be opened. Raises Busy."""
+    size = opening(args, bench.settings) if bench else 0
+    if not works and not size:
+        yield
+        return
+    place = bench.places.take(size, works)
+    try:
+        yield
+    finally:
+        place.leave()
+
+
+def _in_turn(bench: Workbench, works: bool, steps: Iterator[Any], args: tuple[Any, ...]) -> Iterator[Any]:
+    """As `_turn` for a generator: it can be closed while it waits, and a thread it started keeps its place."""
+    size = opening(args, bench.settings) if bench else 0
+    if not works and not size:
+        yield from steps
+        return
+    until = time.monotonic() + PATIENCE
+    while (place := bench.places.try_to_take(size, works)) is None:
+        if time.monotonic() > until:
+            raise Busy(BUSY)
+        yield gr.skip()
+        time.sleep(LOOK)
+    try:
+        while True:
+            HELD.set(place)  # every step may run in a context of its own
+            try:
+                step = next(steps)
+            except StopIteration:
+                return
+            finally:
+                HELD.set(None)
+            yield step
+    finally:
+        steps.close()  # type: ignore[attr-defined]
+        place.leave()
 
 
 def _seconds(bench: Workbench) -> Callable[..., int | None]:
@@ -104,11 +152,7 @@ def _toast(error: Exception) -> Exception:
             title="Out of memory",
             print_exception=False,
         )
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "unknown place"
-    log.error("unexpected %s at %s", type(error).__name__, place)
+    log.error("unexpected %s at %s", type(error).__name__, where(error))
     return gr.Error(
         (
             f"Something went wrong on our side ({type(error).__name__}). Your photo is untouched; please report what you "  # noqa: E501

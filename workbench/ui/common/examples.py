@@ -38,7 +38,8 @@ def example_row(bench: Workbench, target: gr.components.Component, *, several: b
 def examples(settings: Settings) -> dict[str, Path]:
     """The pictures made on this machine, by the name that is shown."""
     return {
-        path.stem.partition("-")[2].replace("-", " "): path for path in sorted((settings.cache / "examples").glob("*.png"))
+        path.stem.partition("-")[2].replace("-", " "): path
+        for path in sorted((settings.cache / "examples").glob("*.png"))
     }
 
 

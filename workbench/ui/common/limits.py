@@ -25,7 +25,7 @@ LABELING = "component_server"
 UPLOADS = ("upload",)
 
 CLOSED = ("process_recording", "deep_link", "vibe-", "undo-vibe-edit", "proxy=")
-"""Routes of Gradio that this page does not use: they start other programs, keep states on disk or call other servers."""
+"""Routes of Gradio that this page does not use: they start programs, keep states on disk or call other servers."""
 
 WAITING = 40
 """Jobs that may wait at once, of all visitors."""
@@ -135,7 +135,9 @@ class Limits:
 
     def _has_room(self, client: str) -> None:
         if self._room.held() >= self._settings.upload_quota:
-            raise Refused(507, "The server has no room for more photos now. They go after an hour: try again later.", 300)
+            raise Refused(
+                507, "The server has no room for more photos now. They go after an hour: try again later.", 300
+            )
         self._buckets_of_bytes(client, 0)
 
     def _buckets_of_bytes(self, client: str, size: int) -> None:

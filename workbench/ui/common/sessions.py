@@ -78,7 +78,9 @@ class Sessions(StateHolder):
         return [session for session in list(self.session_data) if self._owners.get(session, "") == client]
 
     def _largest(self, size: Callable[[list[str]], float]) -> str:
-        return max({self._owners.get(session, "") for session in list(self.session_data)}, key=lambda c: size(self._of(c)))
+        return max(
+            {self._owners.get(session, "") for session in list(self.session_data)}, key=lambda c: size(self._of(c))
+        )
 
     def _forget(self, session: str) -> None:
         with self.lock:
