@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from workbench.images import FORMATS
+from workbench.decoding import FORMATS
 from workbench.settings import Settings
 from workbench.ui.common import uploads
 
