@@ -183,3 +183,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Iterator[N
             f"FAILED: {len(unexpected)} skips are not in tests/allowed_skips.txt: {unexpected}", red=True
         )
         session.exitstatus = 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Figures that tests recorded (`record_property`), so that a run shows them."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")

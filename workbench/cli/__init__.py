@@ -1,4 +1,6 @@
-"""The command line: `python -m workbench COMMAND`. One module per command, imported only when it is asked for.
+"""The command line: `face-workbench COMMAND`, or `python -m workbench COMMAND`.
+
+One module per command, imported only when it is asked for.
 
 A command module has a docstring whose first line is its help, `add_arguments(parser)` and `run(args, settings) -> int`.
 """
@@ -8,7 +10,9 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+from workbench import __version__
 from workbench.errors import Cancelled, WorkbenchError
 from workbench.settings import Settings
 
@@ -30,7 +34,8 @@ COMMANDS: dict[str, str] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0 done, 1 some files failed, 2 the request itself was wrong."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    parser = argparse.ArgumentParser(prog="python -m workbench", description="Face Workbench on the command line.")
+    parser = argparse.ArgumentParser(prog=_name(), description="Face Workbench on the command line.")
+    parser.add_argument("--version", action="version", version=f"face-workbench {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, sentence in COMMANDS.items():
         command = commands.add_parser(name, help=sentence, description=sentence)
@@ -47,3 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return code
+
+
+def _name() -> str:
+    """What the person typed to get here."""
+    return "face-workbench" if Path(sys.argv[0]).stem == "face-workbench" else "python -m workbench"

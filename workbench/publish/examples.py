@@ -15,6 +15,9 @@ GENERATOR = "dcgan-digiface-64"
 SYNTHETIC = "synthetic"
 """In the name of every picture of a person who does not exist."""
 
+TOGETHER = "several-faces"
+"""In the name of the picture with all of them."""
+
 _SEEDS = (3, 8, 11, 21, 34, 55, 89, 144)
 
 
@@ -27,6 +30,8 @@ def make(bench: Workbench, wanted: int = 3) -> list[Path]:
     """Write the examples that are not there yet and return all of them. Needs the detector; synthetic faces need the
     GAN."""
     out = folder(bench.settings)
+    if list(out.glob(f"*{TOGETHER}*")):  # written last
+        return sorted(out.glob("*.png"))
     out.mkdir(parents=True, exist_ok=True)
     from skimage import data
 
@@ -36,7 +41,7 @@ def make(bench: Workbench, wanted: int = 3) -> list[Path]:
         faces = _synthetic(bench, wanted)
         for number, face in enumerate(faces, start=2):
             _write(out / f"{number}-{SYNTHETIC}-face-{number - 1}.png", face)
-        _write(out / f"{len(faces) + 2}-several-faces-({SYNTHETIC}-and-NASA).png", _montage(astronaut, faces))
+        _write(out / f"{len(faces) + 2}-{TOGETHER}-({SYNTHETIC}-and-NASA).png", _montage(astronaut, faces))
     return sorted(out.glob("*.png"))
 
 

@@ -28,6 +28,7 @@ def stems() -> tuple[str, ...]:
 
 def generated(root: Path = ROOT) -> dict[Path, str]:
     """Path → text of every file this module writes, as it should be now."""
+    _require_checkout(root)
     files: dict[Path, str] = {}
     for stem in stems():
         folder = root / "spaces" / stem
@@ -81,6 +82,7 @@ def assemble(stem: str, out: Path, root: Path = ROOT) -> Path:
     """
     if stem not in stems():
         raise BadRequest(f"There is no Space {stem!r}; expected one of {', '.join(stems())}.")
+    _require_checkout(root)
     if out.exists() and any(out.iterdir()) and not (out / "app.py").is_file():
         raise BadRequest(f"{out} is not empty and holds no Space; name an empty folder.")
     if out.exists():
@@ -123,6 +125,13 @@ def push(stem: str, repository: str, settings: Settings, scratch: Path, root: Pa
             f"The Hub answered {status} while pushing {repository}. Check the token and try again."
         ) from error
     return f"{api.endpoint}/spaces/{repository}"
+
+
+def _require_checkout(root: Path) -> None:
+    if not (root / "constraints.txt").is_file():
+        raise BadRequest(
+            f"The Spaces are made from a checkout of the project, and {root} is none. Clone it, and run this there."
+        )
 
 
 def _tabs(stem: str) -> tuple[Tab, ...]:
