@@ -57,7 +57,7 @@ class Case:
 
     def __init__(self, bench: Workbench) -> None:
         self.image = data.astronaut()
-        self.face = one_face(self.image, bench.model("blazeface"))
+        self.face = one_face(self.image, bench.finder())
         self.parsing = parse(self.image, bench.model("compact"), [self.face])
         self.model = bench.model("fer")
         self.target = class_score(self.model, "happy")

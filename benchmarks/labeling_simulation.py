@@ -159,7 +159,7 @@ def scores_of(items: pd.DataFrame, images: Path, kept: Path | None) -> pd.DataFr
     if not here or not bench.available("blazeface"):
         print("no recogniser on this machine: the page shows humans alone")
         return None
-    finder, faces = bench.model("blazeface"), {}  # of several faces, the one in the middle is the person named
+    finder, faces = bench.finder(), {}  # of several faces, the one in the middle is the person named
     for name in sorted({name for pair in items["pictures"] for name in pair}):
         photo = np.asarray(Image.open(images / name).convert("RGB"))
         middle = np.array(photo.shape[1::-1]) / 2

@@ -37,7 +37,7 @@ LOOK = "smoky eye"
 def row(bench: Workbench, scale: int) -> dict[str, Any]:
     """Milliseconds of each part for the photo enlarged so many times."""
     photo = cv2.resize(data.astronaut(), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    face = one_face(photo, bench.model("blazeface"))
+    face = one_face(photo, bench.finder())
     parsing, look = parse(photo, bench.model("compact"), (face,)), looks.find(LOOK)
     canvas = make_canvas(photo, face, parsing)
     after = painted(canvas, look)

@@ -50,7 +50,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     bench, image = Workbench.from_env(), data.astronaut()
-    face = one_face(image, bench.model(bench.first("detection").id))
+    face = one_face(image, bench.finder())
     rows = []
     for spec in MODELS.values():
         found = (

@@ -58,7 +58,7 @@ def cascade_grabcut(image: np.ndarray, cascade: Cascade) -> Any:
 def warm_rows(bench: Workbench) -> list[dict[str, Any]]:
     import torch
 
-    photo, finder = full_hd(), bench.model("blazeface")
+    photo, finder = full_hd(), bench.finder()
     works = {
         "detection alone": lambda: find_faces(photo, finder, landmarks=False),
         "detection and landmarks": lambda: find_faces(photo, finder),

@@ -91,7 +91,7 @@ def bounds_of(bench: Workbench) -> dict[str, tuple[float, str]]:
 def people(bench: Workbench, folder: Path, work: Path, count: int, size: int) -> None:
     """The matrix, on the odd half."""
     models = {name: bench.model(name) for name in FOUR}
-    trial = Trial(models, TWO_BY_TWO, bench.model("blazeface"), MIDDLE, find(LOOK), Rows(work / "people.jsonl"))
+    trial = Trial(models, TWO_BY_TWO, bench.finder(), MIDDLE, find(LOOK), Rows(work / "people.jsonl"))
     run_trials(pairs(folder, "odd", count), trial, bench, bench.settings, size)
 
 
@@ -100,7 +100,7 @@ def compared(bench: Workbench, folder: Path, work: Path, count: int, kind: str, 
     models = {name: bench.model(name) for name in FOUR}
     for name, (strength, look) in (variants() if kind == "ablation" else curve()).items():
         rows = Rows(work / kind / f"{name.replace(' ', '_').replace('/', '_')}.jsonl")
-        trial = Trial(models, TWO_BY_TWO[:1], bench.model("blazeface"), strength, find(look), rows, baselines=False)
+        trial = Trial(models, TWO_BY_TWO[:1], bench.finder(), strength, find(look), rows, baselines=False)
         run_trials(pairs(folder, "even", count), trial, bench, bench.settings, size)
 
 
@@ -120,7 +120,7 @@ def colour(bench: Workbench, folder: Path, work: Path, count: int) -> None:
 def one_colour(bench: Workbench, path: Path, work: Path, rows: Rows) -> None:
     """One portrait: protected against dlib and MobileFaceNet, its looks kept."""
     photo = images.limit(images.decode(path, bench.settings), 1024)
-    face = largest(photo, bench.model("blazeface"))
+    face = largest(photo, bench.finder())
     scene = make_scene([photo], [face], [parse(photo, bench.model("compact"), [face])])
     field = ToneField(scene, MIDDLE.bounds, find(LOOK))
     seen = views([bench.model(name) for name in TWO_BY_TWO[0]], scene)
@@ -147,11 +147,11 @@ def one_photo(bench: Workbench, work: Path, threads: int) -> None:
     """Seconds of one protection at the middle strength, two surrogates and two judges, models loaded; and the largest
     memory."""
     photo = data.astronaut()
-    face = largest(photo, bench.model("blazeface"))
+    face = largest(photo, bench.finder())
     parsing = parse(photo, bench.model("compact"), [face])
     sides = [[bench.model(name) for name in names] for names in TWO_BY_TWO]
-    protect(photo, face, parsing, *sides, bench.model("blazeface"), Request(steps=2))
-    seconds = [protect(photo, face, parsing, *sides, bench.model("blazeface"), Request()).seconds for _ in range(3)]
+    protect(photo, face, parsing, *sides, bench.finder(), Request(steps=2))
+    seconds = [protect(photo, face, parsing, *sides, bench.finder(), Request()).seconds for _ in range(3)]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     figures = {"threads": threads, "seconds": [round(one, 2) for one in seconds], "memory_mb": round(memory)}
     batch.write_atomically(work / "time.json", json.dumps(figures).encode())

@@ -46,7 +46,7 @@ def row(bench: Workbench, edit: Edit, faces: list[tuple[np.ndarray, Face, Scene]
     for image, face, scene in faces:
         found = scene.draw(edit)
         shares.append(found.share)
-        after = [seen for seen in find_faces(found.image, bench.model("blazeface")) if seen.mesh is not None]
+        after = [seen for seen in find_faces(found.image, bench.finder()) if seen.mesh is not None]
         if not after or after[0].pose is None or face.pose is None:
             lost += 1
             continue
@@ -75,7 +75,7 @@ def main() -> None:
     faces = []
     for path in tqdm(files[:: max(1, len(files) // args.most)][: args.most], desc="faces"):
         image = images.decode(path, bench.settings)
-        seen = [face for face in find_faces(image, bench.model("blazeface")) if face.mesh is not None]
+        seen = [face for face in find_faces(image, bench.finder()) if face.mesh is not None]
         if seen:
             small, face = close_up(image, seen[0])
             faces.append((small, face, Scene(small, face)))

@@ -154,7 +154,7 @@ def several_people(example_photos) -> Path:
 @pytest.fixture(scope="session")
 def finder(bench):
     """The default detector with landmarks."""
-    return bench.model("blazeface")
+    return bench.finder()
 
 
 @pytest.fixture(scope="session")

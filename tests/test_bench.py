@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from workbench.bench import Workbench
-from workbench.catalog.spec import File, ModelSpec, table
+from workbench.catalog import MODELS
+from workbench.catalog.spec import TASKS, File, ModelSpec, table
 from workbench.errors import BadRequest, BadWeights, ModelMissing
 from workbench.settings import Settings
 
@@ -102,6 +103,37 @@ def test_a_loader_is_given_its_files_by_role(tmp_path: Path, calls: list[str]) -
     model = Workbench(Settings(cache=tmp_path, data=tmp_path), table([row])).model("x")
 
     assert model.files == {"config": tmp_path / "config", "weights": tmp_path / "weights"}
+
+
+ASKED = {
+    "detection": Workbench.finder,
+    "parsing": Workbench.parser,
+    "recognition": Workbench.recogniser,
+    "expression": Workbench.expression,
+    "attributes": Workbench.attributes,
+    "quality": Workbench.quality,
+    "portrait": Workbench.portrait,
+    "generation": Workbench.generator,
+}
+
+
+def test_every_task_has_its_own_question_to_the_bench() -> None:
+    assert set(ASKED) == set(TASKS)
+
+
+@pytest.mark.parametrize("spec", [spec for spec in MODELS.values() if spec.default], ids=lambda spec: spec.id)
+def test_every_default_model_keeps_what_its_task_asks(bench: Workbench, spec: ModelSpec) -> None:
+    assert ASKED[spec.task](bench, spec.id) is bench.model(spec.id)
+
+
+@pytest.mark.parametrize("task", ASKED)
+def test_a_loader_that_returns_something_else_is_refused(task: str, tmp_path: Path, calls: list[str]) -> None:
+    bench = Workbench(
+        Settings(cache=tmp_path, data=tmp_path), table([ModelSpec("x", task, "Mine", "toy_models:load", ())])
+    )
+
+    with pytest.raises(BadRequest, match=r"Mine: what toy_models:load returned is no .* is missing"):
+        ASKED[task](bench)
 
 
 @pytest.mark.parametrize("roles", [("weights", "weights"), ("",)])

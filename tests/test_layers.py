@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "protection": {"tasks", "makeup", "catalog", "metrics"},
     "generation": {"tasks", "metrics", "labeling"},
     "evaluation": {"tasks", "metrics", "labeling", "catalog"},
-    "bench": {"catalog", "sources"},
+    "bench": {"catalog", "sources", "tasks"},
     "publish": {"bench", "catalog", "sources", "tasks", "metrics"},
     "ui": {"bench", *BELOW_BENCH},
     "cli": {"ui", "publish", "bench", "models", *BELOW_BENCH},

@@ -34,7 +34,7 @@ MODEL = "identity-prior-64"
 def vectors_of(bench: Workbench, folder: Path, limit: int = 400) -> np.ndarray:
     """(n, 128): the conditioning recogniser's vectors of the largest faces of a folder's photos, every n-th of them up
     to `limit`."""
-    finder, recogniser = bench.model("blazeface"), bench.model(check.CONDITIONER)
+    finder, recogniser = bench.finder(), bench.model(check.CONDITIONER)
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
     chips = []
     for file in files[:: max(1, len(files) // limit)]:
@@ -57,7 +57,7 @@ def photo_direction(drawn: np.ndarray, photographed: Sequence[np.ndarray]) -> np
 
 def drawer(bench: Workbench, model: str = MODEL) -> check.Draw:
     """How a catalogued model is measured: with its own defaults."""
-    portrait = bench.model(model, "portrait")
+    portrait = bench.portrait(model)
     return lambda vectors, seed: portrait(vectors, Recipe(seed=seed))
 
 

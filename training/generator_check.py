@@ -79,7 +79,7 @@ def real(bench: Workbench, data: Path, work: Path, even: bool) -> References:
 
 def look(bench: Workbench, pictures: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """(n, d) of the second recogniser and (n, 128) of the first for n pictures; rows of NaN where no face is found."""
-    finder, judge, conditioner = bench.model("blazeface"), bench.model(JUDGE), bench.model(CONDITIONER)
+    finder, judge, conditioner = bench.finder(), bench.model(JUDGE), bench.model(CONDITIONER)
     judged, own = (np.full((len(pictures), size), np.nan, np.float32) for size in (128, 128))
     seen = [(row, picture, find_faces(picture, finder, limit=1)) for row, picture in enumerate(pictures)]
     kept = [(row, picture, faces[0]) for row, picture, faces in seen if faces and faces[0].mesh is not None]

@@ -44,7 +44,7 @@ def main() -> None:
 
 def vectors(bench: Workbench, models: list[str], count: int, seed: int) -> dict[str, np.ndarray]:
     """(n, d) vectors per recogniser of at most `count` sampled faces: those that are found and not too poor."""
-    finder, sampler = bench.model("blazeface"), bench.model("dcgan-digiface-64")
+    finder, sampler = bench.finder(), bench.model("dcgan-digiface-64")
     recognisers: dict[str, Any] = {name: bench.model(name) for name in models}
     rows: dict[str, list[np.ndarray]] = {name: [] for name in models}
     for picture in tqdm(sampler.draw(sampler.latents(count, seed)), desc="faces", unit="face"):

@@ -63,7 +63,7 @@ def read(folder: Path, work: Path, bench: Workbench) -> Crops:
 
 
 def _find(folder: Path, files: Sequence[str], kept: Path, bench: Workbench) -> None:
-    finder = bench.model("blazeface")
+    finder = bench.finder()
     rows: dict[str, list[Any]] = {name: [] for name in ("box", "points", "score", "mesh", "mesh_score")}
     for file in tqdm(files, desc="faces", unit="photo"):
         found = [

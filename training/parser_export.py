@@ -93,7 +93,7 @@ def evaluate(
     righted_pooled_f1, righted_picture_f1: the same against masks whose exchanged sides (`sides_exchanged`) are put
     right.
     """
-    finder, parser, tally, righted, missed = bench.model("blazeface"), bench.model(model), Tally(), Tally(), 0
+    finder, parser, tally, righted, missed = bench.finder(), bench.model(model), Tally(), Tally(), 0
     for done, (image, mask) in enumerate(validation(data), start=1):
         faces = find_faces(image, finder)
         labels = parse(image, parser, faces).labels

@@ -1,6 +1,6 @@
 """The Workbench: settings, loaded models and nothing else. Everything with state lives here and is passed on.
 
-Knows no task and no screen.
+Knows no task and no screen: of the tasks it names only what they ask of a model.
 """
 
 import functools
@@ -8,7 +8,7 @@ import importlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench import devices
 from workbench.catalog import MODELS
@@ -17,6 +17,15 @@ from workbench.errors import BadRequest, ModelMissing
 from workbench.places import Places
 from workbench.settings import Settings
 from workbench.sources import fetching as sources
+
+if TYPE_CHECKING:
+    from workbench.portraits import FaceGenerator, PortraitModel
+    from workbench.tasks.attributes import AttributeScorer
+    from workbench.tasks.expression import ExpressionScorer
+    from workbench.tasks.face_search import FaceFinder
+    from workbench.tasks.parsing import Parser
+    from workbench.tasks.quality import QualityModel
+    from workbench.tasks.recognition import FaceRecogniser
 
 AT_ONCE = 2
 """Works with models that share the cores."""
@@ -35,10 +44,6 @@ class Workbench:
         self._locks: dict[str, threading.Lock] = {}
         self.places = Places(AT_ONCE, settings.photo_memory)
         """Held by whoever works with models, until that work has really ended."""
-        self.fetching = threading.Lock()
-        """Held while a page downloads a model: one at a time."""
-        self.stop_fetching = threading.Event()
-        """Set to stop that download."""
 
     @classmethod
     def from_env(cls) -> "Workbench":
@@ -100,6 +105,42 @@ class Workbench:
                 self._forget_oldest()
             return model
 
+    def finder(self, model_id: str = "") -> "FaceFinder":
+        """The face finder; as for all that follow, no id means the first one here, and `model` says what is raised."""
+        return self._of("detection", model_id)
+
+    def parser(self, model_id: str = "") -> "Parser":
+        """A parser."""
+        return self._of("parsing", model_id)
+
+    def recogniser(self, model_id: str = "") -> "FaceRecogniser":
+        """A recogniser."""
+        return self._of("recognition", model_id)
+
+    def expression(self, model_id: str = "") -> "ExpressionScorer":
+        """An expression model."""
+        return self._of("expression", model_id)
+
+    def attributes(self, model_id: str = "") -> "AttributeScorer":
+        """An attribute model."""
+        return self._of("attributes", model_id)
+
+    def quality(self, model_id: str = "") -> "QualityModel":
+        """A quality network."""
+        return self._of("quality", model_id)
+
+    def portrait(self, model_id: str = "") -> "PortraitModel":
+        """A portrait model."""
+        return self._of("portrait", model_id)
+
+    def generator(self, model_id: str = "") -> "FaceGenerator":
+        """A network that draws faces of nobody."""
+        return self._of("generation", model_id)
+
+    def _of(self, task: str, model_id: str) -> Any:
+        spec = self.spec(model_id or self.first(task).id, task)
+        return _kept(self.model(spec.id), spec)
+
     def fetch_defaults(self, *tasks: str) -> None:
         """Bring the default models of these tasks here (all tasks when none is named): what a Space does once, at its
         start."""
@@ -134,6 +175,35 @@ class Workbench:
     def _forget_oldest(self) -> None:
         while len(self._loaded) > 1 and sum(size for _, size in self._loaded.values()) > self.settings.memory:
             self._loaded.popitem(last=False)
+
+
+_PROMISES = {
+    "detection": "workbench.tasks.face_search:FaceFinder",
+    "parsing": "workbench.tasks.parsing:Parser",
+    "recognition": "workbench.tasks.recognition:FaceRecogniser",
+    "expression": "workbench.tasks.expression:ExpressionScorer",
+    "attributes": "workbench.tasks.attributes:AttributeScorer",
+    "quality": "workbench.tasks.quality:QualityModel",
+    "portrait": "workbench.portraits:PortraitModel",
+    "generation": "workbench.portraits:FaceGenerator",
+}
+"""What each task asks of a model."""
+
+
+def _kept(model: Any, spec: ModelSpec) -> Any:
+    """The model, if it has what its task's Protocol names. Raises BadRequest for the loader that forgot something."""
+    module, _, name = _PROMISES[spec.task].partition(":")
+    promise = getattr(importlib.import_module(module), name)
+    names = {
+        *getattr(promise, "__annotations__", {}),
+        *(word for word, value in vars(promise).items() if callable(value)),
+    }
+    asked = sorted(word for word in names if word == "__call__" or not word.startswith("_"))
+    if missing := [word for word in asked if not hasattr(model, word)]:
+        raise BadRequest(
+            f"{spec.title}: what {spec.load} returned is no {name}: {', '.join(missing)} is missing. Mend the loader."
+        )
+    return model
 
 
 def fetch_command(spec: ModelSpec) -> str:

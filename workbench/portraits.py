@@ -28,6 +28,13 @@ class Recipe:
     prompt: str = ""
 
 
+class FaceGenerator(Protocol):
+    """Draws faces of nobody from a number."""
+
+    def __call__(self, n: int, seed: int = 0) -> list[np.ndarray]:
+        """`n` RGB pictures, uint8; the same seed gives the same ones."""
+
+
 class PortraitModel(Protocol):
     """Draws faces from a recogniser's vectors.
 

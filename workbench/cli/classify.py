@@ -34,7 +34,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         known = ", ".join(row.id for task in TASKS for row in bench.specs(task))
         raise BadRequest(f"{spec.id} does {spec.task}; expected one of {known}.")
     photos = batch.photos(args.folder)
-    finder, model = bench.model("blazeface"), bench.model(spec.id)
+    finder, model = bench.finder(), bench.model(spec.id)
     out = args.out or Path(f"{args.folder.resolve().stem}-{spec.id}.csv")
     table = Table(out, ("file", "model", "label", *model.labels, "faces", "left", "top", "right", "bottom"), spec.id)
 

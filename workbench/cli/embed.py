@@ -44,7 +44,7 @@ def embed_photos(names: dict[Path, str], model_id: str, out: Path, bench: object
 
     assert isinstance(bench, Workbench)
     bench.spec(model_id, "recognition")
-    finder, model = bench.model("blazeface"), bench.model(model_id)
+    finder, model = bench.finder(), bench.recogniser(model_id)
     vectors = Vectors(out, model_id, model.metric)
 
     def work(path: Path) -> None:

@@ -7,13 +7,16 @@ FILE`.
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench import batch, drawing, images
 from workbench.errors import BadRequest
 from workbench.explanation.methods import METHODS, Knob, find
 from workbench.parts import PARTS
 from workbench.settings import Settings
+
+if TYPE_CHECKING:
+    from workbench.bench import Workbench
 
 FIGURES = (
     "verdict", "gain", "deletion_auc", "insertion_auc", "gain_chance_p95", "gain_edges", "gain_middle", "randoms_beaten",  # noqa: E501
@@ -84,8 +87,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     spec = bench.spec(asked.model)
     out = args.out or Path(f"{args.folder.resolve().stem}-explained")
     photos = batch.photos(args.folder)
-    finder, model = bench.model("blazeface"), bench.model(spec.id)
-    parser = None if asked.parser == NO_PARSER else bench.model(asked.parser, "parsing")
+    finder, model = bench.finder(), bench.model(spec.id)
+    parser = None if asked.parser == NO_PARSER else bench.parser(asked.parser)
     table = Table(out / "figures.csv", COLUMNS, asked.words())
 
     def work(path: Path) -> None:
@@ -165,7 +168,7 @@ def explain_one(
     }
 
 
-def _from_arguments(args: argparse.Namespace, bench: Any) -> Run:
+def _from_arguments(args: argparse.Namespace, bench: "Workbench") -> Run:
     method = find(args.method)
     knobs = {knob.name: knob for knob in method.knobs}
     given = dict(_knob(text, knobs, method.title) for text in args.set)

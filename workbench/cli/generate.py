@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
@@ -19,6 +19,9 @@ from workbench import batch, images
 from workbench.errors import BadRequest
 from workbench.settings import Settings
 from workbench.watch import Watch
+
+if TYPE_CHECKING:
+    from workbench.bench import Workbench
 
 MOST = 10_000
 
@@ -67,10 +70,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     _check(args)
     bench = Workbench(settings)
     model_id = args.model or bench.first("portrait").id
-    model = bench.model(model_id, "portrait")
+    model = bench.portrait(model_id)
     here = [spec.id for spec in bench.specs("recognition") if bench.available(spec.id)]
     names = [model.recogniser, *judges(here, model.recogniser)[:1]]
-    recognisers = {name: bench.model(name, "recognition") for name in names}
+    recognisers = {name: bench.recogniser(name) for name in names}
     with tqdm(total=100, desc="generate", unit="%", bar_format="{desc}: {percentage:3.0f}%|{bar}| {postfix}") as bar:
         watch = Watch(_telling(bar))
         if args.study:
@@ -101,7 +104,7 @@ def _telling(bar: Any) -> Any:
 
 
 def _study(
-    args: argparse.Namespace, bench: Any, model_id: str, model: Any, recognisers: dict[str, Any], watch: Watch
+    args: argparse.Namespace, bench: "Workbench", model_id: str, model: Any, recognisers: dict[str, Any], watch: Watch
 ) -> int:
     from workbench.generation.pair_sets import Design, Maker, make_study
 
@@ -123,7 +126,7 @@ def _study(
         args.steps,
         args.guidance,
     )
-    make_study(design, args.study, Maker(model, bench.model("blazeface"), recognisers, bench.settings), watch)
+    make_study(design, args.study, Maker(model, bench.finder(), recognisers, bench.settings), watch)
     watch.tell(1.0, "done")
     print(
         f"Wrote the study into {args.study}: study.toml, items.csv, manifest.csv, pairs.csv, embeddings.npz. Every "
@@ -134,7 +137,7 @@ def _study(
 
 
 def _album(
-    args: argparse.Namespace, bench: Any, model_id: str, model: Any, recognisers: dict[str, Any], watch: Watch
+    args: argparse.Namespace, bench: "Workbench", model_id: str, model: Any, recognisers: dict[str, Any], watch: Watch
 ) -> int:
     from workbench.generation import album
     from workbench.generation.report import measure
@@ -154,7 +157,7 @@ def _album(
         album.Files(pictures, bench.settings),
         groups,
         targets,
-        bench.model("blazeface"),
+        bench.finder(),
         recognisers,
         model.recogniser,
         watch.part(0.85, 1),
@@ -166,18 +169,23 @@ def _album(
     return 0
 
 
-def _seeing(args: argparse.Namespace, files: Sequence[Path], bench: Any, model: Any) -> Any:
+def _seeing(args: argparse.Namespace, files: Sequence[Path], bench: "Workbench", model: Any) -> Any:
     """The model, shown the person's first photo if it looks at photos."""
     from workbench.generation.references import seen
 
     if not model.photo or args.new is not None:
         return model
     first = images.limit(images.decode(files[0], bench.settings), bench.settings.working_side)
-    return seen(model, [(files[0].name, first)], bench.model("blazeface"), args.face)
+    return seen(model, [(files[0].name, first)], bench.finder(), args.face)
 
 
 def _identities(
-    args: argparse.Namespace, files: Sequence[Path], bench: Any, model: Any, recognisers: dict[str, Any], watch: Watch
+    args: argparse.Namespace,
+    files: Sequence[Path],
+    bench: "Workbench",
+    model: Any,
+    recognisers: dict[str, Any],
+    watch: Watch,
 ) -> tuple[np.ndarray, Sequence[int], list[Any], list[str]]:
     """Vectors to draw, whose each is, whom pictures are compared with, and warnings."""
     from workbench.generation import identity
@@ -190,7 +198,7 @@ def _identities(
     photos = [
         (path.name, images.limit(images.decode(path, bench.settings), bench.settings.working_side)) for path in files
     ]
-    finder, metric = bench.model("blazeface"), recognisers[own].metric
+    finder, metric = bench.finder(), recognisers[own].metric
     if args.new is not None:
         people = [read_person([photo], finder, recognisers, choice=args.face) for photo in photos]
         known = np.stack([person.vectors[own] for person in people]) if people else None

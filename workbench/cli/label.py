@@ -110,7 +110,7 @@ def _demo(folder: Path, settings: Settings) -> None:
     from workbench.labeling.study.demo import build_demo, vary
     from workbench.ui.labeling.room import GENERATOR
 
-    build_demo(folder, Workbench(settings).model(GENERATOR), vary)
+    build_demo(folder, Workbench(settings).generator(GENERATOR), vary)
     print(f"Wrote the demo study into {folder}: synthetic faces only.")
 
 

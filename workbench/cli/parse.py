@@ -32,7 +32,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     _share_cores(workers)
     photos = batch.photos(args.folder)
     targets = batch.targets(photos, args.folder, args.out, ".png")
-    finder, parser = bench.model("blazeface"), bench.model(args.model)
+    finder, parser = bench.finder(), bench.parser(args.model)
 
     def work(path: Path) -> list[dict[str, Any]]:
         return _parse(path, targets[path], finder, parser, settings, args.no_face)

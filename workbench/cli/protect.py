@@ -3,12 +3,15 @@
 import argparse
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench import batch
 from workbench.cli.protect_evaluation import add_evaluation, evaluate
 from workbench.errors import BadRequest
 from workbench.settings import Settings
+
+if TYPE_CHECKING:
+    from workbench.bench import Workbench
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +65,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return batch.run(photos, work, done=lambda path: targets[path].is_file(), workers=workers, label="protect").tell()
 
 
-def _step(bench: Any, args: argparse.Namespace) -> Any:
+def _step(bench: "Workbench", args: argparse.Namespace) -> Any:
     """What is done with one photo: from its path to a JPEG and a row. Raises BadRequest before anything is read."""
     if args.anonymise:
         return _anonymiser(bench, args)
@@ -71,26 +74,26 @@ def _step(bench: Any, args: argparse.Namespace) -> Any:
     return _protector(bench, args)
 
 
-def _read(bench: Any, path: Path) -> tuple[Any, Any]:
+def _read(bench: "Workbench", path: Path) -> tuple[Any, Any]:
     """The photo at its own resolution, and its faces. Raises NoFace, BadImage."""
     from workbench import images
     from workbench.errors import NoFace
     from workbench.tasks.detection import find_faces
 
     image = images.decode(path, bench.settings)
-    faces = find_faces(image, bench.model("blazeface"))
+    faces = find_faces(image, bench.finder())
     if not faces:
         raise NoFace(f"no face found in {image.shape[1]} × {image.shape[0]} pixels")
     return image, faces
 
 
-def _parts(bench: Any, image: Any, faces: Any) -> Any:
+def _parts(bench: "Workbench", image: Any, faces: Any) -> Any:
     from workbench.tasks.parsing import parse
 
-    return parse(image, bench.model(bench.first("parsing").id), faces)
+    return parse(image, bench.parser(), faces)
 
 
-def _anonymiser(bench: Any, args: argparse.Namespace) -> Any:
+def _anonymiser(bench: "Workbench", args: argparse.Namespace) -> Any:
     from workbench.images import encode_jpeg
     from workbench.protection.anonymise import KINDS, anonymise
 
@@ -109,7 +112,7 @@ def _anonymiser(bench: Any, args: argparse.Namespace) -> Any:
     return step
 
 
-def _painter(bench: Any, args: argparse.Namespace) -> Any:
+def _painter(bench: "Workbench", args: argparse.Namespace) -> Any:
     from workbench.images import encode_jpeg
     from workbench.makeup import looks
     from workbench.makeup.photo import apply_makeup
@@ -131,7 +134,7 @@ def _painter(bench: Any, args: argparse.Namespace) -> Any:
     return step
 
 
-def _protector(bench: Any, args: argparse.Namespace) -> Any:
+def _protector(bench: "Workbench", args: argparse.Namespace) -> Any:
     from workbench.makeup import looks
     from workbench.protection.protect import Request, protect
     from workbench.protection.summary import row
@@ -142,11 +145,11 @@ def _protector(bench: Any, args: argparse.Namespace) -> Any:
     request = Request(
         aim="dodge" if target is None else "impersonate", strength=args.strength, look=look, target=target
     )
-    models = [bench.model(model) for model in attacked], [bench.model(model) for model in judges]
+    models = [bench.recogniser(model) for model in attacked], [bench.recogniser(model) for model in judges]
 
     def step(path: Path) -> tuple[bytes, dict[str, Any]]:
         image, faces = _read(bench, path)
-        found = protect(image, faces[0], _parts(bench, image, faces), *models, bench.model("blazeface"), request)
+        found = protect(image, faces[0], _parts(bench, image, faces), *models, bench.finder(), request)
         return found.photo, {
             "faces": len(faces),
             "worked on": 1,
@@ -158,13 +161,13 @@ def _protector(bench: Any, args: argparse.Namespace) -> Any:
     return step
 
 
-def _target(bench: Any, number: int) -> Any:
+def _target(bench: "Workbench", number: int) -> Any:
     from workbench.protection.targets import draw_target
 
-    return draw_target(bench.model(bench.first("generation").id), bench.model("blazeface"), number)
+    return draw_target(bench.generator(), bench.finder(), number)
 
 
-def _roles(bench: Any, args: argparse.Namespace) -> tuple[list[str], list[str]]:
+def _roles(bench: "Workbench", args: argparse.Namespace) -> tuple[list[str], list[str]]:
     """Who is attacked and who judges."""
     from workbench.protection.roles import calibrated_here, checked_roles, usual_roles
 

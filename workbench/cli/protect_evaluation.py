@@ -5,11 +5,14 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench import batch
 from workbench.errors import BadRequest
 from workbench.settings import Settings
+
+if TYPE_CHECKING:
+    from workbench.bench import Workbench
 
 TWO_BY_TWO = (("dlib", "mobilefacenet"), ("sface", "faceres"))
 """Which recognisers are attacked together when all four are here: each is then judged in the run that attacked the
@@ -47,18 +50,19 @@ def evaluate(args: argparse.Namespace, settings: Settings) -> int:
 
     bench = Workbench(settings)
     out: Path = args.out or Path("protection-evaluation")
-    models = {spec.id: bench.model(spec.id) for spec in bench.specs("recognition") if bench.available(spec.id)}
-    models = {name: model for name, model in models.items() if model.threshold is not None}
+    here = {spec.id: bench.recogniser(spec.id) for spec in bench.specs("recognition") if bench.available(spec.id)}
+    models = {name: model for name, model in here.items() if model.threshold is not None}
     rows = Rows(out / "rows.jsonl")
     chosen = pairs(args.evaluate, args.half, args.people)
     run_trials(chosen, trial(bench, models, rows, args), bench, settings, args.batch)
-    found = tables.summary(rows, {name: (float(model.threshold), model.metric) for name, model in models.items()})
+    limits = {name: (at, models[name].metric) for name, model in models.items() if (at := model.threshold) is not None}
+    found = tables.summary(rows, limits)
     batch.write_atomically(out / "summary.json", json.dumps(found, indent=1).encode())
     print(tables.printed(found))
     return 0
 
 
-def trial(bench: Any, models: dict[str, Any], rows: Any, args: argparse.Namespace) -> Any:
+def trial(bench: "Workbench", models: dict[str, Any], rows: Any, args: argparse.Namespace) -> Any:
     """The trial these arguments ask for. Raises BadRequest when fewer than two recognisers are here: one must judge."""
     from workbench.makeup import looks
     from workbench.protection.protect import STRENGTHS
@@ -74,22 +78,18 @@ def trial(bench: Any, models: dict[str, Any], rows: Any, args: argparse.Namespac
     target = None if args.resemble is None else _target(bench, models, args.resemble)
     look = looks.find(getattr(args, "look", None) or "neutral")
     strength = STRENGTHS[getattr(args, "strength", None) or "middle"]
-    return Trial(
-        models, attacked, bench.model("blazeface"), strength, look, rows, baselines=args.baselines, target=target
-    )
+    return Trial(models, attacked, bench.finder(), strength, look, rows, baselines=args.baselines, target=target)
 
 
-def _target(bench: Any, models: dict[str, Any], number: int) -> Any:
+def _target(bench: "Workbench", models: dict[str, Any], number: int) -> Any:
     """By model id, the vectors of the made-up person of this number."""
     from workbench.protection.judge import vectors
     from workbench.protection.targets import draw_target
 
-    return vectors(
-        *draw_target(bench.model(bench.first("generation").id), bench.model("blazeface"), number), list(models.values())
-    )
+    return vectors(*draw_target(bench.generator(), bench.finder(), number), list(models.values()))
 
 
-def run_trials(chosen: Any, what: Any, bench: Any, settings: Settings, size: int) -> None:
+def run_trials(chosen: Any, what: Any, bench: "Workbench", settings: Settings, size: int) -> None:
     """Run every pair that lacks a row, a batch at a time; a pair that cannot be used is told on stderr."""
     from tqdm import tqdm
 
@@ -97,7 +97,7 @@ def run_trials(chosen: Any, what: Any, bench: Any, settings: Settings, size: int
     from workbench.tasks.parsing import parse
 
     def parsed(photo: Any, faces: Any) -> Any:
-        return parse(photo, bench.model("compact"), faces)
+        return parse(photo, bench.parser("compact"), faces)
 
     def open_one(pair: Any) -> Any:
         return open_subject(pair, list(what.models.values()), what.finder, parsed, settings)

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     names = {args.images / file: file for file in dict.fromkeys(file for a, b, _ in pairs for file in (a, b))}
     vectors = out.with_suffix(".npz")
     account = embed_photos(names, args.model, vectors, bench, args.workers)
-    report(pairs, vectors, bench.model(args.model), out, args.rounds)
+    report(pairs, vectors, bench.recogniser(args.model), out, args.rounds)
     return account.tell()
 
 

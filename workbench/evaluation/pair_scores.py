@@ -6,7 +6,7 @@ file per study and recogniser, so that a picture is looked at once.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,8 @@ from workbench.labeling.study.items import inside
 from workbench.labeling.study.study import Study
 from workbench.settings import Settings
 from workbench.tasks.detection import find_faces
-from workbench.tasks.recognition import embed, similarity
+from workbench.tasks.face_search import FaceFinder
+from workbench.tasks.recognition import FaceRecogniser, embed, similarity
 from workbench.values import Embedding, Face
 
 _KEPT = ["item", "first", "second", "score", "note"]
@@ -40,11 +41,11 @@ class Models(Protocol):
     def available(self, model_id: str) -> bool:
         """Whether its files are here."""
 
-    def first(self, task: str) -> ModelSpec:
-        """The first row whose files are here."""
+    def finder(self) -> FaceFinder:
+        """The face finder."""
 
-    def model(self, model_id: str, task: str = "") -> Any:
-        """The loaded model."""
+    def recogniser(self, model_id: str) -> FaceRecogniser:
+        """The loaded recogniser."""
 
 
 def recognisers(bench: Models) -> tuple[str, ...]:
@@ -110,7 +111,7 @@ def _scored(
     bench: Models,
     faces: dict[str, tuple[np.ndarray, Face] | str],
 ) -> pd.DataFrame:
-    model = bench.model(model_id, "recognition")
+    model = bench.recogniser(model_id)
     vectors: dict[str, Embedding | str] = {}
     for picture in {picture for _, first, second in pairs for picture in (first, second)}:
         file, sha256 = picture
@@ -133,7 +134,7 @@ def _face(folder: Path, file: str, bench: Models) -> tuple[np.ndarray, Face] | s
     """A picture and the face nearest to its middle; or why there is none."""
     try:
         photo = decode(inside(folder, file), bench.settings)
-        found = find_faces(photo, bench.model(bench.first("detection").id))
+        found = find_faces(photo, bench.finder())
     except WorkbenchError as error:
         return str(error)
     middle = np.array(photo.shape[1::-1]) / 2

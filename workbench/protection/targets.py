@@ -1,12 +1,11 @@
 """Whom a protected face may resemble: people who do not exist, drawn from a number. Real third persons are not
 offered."""
 
-from typing import Protocol
-
 import cv2
 import numpy as np
 
 from workbench.errors import BadRequest, NoFace
+from workbench.portraits import FaceGenerator
 from workbench.tasks.detection import find_faces
 from workbench.tasks.face_search import FaceFinder
 from workbench.values import Face
@@ -14,13 +13,6 @@ from workbench.values import Face
 SIDE = 256
 """Pixels of a target's picture."""
 MOST = 2**31 - 1
-
-
-class FaceGenerator(Protocol):
-    """What is needed of a generator: pictures from a number."""
-
-    def __call__(self, n: int, seed: int = 0) -> list[np.ndarray]:
-        """`n` RGB pictures, uint8; the same seed gives the same ones."""
 
 
 def draw_target(generator: FaceGenerator, finder: FaceFinder, seed: int) -> tuple[np.ndarray, Face]:

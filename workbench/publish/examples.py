@@ -49,7 +49,7 @@ def _synthetic(bench: Workbench, wanted: int) -> list[np.ndarray]:
     """Sampled faces, 256 × 256, the first ones the detector is sure of."""
     from workbench.tasks.detection import find_faces
 
-    draw, finder = bench.model(GENERATOR), bench.model("blazeface")
+    draw, finder = bench.generator(GENERATOR), bench.finder()
     faces = (cv2.resize(draw(1, seed)[0], (256, 256), interpolation=cv2.INTER_CUBIC) for seed in _SEEDS)
     sure = [face for face in faces if any(found.score > 0.8 for found in find_faces(face, finder))]
     return sure[:wanted]

@@ -67,7 +67,7 @@ def test_a_download_shows_a_bar_and_offers_the_model_afterwards(home: Workbench)
     assert steps[-1][4].choices == []
     assert steps[-1][5].choices == [("A net", "net")]
     assert home.available("net")
-    assert not home.fetching.locked()
+    assert not model_fetch.download_of(home).running.locked()
 
 
 def test_cancel_stops_it_and_the_next_download_goes_on(home: Workbench, hub: ModelHub) -> None:
@@ -98,11 +98,11 @@ def test_a_page_that_goes_away_stops_its_download(home: Workbench, hub: ModelHub
 
     assert _workers() == []
     assert not home.available("net")
-    assert not home.fetching.locked()
+    assert not model_fetch.download_of(home).running.locked()
 
 
 def test_only_one_download_runs_at_a_time(home: Workbench) -> None:
-    with home.fetching, pytest.raises(BadRequest, match="Another model is being downloaded"):
+    with model_fetch.download_of(home).running, pytest.raises(BadRequest, match="Another model is being downloaded"):
         list(model_fetch.fetch_model(home, "net", ("parsing",)))
 
 
@@ -114,7 +114,7 @@ def test_a_failed_download_says_why_and_frees_the_buttons(home: Workbench, hub: 
 
     assert seen[-1][0] == "The download failed."
     assert seen[-1][1].interactive
-    assert not home.fetching.locked()
+    assert not model_fetch.download_of(home).running.locked()
 
 
 @pytest.mark.parametrize(

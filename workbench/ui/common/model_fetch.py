@@ -6,8 +6,9 @@ Only where the person owns the machine: on a Space, or offline, the command is s
 import html
 import queue
 import threading
+import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
@@ -34,6 +35,24 @@ class Step:
     name: str = ""
     error: BaseException | None = None
     done: bool = False
+
+
+@dataclass(slots=True)
+class Download:
+    """The one download a workbench's pages may run. running: held meanwhile. stop: set to end it."""
+
+    running: threading.Lock = field(default_factory=threading.Lock)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+_downloads: "weakref.WeakKeyDictionary[Workbench, Download]" = weakref.WeakKeyDictionary()
+_guard = threading.Lock()
+
+
+def download_of(bench: Workbench) -> Download:
+    """The download of this workbench, shared by all its pages."""
+    with _guard:
+        return _downloads.setdefault(bench, Download())
 
 
 def fetch_panel(bench: Workbench, *tasks: str, choice: gr.Dropdown | None = None) -> None:
@@ -94,14 +113,15 @@ def fetch_model(bench: Workbench, model: str, tasks: tuple[str, ...]) -> Iterato
     """Download one model, telling how far it is. Raises NotAllowed, BadRequest, SourceUnreachable, BadWeights or
     Cancelled."""
     spec = checked(bench, model)
-    if not bench.fetching.acquire(blocking=False):
+    download = download_of(bench)
+    if not download.running.acquire(blocking=False):
         raise BadRequest("Another model is being downloaded. Wait for it, or cancel it.")
     try:
-        bench.stop_fetching = threading.Event()  # a new one: an older thread keeps its own, which stays set
-        yield from _told(bench, spec)
+        download.stop = threading.Event()  # a new one: an older thread keeps its own, which stays set
+        yield from _told(bench, spec, download.stop)
     finally:
-        bench.stop_fetching.set()
-        bench.fetching.release()
+        download.stop.set()
+        download.running.release()
     left = _absent(bench, tasks)
     yield (
         f"<b>{html.escape(spec.title)}</b> is here.",
@@ -121,7 +141,7 @@ def fetch_with_choice(bench: Workbench, model: str, tasks: tuple[str, ...]) -> I
 
 def cancel(bench: Workbench) -> str:
     """Ask the running download to stop; what arrived is kept."""
-    bench.stop_fetching.set()
+    download_of(bench).stop.set()
     return "Stopping …"
 
 
@@ -156,10 +176,9 @@ def _tables(bench: Workbench, tasks: tuple[str, ...]) -> str:
     return "\n\n".join(model_notes(bench, task) for task in tasks)
 
 
-def _told(bench: Workbench, spec: ModelSpec) -> Iterator[tuple[Any, ...]]:
+def _told(bench: Workbench, spec: ModelSpec, stop: threading.Event) -> Iterator[tuple[Any, ...]]:
     """Download in a thread and yield a bar; closing this generator (the page went away) stops the thread too."""
     steps: queue.Queue[Step] = queue.Queue()
-    stop = bench.stop_fetching
 
     def tell(have: int, total: int, name: str) -> None:
         if stop.is_set():

@@ -112,9 +112,7 @@ def _work(
         return first.scores(image, face).top if own else asked
 
     photos = [(Path(path).name, functools.partial(read_photo, path, bench.settings)) for path in sources]
-    found = survey(
-        photos, bench.model("blazeface"), loaded, [find(method).id for method in methods], label_of, watch=watch
-    )
+    found = survey(photos, bench.finder(), loaded, [find(method).id for method in methods], label_of, watch=watch)
     gallery = [(_coloured(row.heat), f"{row.expression} · {row.who} ({row.faces} faces)") for row in found.rows]
     names = [f"{row.expression} · {row.who}" for row in found.rows]
     figure = views.tree_figure(tree(names, [row.heat for row in found.rows])) if len(names) > 1 else None

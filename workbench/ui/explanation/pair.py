@@ -135,7 +135,7 @@ def verdicts(bench: Workbench, one: tuple[np.ndarray, Face], two: tuple[np.ndarr
     """Markdown: a sentence per recogniser, and what they say together."""
     from workbench.tasks.recognition import verify
 
-    found = [verify(*one, *two, bench.model(spec)) for _, spec in explainable(bench, RECOGNISERS)]
+    found = [verify(*one, *two, bench.recogniser(spec)) for _, spec in explainable(bench, RECOGNISERS)]
     known = [match.same for match in found if match.same is not None]
     agree = "" if not known else (
         "**All take them for one person.**" if all(known) else "**All take them for two people.**" if not any(known)

@@ -56,7 +56,7 @@ def read_faces(bench: Workbench, source: Any) -> tuple[np.ndarray, tuple[Face, .
     from workbench.tasks.detection import find_faces
 
     image = read_photo(source, bench.settings)
-    faces = find_faces(image, bench.model("blazeface"))
+    faces = find_faces(image, bench.finder())
     if not faces:
         raise NoFace("No face was found. Try a larger, brighter or less covered one.")
     return image, faces
@@ -88,7 +88,7 @@ def parsed(bench: Workbench, image: np.ndarray, faces: Sequence[Face], parser: s
 
     if not parser or parser == NO_PARSER:
         return None
-    return parse(image, bench.model(parser, "parsing"), faces)
+    return parse(image, bench.parser(parser), faces)
 
 
 def model_of(bench: Workbench, model_id: Any, tasks: Sequence[str] = TASKS) -> tuple[Any, str]:

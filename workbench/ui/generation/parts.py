@@ -80,16 +80,14 @@ def tools(bench: Workbench, model_id: Any) -> Tools:
             "No portrait model is on this machine. See Models and licences, or run: python -m workbench models list"
         )
     model_id = str(model_id or bench.first("portrait").id)
-    model = bench.model(model_id, "portrait")
+    model = bench.portrait(model_id)
     names = [model.recogniser, *judges(bench, model.recogniser)[:1]]
     notes = (
         ()
         if len(names) > 1
         else ("No second recogniser is here, so nothing independent speaks: python -m workbench models fetch sface",)
     )
-    return Tools(
-        model_id, model, bench.model("blazeface"), {name: bench.model(name, "recognition") for name in names}, notes
-    )
+    return Tools(model_id, model, bench.finder(), {name: bench.recogniser(name) for name in names}, notes)
 
 
 def judges(bench: Workbench, conditioner: str) -> list[str]:

@@ -38,7 +38,7 @@ class Room:
             if self._service is None:
                 folder = self._folder or chosen_folder(self._bench.settings)
                 if not (folder / FILE).is_file() and folder == demo_folder(self._bench.settings):
-                    build_demo(folder, self._bench.model(GENERATOR), vary)
+                    build_demo(folder, self._bench.generator(GENERATOR), vary)
                 settings = with_owner_token(self._bench.settings)
                 self._service = open_service(settings, folder, interval=self._interval)
             return self._service

@@ -103,7 +103,7 @@ class Studies:
         if not NAME.fullmatch(name) or not ((folder / FILE).is_file() or folder == demo_folder(self._settings)):
             raise StudyError(f"There is no study {name[:60]!r} here.")
         if not (folder / FILE).is_file():
-            build_demo(folder, self._bench.model(GENERATOR), vary)
+            build_demo(folder, self._bench.generator(GENERATOR), vary)
         load_items(parse_study((folder / FILE).read_text(encoding="utf-8"), folder))
         self._room.reopen(folder)
         return {"serving": self._room.service().study.name}

@@ -51,7 +51,7 @@ def find(bench: Workbench, source: str | None) -> tuple[Any, Any]:
     if source is None:
         return None, None
     image = read_photo(source, bench.settings)
-    faces = find_faces(image, bench.model("blazeface"))
+    faces = find_faces(image, bench.finder())
     if not faces:
         raise NoFace("No face was found. Try a larger, brighter or less covered one.")
     return drawing.draw_faces(image, faces), pd.DataFrame(

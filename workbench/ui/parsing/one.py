@@ -130,11 +130,11 @@ def run_parser(bench: Workbench, source: str | np.ndarray | None, model: str, pr
         raise BadRequest("No parsing model is on this machine. Run: python -m workbench models fetch")
     bench.spec(model, "parsing")
     progress(0.1, desc="Looking for faces")
-    faces: tuple[Face, ...] = find_faces(image, bench.model("blazeface"))
+    faces: tuple[Face, ...] = find_faces(image, bench.finder())
     if not faces:
         raise NoFace("No face was found. Try a larger, brighter or less covered one.")
     progress(0.4, desc=f"Parsing {len(faces)} face{'s' if len(faces) > 1 else ''}")
-    return Answer(image, parse_faces(image, bench.model(model), faces))
+    return Answer(image, parse_faces(image, bench.parser(model), faces))
 
 
 def show_face(bench: Workbench, answer: Answer | None, face: str) -> tuple[Any, Any]:

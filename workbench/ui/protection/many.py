@@ -122,7 +122,7 @@ def _one(
     if strength == "none":
         painted = apply_makeup(waiting.image, face, look_of(look, "{}"), waiting.parsing)
         return encode_jpeg(painted, 94), {"result": "makeup only", "faces": len(waiting.faces)}
-    attacked, judges = ([bench.model(model) for model in side] for side in sides)
+    attacked, judges = ([bench.recogniser(model) for model in side] for side in sides)
     request = Request(look=look, strength=strength)
-    found = protect(waiting.image, face, waiting.parsing, attacked, judges, bench.model("blazeface"), request, watch)
+    found = protect(waiting.image, face, waiting.parsing, attacked, judges, bench.finder(), request, watch)
     return found.photo, {"result": found.words, "faces": len(waiting.faces), **row(found)}

@@ -54,8 +54,8 @@ def compare(
         from workbench.protection.noise import equal_noise
 
         ssim, attacked, judges = result
-        models = [bench.model(model) for model in attacked], [bench.model(model) for model in judges]
-        found = equal_noise(waiting.image, mine, waiting.parsing, *models, bench.model("blazeface"), ssim, watch)
+        models = [bench.recogniser(model) for model in attacked], [bench.recogniser(model) for model in judges]
+        found = equal_noise(waiting.image, mine, waiting.parsing, *models, bench.finder(), ssim, watch)
         titles = {spec.id: spec.title for spec in bench.specs("recognition")}
         pictures = pair(waiting.folder, waiting.image, opened(found.photo), mine, "noise")
         return pictures, views.verdict_html(found) + views.table_html(

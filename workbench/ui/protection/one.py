@@ -172,7 +172,7 @@ def made_up_person(bench: Workbench, target: Any) -> tuple[np.ndarray, Face]:
     from workbench.protection.targets import draw_target
 
     number = checks.whole("target", target, -(2**31), 2**31, "the whole number of a made-up person")
-    return draw_target(bench.model(bench.first("generation").id), bench.model("blazeface"), number)
+    return draw_target(bench.generator(), bench.finder(), number)
 
 
 def stopped(bench: Workbench, waiting: Ready | None, face: str, look: str, makeup: str) -> tuple[Any, ...]:
@@ -258,9 +258,9 @@ def _work(bench: Workbench, asked: tuple[Any, ...], seen: list[Any], watch: Watc
     def preview(picture: np.ndarray) -> None:
         seen[:] = [pair(waiting.folder, waiting.image, picture, mine, f"search-{len(list(waiting.folder.iterdir()))}")]
 
-    models = [bench.model(model) for model in attacked], [bench.model(model) for model in judges]
+    models = [bench.recogniser(model) for model in attacked], [bench.recogniser(model) for model in judges]
     found = search(
-        waiting.image, mine, waiting.parsing, *models, bench.model("blazeface"), request, watch.part(0.1, 1.0), preview
+        waiting.image, mine, waiting.parsing, *models, bench.finder(), request, watch.part(0.1, 1.0), preview
     )
     return on_screen(bench, waiting, mine, found, (attacked, judges))
 

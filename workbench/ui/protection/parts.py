@@ -42,11 +42,11 @@ def ready(bench: Workbench, source: Any, *, whole: bool = False) -> Ready:
 
     settings = replace(bench.settings, working_side=bench.settings.max_pixels) if whole else bench.settings
     image = read_photo(source, settings)
-    faces = find_faces(image, bench.model("blazeface"))
+    faces = find_faces(image, bench.finder())
     if not faces:
         raise NoFace("No face was found. Try a larger, brighter or less covered one.")
     spec = bench.first("parsing")
-    parsing = parse(image, bench.model(spec.id), faces) if bench.available(spec.id) else None
+    parsing = parse(image, bench.parser(spec.id), faces) if bench.available(spec.id) else None
     return Ready(image, faces, parsing, results(bench.settings))
 
 

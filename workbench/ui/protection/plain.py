@@ -102,10 +102,12 @@ def _words(bench: Workbench, before: np.ndarray, data: bytes, faces: list[Face])
 
     after, rows = opened(data), []
     for number, face in enumerate(faces, start=1):
-        found = find_again(after, face.box, bench.model("blazeface"))
+        found = find_again(after, face.box, bench.finder())
         row: dict[str, Any] = {"Hidden face": number, "Found by the detector": "no" if found is None else "yes"}
         for title, model in recognisers(bench):
-            match = verify(before, face, after, found or face, bench.model(model)) if face.mesh is not None else None
+            match = (
+                verify(before, face, after, found or face, bench.recogniser(model)) if face.mesh is not None else None
+            )
             row[title] = (
                 "" if match is None else f"{match.score:.2f} ({'same person' if match.same else 'not matched'})"
             )
