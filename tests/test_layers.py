@@ -55,8 +55,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": {"tasks", "metrics", "labeling", "catalog"},
     "bench": {"catalog", "sources", "tasks"},
     "publish": {"bench", "catalog", "sources", "tasks", "metrics"},
+    "scale": {"bench", "catalog", "sources", "tasks", "explanation", "makeup", "protection"},
     "ui": {"bench", *BELOW_BENCH},
-    "cli": {"ui", "publish", "bench", "models", *BELOW_BENCH},
+    "cli": {"ui", "publish", "scale", "bench", "models", *BELOW_BENCH},
     "__main__": {"cli"},
 }
 """What each package may import besides the ground floor: a row each."""

@@ -29,6 +29,13 @@ FORMATS = (
 """What is read; multi-picture JPEGs are JPEGs. Pillow knows more, but some of those start other programs (EPS) or are
 no photos."""
 
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"}
+    | {".heic", ".heif", ".jp2", ".j2k"}
+)
+"""How the names of photos end, in small letters: what folder commands try to read. One that cannot be decoded here is
+listed with its reason, never left out."""
+
 STRIP = 1 << 22
 """Pixels of a deep picture that are brought to eight bits at a time."""
 
@@ -97,6 +104,11 @@ def read(source: bytes | Path, settings: Settings, name: str = "") -> Photo:
     except _BROKEN as error:
         raise BadImage(f"The picture is damaged or breaks off ({error}). Save or download it again.") from error
     return Photo(image, name or (source.name if isinstance(source, Path) else ""), notes)
+
+
+def content(path: Path, settings: Settings) -> bytes:
+    """The bytes of a photo's file, to be hashed and decoded. Raises BadImage, ImageTooLarge."""
+    return _bytes_of(path, settings.max_bytes)
 
 
 def _bytes_of(source: bytes | Path, max_bytes: int) -> bytes:

@@ -11,6 +11,7 @@
     ├── ModelMissing               the weights are not on this machine; says how to get them
     ├── BadWeights                 the weights are here but damaged, or belong to another model
     ├── SourceUnreachable          a download failed; says what to try
+    ├── CannotWrite                the disk is full or may not be written to; ends a run, which goes on later
     ├── OutOfMemory                the model does not fit into this machine's memory; says by how much
     ├── Busy                       too much is asked of this machine at once; try again
     ├── Cancelled                  the person pressed Cancel
@@ -103,6 +104,10 @@ class BadWeights(WorkbenchError):
 
 class SourceUnreachable(WorkbenchError):
     """A download failed; the message says what to try."""
+
+
+class CannotWrite(WorkbenchError):
+    """A file cannot be written: the disk is full, read-only or broken, which the next file would meet as well."""
 
 
 class OutOfMemory(WorkbenchError):

@@ -34,7 +34,8 @@ def test_a_folder_gives_maps_and_one_table_and_lists_the_broken_file(folder, cap
 
     out = Path("out")
     found = rows(out / "figures.csv")
-    assert [row["file"] for row in found] == ["more/two.png", "one.png"]
+    assert [row["file"] for row in found] == ["broken.jpg", "more/two.png", "one.png"]
+    assert found.pop(0)["error"].startswith("Expected a photo")
     assert all(row["verdict"] and float(row["gain"]) for row in found)
     assert all(0 <= float(row["score"]) <= 1 for row in found)
     for name in ("one.png", "more/two.png"):
@@ -58,7 +59,10 @@ def test_a_second_run_does_nothing_and_another_question_is_not_mixed_in(folder, 
     assert "1 done, 1 already there, 1 failed" in capsys.readouterr().out
     assert table.read_text() == whole
     assert main(["explain", str(folder), "--out", "out", "--method", "eigen_cam", "--parser", "none"]) == 2
-    assert "holds something else" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "holds something else" in said
+    assert "method occlusion, now" not in said
+    assert "method grad_cam, now eigen_cam" in said
 
 
 def test_a_recipe_makes_the_same_map_and_refuses_another_photo(folder, capsys):

@@ -1,5 +1,6 @@
 """`parse FOLDER`: a map per photo at its size, resumed, with the broken ones listed."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,8 @@ def test_a_folder_becomes_maps_and_a_summary(
     code = main(["parse", str(folder), "--model", "compact", "--out", str(out)])
 
     assert code == 1, "one file failed, and the exit code says so"
-    assert sorted(path.name for path in out.iterdir()) == ["one.png", "summary.csv", "two.png"]
+    names = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
+    assert names == ["one.png", "run.json", "summary.csv", "two.png"]
     two = Image.open(out / "two.png")
     assert two.mode == "P"
     assert two.size == (400, 400)
@@ -93,3 +95,30 @@ def test_photos_that_share_a_stem_do_not_overwrite_each_other(cache, tmp_path: P
 
     found = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.png"))
     assert found == ["a.jpg.png", "a.png.png", "sub/a.png"]
+
+
+def test_a_jpg_a_png_and_a_jpg_png_make_three_maps_and_three_sets_of_rows(
+    cache, tmp_path: Path, astronaut: np.ndarray
+) -> None:
+    photos = tmp_path / "in"
+    photos.mkdir()
+    for name in ("a.png", "a.jpg", "a.jpg.png"):
+        Image.fromarray(astronaut).save(photos / name)
+    assert main(["parse", str(photos), "--out", str(tmp_path / "out")]) == 0
+
+    rows = list(csv.DictReader((tmp_path / "out" / "summary.csv").open()))
+    saved = {row["file"]: row["saved"] for row in rows}
+    assert sorted(saved) == ["a.jpg", "a.jpg.png", "a.png"]
+    assert len(set(saved.values())) == 3
+    assert all((tmp_path / "out" / place).is_file() for place in saved.values())
+
+
+def test_photos_of_one_name_in_two_folders_keep_their_rows(cache, tmp_path: Path, astronaut: np.ndarray) -> None:
+    photos = tmp_path / "in"
+    for folder in ("p1", "p2"):
+        (photos / folder).mkdir(parents=True)
+        Image.fromarray(astronaut).save(photos / folder / "1.png")
+    main(["parse", str(photos), "--out", str(tmp_path / "out")])
+
+    rows = list(csv.DictReader((tmp_path / "out" / "summary.csv").open()))
+    assert {row["file"] for row in rows} == {"p1/1.png", "p2/1.png"}

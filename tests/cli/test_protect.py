@@ -48,11 +48,13 @@ def test_a_folder_is_protected_with_every_recognisers_scores(
 
     assert code == 1, "one file failed, and the exit code says so"
     assert "broken.jpg" in capsys.readouterr().err
-    assert sorted(rows) == ["one.jpg", "sub/two.jpg"]
+    assert sorted(rows) == ["broken.jpg", "one.jpg", "sub/two.png"]
+    assert rows["broken.jpg"]["error"]
+    assert rows["sub/two.png"]["saved"] == "sub/two.jpg"
     assert rows["one.jpg"]["dlib role"] == "surrogate"
     assert rows["one.jpg"]["sface role"] == "judge"
     assert float(rows["one.jpg"]["sface after JPEG 75"]) < 1
-    assert rows["sub/two.jpg"]["faces"] == "2"
+    assert rows["sub/two.png"]["faces"] == "2"
     assert b"taken at home" not in (out / "one.jpg").read_bytes()
     assert Image.open(out / "one.jpg").size == (512, 512)
 
@@ -84,7 +86,7 @@ def test_a_second_run_does_only_what_is_missing(
 def test_all_faces_or_the_largest(cache, folder: Path, tmp_path: Path, how: list[str], worked: str) -> None:
     main(["protect", str(folder / "sub"), "--out", str(tmp_path / "out"), *how])
 
-    assert _table(tmp_path / "out")["two.jpg"]["worked on"] == worked
+    assert _table(tmp_path / "out")["two.png"]["worked on"] == worked
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from workbench.batch import Stamp, Table, unescaped
 from workbench.cli import main
-from workbench.cli.classify import Table
-from workbench.cli.embed import Vectors
 from workbench.cli.verify import people, read_pairs
 from workbench.errors import BadRequest
+from workbench.scale.step import Outcome
+from workbench.scale.vectors import COLUMNS, Growing
 
 
 @pytest.fixture
@@ -39,7 +40,9 @@ def test_classify_writes_labels_and_probabilities(folder: Path, tmp_path: Path, 
 
     rows = _rows(out)
     assert code == 1, "two files failed, and the exit code says so"
-    assert [row["file"] for row in rows] == ["one.png", "sub/größer.jpg"]
+    assert [row["file"] for row in rows] == ["broken.jpg", "empty.png", "one.png", "sub/größer.jpg"]
+    assert [row["error"] != "" for row in rows] == [True, True, False, False]
+    rows = rows[2:]
     assert [row["label"] for row in rows] == ["happy", "happy"]
     labels = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
     assert sum(float(rows[0][label]) for label in labels) == pytest.approx(1, abs=1e-4)
@@ -52,7 +55,7 @@ def test_classify_goes_on_where_it_stopped(folder: Path, tmp_path: Path, capsys:
     out = tmp_path / "out.csv"
     main(["classify", str(folder), "--out", str(out)])
     whole = out.read_text()
-    kept = whole.splitlines()[:2]
+    kept = whole.splitlines()[:4]
     out.write_text("\n".join(kept) + "\nsub/gr")  # killed in the middle of a row
     capsys.readouterr()
 
@@ -100,40 +103,44 @@ def test_embed_goes_on_where_it_stopped(folder: Path, tmp_path: Path, capsys: py
 
     assert "1 done, 1 already there, 2 failed" in capsys.readouterr().out
     assert main(["embed", str(folder), "--model", "dlib", "--out", str(out)]) == 2
-    assert "holds vectors of sface" in capsys.readouterr().err
+    assert "model sface, now dlib" in capsys.readouterr().err
+    with np.load(out, allow_pickle=False) as found:
+        assert found["names"].tolist() == ["one.png", "sub/größer.jpg"]
+        assert found["failed"].tolist() == ["broken.jpg", "empty.png"]
 
 
-def test_vectors_survive_an_interrupted_run(tmp_path: Path) -> None:
-    path = tmp_path / "v.npz"
+def test_packed_vectors_are_gone_on_with_and_come_back_the_same(tmp_path: Path) -> None:
+    rows, kept = Growing(tmp_path / "v.npz", "toy"), np.arange(6, dtype=np.float32).reshape(2, 3) / 7
+    table = Table(rows.table, COLUMNS)
+    table.begin()
+    for name, vector in zip(("b.jpg", "a\\\udcff.jpg"), kept, strict=True):
+        more = rows.keep(name, Outcome(({},), vector=vector))
+        box = dict.fromkeys(("left", "top", "right", "bottom"), 1.5)
+        table.add(name, [{"faces": 1, **box, "metric": "l2", **more}], Stamp(3, "1-2", "abc"))
+    table.add("c.jpg", [{}], Stamp(3, "1-2", ""), error="no face")
+    table.end()
+    rows.finish()
+    first = (tmp_path / "v.npz").read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["v.npz"]
 
-    def stopped() -> None:
-        with Vectors(path, "toy", "l2") as vectors:
-            vectors.add("a.jpg", np.ones(3, np.float32))
-            raise KeyboardInterrupt
+    again = Growing(tmp_path / "v.npz", "toy")
+    again.start()
+    assert Table(again.table, COLUMNS).error("c.jpg") == "no face"
+    again.finish()
 
-    with pytest.raises(KeyboardInterrupt):
-        stopped()
+    assert (tmp_path / "v.npz").read_bytes() == first
+    with np.load(tmp_path / "v.npz", allow_pickle=False) as found:
+        assert [unescaped(name) for name in found["names"]] == ["a\\\udcff.jpg", "b.jpg"]
+        np.testing.assert_array_equal(found["embeddings"], kept[::-1])
 
-    assert list(Vectors(path, "toy", "l2").rows) == ["a.jpg"]
-    assert [item.name for item in tmp_path.iterdir()] == ["v.npz"]
 
-
-def test_a_file_that_is_no_embeddings_is_not_overwritten(tmp_path: Path) -> None:
+def test_a_file_that_is_no_embeddings_is_not_overwritten(folder: Path, tmp_path: Path, capsys) -> None:
     path = tmp_path / "v.npz"
     path.write_text("precious")
 
-    with pytest.raises(BadRequest, match="no file of embeddings"):
-        Vectors(path, "toy", "l2")
+    assert main(["embed", str(folder), "--out", str(path)]) == 2
+    assert "nothing says how it was made" in capsys.readouterr().err
     assert path.read_text() == "precious"
-
-
-def test_a_table_is_sorted_when_done(tmp_path: Path) -> None:
-    path = tmp_path / "t.csv"
-    with Table(path, ("file", "model", "x"), "toy") as table:
-        table.add(["b.jpg", "toy", 1])
-        table.add(["a, and.jpg", "toy", 2])
-
-    assert path.read_text() == 'file,model,x\n"a, and.jpg",toy,2\nb.jpg,toy,1\n'
 
 
 @pytest.fixture

@@ -9,10 +9,13 @@ import argparse
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from workbench import __version__
+from workbench.batch.files import shown
+from workbench.batch.loop import THREAD
 from workbench.errors import Cancelled, WorkbenchError
 from workbench.settings import Settings
 
@@ -31,8 +34,18 @@ COMMANDS: dict[str, str] = {
 }
 
 
+def entry() -> None:
+    """Run the command of this process and end it, also where a thread is still deep in a network after Ctrl-C."""
+    code = main()
+    if any(thread.name == THREAD for thread in threading.enumerate()):
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit code: 0 done, 1 some files failed, 2 the request itself was wrong."""
+    """Run one command. Returns the exit code: 0 done, 1 some files failed, 2 the request itself was wrong, 130
+    stopped, 141 the reader of a pipe went away."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(prog=_name(), description="Face Workbench on the command line.")
     parser.add_argument("--version", action="version", version=f"face-workbench {__version__}")
@@ -45,12 +58,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = Settings.from_env(os.environ)
         code: int = importlib.import_module(f"workbench.cli.{args.command}").run(args, settings)
+        sys.stdout.flush()
     except (KeyboardInterrupt, Cancelled):
         print("Stopped. What was finished is kept; the same command goes on from there.", file=sys.stderr)
         return 130
     except WorkbenchError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {shown(str(error))}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads: the last flush must not complain
+        return 141
     return code
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from workbench import batch, images
+from workbench.batch import record
 from workbench.errors import BadRequest
 from workbench.settings import Settings
 from workbench.watch import Watch
@@ -150,6 +151,7 @@ def _album(
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     album.begin(args.out, _plan(args, model_id, files))
+    record.begin(batch.Record("generate", "", {"model": model_id}), args.out)  # so that no folder command reads it
     pictures = album.fill(
         args.out, vectors, _seeing(args, files, bench, model), model_id, recipe, watch.part(0.05, 0.85)
     )
@@ -235,6 +237,6 @@ def _write(out: Path, report: Any, model_id: str, recipe: Any, warnings: Sequenc
     rows = report.rows()
     lines = [
         ",".join(f'"{name}"' for name in rows[0]),
-        *(",".join("" if value is None else str(value) for value in row.values()) for row in rows),
+        *(",".join(batch.cell(value) for value in row.values()) for row in rows),
     ]
     batch.write_atomically(out / "figures.csv", ("\n".join(lines) + "\n").encode())

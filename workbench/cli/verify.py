@@ -17,6 +17,8 @@ TRUTH = {"1": True, "0": False, "true": True, "false": False, "same": True, "dif
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from workbench.cli.folder import add_folder_arguments
+
     parser.add_argument("pairs", type=Path, help="a CSV with the columns file_a, file_b and same (1 or 0)")
     parser.add_argument("--images", type=Path, required=True, help="the folder the files are in")
     parser.add_argument("--model", default="sface", help="catalogue id of a recogniser (default: sface)")
@@ -26,12 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="figures as JSON (default: <pairs>-<model>.json here); the curve and vectors go beside it",
     )
     parser.add_argument("--rounds", type=int, default=1000, help="bootstrap rounds for the intervals (default: 1000)")
-    parser.add_argument("--workers", type=int, default=2, help="photos at a time (default: 2)")
+    add_folder_arguments(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     from workbench.bench import Workbench
     from workbench.cli.embed import embed_photos
+    from workbench.cli.folder import wish
 
     pairs = read_pairs(args.pairs)
     if not args.images.is_dir():
@@ -39,9 +42,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     out = args.out or Path(f"{args.pairs.stem}-{args.model}.json")
     bench = Workbench(settings)
     bench.spec(args.model, "recognition")
-    names = {args.images / file: file for file in dict.fromkeys(file for a, b, _ in pairs for file in (a, b))}
+    files = tuple(dict.fromkeys(file for a, b, _ in pairs for file in (a, b)))
     vectors = out.with_suffix(".npz")
-    account = embed_photos(names, args.model, vectors, bench, args.workers)
+    account = embed_photos(batch.Listing(args.images, files), args.model, vectors, bench, wish(args))
     report(pairs, vectors, bench.recogniser(args.model), out, args.rounds)
     return account.tell()
 
@@ -94,7 +97,8 @@ def report(pairs: list[tuple[str, str, bool]], vectors: Path, model: Any, out: P
     from workbench.tasks.recognition import similarities
 
     with np.load(vectors, allow_pickle=False) as found:
-        rows = dict(zip(found["names"].tolist(), found["embeddings"], strict=True))
+        names = [batch.unescaped(name) for name in found["names"].tolist()]
+        rows: dict[Any, Any] = dict(zip(names, found["embeddings"], strict=True))
     judged = [pair for pair in pairs if pair[0] in rows and pair[1] in rows]
     if not judged:
         raise BadRequest("No pair has two photos with a face, so there is nothing to measure.")

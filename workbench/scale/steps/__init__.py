@@ -1,0 +1,1 @@
+"""One module a command: `settle(bench, options) -> Step`."""
