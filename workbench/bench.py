@@ -16,6 +16,7 @@ from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest, ModelMissing
 from workbench.places import Places
 from workbench.settings import Settings
+from workbench.sightings import Sightings
 from workbench.sources import fetching as sources
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Workbench:
         self._locks: dict[str, threading.Lock] = {}
         self.places = Places(AT_ONCE, settings.photo_memory)
         """Held by whoever works with models, until that work has really ended."""
+        self.sightings = Sightings(settings.photo_lifetime)
+        """The faces of photos that were looked at lately."""
 
     @classmethod
     def from_env(cls) -> "Workbench":

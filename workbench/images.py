@@ -5,6 +5,7 @@ What needs no pixels is in `geometry.py` and reached from here too.
 """
 
 import io
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -28,7 +29,8 @@ from workbench.geometry import (
     stretch,
     umeyama,
 )
-from workbench.values import check_image
+from workbench.photo import Found
+from workbench.values import Face, check_image
 
 __all__ = [
     "ARCFACE_112",
@@ -52,6 +54,7 @@ __all__ = [
     "stretch",
     "umeyama",
     "warp",
+    "within",
 ]
 
 BORDERS = {"replicate": cv2.BORDER_REPLICATE, "black": cv2.BORDER_CONSTANT, "reflect": cv2.BORDER_REFLECT_101}
@@ -66,6 +69,28 @@ def limit(image: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(
         image, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA
     )
+
+
+def within(found: Found, side: int) -> Found:
+    """The photo with its faces made smaller, as `limit` does: the same faces in the same order, in the small photo's
+    pixels."""
+    small = limit(found.image, side)
+    if small is found.image:
+        return found
+    scale = np.array(small.shape[1::-1], np.float64) / found.image.shape[1::-1]
+    return Found(replace(found.photo, image=small), tuple(_scaled(face, scale) for face in found.faces))
+
+
+def _scaled(face: Face, scale: np.ndarray) -> Face:
+    """A face after its photo was scaled by (x, y); depth goes with the width."""
+
+    def moved(points: np.ndarray) -> np.ndarray:
+        return ((points + 0.5) * scale - 0.5).astype(np.float32)
+
+    mesh = face.mesh
+    if mesh is not None:
+        mesh = np.concatenate([moved(mesh[:, :2]), (mesh[:, 2:] * scale[0]).astype(np.float32)], axis=1)
+    return replace(face, box=moved(face.box.reshape(2, 2)).ravel(), points=moved(face.points), mesh=mesh)
 
 
 def shrink(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:

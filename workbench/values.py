@@ -83,7 +83,8 @@ class Face:
 class Parsing:
     """Which part every pixel is, and whose.
 
-    labels: (H, W) uint8, canonical indices of `parts.PARTS`. owners: (H, W) uint8, 0 nobody, n the n-th of `faces`.
+    labels: (H, W) uint8, canonical indices of `parts.PARTS`. owners: (H, W) uint8 (uint16 for more
+    than 255 faces), 0 nobody, n the n-th of `faces`.
     model: catalogue id.
     """
 
@@ -94,7 +95,7 @@ class Parsing:
 
     def __post_init__(self) -> None:
         _expect("Parsing.labels", self.labels, (None, None), np.uint8)
-        _expect("Parsing.owners", self.owners, self.labels.shape, np.uint8)
+        _expect("Parsing.owners", self.owners, self.labels.shape, np.uint8 if len(self.faces) < 256 else np.uint16)
         if self.labels.size and int(self.labels.max()) >= len(PARTS):
             raise BadRequest(f"Parsing.labels: expected 0 to {len(PARTS) - 1}, got {int(self.labels.max())}.")
         if self.owners.size and int(self.owners.max()) > len(self.faces):

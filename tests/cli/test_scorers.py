@@ -48,7 +48,7 @@ def test_classify_writes_labels_and_probabilities(folder: Path, tmp_path: Path, 
     assert sum(float(rows[0][label]) for label in labels) == pytest.approx(1, abs=1e-4)
     said = capsys.readouterr().err
     assert "broken.jpg" in said
-    assert "empty.png: no face found in 120 × 90 pixels" in said
+    assert "empty.png: No face was found in 120 × 90 pixels" in said
 
 
 def test_classify_goes_on_where_it_stopped(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

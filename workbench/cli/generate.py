@@ -177,7 +177,7 @@ def _seeing(args: argparse.Namespace, files: Sequence[Path], bench: "Workbench",
 
     if not model.photo or args.new is not None:
         return model
-    first = images.limit(images.decode(files[0], bench.settings), bench.settings.working_side)
+    first = images.decode(files[0], bench.settings)
     return seen(model, [(files[0].name, first)], bench.finder(), args.face)
 
 
@@ -197,9 +197,7 @@ def _identities(
     from workbench.generation.report import Target
 
     own = model.recogniser
-    photos = [
-        (path.name, images.limit(images.decode(path, bench.settings), bench.settings.working_side)) for path in files
-    ]
+    photos = [(path.name, images.decode(path, bench.settings)) for path in files]
     finder, metric = bench.finder(), recognisers[own].metric
     if args.new is not None:
         people = [read_person([photo], finder, recognisers, choice=args.face) for photo in photos]

@@ -50,6 +50,9 @@ _EVEN = 4
 """Times the movement of the outline and the rings is evened out, so that hair and ears do not ripple."""
 
 
+NO_MESH = "Re-posing follows a face's landmarks, and none fit this one. Use a sharper or less turned face."
+
+
 class Scene:
     """One face of a photo, made ready, so that every position of a slider is answered at once."""
 
@@ -57,9 +60,7 @@ class Scene:
         """Raises BadRequest for an array that is no photo or a face without landmarks."""
         check_image(image)
         if face.mesh is None:
-            raise BadRequest(
-                "Re-posing follows a face's landmarks, and none fit this one. Use a sharper or less turned face."
-            )
+            raise BadRequest(NO_MESH)
         self.image, self.mesh = image, _apart(face.mesh.astype(np.float64))
         self.left, self.top, self.right, self.bottom = _window(self.mesh, image.shape)
         points, fixed, self._follow, self._share = self._points()
@@ -147,7 +148,8 @@ def repose(image: np.ndarray, face: Face, edit: Edit) -> Reposed:
 def close_up(image: np.ndarray, face: Face, side: int = SIDE) -> tuple[np.ndarray, Face]:
     """The photo around a face at `side` pixels (small faces: three times as large), with the face in its coordinates:
     for sliders."""
-    assert face.mesh is not None
+    if face.mesh is None:
+        raise BadRequest(NO_MESH)
     left, top, right, bottom = _window(face.mesh.astype(np.float64), image.shape, 2.1)
     part = image[top:bottom, left:right]
     scale = min(3.0, side / max(part.shape[:2]))

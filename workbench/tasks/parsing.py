@@ -29,16 +29,20 @@ def parse(image: np.ndarray, parser: Parser, faces: Sequence[Face]) -> Parsing:
     """Every face's parts at the photo's size, and whose they are; what lies outside all faces' windows is background.
 
     Where two faces claim a pixel for a part, the higher probability counts, less the farther (in face sizes) the pixel
-    is from the face. No faces: all background. Raises BadRequest for an array that is no photo, or for more than 255
-    faces.
+    is from the face. No faces: all background. Raises BadRequest for an array that is no photo, for what is no parser,
+    or for more than 65,535 faces.
     """
     height, width = check_image(image).shape[:2]
-    if len(faces) > 255:
-        raise BadRequest(f"Expected at most 255 faces, got {len(faces)}. Parse the photo in pieces.")
-    labels, owners = np.zeros((2, height, width), np.uint8)
+    _check_parser(parser)
+    if len(faces) > 65_535:
+        raise BadRequest(f"Expected at most 65,535 faces, got {len(faces)}. Parse the photo in pieces.")
+    labels = np.zeros((height, width), np.uint8)
+    owners = np.zeros((height, width), np.uint8 if len(faces) < 256 else np.uint16)
     claims = np.zeros((height, width), np.float32) if len(faces) > 1 else None
     for number, face in enumerate(faces, start=1):
         found = parser(image, face)
+        if not isinstance(found, FaceScores):
+            raise BadRequest(f"Expected a parser that answers with FaceScores, got {type(found).__name__}.")
         window = _window(found, (height, width))
         if window is None:
             continue
@@ -50,6 +54,14 @@ def parse(image: np.ndarray, parser: Parser, faces: Sequence[Face]) -> Parsing:
             claims[window][taken] = claim[taken]
         labels[window][taken], owners[window][taken] = parts[taken], number
     return Parsing(labels, owners, tuple(faces), parser.spec.id)
+
+
+def _check_parser(parser: Any) -> None:
+    if not callable(parser) or not hasattr(getattr(parser, "spec", None), "id"):
+        raise BadRequest(
+            f"Expected a parser: a loaded model of the task parsing, such as bench.model('compact'), got "
+            f"{type(parser).__name__}."
+        )
 
 
 def measure(truths: Iterable[np.ndarray], predictions: Iterable[np.ndarray]) -> dict[str, Any]:

@@ -152,7 +152,7 @@ class TestPortraits:
             ({"steps": 900}, "steps: expected"),
             ({"guidance": float("nan")}, "guidance: expected"),
             ({"model": "sface"}, "no portrait model"),
-            ({"face": "his"}, "Expected 'Ask me'"),
+            ({"face": "his"}, "no face 'his'"),
             ({"references": None}, "at least one photo"),
         ],
     )
@@ -180,8 +180,8 @@ class TestPortraits:
         assert list((tmp_path / "uploads").iterdir()) == []
 
     def test_a_sent_photo_becomes_the_reference(self, astronaut):
-        assert generation_portraits.arrive(Handoff(astronaut, "generation"))[0] is astronaut
-        assert generation_portraits.arrive(Handoff(astronaut, "parsing")) == gr.skip()
+        assert generation_portraits.arrive(Handoff("photo.jpg", "generation")) == ["photo.jpg"]
+        assert generation_portraits.arrive(Handoff("photo.jpg", "parsing")) == gr.skip()
 
     def test_a_chosen_model_shows_its_ranges(self, here):
         steps, guidance, prompt = generation_portraits.ranges(here, "fake")
@@ -222,7 +222,7 @@ class TestRepose:
             generation_repose.repose(here, **({"source": portrait, "consent": True} | changed))
 
     def test_two_faces_are_asked_about(self, here, several_people):
-        with pytest.raises(ManyFaces, match="Whose"):
+        with pytest.raises(ManyFaces, match="Choose one by its number"):
             generation_repose.repose(here, str(several_people), consent=True)
 
 

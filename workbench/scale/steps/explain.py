@@ -9,6 +9,7 @@ from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.explanation.methods import find
 from workbench.parts import PARTS
+from workbench.photo import Photo
 from workbench.scale.step import Outcome, Step, Work
 from workbench.scale.steps.faces import finder_id
 from workbench.watch import Watch
@@ -83,15 +84,15 @@ def _explained(
     from workbench.explanation import explain as explanation
     from workbench.explanation import record as explanation_record
     from workbench.explanation.targets import named
-    from workbench.tasks.detection import find_faces, one_face
+    from workbench.tasks.detection import find
     from workbench.tasks.expression import check_size
     from workbench.tasks.parsing import parse
 
     image = images.decode(data, bench.settings)
     if asked.photo_sha256 and explanation_record.photo_hash(image) != asked.photo_sha256:
         raise BadRequest("this is not the photo that the recipe was made from")
-    faces = find_faces(image, finder)
-    face = one_face(image, finder, asked.face)
+    photo = find(Photo(image), finder)
+    faces, face = photo.faces, photo.face(asked.face)
     check_size(face)
     label = asked.target or (model.scores(image, face).top if task != "parsing" else "hair")
     parsing = None if parser is None else parse(image, parser, faces)

@@ -30,7 +30,7 @@ def photo_and_faces(data: bytes, finder: Any, settings: Settings) -> tuple[np.nd
     faces = find_faces(image, finder)
     if not faces:
         height, width = image.shape[:2]
-        raise NoFace(f"no face found in {width} × {height} pixels", width=width, height=height)
+        raise NoFace(width=width, height=height)
     return image, faces
 
 

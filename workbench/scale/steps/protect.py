@@ -5,6 +5,7 @@ from typing import Any
 
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
+from workbench.photo import Found, Photo
 from workbench.scale.step import Outcome, Step, Work
 from workbench.scale.steps.faces import finder_id, photo_and_faces
 from workbench.watch import Watch
@@ -38,14 +39,14 @@ def _anonymiser(bench: Workbench, options: Mapping[str, Any]) -> Step:
         raise BadRequest(f"There is no anonymisation {str(how)[:40]!r}; expected one of {', '.join(KINDS)}.")
 
     def open(bench: Workbench) -> Work:
-        from workbench.images import encode_jpeg
-        from workbench.protection.anonymise import anonymise
+        from workbench.protection.hiding import hide
 
         def work(name: str, data: bytes, watch: Watch) -> Outcome:
             image, faces = photo_and_faces(data, bench.finder(), bench.settings)
-            hidden = faces[:1] if which == "largest" else faces
-            row = {"outcome": how, "faces": len(faces), "worked on": len(hidden)}
-            return Outcome((row,), {".jpg": encode_jpeg(anonymise(image, hidden, how))})
+            numbers = [1] if which == "largest" else []
+            hidden = hide(Found(Photo(image), faces), numbers, bench.finder(), how)
+            row = {"outcome": how, "faces": len(faces) + hidden.added, "worked on": len(hidden.faces)}
+            return Outcome((row,), {".jpg": hidden.data})
 
         return work
 

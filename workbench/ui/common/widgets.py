@@ -14,6 +14,7 @@ from workbench import drawing, images
 from workbench.bench import Workbench, fetch_command
 from workbench.errors import BadImage, BadRequest
 from workbench.parts import PARTS, title
+from workbench.photo import Photo
 from workbench.settings import Settings
 from workbench.tabs import TABS
 from workbench.ui.common import uploads
@@ -30,9 +31,9 @@ FULL = ["fullscreen"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Handoff:
-    """A photo on its way to another tab. to: that tab's stem."""
+    """A photo on its way to another tab. path: its file, as it was dropped. to: that tab's stem."""
 
-    image: np.ndarray
+    path: str
     to: str
 
 
@@ -62,15 +63,15 @@ def _untouched(payload: Any) -> str | None:
     return str(payload.url) if payload.url and payload.url.startswith("data:") else payload.path
 
 
-def read_photo(source: str | np.ndarray | None, settings: Settings) -> np.ndarray:
-    """The photo of a box as an upright RGB array within `settings.working_side`. Raises BadRequest (empty) or
-    BadImage."""
+def read_photo(source: str | np.ndarray | None, settings: Settings) -> Photo:
+    """The photo of a box at its own size, with its file's name. Raises BadRequest (empty) or BadImage."""
     if source is None:
         raise BadRequest("Drop a photo first.")
     if isinstance(source, np.ndarray):
-        return images.limit(source, settings.working_side)
-    data: bytes | Path = _from_data_url(source, settings.max_bytes) if source.startswith("data:") else Path(source)
-    return images.limit(images.decode(data, settings), settings.working_side)
+        return Photo(source)
+    if source.startswith("data:"):
+        return images.read(_from_data_url(source, settings.max_bytes), settings)
+    return images.read(Path(source), settings)
 
 
 def _from_data_url(url: str, max_bytes: int) -> bytes:
@@ -130,7 +131,12 @@ def send_to(stem: str, source: gr.components.Component, photo: gr.State | None, 
 
 
 def _hand_over(bench: Workbench, source: str | None, to: str) -> Handoff:
-    return Handoff(read_photo(source, bench.settings), to)
+    photo = read_photo(source, bench.settings)
+    if isinstance(source, str) and not source.startswith("data:"):
+        return Handoff(source, to)
+    path = results(bench.settings) / f"{photo.stem}.png"
+    path.write_bytes(images.encode_png(photo.image))
+    return Handoff(str(path), to)
 
 
 def receive(stem: str, photo: gr.State | None, target: gr.components.Component) -> Any:
@@ -139,7 +145,7 @@ def receive(stem: str, photo: gr.State | None, target: gr.components.Component) 
         return None
 
     def arrive(handoff: Handoff | None) -> Any:
-        return gr.skip() if handoff is None or handoff.to != stem else handoff.image
+        return gr.skip() if handoff is None or handoff.to != stem else handoff.path
 
     return photo.change(arrive, photo, target, api_visibility="private", show_progress="hidden")
 
@@ -168,9 +174,9 @@ def part_viewer(elem_id: str, **options: Any) -> gr.HTML:
 
 
 def viewer_value(image: np.ndarray, parsing: Parsing, scores: str = "") -> dict[str, Any]:
-    """What the viewer shows: (H, W, 3) photo, part indices in red and face numbers in green of one PNG, names and
-    colours."""
-    codes = np.dstack([parsing.labels, parsing.owners, np.zeros_like(parsing.labels)])
+    """What the viewer shows: (H, W, 3) photo, part indices in red and face numbers in green and blue (its upper byte)
+    of one PNG, names and colours."""
+    codes = np.dstack([parsing.labels, parsing.owners & 255, parsing.owners >> 8]).astype(np.uint8)
     present = np.flatnonzero(np.bincount(parsing.labels.ravel(), minlength=len(PARTS)))
     return {
         "photo": _data_url(images.encode_jpeg(image, 92), "image/jpeg"),
@@ -190,4 +196,4 @@ def _data_url(data: bytes, kind: str) -> str:
 
 def _exact_png(image: np.ndarray) -> bytes:
     """A small, quickly written PNG whose values survive: no colour profile, no gamma."""
-    return images.encode_png(image)
+    return images.encode_png(image, tagged=False)

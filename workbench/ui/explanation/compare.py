@@ -12,18 +12,17 @@ from workbench.errors import BadRequest
 from workbench.explanation.methods import find
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, bound
+from workbench.ui.common.faces import chosen, find_in
 from workbench.ui.common.widgets import PLAIN, photo_box
 from workbench.ui.explanation import views
 from workbench.ui.explanation.one import QUEUE
 from workbench.ui.explanation.parts import (
     USUAL,
     explainable,
-    face_of,
     method_rows,
     model_of,
     parsed,
     parsers,
-    read_faces,
 )
 from workbench.watch import Watch
 
@@ -114,9 +113,9 @@ def _work(
     rows = [find(method).id for method in methods]
     loaded = {model: model_of(bench, model, TASKS) for model in models}
     watch.tell(0.02, "looking for faces")
-    image, faces = read_faces(bench, source)
-    _, mine = face_of(faces, face)
-    parts = parsed(bench, image, faces, parser)
+    found = find_in(bench, source)
+    image, (_, mine) = found.image, chosen(found, face or "Face 1")
+    parts = parsed(bench, image, found.faces, parser)
     first = next(iter(loaded.values()))[0]
     asked = str(label or "").strip() or first.scores(image, mine).top
     grid = compare(loaded, rows, asked, image, mine, parsing=parts, prove=prove, watch=watch.part(0.1, 1.0))

@@ -14,6 +14,7 @@ import pandas as pd
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.explanation.methods import find
+from workbench.settings import Settings
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.widgets import PLAIN, read_photo, results
@@ -111,7 +112,7 @@ def _work(
     def label_of(name: str, image: np.ndarray, face: Face) -> str:
         return first.scores(image, face).top if own else asked
 
-    photos = [(Path(path).name, functools.partial(read_photo, path, bench.settings)) for path in sources]
+    photos = [(Path(path).name, functools.partial(_pixels, path, bench.settings)) for path in sources]
     found = survey(photos, bench.finder(), loaded, [find(method).id for method in methods], label_of, watch=watch)
     gallery = [(_coloured(row.heat), f"{row.expression} · {row.who} ({row.faces} faces)") for row in found.rows]
     names = [f"{row.expression} · {row.who}" for row in found.rows]
@@ -120,6 +121,10 @@ def _work(
     np.savez_compressed(buffer, names=np.array(names), heatmaps=np.stack([row.heat for row in found.rows]))
     path = write(results(bench.settings) / "heatmaps.npz", buffer.getvalue())
     return gallery, _words(found), _table(found), figure, path
+
+
+def _pixels(path: str, settings: Settings) -> np.ndarray:
+    return read_photo(path, settings).image
 
 
 def _words(found: Any) -> str:

@@ -16,6 +16,7 @@ from workbench.images import encode_png
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
+from workbench.ui.common.faces import choice, chosen, find_in
 from workbench.ui.common.model_fetch import fetch_panel
 from workbench.ui.common.widgets import PLAIN, photo_box, receive, results, send_to
 from workbench.ui.explanation import views
@@ -23,15 +24,12 @@ from workbench.ui.explanation.parts import (
     DEFAULT_METHOD,
     USUAL,
     explainable,
-    face_choice,
-    face_of,
     knob_panel,
     method_rows,
     model_of,
     open_choice,
     parsed,
     parsers,
-    read_faces,
     read_knobs,
     targets_of,
 )
@@ -55,15 +53,7 @@ class Asked:
     parser: str
     shuffle: bool
     seed: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shown:
-    """The map on the screen, kept for the session so that the overlay slider needs no second run."""
-
-    image: np.ndarray
-    face: Face
-    values: np.ndarray
+    opacity: float
 
 
 def build_inside(bench: Workbench, photo: gr.State | None) -> None:
@@ -144,29 +134,31 @@ def _enable() -> list[Any]:
 
 
 def _first_face(bench: Workbench, source: Any) -> Any:
-    return face_choice(1)
+    return choice(1)
 
 
 @GPU
 def answer(bench: Workbench, source: Any, face: str, model: str) -> tuple[Any, ...]:
     """What every model here says of a face; then the faces, and the targets and methods of the chosen model."""
     if source is None:
-        return EMPTY, face_choice(1), gr.skip(), gr.skip()
+        return EMPTY, choice(1), gr.skip(), gr.skip()
     from workbench.explanation.anatomy import anatomy
 
-    image, faces = read_faces(bench, source)
-    number, chosen = face_of(faces, face)
-    scores = [(spec.title, bench.model(spec.id).scores(image, chosen)) for spec in _scorers(bench)]
-    notes = [] if len(faces) == 1 else [f"The photo has {len(faces)} faces; this is face {number}, by size."]
+    found = find_in(bench, source)
+    number, mine = chosen(found, face or "Face 1")
+    scores = [(spec.title, bench.model(spec.id).scores(found.image, mine)) for spec in _scorers(bench)]
+    count = len(found.faces)
+    notes = [] if count == 1 else [f"The photo has {count} faces; this is face {number}, by size."]
+    notes += found.photo.notes
     asked, task = model_of(bench, model)
     rows = targets_of(bench, model)
-    top = next((found.top for _, found in scores if found.model == model), rows[0][1])
+    top = next((each.top for _, each in scores if each.model == model), rows[0][1])
     methods = method_rows(
-        sorted(anatomy(asked, getattr(asked, "size", None) or chip_side(asked, chosen, image)).abilities)
+        sorted(anatomy(asked, getattr(asked, "size", None) or chip_side(asked, mine, found.image)).abilities)
     )
     return (
         views.answer_html(scores, notes),
-        face_choice(len(faces), number),
+        choice(count, number),
         gr.Dropdown(rows, value=top if task != "parsing" else "hair"),
         gr.Dropdown(methods),
     )
@@ -198,36 +190,44 @@ def explain(
 ) -> Iterator[tuple[Any, ...]]:
     """Explain one number of one face, and prove the map.
 
-    knobs: JSON of the method's settings. Returns the face with its heat, the verdict in words, the curves and parts as
+    face: by size, such as "Face 2", or a place in the photo ("x, y" or "left, top, right, bottom"). knobs: JSON of the
+    method's settings. Returns the face with its heat, the verdict in words, the curves and parts as
     pictures, and the full picture, the numbers (NPZ) and the recipe (JSON) as files.
     """
     if source is None:
         raise BadRequest("Drop a photo first.")
-    asked = Asked(source, face, model, target, method, knobs, parser, bool(shuffle), seed_of(seed))
+    asked = Asked(source, face, model, target, method, knobs, parser, bool(shuffle), seed_of(seed), opacity)
     for result in in_background(lambda watch: _work(bench, asked, watch), progress):
         yield _on_screen(bench, *result, opacity) if result is not None else (gr.skip(),) * 8
 
 
-def _work(bench: Workbench, asked: Asked, watch: Watch) -> tuple[Shown, dict[str, Any], Any, dict[str, bytes]]:
+def _work(bench: Workbench, asked: Asked, watch: Watch) -> tuple[views.CloseUp, dict[str, Any], Any, dict[str, bytes]]:
     from workbench.explanation import explain as explanation
     from workbench.explanation import record as explanation_record
     from workbench.explanation.targets import named
 
-    chosen = find(asked.method)
-    settings = read_knobs(asked.knobs, chosen)
+    method = find(asked.method)
+    settings = read_knobs(asked.knobs, method)
     scorer, task = model_of(bench, asked.model)
     watch.tell(0.02, "looking for faces")
-    image, faces = read_faces(bench, asked.source)
-    number, mine = face_of(faces, asked.face)
-    parts = parsed(bench, image, faces, asked.parser)
+    photo = find_in(bench, asked.source)
+    image, (number, mine) = photo.image, chosen(photo, asked.face or "Face 1")
+    parts = parsed(bench, image, photo.faces, asked.parser)
     target = named(scorer, task, asked.target)
     found = explanation.explained(
-        target, image, mine, chosen.id, settings, parsing=parts, seed=asked.seed, watch=watch.part(0.1, 0.45)
+        target, image, mine, method.id, settings, parsing=parts, seed=asked.seed, watch=watch.part(0.1, 0.45)
     )
     proof = explanation.proof_of(found, randomise=asked.shuffle, watch=watch.part(0.45, 1.0))
-    recipe = explanation_record.recipe(found, image, number, asked.target, "" if parts is None else parts.model)
-    files = {"npz": explanation_record.as_npz(found, proof), "json": explanation_record.as_json(recipe, found, proof)}
-    return Shown(image, mine, found.heatmap.values), found.heatmap.extra, proof, files
+    recipe = explanation_record.recipe(
+        found, image, number, asked.target, "" if parts is None else parts.model, photo.photo.name or "PHOTO"
+    )
+    stem, values = photo.photo.stem, found.heatmap.values
+    files = {
+        f"{stem}_explanation.png": encode_png(drawing.heat(image, values, asked.opacity)),
+        f"{stem}_explanation.npz": explanation_record.as_npz(found, proof),
+        f"{stem}_explanation.json": explanation_record.as_json(recipe, found, proof),
+    }
+    return views.cut(image, values, mine), found.heatmap.extra, proof, files
 
 
 def seed_of(value: Any) -> int:
@@ -244,14 +244,24 @@ def seed_of(value: Any) -> int:
 
 
 def _on_screen(
-    bench: Workbench, shown: Shown, extra: dict[str, Any], proof: Any, files: dict[str, bytes], opacity: float
+    bench: Workbench,
+    shown: views.CloseUp,
+    extra: dict[str, Any],
+    proof: Any,
+    files: dict[str, bytes],
+    opacity: float,
 ) -> tuple[Any, ...]:
     folder = results(bench.settings)
-    files = {"png": encode_png(drawing.heat(shown.image, shown.values, opacity)), **files}
-    paths = [write(folder / f"explanation.{kind}", data) for kind, data in files.items()]
+    paths = [write(folder / name, data) for name, data in files.items()]
     parts = views.shares_figure(proof.shares, extra.get("parts")) if proof.shares else None
-    picture = views.close_up(shown.image, shown.values, shown.face, opacity)
-    return shown, picture, views.verdict_markdown(proof, extra), views.curves_figure(proof), parts, *paths
+    return (
+        shown,
+        shown.painted(opacity),
+        views.verdict_markdown(proof, extra),
+        views.curves_figure(proof),
+        parts,
+        *paths,
+    )
 
 
 def write(path: Path, data: bytes) -> str:
@@ -260,6 +270,6 @@ def write(path: Path, data: bytes) -> str:
     return str(path)
 
 
-def repaint(bench: Workbench, shown: Shown | None, opacity: float) -> Any:
+def repaint(bench: Workbench, shown: views.CloseUp | None, opacity: float) -> Any:
     """The same map with another overlay."""
-    return gr.skip() if shown is None else views.close_up(shown.image, shown.values, shown.face, opacity)
+    return gr.skip() if shown is None else shown.painted(opacity)

@@ -12,6 +12,7 @@ from workbench.errors import BadRequest
 from workbench.explanation.methods import find
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, bound
+from workbench.ui.common.faces import choice, chosen, find_in
 from workbench.ui.common.model_fetch import fetch_panel
 from workbench.ui.common.widgets import PLAIN, photo_box, results
 from workbench.ui.explanation import views
@@ -20,15 +21,12 @@ from workbench.ui.explanation.parts import (
     DEFAULT_METHOD,
     USUAL,
     explainable,
-    face_choice,
-    face_of,
     knob_panel,
     method_rows,
     model_of,
     open_choice,
     parsed,
     parsers,
-    read_faces,
     read_knobs,
 )
 from workbench.values import Face
@@ -114,21 +112,17 @@ def compare(bench: Workbench, first: Any, second: Any, first_face: str, second_f
     """What every recogniser here says of two faces, against its threshold; then the faces of both photos to choose
     from."""
     if first is None or second is None:
-        return "Drop two photos: first comes what every recogniser says, then why.", face_choice(1), face_choice(1)
+        return "Drop two photos: first comes what every recogniser says, then why.", choice(1), choice(1)
     pair, choices = [], []
-    for source, choice in ((first, first_face), (second, second_face)):
-        image, faces = read_faces(bench, source)
-        number, face = face_of(
-            faces, choice if _number(choice) <= len(faces) else "Face 1"
-        )  # the photo may have changed
-        pair.append((image, face))
-        choices.append(face_choice(len(faces), number))
+    for source, asked in ((first, first_face), (second, second_face)):
+        found = find_in(bench, source)
+        try:
+            number, face = chosen(found, asked or "Face 1")
+        except BadRequest:  # the photo changed under the choice
+            number, face = 1, found.faces[0]
+        pair.append((found.image, face))
+        choices.append(choice(len(found.faces), number))
     return verdicts(bench, pair[0], pair[1]), *choices
-
-
-def _number(choice: Any) -> int:
-    word = str(choice or "").removeprefix("Face ").strip()
-    return int(word) if word.isdecimal() else 1
 
 
 def verdicts(bench: Workbench, one: tuple[np.ndarray, Face], two: tuple[np.ndarray, Face]) -> str:
@@ -169,8 +163,8 @@ def explain_similarity(
 
 
 def _read(bench: Workbench, source: Any, face: str) -> tuple[np.ndarray, Face]:
-    image, faces = read_faces(bench, source)
-    return image, face_of(faces, face)[1]
+    found = find_in(bench, source)
+    return found.image, chosen(found, face or "Face 1")[1]
 
 
 def _work(bench: Workbench, asked: tuple[Any, ...], watch: Watch) -> tuple[Any, ...]:

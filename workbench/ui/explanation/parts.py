@@ -9,10 +9,9 @@ import gradio as gr
 import numpy as np
 
 from workbench.bench import Workbench
-from workbench.errors import BadRequest, ModelMissing, NoFace
+from workbench.errors import BadRequest, ModelMissing
 from workbench.explanation.methods import METHODS, ROWS, Method, methods_for
 from workbench.parts import PARTS, title
-from workbench.ui.common.widgets import read_photo
 from workbench.values import Face, Parsing
 
 TASKS = ("expression", "attributes", "parsing")
@@ -51,35 +50,11 @@ def targets_of(bench: Workbench, model_id: str) -> list[tuple[str, str]]:
     return [(label, label) for label in bench.model(model_id).labels]
 
 
-def read_faces(bench: Workbench, source: Any) -> tuple[np.ndarray, tuple[Face, ...]]:
-    """The photo and its faces, largest first. Raises BadRequest, BadImage, NoFace."""
-    from workbench.tasks.detection import find_faces
-
-    image = read_photo(source, bench.settings)
-    faces = find_faces(image, bench.finder())
-    if not faces:
-        raise NoFace("No face was found. Try a larger, brighter or less covered one.")
-    return image, faces
-
-
 def open_choice(choices: Sequence[Any], value: Any, label: str, elem_id: str) -> gr.Dropdown:
     """A dropdown whose choices follow the photo and the model. It lets other words through, for clients of the API that
     never saw the screen: the handler refuses what does not exist, in words.
     """
     return gr.Dropdown(list(choices), value=value, label=label, elem_id=elem_id, allow_custom_value=True)
-
-
-def face_choice(count: int, chosen: int = 1) -> Any:
-    """A dropdown of as many faces; "Face 1" is the largest."""
-    return gr.Dropdown([f"Face {n}" for n in range(1, count + 1)], value=f"Face {chosen}")
-
-
-def face_of(faces: Sequence[Face], choice: Any) -> tuple[int, Face]:
-    """The chosen face with its number from 1. Raises BadRequest when there is no such face."""
-    word = str(choice or "Face 1").removeprefix("Face ").strip()
-    if not word.isdecimal() or not 1 <= int(word) <= len(faces):
-        raise BadRequest(f"There is no face {str(choice)[:40]!r} in this photo: choose Face 1 to Face {len(faces)}.")
-    return int(word), faces[int(word) - 1]
 
 
 def parsed(bench: Workbench, image: np.ndarray, faces: Sequence[Face], parser: str | None) -> Parsing | None:

@@ -3,6 +3,7 @@ models here."""
 
 import html
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -146,11 +147,30 @@ def tree_figure(tree: Any) -> "Figure":
     return figure
 
 
-def close_up(image: np.ndarray, values: np.ndarray, face: Face, opacity: float, side: int = 420) -> np.ndarray:
-    """The surroundings of a face with its heat, (side, side, 3) uint8: what a person wants to see of a large photo."""
+@dataclass(frozen=True, slots=True, eq=False)
+class CloseUp:
+    """The surroundings of a face and its heat, cut out of photo and map. seen: (side, side, 3) uint8. heat: (side,
+    side) float32. signed: whether the whole map says anything against the target."""
+
+    seen: np.ndarray
+    heat: np.ndarray
+    signed: bool
+
+    def painted(self, opacity: float) -> np.ndarray:
+        """(side, side, 3) uint8."""
+        return drawing.heat(self.seen, self.heat, opacity, signed=self.signed)
+
+
+def cut(image: np.ndarray, values: np.ndarray, face: Face, side: int = 420) -> CloseUp:
+    """What a person wants to see of a large photo."""
     centre = (face.box[:2] + face.box[2:]) / 2
     reach = 0.85 * face.size
     scale = side / (2 * reach)
     matrix = np.array([[scale, 0, side / 2 - scale * centre[0]], [0, scale, side / 2 - scale * centre[1]]])
     seen, heat = warp(image, matrix, (side, side)), warp(values, matrix, (side, side), "black")
-    return drawing.heat(seen, heat.astype(np.float32), opacity, signed=bool((values < 0).any()))
+    return CloseUp(seen, heat.astype(np.float32), bool((values < 0).any()))
+
+
+def close_up(image: np.ndarray, values: np.ndarray, face: Face, opacity: float, side: int = 420) -> np.ndarray:
+    """The surroundings of a face with its heat, (side, side, 3) uint8."""
+    return cut(image, values, face, side).painted(opacity)

@@ -15,6 +15,7 @@ from workbench.bench import Workbench
 from workbench.errors import BadRequest, ModelMissing
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import MODELS_AT_ONCE, MODELS_QUEUE
+from workbench.ui.common.faces import number_in
 from workbench.ui.common.model_fetch import fetch_panel
 from workbench.ui.common.widgets import PLAIN, model_choice, read_photo, results
 from workbench.ui.explanation.one import seed_of
@@ -145,18 +146,15 @@ def photos_of(bench: Workbench, gallery: Any, consent: Any) -> list[tuple[str, n
         raise BadRequest(f"Please confirm first: “{CONSENT}”.")
     if len(paths) > 50:
         raise BadRequest(f"Expected at most 50 photos, got {len(paths)}.")
-    return [(f"Photo {number}", read_photo(path, bench.settings)) for number, path in enumerate(paths, start=1)]
+    return [(f"Photo {number}", read_photo(path, bench.settings).image) for number, path in enumerate(paths, start=1)]
 
 
 def face_number(choice: Any) -> int | None:
     """The chosen face, None to be asked. Raises BadRequest."""
-    word = str(choice or ASK).strip()
-    if word == ASK:
-        return None
-    digits = word.removeprefix("Face ").partition(" ")[0]
-    if not digits.isdecimal() or int(digits) < 1:
-        raise BadRequest(f"Expected {ASK!r} or Face 1, Face 2, …, got {word[:40]!r}.")
-    return int(digits)
+    number = None if str(choice or ASK).strip() == ASK else number_in(choice)
+    if number is not None and number < 1:
+        raise BadRequest(f"Expected {ASK!r} or Face 1, Face 2, …, got {str(choice)[:40]!r}.")
+    return number
 
 
 def drawn_gallery(elem_id: str, columns: int) -> gr.Gallery:

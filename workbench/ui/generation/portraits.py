@@ -68,7 +68,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
 
 def arrive(handoff: Handoff | None) -> Any:
     """A photo that another tab sent becomes the one reference."""
-    return gr.skip() if handoff is None or handoff.to != "generation" else [handoff.image]
+    return gr.skip() if handoff is None or handoff.to != "generation" else [handoff.path]
 
 
 @GPU

@@ -3,14 +3,14 @@
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
+from workbench.photo import Found
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.examples import example_row
+from workbench.ui.common.faces import chosen, find_in
 from workbench.ui.common.widgets import photo_box, receive, results
-from workbench.ui.explanation.parts import read_faces
 from workbench.ui.generation import parts
 
 EMPTY = (
@@ -86,8 +86,8 @@ def prepare(bench: Workbench, source: Any, consent: bool, face: str, *values: fl
 
     if source is None or consent is not True:
         return None, None, EMPTY, gr.DownloadButton(interactive=False)
-    image, chosen = _face(bench, source, face)
-    scene = Scene(*close_up(image, chosen))
+    found, mine = _face(bench, source, face)
+    scene = Scene(*close_up(found.image, mine))
     return scene, *move(bench, scene, *values)
 
 
@@ -125,12 +125,11 @@ def repose(
         raise BadRequest("Drop a photo first.")
     if consent is not True:
         raise BadRequest(f"Please confirm first: “{parts.CONSENT}”.")
-    image, chosen = _face(bench, source, face)
-    found = edited(image, chosen, _edit((yaw, pitch, smile, frown, mouth_open, brow_raise, eyes)))
-    path = parts.write(
-        results(bench.settings) / "edited.png", marking.png(found.image, marking.edited(found.edit.words()))
-    )
-    return close_up(found.image, chosen)[0], found.words(), gr.DownloadButton(value=path, interactive=True)
+    photo, mine = _face(bench, source, face)
+    found = edited(photo.image, mine, _edit((yaw, pitch, smile, frown, mouth_open, brow_raise, eyes)))
+    data = marking.png(found.image, marking.edited(found.edit.words()))
+    path = parts.write(results(bench.settings) / f"{photo.photo.stem}_edited.png", data)
+    return close_up(found.image, mine)[0], found.words(), gr.DownloadButton(value=path, interactive=True)
 
 
 def _edit(values: Any) -> Any:
@@ -139,15 +138,6 @@ def _edit(values: Any) -> Any:
     return Edit(**dict(zip((name for name, *_ in SLIDERS), values, strict=True)))
 
 
-def _face(bench: Workbench, source: Any, choice: Any) -> tuple[np.ndarray, Any]:
-    from workbench.errors import ManyFaces
-
-    image, faces = read_faces(bench, source)
-    number = parts.face_number(choice)
-    if number is None and len(faces) > 1:
-        raise ManyFaces(
-            f"The photo has {len(faces)} faces. Whose? Choose one by its number (1 is the largest), or crop the photo."
-        )
-    if number is not None and number > len(faces):
-        raise BadRequest(f"There is no face {number}: the photo has {len(faces)}.")
-    return image, faces[(number or 1) - 1]
+def _face(bench: Workbench, source: Any, choice: Any) -> tuple[Found, Any]:
+    found = find_in(bench, source)
+    return found, chosen(found, None if str(choice or parts.ASK).strip() == parts.ASK else choice)[1]

@@ -7,10 +7,11 @@ import pandas as pd
 
 from workbench import drawing
 from workbench.bench import Workbench
-from workbench.errors import NoFace
+from workbench.images import encode_png
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
-from workbench.ui.common.widgets import PLAIN, photo_box, read_photo, receive, send_to
+from workbench.ui.common.faces import find_in
+from workbench.ui.common.widgets import PLAIN, photo_box, receive, results, send_to
 from workbench.values import Face
 
 
@@ -45,18 +46,14 @@ def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
 
 @GPU
 def find(bench: Workbench, source: str | None) -> tuple[Any, Any]:
-    """Find the faces of a photo. Returns the photo with boxes, points and head axes drawn in, and a row per face."""
-    from workbench.tasks.detection import find_faces
-
+    """Find every face of a photo. Returns the photo with boxes, points and head axes drawn in, and a row per face in
+    the photo's pixels."""
     if source is None:
         return None, None
-    image = read_photo(source, bench.settings)
-    faces = find_faces(image, bench.finder())
-    if not faces:
-        raise NoFace("No face was found. Try a larger, brighter or less covered one.")
-    return drawing.draw_faces(image, faces), pd.DataFrame(
-        [face_row(number, face) for number, face in enumerate(faces, start=1)]
-    )
+    found = find_in(bench, source)
+    path = results(bench.settings) / f"{found.photo.stem}_faces.png"
+    path.write_bytes(encode_png(drawing.draw_faces(found.image, found.faces)))
+    return str(path), pd.DataFrame([face_row(number, face) for number, face in enumerate(found.faces, start=1)])
 
 
 def face_row(number: int, face: Face) -> dict[str, Any]:

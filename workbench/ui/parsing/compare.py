@@ -10,6 +10,7 @@ from workbench.errors import BadRequest
 from workbench.parts import title
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
+from workbench.ui.common.faces import find_in
 from workbench.ui.common.widgets import PLAIN, model_choice, part_viewer, photo_box, viewer_value
 
 
@@ -61,19 +62,20 @@ def compare(
     """Parse one photo with two models. Returns both viewers' content, the disagreement map and the IoU of every
     part."""
     from workbench.tasks.parsing_export import disagreement, part_iou
-    from workbench.ui.parsing.one import run_parser
+    from workbench.ui.parsing.one import answer_of, run_parser
 
     if first == second:
         raise BadRequest("Choose two different models to compare.")
+    bench.spec(second, "parsing")
     one = run_parser(bench, source, first, progress)
-    two = run_parser(bench, one.image, second, progress)
+    two = answer_of(bench, find_in(bench, source), second)
     rows = [{**row, "part": title(row["part"])} for row in part_iou(one.parsing, two.parsing)]
     where = disagreement(one.parsing, two.parsing)
     share = float((where > 0).mean())
     titles = [bench.spec(model).title for model in (first, second)]
     return (
-        viewer_value(one.image, one.parsing, titles[0]),
-        viewer_value(two.image, two.parsing, titles[1]),
+        viewer_value(one.seen, one.seen_parsing, titles[0]),
+        viewer_value(two.seen, two.seen_parsing, titles[1]),
         gr.Image(value=where, label=f"Where they disagree (white): {share:.1%} of the photo"),
         pd.DataFrame(rows),
     )

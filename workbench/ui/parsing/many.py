@@ -51,7 +51,7 @@ def parse_many(
 ) -> tuple[Any, ...]:
     """Parse every photo. Returns a zip (`<name>.png` palette maps, `summary.csv`) and a row per photo with what went
     wrong."""
-    from workbench.tasks.parsing_export import measure_parts, palette_png
+    from workbench.tasks.parsing_export import palette_png
     from workbench.ui.parsing.one import run_parser
 
     if not sources:
@@ -71,7 +71,7 @@ def parse_many(
                 rows.append({"photo": Path(path).name, "faces": 0, "result": str(error)})
                 continue
             archive.writestr(f"{name}.png", palette_png(answer.parsing))
-            measures += [{"photo": Path(path).name, **row} for row in measure_parts(answer.image, answer.parsing)]
+            measures += [{"photo": Path(path).name, **row} for row in answer.rows]
             rows.append({"photo": Path(path).name, "faces": len(answer.parsing.faces), "result": f"{name}.png"})
         archive.writestr("summary.csv", pd.DataFrame(measures).to_csv(index=False))
     package = results(bench.settings) / "parts.zip"

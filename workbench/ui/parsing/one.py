@@ -4,13 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import gradio as gr
 import numpy as np
 import pandas as pd
 
 from workbench.bench import Workbench
-from workbench.errors import BadRequest, FaceTooSmall, NoFace
+from workbench.errors import BadRequest, FaceTooSmall
+from workbench.images import within
 from workbench.parts import title
+from workbench.photo import Found, check_number
+from workbench.ui.common import faces
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.model_fetch import fetch_panel
@@ -18,7 +22,6 @@ from workbench.ui.common.widgets import (
     model_choice,
     part_viewer,
     photo_box,
-    read_photo,
     receive,
     results,
     send_to,
@@ -32,10 +35,20 @@ COLUMNS = ["Face", "Part", "Area of the face, %", "Pixels", "Mean colour", "Symm
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """One parsed photo, kept for the session so that switches and downloads need no second run."""
+    """One parsed photo, kept for the session so that switches and downloads need no second run.
 
-    image: np.ndarray
+    photo: the name it goes by, without suffix, and with it. parsing: at the photo's own size. seen: the photo made
+    small enough for a screen, (h, w, 3) uint8, and its parsing at that size. rows: what `measure_parts` says.
+    warnings: by face, what makes it hard to judge.
+    """
+
+    stem: str
+    name: str
     parsing: Parsing
+    seen: np.ndarray
+    seen_parsing: Parsing
+    rows: list[dict[str, Any]]
+    warnings: tuple[str, ...]
 
 
 def build_inside(bench: Workbench, photo: gr.State | None) -> None:
@@ -104,37 +117,56 @@ def parse(bench: Workbench, source: str | None, model: str, progress: gr.Progres
     if source is None:
         return None, None, None, gr.Dropdown([ALL], value=ALL), gr.DownloadButton(interactive=False)
     answer = run_parser(bench, source, model, progress)
-    names = [ALL, *(f"Face {n}" for n in range(1, len(answer.parsing.faces) + 1))]
-    path = results(bench.settings) / "parts.png"
+    path = results(bench.settings) / f"{answer.stem}_parts.png"
     path.write_bytes(_export().palette_png(answer.parsing))
     return (
         answer,
         viewer_value(
-            answer.image,
-            answer.parsing,
+            answer.seen,
+            answer.seen_parsing,
             _caption(answer.parsing) + _warning(answer, 1 if len(answer.parsing.faces) == 1 else 0),
         ),
         coloured(part_table(answer)),
-        gr.Dropdown(names, value=ALL),
+        gr.Dropdown([ALL, *faces.names(len(answer.parsing.faces))], value=ALL),
         gr.DownloadButton(value=str(path), interactive=True),
     )
 
 
-def run_parser(bench: Workbench, source: str | np.ndarray | None, model: str, progress: Any) -> Answer:
+def run_parser(bench: Workbench, source: Any, model: str, progress: Any) -> Answer:
     """Read, detect, parse. Raises BadRequest, BadImage, NoFace, ModelMissing."""
-    from workbench.tasks.detection import find_faces
-    from workbench.tasks.parsing import parse as parse_faces
-
-    image = read_photo(source, bench.settings)
+    if source is None:
+        raise BadRequest("Drop a photo first.")
     if not model:
         raise BadRequest("No parsing model is on this machine. Run: python -m workbench models fetch")
     bench.spec(model, "parsing")
     progress(0.1, desc="Looking for faces")
-    faces: tuple[Face, ...] = find_faces(image, bench.finder())
-    if not faces:
-        raise NoFace("No face was found. Try a larger, brighter or less covered one.")
-    progress(0.4, desc=f"Parsing {len(faces)} face{'s' if len(faces) > 1 else ''}")
-    return Answer(image, parse_faces(image, bench.parser(model), faces))
+    found = faces.find_in(bench, source)
+    progress(0.4, desc=f"Parsing {len(found.faces)} face{'s' if len(found.faces) > 1 else ''}")
+    return answer_of(bench, found, model)
+
+
+def answer_of(bench: Workbench, found: Found, model: str) -> Answer:
+    """A photo parsed at its own size, measured, and made ready for the screen."""
+    from workbench.tasks.parsing import parse as parse_faces
+
+    parsing = parse_faces(found.image, bench.parser(model), found.faces)
+    seen, small = _for_screen(found, parsing, bench.settings.working_side)
+    rows = _export().measure_parts(found.image, parsing)
+    warnings = tuple(_doubt(found.image, face) for face in found.faces)
+    name = found.photo.name or "photo.png"
+    return Answer(found.photo.stem, name, parsing, seen, small, rows, warnings)
+
+
+def _for_screen(found: Found, parsing: Parsing, side: int) -> tuple[np.ndarray, Parsing]:
+    """Photo and parsing no larger than a screen needs; labels are taken, never mixed."""
+    seen = within(found, side)
+    if seen is found:
+        return found.image, parsing
+    size = seen.image.shape[1::-1]
+    labels, owners = (
+        cv2.resize(codes, size, interpolation=cv2.INTER_NEAREST) for codes in (parsing.labels, parsing.owners)
+    )
+    return seen.image, Parsing(labels, owners, seen.faces, parsing.model)
 
 
 def show_face(bench: Workbench, answer: Answer | None, face: str) -> tuple[Any, Any]:
@@ -142,13 +174,13 @@ def show_face(bench: Workbench, answer: Answer | None, face: str) -> tuple[Any, 
     if answer is None:
         return gr.skip(), gr.skip()
     number = _number(face, len(answer.parsing.faces))
-    parsing = answer.parsing
+    parsing = answer.seen_parsing
     if number:
         mine = parsing.owners == number
         parsing = Parsing(
             np.where(mine, parsing.labels, 0).astype(np.uint8), parsing.owners, parsing.faces, parsing.model
         )
-    return viewer_value(answer.image, parsing, _caption(parsing, number) + _warning(answer, number)), coloured(
+    return viewer_value(answer.seen, parsing, _caption(parsing, number) + _warning(answer, number)), coloured(
         part_table(answer, number)
     )
 
@@ -170,7 +202,7 @@ def pick_face(bench: Workbench, answer: Answer | None, event: gr.EventData) -> s
 def part_table(answer: Answer, face: int = 0) -> pd.DataFrame:
     """Area, mean colour and symmetry of every part found, largest first within its face; of one face or, with 0, of
     all."""
-    rows = [row for row in _export().measure_parts(answer.image, answer.parsing) if face in (0, row["face"])]
+    rows = [row for row in answer.rows if face in (0, row["face"])]
     table = pd.DataFrame(rows, columns=["face", "part", "share", "pixels", "color", "symmetry"])
     table = table.sort_values(["face", "share"], ascending=[True, False], ignore_index=True)
     return pd.DataFrame(
@@ -201,9 +233,9 @@ def write_downloads(bench: Workbench, answer: Answer | None) -> list[Any]:
         return [gr.DownloadButton(interactive=False)] * 3
     export, folder = _export(), results(bench.settings)
     files: dict[str, bytes] = {
-        "masks.zip": export.masks_zip(answer.parsing),
-        "parts.coco.json": export.coco_json(answer.parsing).encode(),
-        "parts.csv": part_table(answer).to_csv(index=False).encode(),
+        f"{answer.stem}_masks.zip": export.masks_zip(answer.parsing),
+        f"{answer.stem}_parts.coco.json": export.coco_json(answer.parsing, answer.name).encode(),
+        f"{answer.stem}_parts.csv": part_table(answer).to_csv(index=False).encode(),
     }
     return [gr.DownloadButton(value=str(_write(folder / name, data)), interactive=True) for name, data in files.items()]
 
@@ -227,21 +259,22 @@ def _caption(parsing: Parsing, face: int = 0) -> str:
 
 def _warning(answer: Answer, face: int) -> str:
     """What makes this face hard to judge, in words; nothing for a good photo or for several faces at once."""
+    return answer.warnings[face - 1] if face else ""
+
+
+def _doubt(image: np.ndarray, face: Face) -> str:
     from workbench.tasks.quality import assess
 
-    if not face:
-        return ""
     try:
-        quality = assess(answer.image, answer.parsing.faces[face - 1])
+        quality = assess(image, face)
     except FaceTooSmall as error:
         return f" {error}"
     return "" if quality.verdict == "good" else f" {quality.words}"
 
 
 def _number(face: str, count: int) -> int:
-    word = str(face).removeprefix("Face ")
     if face == ALL:
         return 0
-    if word.isdecimal() and 1 <= int(word) <= count:
-        return int(word)
-    raise BadRequest(f"There is no {str(face)[:40]!r} in this photo: choose {ALL} or Face 1 to Face {count}.")
+    number = faces.number_in(face) or 0
+    check_number(number, count)
+    return number

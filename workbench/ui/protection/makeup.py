@@ -10,8 +10,9 @@ from workbench.bench import Workbench
 from workbench.images import encode_jpeg
 from workbench.makeup import looks
 from workbench.makeup.palettes import ORDER, PALETTES, shades
+from workbench.ui.common.faces import choice, chosen
 from workbench.ui.protection import views
-from workbench.ui.protection.parts import Ready, chosen_face, faces_choice, look_of, pair, ready
+from workbench.ui.protection.parts import Ready, look_of, pair, ready
 
 DEFAULT = "neutral"
 TITLES = {"brow": "Brows", "lip": "Lips", "liner": "Eyeliner", "shadow": "Eye shadow"}
@@ -96,15 +97,15 @@ def arrive(bench: Workbench, source: Any, look: str, makeup: str) -> tuple[Any, 
     """A new photo: its faces, and the first one in the look; asks which when there are several. Ready, faces, then as
     `dress`."""
     if source is None:
-        return None, faces_choice(1), None, EMPTY, *blank()
+        return None, choice(1), None, EMPTY, *blank()
     waiting = ready(bench, source)
     if len(waiting.faces) == 1:
-        return waiting, faces_choice(1), *dress(bench, waiting, "Face 1", look, makeup)
+        return waiting, choice(1), *dress(bench, waiting, "Face 1", look, makeup)
     path = waiting.folder / "faces.jpg"
     path.write_bytes(encode_jpeg(drawing.draw_faces(waiting.image, waiting.faces), 90))
     words = f"The photo has {len(waiting.faces)} faces. Choose one at “Face”; their numbers are in the picture."
     box = views.box("Which face?", words, "plain", "which")
-    return waiting, faces_choice(len(waiting.faces)), (str(path), str(path)), box, *blank()
+    return waiting, choice(len(waiting.faces)), (str(path), str(path)), box, *blank()
 
 
 def dress(bench: Workbench, waiting: Ready | None, face: str, look: str, makeup: str) -> tuple[Any, ...]:
@@ -114,7 +115,7 @@ def dress(bench: Workbench, waiting: Ready | None, face: str, look: str, makeup:
 
     if waiting is None or (not face and len(waiting.faces) > 1):
         return gr.skip(), gr.skip(), *blank()
-    _, mine = chosen_face(waiting.faces, face)
+    _, mine = chosen(waiting.found, face)
     painted = apply_makeup(waiting.image, mine, look_of(look, makeup), waiting.parsing)
     return pair(waiting.folder, waiting.image, painted, mine, f"look-{secrets.token_hex(4)}"), ONLY, *blank()
 
@@ -134,16 +135,17 @@ def blank() -> tuple[Any, ...]:
 def apply_makeup(
     bench: Workbench, source: Any, face: str = "", look: str = DEFAULT, makeup: str = "{}"
 ) -> tuple[Any, ...]:
-    """Makeup alone, at the photo's own resolution. face: "Face 1" is the largest; needed when there are several.
+    """Makeup alone, at the photo's own resolution.
 
-    makeup: JSON of changes to the look. Returns close-ups before and after, the word that this protects from nothing,
-    and the whole photo as JPEG without metadata.
+    face: "Face 1" is the largest, or a place in the photo ("x, y" or "left, top, right, bottom"); needed when there are
+    several. makeup: JSON of changes to the look. Returns close-ups before and after, the word that this protects from
+    nothing, and the whole photo as JPEG without metadata.
     """
     from workbench.makeup.photo import apply_makeup as paint
 
     waiting = ready(bench, source, whole=True)
-    _, mine = chosen_face(waiting.faces, face)
+    _, mine = chosen(waiting.found, face)
     painted = paint(waiting.image, mine, look_of(look, makeup), waiting.parsing)
-    path = waiting.folder / "makeup.jpg"
+    path = waiting.file("makeup.jpg")
     path.write_bytes(encode_jpeg(painted, 94))
     return pair(waiting.folder, waiting.image, painted, mine, "after"), ONLY, str(path)

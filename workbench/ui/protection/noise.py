@@ -9,9 +9,10 @@ from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
+from workbench.ui.common.faces import chosen
 from workbench.ui.common.widgets import FULL
 from workbench.ui.protection import views
-from workbench.ui.protection.parts import Ready, chosen_face, pair
+from workbench.ui.protection.parts import Ready, pair
 from workbench.watch import Watch
 
 
@@ -47,7 +48,7 @@ def compare(
     scores."""
     if waiting is None or result is None:
         raise BadRequest("Protect a photo first: the noise is made as visible as that protection.")
-    _, mine = chosen_face(waiting.faces, face)
+    _, mine = chosen(waiting.found, face)
 
     def work(watch: Watch) -> tuple[Any, ...]:
         from workbench.protection.judge import opened

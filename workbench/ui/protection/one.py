@@ -14,13 +14,14 @@ from workbench.errors import WorkbenchError
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
+from workbench.ui.common.faces import chosen, find_in
 from workbench.ui.common.model_fetch import fetch_panel
 from workbench.ui.common.widgets import FULL, PLAIN, photo_box, receive, send_to
 from workbench.ui.explanation.parts import open_choice
 from workbench.ui.protection import views
 from workbench.ui.protection.makeup import EMPTY, adjustments, apply_makeup, arrive, blank, dress, look_choice
 from workbench.ui.protection.noise import noise_panel
-from workbench.ui.protection.parts import Ready, chosen_face, look_of, pair, proposed_roles, ready, recognisers, roles
+from workbench.ui.protection.parts import Ready, look_of, pair, proposed_roles, ready, recognisers, roles
 from workbench.values import Face, Protection
 from workbench.watch import Watch
 
@@ -203,10 +204,10 @@ def protect(
 ) -> Iterator[tuple[Any, ...]]:
     """Protect one face of a photo by makeup that recognisers do not read through, and score the saved file.
 
-    face: "Face 1" is the largest; needed when there are several. makeup: JSON of changes to the look. aim: "dodge" or
-    "impersonate" (a made-up person, by number). strength: light, middle or strong. attack, judge: ids of recognisers.
-    other: another photo of the person. Returns close-ups before and after, the verdict, every recogniser's scores, the
-    looks, a heatmap, the JPEG and the figures.
+    face: "Face 1" is the largest, or a place in the photo ("x, y" or "left, top, right, bottom"); needed when there are
+    several. makeup: JSON of changes to the look. aim: "dodge" or "impersonate" (a made-up person, by number). strength:
+    light, middle or strong. attack, judge: ids of recognisers. other: another photo of the person. Returns close-ups
+    before and after, the verdict, every recogniser's scores, the looks, a heatmap, the JPEG and the figures.
     """
     asked = (source, face, look, makeup, aim, target, strength, attack, judge, all_in, other)
     seen: list[Any] = []
@@ -243,14 +244,14 @@ def _work(bench: Workbench, asked: tuple[Any, ...], seen: list[Any], watch: Watc
     from workbench.protection.protect import protect as search
 
     source, face, look, makeup, aim, target, strength, attack, judge, all_in, other = asked
-    chosen, (attacked, judges) = look_of(look, makeup), roles(bench, attack, judge, all_in)
+    wanted, (attacked, judges) = look_of(look, makeup), roles(bench, attack, judge, all_in)
     watch.tell(0.01, "looking for faces")
     waiting = ready(bench, source, whole=True)
-    _, mine = chosen_face(waiting.faces, face)
+    _, mine = chosen(waiting.found, face)
     request = Request(
         aim=str(aim),
         strength=str(strength),
-        look=chosen,
+        look=wanted,
         other=None if other is None else _only(bench, other),
         target=made_up_person(bench, target) if aim == "impersonate" else None,
     )
@@ -267,8 +268,8 @@ def _work(bench: Workbench, asked: tuple[Any, ...], seen: list[Any], watch: Watc
 
 def _only(bench: Workbench, source: Any) -> tuple[np.ndarray, Face]:
     """The photo and largest face that scores compare with."""
-    again = ready(bench, source)
-    return again.image, again.faces[0]
+    found = find_in(bench, source)
+    return found.image, found.faces[0]
 
 
 def on_screen(
@@ -278,7 +279,7 @@ def on_screen(
     from workbench.protection.judge import opened
     from workbench.protection.summary import record
 
-    photo, figures = waiting.folder / "protected.jpg", waiting.folder / "protection.json"
+    photo, figures = waiting.file("protected.jpg"), waiting.file("protection.json")
     photo.write_bytes(found.photo)
     figures.write_text(json.dumps(record(found), indent=1, ensure_ascii=False) + "\n")
     after = opened(found.photo)

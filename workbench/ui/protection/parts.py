@@ -2,70 +2,61 @@
 makeup from JSON."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import numpy as np
 
 from workbench.bench import Workbench
-from workbench.errors import BadRequest, ManyFaces, ModelMissing, NoFace
-from workbench.images import encode_jpeg
+from workbench.errors import BadRequest, ModelMissing
+from workbench.images import encode_jpeg, within
 from workbench.makeup import looks
 from workbench.makeup.looks import Look
-from workbench.ui.common.widgets import read_photo, results
+from workbench.photo import Found
+from workbench.ui.common.faces import find_in
+from workbench.ui.common.widgets import results
 from workbench.ui.protection.views import close_up
 from workbench.values import Face, Parsing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ready:
-    """A photo as it waits in the session: read, its faces found and its parts known. folder: where its pictures are
-    written."""
+    """A photo as it waits in the session: its faces found at its own size, its parts known. folder: where its pictures
+    are written."""
 
-    image: np.ndarray
-    faces: tuple[Face, ...]
+    found: Found
     parsing: Parsing | None
     folder: Path
 
+    @property
+    def image(self) -> np.ndarray:
+        """(H, W, 3) uint8."""
+        return self.found.image
+
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        """Largest first, in the pixels of `image`."""
+        return self.found.faces
+
+    def file(self, word: str) -> Path:
+        """Where a result is written: the photo's name and a word."""
+        return self.folder / f"{self.found.photo.stem}_{word}"
+
 
 def ready(bench: Workbench, source: Any, *, whole: bool = False) -> Ready:
-    """Read a photo, find its faces, parse them. whole: at its own resolution, however large; otherwise at the working
-    size.
+    """Read a photo, find its faces, parse them. whole: at its own resolution, however large; otherwise reduced to the
+    working size, with the same faces in the same order.
 
     Raises BadRequest (empty box), BadImage, NoFace.
     """
-    from workbench.tasks.detection import find_faces
     from workbench.tasks.parsing import parse
 
-    settings = replace(bench.settings, working_side=bench.settings.max_pixels) if whole else bench.settings
-    image = read_photo(source, settings)
-    faces = find_faces(image, bench.finder())
-    if not faces:
-        raise NoFace("No face was found. Try a larger, brighter or less covered one.")
+    found = find_in(bench, source)
+    found = found if whole else within(found, bench.settings.working_side)
     spec = bench.first("parsing")
-    parsing = parse(image, bench.parser(spec.id), faces) if bench.available(spec.id) else None
-    return Ready(image, faces, parsing, results(bench.settings))
-
-
-def chosen_face(faces: Sequence[Face], choice: Any) -> tuple[int, Face]:
-    """The chosen face with its number from 1; the only one when there is one. Raises ManyFaces when a choice is
-    missing, BadRequest."""
-    word = str(choice or "").removeprefix("Face ").strip()
-    if not word:
-        if len(faces) > 1:
-            raise ManyFaces(f"The photo has {len(faces)} faces. Choose which one to work on (Face 1 is the largest).")
-        return 1, faces[0]
-    if not word.isdecimal() or not 1 <= int(word) <= len(faces):
-        raise BadRequest(f"There is no face {str(choice)[:40]!r} in this photo: choose Face 1 to Face {len(faces)}.")
-    return int(word), faces[int(word) - 1]
-
-
-def faces_choice(count: int) -> Any:
-    """A dropdown of as many faces; chosen only when there is no choice."""
-    return gr.Dropdown([f"Face {n}" for n in range(1, count + 1)], value="Face 1" if count == 1 else None)
+    parsing = parse(found.image, bench.parser(spec.id), found.faces) if bench.available(spec.id) else None
+    return Ready(found, parsing, results(bench.settings))
 
 
 def recognisers(bench: Workbench) -> list[tuple[str, str]]:

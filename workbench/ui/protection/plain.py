@@ -1,24 +1,32 @@
 """The plain ways to hide faces: blur, mosaic, silhouette, for every face or the chosen ones, and what recognisers still
 read."""
 
-from typing import Any
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import numpy as np
 
 from workbench import checks, drawing
 from workbench.bench import Workbench
-from workbench.images import encode_jpeg, limit
+from workbench.images import encode_jpeg, limit, within
+from workbench.photo import Found
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
-from workbench.ui.common.widgets import FULL, photo_box
+from workbench.ui.common.faces import chosen, find_in, names
+from workbench.ui.common.widgets import FULL, photo_box, results
 from workbench.ui.protection import views
-from workbench.ui.protection.parts import Ready, chosen_face, ready, recognisers
-from workbench.values import Face
+from workbench.ui.protection.parts import recognisers
+
+if TYPE_CHECKING:
+    from workbench.protection.hiding import Hidden
 
 KINDS = [("Blur", "blur"), ("Mosaic", "mosaic"), ("Silhouette", "silhouette")]
 SIDE = 1024
 """The whole photo is shown at most this large."""
+READ = 12
+"""Recognisers are asked about at most as many hidden faces, the largest: the rest of a crowd is only searched for."""
 
 
 def build_inside(bench: Workbench) -> None:
@@ -29,7 +37,7 @@ def build_inside(bench: Workbench) -> None:
             example_row(bench, source)
             kind = gr.Radio(KINDS, value="blur", label="How", elem_id="plain-kind")
             strength = gr.Slider(0.25, 4, 1.0, step=0.25, label="Strength", elem_id="plain-strength")
-            chosen = gr.Dropdown(
+            which = gr.Dropdown(
                 [], multiselect=True, allow_custom_value=True, label="Faces (none chosen: all)", elem_id="plain-faces"
             )
             start = gr.Button("Hide", variant="primary", elem_id="plain-start")
@@ -49,9 +57,9 @@ def build_inside(bench: Workbench) -> None:
         "concurrency_limit": MODELS_AT_ONCE,
         "show_progress_on": [slider],
     }
-    source.change(bound(number_faces, bench), source, [chosen, slider], api_visibility="private", **queue)
+    source.change(bound(number_faces, bench), source, [which, slider], api_visibility="private", **queue)
     hidden = start.click(
-        bound(anonymise, bench), [source, kind, strength, chosen], [slider, words, saved], api_name="anonymise", **queue
+        bound(anonymise, bench), [source, kind, strength, which], [slider, words, saved], api_name="anonymise", **queue
     )
     enable = {"api_visibility": "private", "show_progress": "hidden"}
     hidden.success(lambda: gr.DownloadButton(interactive=True), None, saved, **enable)
@@ -61,56 +69,60 @@ def number_faces(bench: Workbench, source: Any) -> tuple[Any, Any]:
     """The faces to choose from, and the photo with their numbers."""
     if source is None:
         return gr.Dropdown([], value=[]), None
-    waiting = ready(bench, source)
-    picture = drawing.draw_faces(waiting.image, waiting.faces)
-    return gr.Dropdown([f"Face {n}" for n in range(1, len(waiting.faces) + 1)], value=[]), _pair(waiting, picture)
+    seen = within(find_in(bench, source), SIDE)
+    picture = drawing.draw_faces(seen.image, seen.faces)
+    return gr.Dropdown(names(len(seen.faces)), value=[]), _pair(results(bench.settings), seen.image, picture)
 
 
 @GPU
 def anonymise(
     bench: Workbench, source: Any, kind: str = "blur", strength: float = 1.0, faces: list[str] | None = None
 ) -> tuple[Any, ...]:
-    """Hide faces. faces: such as ["Face 1"], by size; none: all. Returns before and after, what recognisers still read,
-    the JPEG."""
-    from workbench.protection.anonymise import anonymise as hide
+    """Hide faces and search the saved photo again.
+
+    faces: such as ["Face 1"], by size, or places in the photo ("x, y" or "left, top, right, bottom"); none: all.
+    Returns before and after, how many were found and hidden with what recognisers still read, and the JPEG. A face that
+    can still be found is an error, and nothing is saved.
+    """
+    from workbench.protection.hiding import hide
 
     checks.number("strength", strength, 0.25, 4)
-    waiting = ready(bench, source, whole=True)
-    chosen = [chosen_face(waiting.faces, name)[1] for name in faces or ()] or list(waiting.faces)
-    hidden = hide(waiting.image, chosen, str(kind), float(strength))
-    path = waiting.folder / "hidden.jpg"
-    data = encode_jpeg(hidden, 92)
-    path.write_bytes(data)
-    return _pair(waiting, hidden), _words(bench, waiting.image, data, chosen), str(path)
+    found = find_in(bench, source)
+    asked = [faces] if isinstance(faces, str) else list(faces or ())
+    numbers = [chosen(found, each)[0] for each in asked]
+    hidden = hide(found, numbers, bench.finder(), str(kind), float(strength))
+    folder = results(bench.settings)
+    path = folder / f"{found.photo.stem}_hidden.jpg"
+    path.write_bytes(hidden.data)
+    words = f"<p>{hidden.words(len(found.faces))}</p>" + _words(bench, found, hidden, numbers)
+    return _pair(folder, found.image, hidden.image), words, str(path)
 
 
-def _pair(waiting: Ready, after: np.ndarray) -> tuple[str, str]:
-    paths = (
-        waiting.folder / "whole-before.jpg",
-        waiting.folder / f"whole-after-{len(list(waiting.folder.iterdir()))}.jpg",
-    )
-    for path, picture in zip(paths, (waiting.image, after), strict=True):
+def _pair(folder: Path, before: np.ndarray, after: np.ndarray) -> tuple[str, str]:
+    paths = folder / "whole-before.jpg", folder / "whole-after.jpg"
+    for path, picture in zip(paths, (before, after), strict=True):
         path.write_bytes(encode_jpeg(limit(picture, SIDE), 92))
     return str(paths[0]), str(paths[1])
 
 
-def _words(bench: Workbench, before: np.ndarray, data: bytes, faces: list[Face]) -> str:
-    """A row per hidden face: whether a detector finds it in the saved file, and what recognisers read when told where
-    it was."""
-    from workbench.protection.judge import find_again, opened
+def _words(bench: Workbench, found: Found, hidden: "Hidden", numbers: list[int]) -> str:
+    """A row per hidden face, by its number on the screen: what recognisers read when told where it was."""
     from workbench.tasks.recognition import verify
 
-    after, rows = opened(data), []
-    for number, face in enumerate(faces, start=1):
-        found = find_again(after, face.box, bench.finder())
-        row: dict[str, Any] = {"Hidden face": number, "Found by the detector": "no" if found is None else "yes"}
-        for title, model in recognisers(bench):
+    places = numbers or range(1, len(found.faces) + 1)
+    rows: list[dict[str, Any]] = []
+    for number, face in zip_longest(dict.fromkeys(places), hidden.faces):
+        row: dict[str, Any] = {"Hidden face": number or "found only by the second search"}
+        for title, model in recognisers(bench) if len(rows) < READ else ():
             match = (
-                verify(before, face, after, found or face, bench.recogniser(model)) if face.mesh is not None else None
+                verify(found.image, face, hidden.image, face, bench.recogniser(model))
+                if face.mesh is not None
+                else None
             )
             row[title] = (
                 "" if match is None else f"{match.score:.2f} ({'same person' if match.same else 'not matched'})"
             )
         rows.append(row)
-    note = "<p class='small'>Where the detector finds nothing, recognisers were told where the face had been.</p>"
+    more = f" They were asked about the {READ} largest faces." if len(rows) > READ else ""
+    note = f"<p class='small'>Recognisers were told where each face had been.{more}</p>"
     return views.plain_table_html(rows) + note

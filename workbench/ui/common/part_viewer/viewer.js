@@ -65,7 +65,7 @@ function at(event) {
   const y = Math.floor((event.clientY - box.top) / box.height * view.height);
   if (!view.codes || x < 0 || y < 0 || x >= view.width || y >= view.height) return null;
   const i = 4 * (y * view.width + x);
-  return { part: view.codes.data[i], face: view.codes.data[i + 1] };
+  return { part: view.codes.data[i], face: view.codes.data[i + 1] + 256 * view.codes.data[i + 2] };
 }
 
 function name(spot) {

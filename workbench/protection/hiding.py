@@ -1,0 +1,102 @@
+"""Hides faces and does not believe it: the saved file is searched again, and a face that is still found fails the run.
+
+Knows the finder and the plain ways to hide; nothing of recognisers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.detections import overlap
+from workbench.errors import FacesLeft
+from workbench.images import encode_jpeg
+from workbench.photo import Found
+from workbench.protection.anonymise import anonymise
+from workbench.protection.judge import opened
+from workbench.tasks.detection import find_faces
+from workbench.tasks.face_search import FaceFinder
+from workbench.values import Face
+
+ROUNDS = 4
+"""How often the saved photo is searched before it counts as not hidden."""
+STRONGEST = 4.0
+SAME = 0.3
+"""Intersection over union from which a face that is found again is the one that was hidden."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hidden:
+    """A photo whose faces were hidden and are not found any more.
+
+    data: the JPEG. image: its pixels, (H, W, 3) uint8. faces: the hidden ones, those of the photo first, then those
+    that only the second search found. stronger: how many needed more strength than was asked.
+    """
+
+    data: bytes
+    image: np.ndarray
+    faces: tuple[Face, ...]
+    added: int
+    stronger: int
+
+    def words(self, total: int) -> str:
+        """How many faces were found and hidden, as sentences. total: how many the first search found."""
+        said = f"{total + self.added} found, {len(self.faces)} hidden; the saved photo was searched again."
+        more = f" {self.added} of them only the second search found." if self.added else ""
+        strong = f" {self.stronger} needed more strength than asked." if self.stronger else ""
+        return said + more + strong
+
+
+def hide(
+    found: Found,
+    numbers: Sequence[int],
+    finder: FaceFinder,
+    kind: str = "blur",
+    strength: float = 1.0,
+    quality: int = 92,
+) -> Hidden:
+    """The photo with these faces hidden (by number; none: every one), saved as JPEG and searched again.
+
+    A face that is still found is hidden more strongly; when every face is to be hidden, faces that only the second
+    search finds are hidden too. Raises FacesLeft when one can still be found after that, BadRequest as `anonymise`.
+    """
+    chosen = [found.face(number) for number in dict.fromkeys(numbers)] or list(found.faces)
+    everyone = len(chosen) == len(found.faces)
+    others = [face for face in found.faces if not any(face is mine for mine in chosen)]
+    asked, strengths = len(chosen), [float(strength)] * len(chosen)
+    for _ in range(ROUNDS):
+        data = encode_jpeg(_hidden(found.image, chosen, kind, strengths), quality)
+        image = opened(data)
+        left, new = _left(find_faces(image, finder), chosen, others)
+        if not left and not (everyone and new):
+            stronger = sum(value > strength for value in strengths)
+            return Hidden(data, image, tuple(chosen), len(chosen) - asked, stronger)
+        strengths = [min(2 * value, STRONGEST) if place in left else value for place, value in enumerate(strengths)]
+        if everyone:
+            chosen, strengths = [*chosen, *new], [*strengths, *[float(strength)] * len(new)]
+    raise FacesLeft(left=len(left) + len(new if everyone else ()), hidden=len(chosen) - len(left))
+
+
+def _hidden(image: np.ndarray, faces: Sequence[Face], kind: str, strengths: Sequence[float]) -> np.ndarray:
+    for value in sorted(set(strengths)):
+        same = [face for face, its in zip(faces, strengths, strict=True) if its == value]
+        image = anonymise(image, same, kind, value)
+    return image
+
+
+def _left(again: Sequence[Face], hidden: Sequence[Face], others: Sequence[Face]) -> tuple[set[int], list[Face]]:
+    """Places in `hidden` of faces that are found again, and found faces that are none of those known."""
+    left: set[int] = set()
+    new: list[Face] = []
+    known = [*hidden, *others]
+    boxes = np.stack([face.box for face in known])
+    for face in again:
+        shared = overlap(face.box, boxes)
+        best = int(shared.argmax())
+        centre = (face.box[:2] + face.box[2:]) / 2
+        within = (boxes[best, :2] <= centre).all() and (centre <= boxes[best, 2:]).all()
+        if shared[best] >= SAME or (shared[best] > 0 and within):
+            left |= {best} if best < len(hidden) else set()
+        else:
+            new.append(face)
+    return left, new
