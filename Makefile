@@ -1,39 +1,57 @@
 # Two commands do everything on a fresh machine: make run, make test.
+#   make run TORCH=cpu       another build of torch than PyPI's: cpu, cu126, rocm6.4 … (pytorch.org names them)
+#   make run TORCH_INDEX=URL the same from a mirror
+#   make test PYTHON=python3.12
 PYTHON ?= python3
+TORCH ?=
+TORCH_INDEX ?= $(if $(TORCH),https://download.pytorch.org/whl/$(TORCH))
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+RUN := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
 OFF := GRADIO_ANALYTICS_ENABLED=False HF_HUB_DISABLE_TELEMETRY=1 HF_HUB_DISABLE_UPDATE_CHECK=1
 PYTEST := $(OFF) $(BIN)/python -m pytest
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup run test lint docs bench clean
+.PHONY: setup run test test-gpu lint docs bench clean
 
-setup: $(STAMP) ## install everything and fetch the embedded weights, once
+setup: $(RUN) ## install what running needs and fetch the default weights, once
 	@$(BIN)/python -m workbench models fetch
 
-$(STAMP): requirements.txt constraints.txt pyproject.toml
+$(RUN): requirements.txt constraints.txt pyproject.toml
+	@echo "Installing what running needs into $(VENV): on Linux about 3.4 GB to download and 7 GB on disk, of which"
+	@echo "torch and CUDA are 3.0 GB; some minutes. Without a CUDA card, TORCH=cpu leaves CUDA out and makes it below 1 GB."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet -c constraints.txt -r requirements.txt -e ".[dev]"
-	@touch $(STAMP)
+	@$(PIP) --upgrade pip
+	@$(if $(TORCH_INDEX),$(PIP) --index-url $(TORCH_INDEX) torch torchvision)
+	$(PIP) -r requirements.txt -e .
+	@touch $@
+
+$(DEV): $(RUN) ## what testing needs besides
+	@echo "Installing what the tests need besides: about 0.2 GB to download."
+	$(PIP) -e ".[dev]"
+	@touch $@
 
 run: setup ## open the app on port 7860
 	$(OFF) $(BIN)/python app.py
 
-test: setup ## everything that can be checked here; prints what it skipped
+test: setup $(DEV) ## everything that can be checked here; prints what it skipped
 	$(PYTEST) tests --ignore=tests/browser -n 2 --dist loadfile
 	$(PYTEST) tests/browser
 
-lint: $(STAMP)
+test-gpu: setup $(DEV) ## the models on this machine's graphics card, beside the processor, with times
+	$(PYTEST) tests/gpu -m gpu -s
+
+lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m workbench spaces check
 
-docs: $(STAMP) ## write the generated parts of the README and the Spaces
+docs: $(RUN) ## write the generated parts of the README and the Spaces
 	$(BIN)/python -m workbench spaces write
 
-bench: setup ## print every benchmark table (a quiet machine, please)
+bench: setup $(DEV) ## print every benchmark table (a quiet machine, please)
 	for script in $$(ls benchmarks/*.py | grep -v measure.py); do echo "== $$script"; $(OFF) $(BIN)/python $$script || exit 1; done
 
 clean:

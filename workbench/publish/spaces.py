@@ -165,7 +165,7 @@ def _requirements(root: Path, tabs: tuple[Tab, ...]) -> str:
 
 def pinned(root: Path, package: str) -> str:
     """The version of a package that was tested, from constraints.txt."""
-    found = re.search(rf"^{re.escape(package)}==(\S+)$", (root / "constraints.txt").read_text(), re.MULTILINE)
+    found = re.search(rf"^{re.escape(package)}==([^;\s]+)", (root / "constraints.txt").read_text(), re.MULTILINE)
     if found is None:
         raise BadRequest(f"constraints.txt does not pin {package}.")
     return found[1]
