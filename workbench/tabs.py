@@ -86,6 +86,18 @@ TABS: tuple[Tab, ...] = (
         colors=("pink", "purple"),
     ),
     Tab(
+        stem="evaluation",
+        title="Evaluation",
+        emoji="📏",
+        sentence="How good a model is on your own photos, for whom, and whether another is better: intervals, per group.",  # noqa: E501
+        build="workbench.ui.evaluation.tab:build",
+        tasks=("detection", "parsing", "expression", "recognition"),
+        api="evaluate",
+        takes_photo=False,
+        needs=("core", "runtimes", "models", "labeling"),
+        colors=("yellow", "green"),
+    ),
+    Tab(
         stem="labeling",
         title="Labeling",
         emoji="🏷️",

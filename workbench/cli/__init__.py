@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "classify": "write the expression, age or gender of every photo of a folder",
     "embed": "write a vector for every photo of a folder",
     "verify": "measure a recogniser on a list of pairs",
+    "evaluate": "measure models on your own photos and truth, with intervals and per group",
     "explain": "write a heatmap with its proof for every photo of a folder",
     "protect": "write a photo that recognisers do not match, or a made-up or anonymised one, for every photo of a folder",  # noqa: E501
     "generate": "draw portraits of a person, people who do not exist, or a labeling study of drawn pairs",

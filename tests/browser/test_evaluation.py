@@ -1,0 +1,61 @@
+"""A zip of photos with masks goes in, a report comes out."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.browser.conftest import open_tab
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory, bench, astronaut) -> str:
+    """Ten photos of the astronaut, and masks a parser made of the unspoilt ones."""
+    from workbench.tasks.detection import find_faces
+    from workbench.tasks.parsing import parse
+
+    finder, model = bench.model("blazeface"), bench.model("compact")
+    path = tmp_path_factory.mktemp("truth") / "faces.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(10):
+            image = np.ascontiguousarray(astronaut[: 512 - 8 * number])
+            labels = parse(image, model, find_faces(image, finder)).labels
+            for name, picture in ((f"images/{number}.jpg", image), (f"masks/{number}.png", labels)):
+                stream = io.BytesIO()
+                Image.fromarray(picture).save(stream, "JPEG" if name.endswith("jpg") else "PNG")
+                archive.writestr(f"faces/{name}", stream.getvalue())
+        archive.writestr("faces/groups.csv", "file,half\n" + "".join(f"{n}.jpg,{n % 2}\n" for n in range(10)))
+    return str(path)
+
+
+def test_a_zip_with_masks_becomes_a_report(page, server: str, package: str, keep) -> None:
+    open_tab(page, server, "Evaluation")
+    page.locator("#evaluation-zip input[type=file]").set_input_files(package)
+    page.locator("#evaluation-start").click()
+
+    expect(page.locator("#evaluation-words")).to_contain_text("10 photos", timeout=120_000)
+    expect(page.locator("#evaluation-table")).to_contain_text("pooled F1")
+    report = page.frame_locator("#evaluation-page iframe")
+    expect(report.locator("h1")).to_contain_text("Compact parser")
+    expect(report.locator(".pair").first).to_be_visible()
+    with page.expect_download() as download:
+        page.locator("#evaluation-report").click()
+    text = Path(download.value.path()).read_text()
+    assert "The worst pictures" in text
+    keep(page)
+
+
+def test_a_zip_without_truth_gets_a_sentence_and_no_result(page, server: str, tmp_path: Path, portrait: str) -> None:
+    path = tmp_path / "photos.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(portrait, "a.png")
+    open_tab(page, server, "Evaluation")
+    page.locator("#evaluation-zip input[type=file]").set_input_files(str(path))
+    page.locator("#evaluation-start").click()
+
+    expect(page.get_by_text("no truth that is recognised").first).to_be_visible(timeout=30_000)
+    expect(page.locator("#evaluation-report")).to_be_disabled()

@@ -1,0 +1,173 @@
+"""The Evaluation tab: a zip of photos with masks, labels or pairs, the models to measure, and the report."""
+
+import html
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from workbench import checks
+from workbench.bench import Workbench
+from workbench.errors import BadRequest
+from workbench.ui.common.background import in_background
+from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
+from workbench.ui.common.widgets import results
+from workbench.watch import Watch
+
+TASKS = {"parsing": ("parsing",), "labels": ("expression", "attributes"), "pairs": ("recognition",)}
+_KINDS = [
+    ("Find out", ""),
+    ("Masks of parts", "masks"),
+    ("CelebAMask-HQ's files", "celebamask-hq"),
+    ("Labels (labels.csv)", "labels"),
+    ("Folders named after expressions", "folders"),
+    ("RAF-DB's list", "raf-db"),
+    ("Pairs (pairs.csv)", "pairs"),
+    ("LFW's pairs.txt", "lfw"),
+]
+EMPTY = (
+    "Drop a zip of photos with masks, labels or pairs. What each may look like stands under **What the zip may hold**."
+)
+LAYOUTS = """
+| | photos | truth |
+|---|---|---|
+| Part maps | `images/7.jpg` | `masks/7.png`, a PNG of part indices (palette or grey); `names.json` says what they mean if not CelebAMask-HQ's order |
+| Part maps, one file per part | `CelebA-HQ-img/7.jpg` | `CelebAMask-HQ-mask-anno/0/00007_hair.png` |
+| Expressions | `images/a.jpg` | `labels.csv` with `file,label` (and `person`, and any columns of groups) |
+| Expressions | `happy/a.jpg`, `sad/b.jpg` | the folder's name |
+| Pairs | `images/a.jpg` | `pairs.csv` with `file_a,file_b,same`, or LFW's `pairs.txt` |
+
+A `groups.csv` with `file` and any columns (age band, skin tone, light) gives figures per group.
+Large folders: `python -m workbench evaluate FOLDER --model ID --out DIR`.
+"""  # noqa: E501
+
+
+def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
+    """The tab. It takes no photo from other tabs: one photo has no figures."""
+    models = [
+        (f"{spec.title} ({task})", spec.id)
+        for tasks in TASKS.values()
+        for task in tasks
+        for spec in bench.specs(task)
+        if bench.available(spec.id)
+    ]
+    with gr.Blocks() as tab:
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=1, min_width=280):
+                source = gr.File(label="Photos with truth (zip)", file_types=[".zip"], elem_id="evaluation-zip")
+                kind = gr.Dropdown(_KINDS, value="", label="What the truth is", elem_id="evaluation-kind")
+                chosen = gr.Dropdown(
+                    models, value=[], multiselect=True, label="Models", info="None: the default for this truth. "
+                    "Several are compared on the same photos.", elem_id="evaluation-models",
+                )  # fmt: skip
+                with gr.Row():
+                    start = gr.Button("Evaluate", variant="primary", elem_id="evaluation-start")
+                    stop = gr.Button("Cancel", elem_id="evaluation-cancel")
+                with gr.Accordion("Advanced", open=False):
+                    least = gr.Number(10, precision=0, minimum=2, label="Photos below which a group is withheld")
+                with gr.Accordion("What the zip may hold", open=False):
+                    gr.Markdown(LAYOUTS)
+            with gr.Column(scale=2, min_width=320):
+                words = gr.Markdown(EMPTY, elem_id="evaluation-words")
+                table = gr.Dataframe(label="Figures with 95 % intervals", interactive=False, elem_id="evaluation-table")
+                with gr.Row():
+                    report = gr.DownloadButton(
+                        "Report (HTML)", size="sm", interactive=False, elem_id="evaluation-report"
+                    )
+                    figures = gr.DownloadButton("Figures (JSON)", size="sm", interactive=False)
+                shown = gr.HTML(elem_id="evaluation-page")
+        outputs = [words, table, report, figures, shown]
+        run = start.click(
+            bound(evaluate, bench),
+            [source, kind, chosen, least],
+            outputs,
+            api_name="evaluate",
+            show_progress_on=[table],
+            concurrency_id=MODELS_QUEUE,
+            concurrency_limit=MODELS_AT_ONCE,
+        )
+        quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        run.success(lambda: [gr.DownloadButton(interactive=True)] * 2, None, [report, figures], **quiet)
+        stop.click(lambda: cleared("Stopped; nothing was kept."), None, outputs, cancels=run, **quiet)
+        source.change(lambda: cleared(EMPTY), None, outputs, **quiet)
+    return tab
+
+
+def cleared(words: str) -> tuple[Any, ...]:
+    """No result, and these words."""
+    off = gr.DownloadButton(value=None, interactive=False)
+    return words, None, off, off, ""
+
+
+@GPU
+def evaluate(
+    bench: Workbench,
+    source: str | None,
+    kind: str,
+    models: list[str] | None,
+    least: float = 10,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008
+) -> Iterator[tuple[Any, ...]]:
+    """Measure models on a zip of photos with truth.
+
+    kind: a layout's name, or empty to find out. models: catalogue ids, none for the default. least: photos below which
+    a group is withheld. Returns a summary, the figures, the report (HTML), the figures (JSON) and the report as shown.
+    """
+    if not source:
+        raise BadRequest("Drop a zip of photos with their truth first.")
+    fewest = checks.whole("least", least, 2, 1_000_000)
+    names = [str(model) for model in models or []]
+    for result in in_background(lambda watch: _work(bench, source, str(kind or ""), names, fewest, watch), progress):
+        yield result if result is not None else (gr.skip(),) * 5
+
+
+def _work(bench: Workbench, source: str, kind: str, models: list[str], least: int, watch: Watch) -> tuple[Any, ...]:
+    from workbench.evaluation.archive import unpack
+    from workbench.evaluation.layouts import read_truth
+    from workbench.evaluation.run import FIGURES, PAGE
+    from workbench.evaluation.run import evaluate as measure
+    from workbench.evaluation.truth import read_groups
+
+    out = results(bench.settings)
+    scratch = out / "photos"
+    try:
+        watch.tell(0, "unpacking")
+        folder = unpack(Path(source), scratch)
+        truth = read_truth(folder, kind)
+        if (folder / "groups.csv").is_file():
+            cases, notes = read_groups(folder / "groups.csv", truth.cases)
+            truth = replace(truth, cases=cases, notes=(*truth.notes, *notes))
+        found = measure(truth, models or [bench.first(TASKS[truth.kind][0]).id], out, bench, least=least, watch=watch)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(out / "answers", ignore_errors=True)
+    page = (out / PAGE).read_text(encoding="utf-8")
+    frame = (
+        f'<iframe title="Report" style="width:100%;height:75vh;border:0" sandbox srcdoc="{html.escape(page)}"></iframe>'
+    )
+    return _words(found), _table(found), str(out / PAGE), str(out / FIGURES), frame
+
+
+def _words(found: Any) -> str:
+    lines = [f"**{found.truth.layout}**: {len(found.truth.cases)} photos."]
+    for measured in found.models:
+        value = measured.figures[measured.headline]
+        lines.append(f"{measured.model}: {measured.headline} **{value}**, {len(measured.left_out)} photos left out.")
+    for first, second, gap, _ in found.against:
+        better = (first if gap.difference.value > 0 else second) if gap.clear else "neither is shown to be"
+        lines.append(f"{first} against {second}: {better} better ({gap.difference}, p {gap.p:.3g}).")
+    return "\n\n".join([*lines, *found.truth.notes])
+
+
+def _table(found: Any) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"model": m.model, "figure": name, "value": str(value)}
+            for m in found.models
+            for name, value in m.figures.items()
+        ]
+    )
