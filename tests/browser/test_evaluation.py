@@ -9,7 +9,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import open_tab
+
+def _open(page, server: str) -> None:
+    page.goto(server)
+    page.get_by_role("tab", name="Evaluation").click()
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def package(tmp_path_factory, bench, astronaut) -> str:
 
 
 def test_a_zip_with_masks_becomes_a_report(page, server: str, package: str, keep) -> None:
-    open_tab(page, server, "Evaluation")
+    _open(page, server)
     page.locator("#evaluation-zip input[type=file]").set_input_files(package)
     page.locator("#evaluation-start").click()
 
@@ -53,7 +56,7 @@ def test_a_zip_without_truth_gets_a_sentence_and_no_result(page, server: str, tm
     path = tmp_path / "photos.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(portrait, "a.png")
-    open_tab(page, server, "Evaluation")
+    _open(page, server)
     page.locator("#evaluation-zip input[type=file]").set_input_files(str(path))
     page.locator("#evaluation-start").click()
 

@@ -1,7 +1,10 @@
 """One real question to every Space, over HTTP, as a person's browser or a program asks it."""
 
 import json
+import tempfile
 import urllib.request
+import zipfile
+from pathlib import Path
 from typing import Any
 
 from gradio_client import Client, handle_file
@@ -86,12 +89,29 @@ def _ask_generation(address: str, portrait: str) -> None:
     assert "portraits.zip" in str(package)
 
 
+def _ask_evaluation(address: str, portrait: str) -> None:
+    package = Path(tempfile.mkdtemp()) / "faces.zip"
+    with zipfile.ZipFile(package, "w") as archive:
+        for number in range(3):
+            archive.write(portrait, f"images/{number}{Path(portrait).suffix}")
+        rows = "".join(f"{number}{Path(portrait).suffix},happy\n" for number in range(3))
+        archive.writestr("labels.csv", f"file,label\n{rows}")
+    client = Client(address, verbose=False, download_files=False)
+    words, table, *_ = client.predict(handle_file(package), "", ["fer"], 10, api_name="/evaluate")
+    client.close()
+    package.unlink()
+
+    assert "3 photos" in words
+    assert table["data"][0][:2] == ["fer", "accuracy"]
+
+
 QUESTIONS = {
     "parsing": _ask_parsing,
     "landmarks": _ask_landmarks,
     "explanation": _ask_explanation,
     "protection": _ask_protection,
     "generation": _ask_generation,
+    "evaluation": _ask_evaluation,
     "labeling": _ask_labeling,
     "workbench": _ask_parsing,
 }
