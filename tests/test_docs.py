@@ -88,5 +88,5 @@ def test_docs_name_no_machine_path(path: Path) -> None:
 def test_the_version_is_one() -> None:
     from workbench import __version__
 
-    assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
+    assert 'version = { attr = "workbench.__version__" }' in (ROOT / "pyproject.toml").read_text()
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()

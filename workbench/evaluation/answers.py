@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from workbench.batch import write_atomically
+from workbench.batch.files import write_atomically
 from workbench.errors import BadRequest
 from workbench.evaluation.truth import Case
 

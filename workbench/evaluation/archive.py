@@ -4,7 +4,7 @@ import re
 import zipfile
 from pathlib import Path
 
-from workbench.batch import PHOTOS
+from workbench.decoding import SUFFIXES as PHOTOS
 from workbench.errors import BadRequest
 
 MOST_FILES = 20_000

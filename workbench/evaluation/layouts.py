@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from workbench.batch import PHOTOS
+from workbench.decoding import SUFFIXES as PHOTOS
 from workbench.errors import BadImage, BadRequest
 from workbench.evaluation.truth import (
     CELEBA_NAMES,

@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from workbench.batch import write_atomically
+from workbench.batch.files import write_atomically
+from workbench.batch.names import cell
 from workbench.errors import BadRequest
 from workbench.evaluation import labels as classes
 from workbench.evaluation import measuring, parsing, recognition
@@ -146,5 +147,5 @@ def _csv(rows: Sequence[Mapping[str, object]]) -> bytes:
     stream = io.StringIO(newline="")
     writer = csv.DictWriter(stream, list(dict.fromkeys(name for row in rows for name in row)))
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
     return stream.getvalue().encode()
