@@ -91,6 +91,33 @@ def test_a_missing_weight_is_refused(folder: Path) -> None:
         _load(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "words"), [("layernorm.weight", "some are there under two names"), ("vit.layernorm.gamma", "gamma")]
+)
+def test_a_second_spelling_of_a_weight_is_refused(folder: Path, name: str, words: str) -> None:
+    weights = load_file(folder / FILES["weights"])
+    save_file(weights | {name: torch.full((32,), 9.0)}, folder / FILES["weights"])
+
+    with pytest.raises(BadWeights, match=words):
+        _load(folder)
+
+
+@pytest.mark.parametrize(("value", "words"), [(float("nan"), "not finite"), (3, "int64")])
+def test_a_weight_that_is_no_finite_number_is_refused(folder: Path, value: float, words: str) -> None:
+    weights = load_file(folder / FILES["weights"])
+    save_file(weights | {"classifier.bias": torch.full((7,), value)}, folder / FILES["weights"])
+
+    with pytest.raises(BadWeights, match=rf"classifier\.bias.*{words}"):
+        _load(folder)
+
+
+def test_weights_of_sixteen_bits_answer_in_thirty_two(folder: Path) -> None:
+    full, weights = _load(folder).raw(pattern(1, 32)[0]), load_file(folder / FILES["weights"])
+    save_file({key: value.half() for key, value in weights.items()}, folder / FILES["weights"])
+
+    assert _load(folder).raw(pattern(1, 32)[0])["output"] == pytest.approx(full["output"], abs=1e-2)
+
+
 def test_a_weight_of_another_shape_is_refused(folder: Path) -> None:
     weights = load_file(folder / FILES["weights"])
     weights["classifier.bias"] = torch.zeros(9)

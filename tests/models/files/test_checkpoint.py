@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from workbench.errors import BadWeights
+from workbench.models.blocks.layers import fill
 from workbench.models.files import checkpoint
 from workbench.models.files.layouts import looks_like
 
@@ -172,3 +173,56 @@ def test_prefixes_are_taken_off_and_training_heads_left_out() -> None:
 
 def test_an_unknown_network_is_called_so() -> None:
     assert looks_like(NET) == "no network known here (2 weights)"
+
+
+@pytest.mark.parametrize("prefixes", [("model.net.", "model.", ""), ("module.", "")])
+def test_a_bare_twin_of_a_prefixed_weight_is_refused_by_both_names(prefixes: tuple[str, ...]) -> None:
+    weights = {f"{prefixes[0]}{key}": value for key, value in NET.items()} | {"bias": torch.full((2,), 9.0)}
+
+    with pytest.raises(BadWeights, match=rf"{prefixes[0]}bias and bias both mean 'bias'"):
+        checkpoint.stripped(weights, "weight", prefixes)
+    assert _same(checkpoint.stripped({key: weights[key] for key in list(weights)[:2]}, "weight", prefixes))
+
+
+def test_a_number_and_its_text_are_two_spellings_of_one_name(tmp_path: Path) -> None:
+    torch.save({"state_dict": {1: torch.zeros(2), "1": torch.ones(2)}}, tmp_path / "a.pt")
+    with pytest.raises(BadWeights, match="1 and '1' both mean '1'"):
+        checkpoint.read(tmp_path / "a.pt")
+
+
+def test_a_group_under_both_of_its_names_is_refused(tmp_path: Path) -> None:
+    torch.save({"image_proj_model": NET, "image_proj": NET}, tmp_path / "a.bin")
+    with pytest.raises(BadWeights, match="both mean 'image_proj'"):
+        checkpoint.groups(tmp_path / "a.bin", ("image_proj",), {"image_proj_model": "image_proj"})
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (torch.tensor([0.0, float("nan")]), "not finite"),
+        (torch.tensor([float("inf"), -float("inf")]), "not finite"),
+        (torch.tensor([1e300, 1.0], dtype=torch.float64), "not finite"),
+        (torch.tensor([1, 2]), "holds int64"),
+        (torch.tensor([1, 2], dtype=torch.uint8), "holds uint8"),
+        (torch.tensor([True, False]), "holds bool"),
+        (torch.tensor([1j, 2.0]), "holds complex64"),
+        (torch.zeros(2, dtype=torch.float8_e4m3fn), "holds float8_e4m3fn"),
+    ],
+)
+def test_weights_that_are_no_finite_floating_point_numbers_are_refused_by_name(
+    value: torch.Tensor, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for install in (checkpoint.install, lambda make, weights, name: fill(make(), weights, name)):
+        with pytest.raises(BadWeights, match=rf"Mine: 'bias' .*{words}"):
+            install(lambda: nn.Linear(3, 2), NET | {"bias": value}, "Mine")
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(("kind", "said"), [(torch.float16, True), (torch.bfloat16, True), (torch.float32, False)])
+def test_weights_of_sixteen_bits_are_taken_and_said(
+    kind: torch.dtype, said: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    network = checkpoint.install(lambda: nn.Linear(3, 2), {key: v.to(kind) for key, v in NET.items()}, "Mine")
+
+    assert network(torch.ones(1, 3)).dtype == torch.float32
+    assert any("Mine: weights are stored as" in record.message for record in caplog.records) == said

@@ -278,6 +278,14 @@ def test_files_are_read_strictly(tmp_path):
         bisenet.load(MODELS["bisenet-zll-resnet18"], {"weights": path}, "cpu")
 
 
+def test_a_weight_under_both_layouts_names_is_refused(tmp_path):
+    weights = Pictures("bisenet-yakhyo-resnet18").weights()
+    twice = weights | {"cp.resnet.conv1.weight": torch.full((64, 3, 7, 7), 9.0)}
+    path = _saved(tmp_path / "a.pth", twice)
+    with pytest.raises(BadWeights, match=r"cp\.resnet\.conv1\.weight both mean 'cp\.resnet\.conv1\.weight'"):
+        bisenet.load(MODELS["bisenet-yakhyo-resnet18"], {"weights": path}, "cpu")
+
+
 class _Nested(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -201,6 +201,28 @@ def test_a_file_of_another_model_is_refused(tmp_path: Path) -> None:
         load(spec, files | {"lora": tmp_path / "less.safetensors"}, "cpu")
 
 
+def test_a_weight_under_two_names_is_refused_in_every_part(tmp_path: Path) -> None:
+    files = _files(tmp_path, fast=True)
+    text, vae, lora = (tiny_diffusion.under(WEIGHTS, group) for group in ("text/", "vae/", "lora/"))
+    norm, query = "text_model.final_layer_norm.weight", "encoder.mid_block.attentions.0.to_q.bias"
+    down = next(key for key in lora if key.endswith("lora_down.weight"))
+    twins = {
+        "text_encoder": (text, {norm.removeprefix("text_model."): text[norm] + 9}, "both mean"),
+        "vae": (vae, {query.replace("to_q", "query"): vae[query] + 9}, "both mean"),
+        "lora": (lora, {down.replace("lora_down", "lora_A"): lora[down] + 9}, "second spelling"),
+    }
+    for role, (weights, twin, words) in twins.items():
+        save_file(weights | twin, tmp_path / "twice.safetensors")
+        with pytest.raises(BadWeights, match=words):
+            arc2face.load(MODELS["arc2face-lcm"], files | {role: tmp_path / "twice.safetensors"}, "cpu")
+
+
+@pytest.mark.parametrize("key", ["unet/conv_in.bias", "lora/lora_unet_down_blocks_1_resnets_0_conv1.lora_up.weight"])
+def test_weights_that_are_not_finite_are_refused_in_every_part(key: str, tmp_path: Path) -> None:
+    with pytest.raises(BadWeights, match="not finite"):
+        _model(tmp_path, fast=True, changes={key: torch.full_like(WEIGHTS[key], float("nan"))})
+
+
 def test_a_configuration_that_is_a_web_page_or_of_another_network_is_refused(tmp_path: Path) -> None:
     files = _files(tmp_path)
     files["unet_config"].write_text("<html>Please log in</html>")

@@ -153,6 +153,11 @@ def test_an_adapter_that_does_not_belong_here_is_refused(tmp_path: Path) -> None
         r"first 'more\.weight'": {"adapter/ip_adapter.more.weight": torch.zeros(3)},
         r"projection are missing or unexpected, first 'norm\.bias'": {"adapter/image_proj.norm.bias": None},
     }
+    broken = {"adapter/ip_adapter.1.to_v_ip.weight": weights["adapter/ip_adapter.1.to_v_ip.weight"] / 0}
+    with pytest.raises(BadWeights, match=r"'1\.to_v_ip\.weight' holds numbers that are not finite"):
+        faceid.load(
+            MODELS["ip-adapter-faceid"], files | {"adapter": _adapter(weights | broken, tmp_path / "nan.bin")}, "cpu"
+        )
     with pytest.raises(BadWeights, match="expected no Plus kind of FaceID, got one"):
         faceid.load(MODELS["ip-adapter-faceid"], files | {"adapter": plus}, "cpu")
     for words, change in spoilt.items():

@@ -32,7 +32,9 @@ def _masks(case: str) -> list[np.ndarray]:
 def _model(folder: Path, **changes: torch.Tensor) -> vec2face.Vec2Face:
     """From a file as the authors publish it."""
     torch.save({"model_vec2face": WEIGHTS | changes}, folder / "vec2face_generator.pth")
-    return vec2face.load(MODELS["vec2face"], {"weights": folder / "vec2face_generator.pth"}, "cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(vec2face.HEADS, 96, 12)  # the golden's own width
+        return vec2face.load(MODELS["vec2face"], {"weights": folder / "vec2face_generator.pth"}, "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ def test_one_weight_in_the_wrong_place_breaks_the_equality(key: str, tmp_path: P
 
 
 def test_the_published_size_has_as_many_names_and_numbers_as_the_authors_network() -> None:
-    shape = vec2face.Shape(512, 768, 12, 768, 8, 256, (128, 128, 256, 256, 512), 16)
+    shape = vec2face.Shape(512, 768, 12, 768, 8, 256, (128, 128, 256, 256, 512), 16, 12)
     with torch.device("meta"):
         network = vec2face.Vec2FaceNetwork(shape)
 
@@ -67,9 +69,28 @@ def test_the_published_size_has_as_many_names_and_numbers_as_the_authors_network
     assert vec2face.shape_of(network.state_dict(), "") == shape
 
 
-def test_unused_weights_must_be_there_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("width", "depth", "heads"), [(768, 12, 12), (1024, 24, 16), (1280, 32, 16)])
+def test_base_large_and_huge_have_their_own_heads(width: int, depth: int, heads: int) -> None:
+    with torch.device("meta"):
+        network = vec2face.Vec2FaceNetwork(
+            vec2face.Shape(512, width, depth, width, 8, 256, (128, 128, 256, 256, 512), 16, heads)
+        )
+
+    found = vec2face.shape_of(network.state_dict(), "")
+    assert (found.width, found.depth, found.heads) == (width, depth, heads)
+    assert found.width % found.heads == 0
+
+
+def test_a_width_that_is_none_of_the_authors_is_refused(tmp_path: Path) -> None:
+    torch.save({"model_vec2face": WEIGHTS}, tmp_path / "narrow.pth")
+    with pytest.raises(BadWeights, match="96 wide is none of its authors', which are 768, 1024, 1280 wide"):
+        vec2face.load(MODELS["vec2face"], {"weights": tmp_path / "narrow.pth"}, "cpu")
+
+
+def test_unused_weights_must_be_there_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = {key: value for key, value in WEIGHTS.items() if not key.startswith("center_token.")}
     torch.save({"model_vec2face": kept}, tmp_path / "less.pth")
+    monkeypatch.setitem(vec2face.HEADS, 96, 12)
     with pytest.raises(BadWeights, match=r"first 'center_token\.weight'"):
         vec2face.load(MODELS["vec2face"], {"weights": tmp_path / "less.pth"}, "cpu")
     torch.save({"weight": torch.zeros(3), "bias": torch.zeros(3)}, tmp_path / "other.pth")

@@ -94,6 +94,19 @@ def test_a_weight_that_is_missing_or_too_much_is_refused(tmp_path: Path) -> None
         insight_mobile.load(spec, {"weights": path}, "cpu")
 
 
+def test_a_bare_twin_of_a_weight_is_refused(tmp_path: Path) -> None:
+    weights = {f"module.{key}": value for key, value in Golden("insight-mobile").weights().items()}
+    save_file(weights | {"bn.bias": torch.full((512,), 9.0)}, tmp_path / "a.safetensors")
+    with pytest.raises(BadWeights, match=r"module\.bn\.bias and bn\.bias|bn\.bias and module\.bn\.bias"):
+        insight_mobile.load(MODELS["mobileface"], {"weights": tmp_path / "a.safetensors"}, "cpu")
+
+    ada = Golden("adaface-ir18").weights()
+    name = next(key for key in ada if key.startswith("model.net.input_layer"))
+    save_file(ada | {name.removeprefix("model.net."): ada[name] + 9}, tmp_path / "b.safetensors")
+    with pytest.raises(BadWeights, match="both mean 'input_layer"):
+        arcface_ir.load_adaface(MODELS["adaface-ir18-webface4m"], {"weights": tmp_path / "b.safetensors"}, "cpu")
+
+
 @pytest.mark.parametrize(
     ("name", "load", "row", "words"),
     [

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workbench.errors import BadWeights
+from workbench.models.files import checkpoint
 
 DLIB_MEAN = (122.782, 117.001, 104.298)
 """Mean red, green and blue that dlib's face networks, and those converted from them, subtract."""
@@ -78,5 +79,6 @@ def fill(network: nn.Module, weights: Mapping[str, Tensor], name: str, device: s
     if wrong:
         first = f"{len(wrong)} weights are missing, unexpected or of another shape, first {wrong[0]!r}"
         raise BadWeights(f"{name}: {first}. Fetch the model again.")
+    checkpoint.sound({key: weights[key] for key, value in wanted.items() if value.is_floating_point()}, name)
     network.load_state_dict({key: value.contiguous() for key, value in weights.items()})
     return network.eval().requires_grad_(False).to(device)

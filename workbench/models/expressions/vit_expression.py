@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import ViTConfig, ViTForImageClassification
 
@@ -20,6 +18,7 @@ from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadWeights
 from workbench.models.blocks.chips import ExpressionModel
 from workbench.models.blocks.windows import upright_square
+from workbench.models.files import checkpoint
 
 WIDTH, DROP = 3.2, 0.12
 """The crop that mini-XCEPTION, trained on the same pictures, does best with."""
@@ -126,19 +125,23 @@ def last_tokens(network: nn.Module) -> str:
 def _network(config: dict[str, Any], path: Path) -> ViTForImageClassification:
     if config.get("model_type") != "vit":
         raise BadWeights(f"{path.name}: expected a model of type vit, got {config.get('model_type')!r}.")
-    try:
-        weights = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise BadWeights(f"{path.name} is not a readable safetensors file ({error}). Fetch it again.") from error
+    weights = checkpoint.read(path)
+    checkpoint.sound(weights, path.name)
     settings = ViTConfig.from_dict(config | {"id2label": config["id2label"], "num_labels": len(config["id2label"])})
+    wide = {key: value.float() for key, value in weights.items()}
     network, report = ViTForImageClassification.from_pretrained(
-        None, config=settings, state_dict=weights, output_loading_info=True, ignore_mismatched_sizes=True
+        None, config=settings, state_dict=wide, output_loading_info=True, ignore_mismatched_sizes=True
     )
     wrong = [*report["missing_keys"], *report["unexpected_keys"], *report["mismatched_keys"]]
     if wrong:
         raise BadWeights(
             f"{path.name}: {len(wrong)} weights are missing, unexpected or of another shape, first {wrong[0]!r}. "
             f"Fetch it again."
+        )
+    if len(weights) != len(network.state_dict()):  # transformers knows old names, and takes the last of two spellings
+        raise BadWeights(
+            f"{path.name}: expected {len(network.state_dict())} weights, got {len(weights)}: some are there under two "
+            f"names, and which is meant cannot be told. Use the file as its authors publish it."
         )
     return network
 

@@ -5,12 +5,15 @@ breaks off or belongs to another network is told apart from one that fits, in wo
 """
 
 import json
+import logging
+import math
 import pickle
 import struct
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,6 +23,11 @@ from workbench.errors import BadWeights
 from workbench.models.files.layouts import looks_like
 
 Weights = dict[str, Tensor]
+Value = TypeVar("Value")
+log = logging.getLogger("workbench")
+
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+"""Types of weights that are taken."""
 
 WRAPPERS = (
     "state_dict_backbone",
@@ -30,6 +38,7 @@ WRAPPERS = (
     "params",
     "params_ema",
     "model_vec2face",
+    "netG_state_dict",
 )
 """Where training checkpoints keep the network, beside optimiser, scheduler and counters."""
 
@@ -65,23 +74,24 @@ def read(path: Path) -> Weights:
     )
 
 
-def groups(path: Path, names: tuple[str, ...], renamed: Mapping[str, str] | None = None) -> dict[str, Weights]:
+def groups(path: Path, names: tuple[str, ...], other_names: Mapping[str, str] | None = None) -> dict[str, Weights]:
     """The groups of weights in a file that holds several networks, such as an adapter's `image_proj` and `ip_adapter`.
 
     A PyTorch file holds a dictionary per group; a safetensors file puts the group's name and a dot before each
     weight's.
-    renamed: other names that groups have in some files. Raises BadWeights unless exactly these groups are there.
+    other_names: of groups in some files. Raises BadWeights unless exactly these groups are there.
     """
     start = _start(path)
     if start.startswith((b"PK\x03\x04", b"\x80\x02")):
         content = _archive(path, mapped=start.startswith(b"PK"))
-        found = {str(key): value for key, value in content.items()} if isinstance(content, Mapping) else {}
+        pairs = content.items() if isinstance(content, Mapping) else ()
+        found: dict[str, Any] = told_apart((str(key), repr(key), value) for key, value in pairs)
     else:
         found = {}
         for key, value in read(path).items():
             group, _, rest = key.partition(".")
             found.setdefault(group, {})[rest] = value
-    found = {(renamed or {}).get(key, key): value for key, value in found.items()}
+    found = told_apart(((other_names or {}).get(key, key), key, value) for key, value in found.items())
     if set(found) != set(names) or not all(isinstance(group, Mapping) for group in found.values()):
         raise BadWeights(
             f"{path.name}: expected {', '.join(names)}; found {', '.join(sorted(found)[:5]) or 'no groups'}. Use the "
@@ -93,7 +103,7 @@ def groups(path: Path, names: tuple[str, ...], renamed: Mapping[str, str] | None
 def _tensors(group: Mapping[str, object], name: str, path: Path) -> Weights:
     if not all(isinstance(value, Tensor) for value in group.values()):
         raise BadWeights(f"{path.name}: {name} holds more than weights. Use the model's own file.")
-    return {str(key): value.detach() for key, value in group.items() if isinstance(value, Tensor)}
+    return _of_text(group)
 
 
 def metadata(path: Path) -> dict[str, str]:
@@ -112,10 +122,10 @@ def unwrap(content: object, path: Path) -> Weights:
         if not isinstance(content, Mapping):
             break
         if content and all(isinstance(value, Tensor) for value in content.values()):
-            return {str(key): value.detach() for key, value in content.items()}
+            return _of_text(content)
         inner = next((content[name] for name in WRAPPERS if isinstance(content.get(name), Mapping)), None)
         if inner is None:
-            tensors = {str(key): value.detach() for key, value in content.items() if isinstance(value, Tensor)}
+            tensors = _of_text(content)
             if len(tensors) < 2:
                 break
             return tensors
@@ -136,14 +146,68 @@ def stripped(
     """
     prefix = next((prefix for prefix in prefixes if f"{prefix}{anchor}" in weights), "")
     kept = {name: value for name, value in weights.items() if not name.startswith(drop)} if drop else dict(weights)
-    return {name.removeprefix(prefix): value for name, value in kept.items()}
+    return renamed(kept, lambda name: name.removeprefix(prefix))
+
+
+def renamed(weights: Mapping[str, Tensor], name: Callable[[str], str]) -> Weights:
+    """Weights under the names that `name` gives them. Raises BadWeights when two would get one name: which of them is
+    meant cannot be told, and the later one would take the other's place."""
+    return told_apart((name(key), key, value) for key, value in weights.items())
+
+
+def _of_text(content: Mapping[Any, object]) -> Weights:
+    """The tensors of a dictionary under their keys as text: the keys 1 and "1" are two spellings of one name."""
+    tensors = ((str(key), repr(key), value.detach()) for key, value in content.items() if isinstance(value, Tensor))
+    return told_apart(tensors)
+
+
+def told_apart(named: Iterable[tuple[str, str, Value]]) -> dict[str, Value]:
+    """Values by name. named: the name, how the file spells it, and the value. Raises BadWeights for a name that comes
+    twice."""
+    found: dict[str, Value] = {}
+    spelled: dict[str, str] = {}
+    for name, key, value in named:
+        if name in found:
+            raise BadWeights(
+                f"Two weights claim one name: {spelled[name]} and {key} both mean {name!r}, and which is meant "
+                f"cannot be told. Use the file as its authors publish it."
+            )
+        found[name], spelled[name] = value, key
+    return found
+
+
+def sound(weights: Mapping[str, Tensor], name: str) -> None:
+    """Raises BadWeights, naming the first, when a weight is no floating-point number or holds any that is not finite.
+
+    Their sum tells: it is finite if every number is, short of numbers no network has. Weights of 16 bits are taken, and
+    said in the log: they answer a little differently from those of 32.
+    """
+    for key, value in weights.items():
+        if value.dtype not in FLOATS or value.layout != torch.strided:
+            raise BadWeights(
+                f"{name}: {key!r} holds {_kind(value)} where this network has floating-point numbers. The file is "
+                f"quantised or of another network; use the one this model names."
+            )
+        if not math.isfinite(value.sum(dtype=torch.float32).item()):
+            raise BadWeights(
+                f"{name}: {key!r} holds numbers that are not finite (NaN or infinite). The file is damaged or its "
+                f"training had failed; delete it and fetch it again."
+            )
+    short = sorted({_kind(value) for value in weights.values() if value.element_size() < 4})
+    if short:
+        log.warning("%s: weights are stored as %s; answers differ a little from those of float32.", name, short[0])
+
+
+def _kind(value: Tensor) -> str:
+    return str(value.dtype).removeprefix("torch.")
 
 
 def install(make: Callable[[], nn.Module], weights: Mapping[str, Tensor], name: str, device: str = "cpu") -> nn.Module:
     """The network with these weights in place, not copied: every one used, none missing but training counters, frozen.
 
     make: builds the network; its own start values are never made. name: of the model, for the message. Raises
-    BadWeights, saying which network the file looks like, when it is not this one's.
+    BadWeights, saying which network the file looks like, when it is not this one's, and for weights that are not
+    `sound`.
     """
     with torch.device("meta"):
         network = make()
@@ -158,6 +222,7 @@ def install(make: Callable[[], nn.Module], weights: Mapping[str, Tensor], name: 
             f"or of another "
             f"shape, first {wrong[0]!r}. Use the file this model names, or choose the model the file belongs to."
         )
+    sound({key: value for key, value in here.items() if wanted[key].is_floating_point()}, name)
     cast = {key: value.to(wanted[key].dtype) for key, value in here.items()}
     spare = {key: torch.zeros((), dtype=torch.long) for key in wanted if key not in cast}
     network.load_state_dict(cast | spare, strict=True, assign=True)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from workbench.errors import BadWeights
+from workbench.models.files import checkpoint
 
 _STORAGES = {
     "FloatStorage": torch.float32,
@@ -99,7 +100,7 @@ def read(path: Path) -> dict[str, Tensor]:
         raise BadWeights(
             f"{path.name}: expected a whole TorchScript archive of modules and tensors ({error}). Fetch it again."
         ) from error
-    return dict(_named(tree, ""))
+    return checkpoint.told_apart((name, name, value) for name, value in _named(tree, ""))
 
 
 def _named(tree: object, prefix: str) -> list[tuple[str, Tensor]]:

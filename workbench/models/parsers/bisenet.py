@@ -17,6 +17,7 @@ from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadWeights
 from workbench.models.blocks.folding import fold_norms
 from workbench.models.blocks.pixels import BILINEAR, IMAGENET, batch, resized
+from workbench.models.files import checkpoint
 from workbench.models.files.checkpoint import install, read
 from workbench.models.files.layouts import looks_like
 from workbench.models.parsers.hub_parser import BISENET_ORDER, HubParser
@@ -206,18 +207,19 @@ class BiSeNetParser(HubParser):
 
 def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights under the first layout's names; those already under them as they are. The backbone's classifier is left
-    out."""
+    out. Raises BadWeights for a file that holds a weight under both."""
     if not any(name.startswith("fpn.") for name in weights):
         return dict(weights)
-    found = {}
-    for name, value in weights.items():
-        if name.startswith("conv_out") and name.count(".") == 2:
-            name = name.replace(".conv.", ".conv_out.")
-        for theirs, ours in _RENAMED:
-            name = name.replace(theirs, ours)
-        if not name.startswith("cp.resnet.fc."):
-            found[name] = value
-    return found
+    kept = {name: value for name, value in weights.items() if not _first_layout(name).startswith("cp.resnet.fc.")}
+    return checkpoint.renamed(kept, _first_layout)
+
+
+def _first_layout(name: str) -> str:
+    if name.startswith("conv_out") and name.count(".") == 2:
+        name = name.replace(".conv.", ".conv_out.")
+    for theirs, ours in _RENAMED:
+        name = name.replace(theirs, ours)
+    return name
 
 
 def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> BiSeNetParser:

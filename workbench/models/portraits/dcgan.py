@@ -4,7 +4,6 @@ Radford et al., Unsupervised Representation Learning with DCGANs, arXiv 1511.064
 renders.
 """
 
-import pickle
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +13,8 @@ import torch
 from torch import nn
 
 from workbench.catalog.spec import ModelSpec
-from workbench.errors import BadRequest, BadWeights
+from workbench.errors import BadRequest
+from workbench.models.files import checkpoint
 
 LATENT = 100
 SIDE = 64
@@ -77,12 +77,4 @@ class Dcgan:
 
 def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> Dcgan:
     """The generator from its checkpoint, read without unpickling code. Raises BadWeights when the file is not one."""
-    network = Generator()
-    try:
-        checkpoint = torch.load(files["weights"], map_location="cpu", weights_only=True)
-        network.load_state_dict(checkpoint["netG_state_dict"])
-    except (RuntimeError, KeyError, TypeError, ValueError, OSError, EOFError, pickle.UnpicklingError) as error:
-        raise BadWeights(
-            f"{files['weights'].name} does not hold the generator of {spec.id}: {type(error).__name__}."
-        ) from error
-    return Dcgan(network.eval().requires_grad_(False).to(device), device)
+    return Dcgan(checkpoint.install(Generator, checkpoint.read(files["weights"]), spec.title, device), device)

@@ -87,7 +87,10 @@ def modern_attention(weights: Mapping[str, torch.Tensor]) -> checkpoint.Weights:
             key,
         )
 
-    return {name(key): value.flatten(1) if _was_convolution(key, value) else value for key, value in weights.items()}
+    return {
+        key: value.flatten(1) if _was_convolution(key, value) else value
+        for key, value in checkpoint.renamed(weights, name).items()
+    }
 
 
 def _was_convolution(key: str, value: torch.Tensor) -> bool:
@@ -203,4 +206,4 @@ def fitting_names(weights: Mapping[str, torch.Tensor], wanted: set[str]) -> chec
         dressed = (f"{prefix}.{key}" for prefix in ("text_model", "vision_model"))
         return next((other for other in (bare, *dressed) if other in wanted), key)
 
-    return {name(key): value for key, value in weights.items()}
+    return checkpoint.renamed(weights, name)

@@ -15,6 +15,7 @@ from diffusers.utils import logging
 from torch import Tensor, nn
 
 from workbench.errors import BadWeights
+from workbench.models.files import checkpoint
 from workbench.models.files.checkpoint import Weights
 from workbench.models.portraits import lora
 
@@ -30,6 +31,7 @@ def attach(pipeline: Any, projection: Weights, attention: Weights, name: str) ->
     unet = pipeline.unet
     changes = check_attention(unet, attention, name)
     check_projection(projection, name)
+    checkpoint.sound(projection | attention, name)
     lora.merge(unet, changes, name)
     plain = {key: value.float() for key, value in attention.items() if "_lora." not in key}
     state = {"image_proj": {key: value.float() for key, value in projection.items()}, "ip_adapter": plain}

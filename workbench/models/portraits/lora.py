@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.errors import BadWeights
+from workbench.models.files import checkpoint
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,10 +50,11 @@ def changes(weights: Mapping[str, Tensor], network: nn.Module, name: str) -> lis
     """A LoRA file's changes to a UNet, in kohya's spelling (`lora_unet_down_blocks_…`) or diffusers'
     (`unet.down_blocks.…`, old and new).
 
-    Raises BadWeights when one finds no layer, lacks its other half, or changes the text encoder as well.
+    Raises BadWeights when one finds no layer, comes twice, lacks its other half, or changes the text encoder as well.
     """
     layers = {key: key for key, part in network.named_modules() if isinstance(part, nn.Linear | nn.Conv2d)}
     flat = {f"lora_unet_{key.replace('.', '_')}": key for key in layers}
+    checkpoint.sound({key: value for key, value in weights.items() if not key.endswith(".alpha")}, name)
     found: dict[str, dict[str, Tensor]] = {}
     for key, value in weights.items():
         spelled = key.removeprefix("unet.").replace(".processor.", ".").replace("_lora.", ".lora.")
@@ -63,7 +65,12 @@ def changes(weights: Mapping[str, Tensor], network: nn.Module, name: str) -> lis
             raise BadWeights(
                 f"{name}: {key!r} changes no layer of this network. Use the LoRA that belongs to this base model."
             )
-        found.setdefault(layer, {})[ENDINGS[ending]] = value
+        parts = found.setdefault(layer, {})
+        if ENDINGS[ending] in parts:
+            raise BadWeights(
+                f"{name}: {key!r} is a second spelling of a change of {layer!r}; which is meant cannot be told."
+            )
+        parts[ENDINGS[ending]] = value
     return [_change(layer, parts, name) for layer, parts in found.items()]
 
 

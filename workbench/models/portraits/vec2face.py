@@ -159,10 +159,15 @@ class Decoder(nn.Module):
         return self.conv_out(functional.silu(self.norm_out(x)))
 
 
+HEADS, SECOND_HEADS = {768: 12, 1024: 16, 1280: 16}, 16
+"""Attention heads of the first transformer by its width, in the authors' base, large and huge networks; weights do not
+tell them. The second has as many whatever its width."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the weights say of their network: vector, widths, depths; heads are the authors' (12, and 16 in the
-    second)."""
+    """What the weights say of their network: vector, widths, depths. heads: of the first transformer; the second has
+    16."""
 
     vector: int
     width: int
@@ -172,6 +177,7 @@ class Shape:
     latent: int
     decoder: tuple[int, ...]
     patch: int
+    heads: int
 
 
 class Vec2FaceNetwork(nn.Module):
@@ -187,11 +193,11 @@ class Vec2FaceNetwork(nn.Module):
         self.im_decoder = Decoder(shape.latent, shape.decoder)
         self.im_decoder_proj = nn.Linear(shape.width, shape.latent)
         self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(3, shape.width, shape.patch, shape.patch)})
-        self.blocks = nn.ModuleList([Block(shape.width, 12) for _ in range(shape.depth)])
+        self.blocks = nn.ModuleList([Block(shape.width, shape.heads) for _ in range(shape.depth)])
         self.norm = nn.LayerNorm(shape.width, eps=1e-6)
         self.decoder_embed = nn.Linear(shape.width, shape.second)
         self.decoder_pos_embed_learned = nn.Parameter(torch.zeros(1, PLACES + 1, shape.second))
-        self.decoder_blocks = nn.ModuleList([Block(shape.second, 16) for _ in range(shape.second_depth)])
+        self.decoder_blocks = nn.ModuleList([Block(shape.second, SECOND_HEADS) for _ in range(shape.second_depth)])
         self.decoder_norm = nn.LayerNorm(shape.second, eps=1e-6)
 
     def forward(self, vectors: Tensor, dropped: Tensor, replaced: Tensor) -> Tensor:
@@ -290,9 +296,10 @@ def shape_of(weights: Mapping[str, Tensor], name: str) -> Shape:
     """The network's measures, from its weights. Raises BadWeights when they are not Vec2Face's."""
     try:
         count = {start: _highest(weights, start) for start in ("blocks.", "decoder_blocks.", "im_decoder.up.")}
+        width = weights["latent_prior_proj_f.weight"].shape[0]
         return Shape(
             vector=weights["latent_prior_proj_f.weight"].shape[1],
-            width=weights["latent_prior_proj_f.weight"].shape[0],
+            width=width,
             depth=count["blocks."],
             second=weights["decoder_embed.weight"].shape[0],
             second_depth=count["decoder_blocks."],
@@ -301,11 +308,19 @@ def shape_of(weights: Mapping[str, Tensor], name: str) -> Shape:
                 weights[f"im_decoder.up.{i}.block.0.conv1.weight"].shape[0] for i in range(count["im_decoder.up."])
             ),
             patch=weights["patch_embed.proj.weight"].shape[-1],
+            heads=_heads(width, name),
         )
-    except (KeyError, IndexError) as error:
+    except (KeyError, IndexError, ValueError) as error:
         raise BadWeights(
-            f"{name} is no Vec2Face generator: {error} is missing. Use weights/vec2face_generator.pth."
+            f"{name} is no Vec2Face generator: {error} is missing or wrong. Use weights/vec2face_generator.pth."
         ) from error
+
+
+def _heads(width: int, name: str) -> int:
+    if width not in HEADS:
+        known = ", ".join(map(str, HEADS))
+        raise BadWeights(f"{name}: a Vec2Face {width} wide is none of its authors', which are {known} wide.")
+    return HEADS[width]
 
 
 def _highest(weights: Mapping[str, Tensor], start: str) -> int:
