@@ -15,7 +15,7 @@ class Settings:
     """How this process runs.
 
     cache: folder for fetched weights. data: folder for judgements and signing secrets (never weights, never photos).
-    max_pixels and max_bytes: larger pictures are refused before decoding. working_side: photos are analysed at most
+    max_pixels and max_bytes: larger pictures are refused before decoding. working_side: photos are shown at most
     this many pixels wide or high. memory: bytes of loaded weights to keep before the least recently used is dropped.
     allowed_hosts: names the server answers to besides those of its own address (behind a proxy, the public name).
     proxies: how many proxies of one's own stand before the server, so that visitors are told apart by the address the

@@ -36,6 +36,23 @@ def centre(mask: np.ndarray) -> float:
     return float(np.nonzero(mask)[1].mean())
 
 
+@pytest.mark.parametrize("parser", ["compact", None, 7, object(), len])
+def test_what_is_no_parser_gets_a_sentence(parser):
+    with pytest.raises(BadRequest, match="Expected a parser: a loaded model of the task parsing"):
+        parse(np.zeros((20, 20, 3), np.uint8), parser, [])
+
+
+def test_a_parser_that_answers_something_else_gets_a_sentence(astronaut, astronaut_face, bench):
+    class Odd:
+        spec = bench.spec("compact")
+
+        def __call__(self, image, face):
+            return image
+
+    with pytest.raises(BadRequest, match="answers with FaceScores, got ndarray"):
+        parse(astronaut, Odd(), [astronaut_face])
+
+
 def test_the_astronaut_has_what_a_face_has_where_a_face_has_it(portrait, parser, finder):
     found = parsed(portrait, parser, finder)
     assert found.labels.shape == portrait.shape[:2]
@@ -207,3 +224,25 @@ def test_measure_counts_pairs_and_refuses_sizes_that_differ():
     assert measure([truth], [truth])["pooled_f1"] == 1
     with pytest.raises(BadRequest, match="one size"):
         measure([truth], [np.zeros((2, 2), np.uint8)])
+
+
+def test_three_hundred_faces_have_an_owner_each(bench):
+    """255 were the most that one byte counts, and more were refused."""
+
+    class Even:
+        spec = bench.spec("compact")
+
+        def __call__(self, image, face):
+            scores = np.zeros((len(PARTS), 4, 4), np.float32)
+            scores[INDEX["skin"]] = 1
+            left, top = (int(side) for side in face.box[:2])
+            return FaceScores(scores, np.array([[1, 0, -left], [0, 1, -top]], np.float32))
+
+    def face(number: int) -> Face:
+        left, top = 5 * (number % 20), 5 * (number // 20)
+        return Face(np.array([left, top, left + 3, top + 3], np.float32), np.zeros((5, 2), np.float32), 0.9)
+
+    found = parse(np.zeros((80, 100, 3), np.uint8), Even(), [face(number) for number in range(300)])
+    assert len(np.unique(found.owners)) == 301
+    assert found.owners.dtype == np.uint16
+    assert found.mask("skin", 300).sum() == 16

@@ -68,10 +68,11 @@ def build_inside(bench: Workbench) -> None:
 def number_faces(bench: Workbench, source: Any) -> tuple[Any, Any]:
     """The faces to choose from, and the photo with their numbers."""
     if source is None:
-        return gr.Dropdown([], value=[]), None
+        return gr.Dropdown([], value=[], multiselect=True, allow_custom_value=True), None
     seen = within(find_in(bench, source), SIDE)
     picture = drawing.draw_faces(seen.image, seen.faces)
-    return gr.Dropdown(names(len(seen.faces)), value=[]), _pair(results(bench.settings), seen.image, picture)
+    offered = gr.Dropdown(names(len(seen.faces)), value=[], multiselect=True, allow_custom_value=True)
+    return offered, _pair(results(bench.settings), seen.image, picture)
 
 
 @GPU
