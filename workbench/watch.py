@@ -1,6 +1,7 @@
 """Who is told how far a long work is, and who may stop it. Imports nothing heavy, so that the screen can use it."""
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from workbench.errors import Cancelled
@@ -28,3 +29,12 @@ class Watch:
     def part(self, start: float, end: float) -> "Watch":
         """A watch for one stretch of a longer work: its 0..1 becomes `start`..`end` of this one."""
         return Watch(lambda share, word: self.progress(start + (end - start) * share, word), self.cancelled)
+
+
+CURRENT: ContextVar[Watch] = ContextVar("watch", default=Watch())  # noqa: B039 - a Watch is frozen
+"""Who watches the work of this thread: for loops deep inside a task that nobody passes a watch to."""
+
+
+def look() -> None:
+    """Raises Cancelled when the work of this thread is not wanted any more; costs nothing where nobody watches."""
+    CURRENT.get().check()

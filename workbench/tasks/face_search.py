@@ -14,6 +14,7 @@ import numpy as np
 from workbench.detections import Detections, blend, join, overlap
 from workbench.images import shrink
 from workbench.mesh import Mesh
+from workbench.watch import look
 
 WINDOW = 256
 """What the back detector sees at once, in pixels."""
@@ -160,11 +161,12 @@ def _turned_back(found: Detections, quarters: int, shape: tuple[int, ...]) -> De
 def _through_windows(image: np.ndarray, finder: FaceFinder, side: int) -> Detections:
     """Candidates of the photo brought to `side`, seen through overlapping windows."""
     small, scale = shrink(image, side)
-    looks = [
-        finder.glance(small[top : top + WINDOW, left : left + WINDOW], POSSIBLE).moved(1, (left, top))
-        for top in _starts(small.shape[0])
-        for left in _starts(small.shape[1])
-    ]
+    looks = []
+    for top in _starts(small.shape[0]):
+        for left in _starts(small.shape[1]):
+            look()
+            seen = finder.glance(small[top : top + WINDOW, left : left + WINDOW], POSSIBLE)
+            looks.append(seen.moved(1, (left, top)))
     return blend(join(looks).moved(1 / scale, (0.5 / scale - 0.5,) * 2))
 
 
@@ -180,6 +182,7 @@ def _looked(
     """The known faces and the candidates that are faces too. Of two sightings of one face the surer counts."""
     faces = list(known)
     for index in range(len(candidates)):
+        look()
         box, keypoints, score = candidates.boxes[index], candidates.keypoints[index], float(candidates.scores[index])
         if any(face.score >= score for face in _covering(box, faces)):
             continue

@@ -11,6 +11,7 @@ from workbench.errors import BadRequest
 from workbench.geometry import apply, compose, invert
 from workbench.metrics.parsing import Tally
 from workbench.values import Face, FaceScores, Parsing, check_image
+from workbench.watch import look
 
 FAINT = 0.02
 """A part is enlarged only around the places where its probability is above this: elsewhere it cannot win."""
@@ -40,6 +41,7 @@ def parse(image: np.ndarray, parser: Parser, faces: Sequence[Face]) -> Parsing:
     owners = np.zeros((height, width), np.uint8 if len(faces) < 256 else np.uint16)
     claims = np.zeros((height, width), np.float32) if len(faces) > 1 else None
     for number, face in enumerate(faces, start=1):
+        look()
         found = parser(image, face)
         if not isinstance(found, FaceScores):
             raise BadRequest(f"Expected a parser that answers with FaceScores, got {type(found).__name__}.")

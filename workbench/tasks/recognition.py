@@ -11,6 +11,7 @@ from workbench.errors import BadRequest
 from workbench.tasks.expression import check_size
 from workbench.thresholds import Metric
 from workbench.values import Embedding, Face, check_image
+from workbench.watch import look
 
 CLOSE = 0.1
 """A margin nearer to zero than this is called close: another photo may well tip it."""
@@ -125,6 +126,7 @@ def match(first: Embedding, second: Embedding, model: FaceRecogniser) -> Match:
 
 def verify(first: np.ndarray, first_face: Face, second: np.ndarray, second_face: Face, model: FaceRecogniser) -> Match:
     """The recogniser's verdict on two faces, in one photo or two."""
+    look()
     return match(embed(first, first_face, model), embed(second, second_face, model), model)
 
 

@@ -10,10 +10,9 @@ from workbench.decoding import FORMATS
 from workbench.settings import Settings
 from workbench.ui.common import uploads
 
-PER_PIXEL = 24
-"""Bytes at the peak of opening a photo: the decoded picture, its upright copy, the array, and what is worked on."""
-PER_DEEP_PIXEL = 40
-"""The same where values have 16 or 32 bits."""
+PER_PIXEL = 32
+"""Bytes at the peak of opening a photo. Measured: 11 for JPEG and palettes, 17 for 32-bit, 21 for transparency, 25 for
+WebP."""
 
 
 def opening(values: Any, settings: Settings) -> int:
@@ -27,12 +26,12 @@ def decoded(source: str, settings: Settings) -> int:
         return settings.max_pixels * PER_PIXEL
     try:
         with Image.open(Path(source), formats=FORMATS) as picture:
-            pixels, deep = picture.width * picture.height, picture.mode[0] in "IF"
+            pixels = picture.width * picture.height
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return 0
     except Exception:  # noqa: BLE001 - readers raise anything at a damaged file; opening it says so in words
         return 0
-    return 0 if pixels > settings.max_pixels else pixels * (PER_DEEP_PIXEL if deep else PER_PIXEL)
+    return 0 if pixels > settings.max_pixels else pixels * PER_PIXEL
 
 
 def _sources(value: Any, folder: str) -> Iterator[str]:

@@ -7,12 +7,13 @@ batches. The thread holds the caller's place until it has ended, so that cancell
 
 import atexit
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from workbench.places import HELD
-from workbench.watch import Watch
+from workbench.watch import CURRENT, Watch
 
 T = TypeVar("T")
 TICK = 0.15
@@ -30,14 +31,21 @@ class _Running:
         with self._guard:
             self._flags[thread] = stop
 
+    def count(self) -> int:
+        """How many have not ended."""
+        return len(self._alive())
+
     def stop(self, seconds: float) -> None:
         """Ask all to stop, and wait for them this long together."""
-        with self._guard:
-            running = list(self._flags.items())
+        running, until = self._alive(), time.monotonic() + seconds
         for _, flag in running:
             flag.set()
         for thread, _ in running:
-            thread.join(seconds / max(1, len(running)))
+            thread.join(max(0.0, until - time.monotonic()))
+
+    def _alive(self) -> list[tuple[threading.Thread, threading.Event]]:
+        with self._guard:
+            return [(thread, flag) for thread, flag in self._flags.items() if thread.is_alive()]
 
 
 def in_background(work: Callable[[Watch], T], progress: Any) -> Iterator[T | None]:
@@ -53,8 +61,10 @@ def in_background(work: Callable[[Watch], T], progress: Any) -> Iterator[T | Non
         told[0] = (share, word)
 
     def run() -> None:
+        watch = Watch(tell, stop.is_set)
+        CURRENT.set(watch)
         try:
-            outcome.append((work(Watch(tell, stop.is_set)), None))
+            outcome.append((work(watch), None))
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
             outcome.append((None, error))
         finally:

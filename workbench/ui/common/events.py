@@ -18,7 +18,9 @@ from workbench.catalog.spec import TASKS
 from workbench.errors import Busy, Cancelled, WorkbenchError
 from workbench.places import BUSY, HELD, LOOK, PATIENCE
 from workbench.ui.common.admission import opening
+from workbench.ui.common.background import in_background
 from workbench.ui.common.door import where
+from workbench.watch import Watch
 
 try:
     from spaces import GPU as _on_zero_gpu  # type: ignore[attr-defined]  # mypy sees our folder of the same name
@@ -53,6 +55,8 @@ def bound(function: Callable[..., Any], bench: Workbench) -> Callable[..., Any]:
     and place, never the photo or the values.
     """
     works = hasattr(function, "runs_model")
+    if works and not inspect.isgeneratorfunction(function):
+        function = _beside_the_screen(function)
     signature = inspect.signature(function)
     rest = signature.replace(parameters=list(signature.parameters.values())[1:])
 
@@ -80,6 +84,41 @@ def bound(function: Callable[..., Any], bench: Workbench) -> Callable[..., Any]:
     }
     del handler.__wrapped__  # type: ignore[attr-defined]
     return _on_zero_gpu(handler, duration=_seconds(bench)) if works else handler
+
+
+def _beside_the_screen(function: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
+    """A handler that runs a model as a generator: it works in a thread of its own, and Cancel or leaving ends it.
+
+    What it tells Gradio's progress goes through its watch, which raises Cancelled; a handler that tells nothing is
+    asked by the loops inside its task (`watch.look`).
+    """
+    signature = inspect.signature(function)
+    names = list(signature.parameters)
+    tells, open_ended = "progress" in names, any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values())
+
+    @functools.wraps(function)
+    def steps(bench: Workbench, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        shown = next((value for value in (*args, *kwargs.values()) if isinstance(value, gr.Progress)), _nobody)
+        args = tuple(value for value in args if value is not shown)
+        kwargs = {name: value for name, value in kwargs.items() if value is not shown}
+
+        def work(watch: Watch) -> tuple[Any]:
+            told = {"progress": lambda share, desc="": watch.tell(share or 0.0, desc)} if tells else {}
+            return (function(bench, *args, **kwargs, **told),)
+
+        for found in in_background(work, shown if tells else lambda share, desc: shown(None)):
+            yield gr.skip() if found is None else found[0]
+
+    if not tells and not open_ended:
+        last = inspect.Parameter("progress", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=gr.Progress())
+        steps.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=[*signature.parameters.values(), last]
+        )
+    return steps
+
+
+def _nobody(*args: Any, **kwargs: Any) -> None:
+    """A progress that nobody sees."""
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from workbench.bench import Workbench
 from workbench.images import encode_jpeg
 from workbench.makeup import looks
 from workbench.makeup.palettes import ORDER, PALETTES, shades
+from workbench.ui.common.events import GPU
 from workbench.ui.common.faces import choice, chosen
 from workbench.ui.protection import views
 from workbench.ui.protection.parts import Ready, look_of, pair, ready
@@ -93,6 +94,7 @@ def _follow(name: str) -> list[Any]:
     return [gr.Dropdown(info=look.sentence), "{}", *values]
 
 
+@GPU
 def arrive(bench: Workbench, source: Any, look: str, makeup: str) -> tuple[Any, ...]:
     """A new photo: its faces, and the first one in the look; asks which when there are several. Ready, faces, then as
     `dress`."""

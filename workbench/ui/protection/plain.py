@@ -65,6 +65,7 @@ def build_inside(bench: Workbench) -> None:
     hidden.success(lambda: gr.DownloadButton(interactive=True), None, saved, **enable)
 
 
+@GPU
 def number_faces(bench: Workbench, source: Any) -> tuple[Any, Any]:
     """The faces to choose from, and the photo with their numbers."""
     if source is None:
