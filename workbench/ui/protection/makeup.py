@@ -134,6 +134,7 @@ def blank() -> tuple[Any, ...]:
     )
 
 
+@GPU
 def apply_makeup(
     bench: Workbench, source: Any, face: str = "", look: str = DEFAULT, makeup: str = "{}"
 ) -> tuple[Any, ...]:
