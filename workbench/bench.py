@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from workbench import devices
-from workbench.catalog import MODELS
+from workbench.catalog import own
 from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest, ModelMissing
 from workbench.places import Places
@@ -36,10 +36,13 @@ class Workbench:
     """Loads each model once, on first use, and keeps the most recently used within `settings.memory` bytes of
     weights."""
 
-    def __init__(self, settings: Settings, models: Mapping[str, ModelSpec] = MODELS) -> None:
-        """Make a bench over `settings` and a catalogue; loads nothing."""
+    def __init__(self, settings: Settings, models: Mapping[str, ModelSpec] | None = None) -> None:
+        """Make a bench over `settings` and a catalogue, usually our rows and the person's own; loads nothing.
+
+        Raises BadRequest for a file of own models that cannot be read.
+        """
         self.settings = settings
-        self._models = models
+        self._models = own.known(settings) if models is None else models
         self._loaded: OrderedDict[str, tuple[Any, int]] = OrderedDict()
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}

@@ -21,6 +21,7 @@ class Settings:
     proxies: how many proxies of one's own stand before the server, so that visitors are told apart by the address the
     outermost saw. photo_memory: bytes that photos being opened may take together; more wait. session_memory: bytes that
     open pages may keep between two clicks. upload_quota: bytes of uploads and results on disk at once.
+    models: TOML files with models of one's own, besides models.toml in the data folder.
     offline: never open a connection. hub_endpoint: address of the Hub, "" for huggingface.co. space: the process runs
     on Hugging Face Spaces. zero_gpu: it runs on one that is lent a graphics card per call. device: "auto" (CUDA, else
     MPS, else the processor), "cpu", "cuda", "cuda:1", "mps"; `workbench.devices.choose` says which it is here.
@@ -50,6 +51,7 @@ class Settings:
     hub_endpoint: str = ""
     hub_dataset: str = ""
     database_url: str = ""
+    models: tuple[str, ...] = ()
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -88,6 +90,7 @@ class Settings:
             hub_endpoint=env.get("HF_ENDPOINT", ""),
             hub_dataset=env.get("WORKBENCH_HUB_DATASET", ""),
             database_url=env.get("WORKBENCH_DATABASE_URL", ""),
+            models=tuple(name.strip() for name in env.get("WORKBENCH_MODELS", "").split(",") if name.strip()),
         )
 
     def __repr__(self) -> str:

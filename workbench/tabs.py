@@ -89,7 +89,10 @@ TABS: tuple[Tab, ...] = (
         stem="evaluation",
         title="Evaluation",
         emoji="📏",
-        sentence="How good a model is on your own photos, and for whom: figures with intervals, per group, model against model.",  # noqa: E501
+        sentence=(
+            "How good a model is on your own photos, and for whom: figures with intervals, per group, model "
+            "against model."
+        ),
         build="workbench.ui.evaluation.tab:build",
         tasks=("detection", "parsing", "expression", "recognition"),
         api="evaluate",

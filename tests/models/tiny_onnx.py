@@ -52,3 +52,41 @@ def write(path: Path, matrix: np.ndarray, side: int) -> Path:
     opset = _bytes(1, "") + _number(2, 13)
     path.write_bytes(_number(1, 8) + _bytes(7, graph) + _bytes(8, opset))
     return path
+
+
+def _attribute(name: str, values: tuple[int, ...]) -> bytes:
+    return _bytes(5, _bytes(1, name) + b"".join(_number(8, value) for value in values) + _number(20, 7))
+
+
+def _tensor(name: str, values: np.ndarray) -> bytes:
+    data = np.ascontiguousarray(values, "<f4")
+    shape = b"".join(_number(1, size) for size in data.shape)
+    return _bytes(5, shape + _number(2, 1) + _bytes(8, name) + _bytes(9, data.tobytes()))
+
+
+def places(path: Path, matrix: np.ndarray, side: int) -> Path:
+    """A network from (1, 3, side, side) to (1, n, side, side): every pixel times `matrix` (n, 3)."""
+    layers = [("Conv", matrix[:, :, None, None], np.zeros(len(matrix)), 1, 0)]
+    return convolutions(path, layers, side, side, len(matrix))
+
+
+def convolutions(path: Path, layers: list[tuple], side: int, out: int, classes: int) -> Path:
+    """A chain of ("Conv", weight, bias, stride, padding) and ("Relu",), from (1, 3, side, side) to (1, classes, out,
+    out)."""
+    graph, tensors, name = b"", b"", "x"
+    for number, (op, *rest) in enumerate(layers):
+        result = "y" if number == len(layers) - 1 else f"h{number}"
+        inputs: tuple[str, ...] = (name,)
+        extra = b""
+        if op == "Conv":
+            weight, bias, stride, padding = rest
+            inputs = (name, f"w{number}", f"b{number}")
+            tensors += _tensor(f"w{number}", weight) + _tensor(f"b{number}", bias)
+            extra = _attribute("strides", (stride,) * 2) + _attribute("pads", (padding,) * 4)
+            extra += _attribute("kernel_shape", weight.shape[2:])
+        graph += _bytes(1, _node(op, inputs, result) + extra)
+        name = result
+    shapes = _bytes(11, _value("x", (1, 3, side, side))) + _bytes(12, _value("y", (1, classes, out, out)))
+    opset = _bytes(1, "") + _number(2, 13)
+    path.write_bytes(_number(1, 8) + _bytes(7, graph + _bytes(2, "tiny") + tensors + shapes) + _bytes(8, opset))
+    return path

@@ -28,12 +28,36 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Input:
+    """What a model of one's own wants to see, and what its numbers are.
+
+    side: of its square, in pixels. order: "rgb" or "bgr". mean, std: of pixels in 0..1. crop: one of `CROPS`. margin:
+    of the crop, 1 is the usual. kind: of its output, one of `KINDS`. metric, threshold: of a recogniser.
+    """
+
+    side: int
+    order: str = "rgb"
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    crop: str = "celeba"
+    margin: float = 1.0
+    kind: str = "logits"
+    metric: str = "cosine"
+    threshold: float | None = None
+
+
+CROPS = ("whole", "box", "celeba", "arcface112", "dlib150", "mtcnn160")
+"""The whole photo; the square around the detector's box; CelebA-HQ's square; the templates of ArcFace, dlib, MTCNN."""
+KINDS = ("logits", "probabilities", "sigmoid", "embedding")
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """One model, as data. `default`: fetched by `make setup`; every other model is fetched when a person asks for it.
 
     What it can do: gradients: be attacked and explained from inside. reads_prompt: words matter to it. photo: one of
     `PHOTO`, whether a portrait model looks at a photo besides its vector. gives: of `GIVES`, what its `raw` says about
-    a face besides its labels.
+    a face besides its labels. input: of a person's own model, what its loader has to know.
     """
 
     id: str
@@ -53,6 +77,7 @@ class ModelSpec:
     reads_prompt: bool = False
     photo: str = ""
     gives: tuple[str, ...] = ()
+    input: Input | None = None
 
     @property
     def download_bytes(self) -> int:

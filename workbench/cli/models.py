@@ -2,11 +2,14 @@
 
 import argparse
 import threading
+from pathlib import Path
 
 from tqdm import tqdm
 
-from workbench.catalog import MODELS, find
+from workbench.bench import Workbench
+from workbench.catalog import own
 from workbench.catalog.spec import ModelSpec
+from workbench.cli import own_models
 from workbench.errors import BadWeights, WorkbenchError
 from workbench.settings import Settings
 from workbench.sources import fetching as sources
@@ -27,10 +30,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     verify = actions.add_parser("verify", help="hash what is here against the record")
     verify.add_argument("ids", nargs="*", help="model ids; none: all that are here")
+    add = actions.add_parser("add", help="keep models of your own: a TOML file of rows (docs/own_models.md)")
+    add.add_argument("file", type=Path)
+    check = actions.add_parser("check", help="load a model, run it on a face, and say what it makes of it")
+    check.add_argument("ids", nargs="+", help="model ids")
+    remove = actions.add_parser("remove", help="take a model of your own out again; its files stay")
+    remove.add_argument("ids", nargs="+", help="model ids")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    return {"list": _list, "fetch": _fetch, "convert": _convert, "verify": _verify}[args.action](args, settings)
+    actions = {"list": _list, "fetch": _fetch, "convert": _convert, "verify": _verify}
+    return (actions | {"add": own_models.add, "check": own_models.check, "remove": own_models.remove})[args.action](
+        args, settings
+    )
 
 
 def _here(spec: ModelSpec, settings: Settings) -> bool:
@@ -38,7 +50,7 @@ def _here(spec: ModelSpec, settings: Settings) -> bool:
 
 
 def _list(args: argparse.Namespace, settings: Settings) -> int:
-    for spec in MODELS.values():
+    for spec in own.known(settings).values():
         state = (
             "here"
             if _here(spec, settings)
@@ -52,15 +64,17 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _chosen(args: argparse.Namespace, settings: Settings) -> list[ModelSpec]:
+    rows = own.known(settings)
     if args.ids:
-        return [find(name) for name in args.ids]
+        bench = Workbench(settings, rows)
+        return [bench.spec(name) for name in args.ids]
     if args.action == "fetch":
         return [
             spec
-            for spec in MODELS.values()
+            for spec in rows.values()
             if spec.default or (args.all and not any(file.scheme == "local" for file in spec.files))
         ]
-    return [spec for spec in MODELS.values() if _here(spec, settings)]
+    return [spec for spec in rows.values() if _here(spec, settings)]
 
 
 def _fetch(args: argparse.Namespace, settings: Settings) -> int:
@@ -128,7 +142,6 @@ def _drop_originals(spec: ModelSpec, settings: Settings) -> None:
 def _make_examples(settings: Settings) -> None:
     """Write the example photos once; they need the models that were just fetched."""
     if not (settings.cache / "examples" / "1-NASA-astronaut.png").is_file():
-        from workbench.bench import Workbench
         from workbench.publish import examples
 
         print(f"Made {len(examples.make(Workbench(settings)))} example photos.")

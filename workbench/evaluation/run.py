@@ -57,7 +57,7 @@ def evaluate(
         found = measuring.measure(
             truth,
             kept,
-            {spec.id: spec.labels for spec in specs},
+            {spec.id: bench.model(spec.id).labels for spec in specs} if truth.kind == "labels" else {},
             {model: _metric(bench.model(model)) for model in models} if truth.kind == "pairs" else {},
             rounds=rounds,
             least=least,

@@ -23,7 +23,7 @@ class OnnxBox(nn.Module):
         super().__init__()
         self._mean = torch.tensor(mean)[:, None, None] * 255
         self._deviation = torch.tensor(deviation)[:, None, None] * 255
-        self._session = _session(path)
+        self._session = open_session(path)
         self._input = self._session.get_inputs()[0].name
         try:
             found = self._answer(np.zeros((1, 3, size, size), np.float32)).shape
@@ -49,7 +49,8 @@ class OnnxBox(nn.Module):
         return np.asarray(found, np.float32).reshape(len(pixels), -1)
 
 
-def _session(path: Path) -> onnxruntime.InferenceSession:
+def open_session(path: Path) -> onnxruntime.InferenceSession:
+    """The file as a network on the CPU. Raises BadWeights when it is no ONNX file that can be read."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     try:

@@ -229,7 +229,8 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> CompactPars
     side = int(about.get("side", "0")) if about.get("side", "0").isdigit() else 0
     if prior is None or prior.shape != (len(PARTS),) or not side or side % STEPS:
         raise BadWeights(
-            f"{files['weights'].name}: expected the compact parser's weights with {PRIOR!r} and an input side in the file's head."  # noqa: E501
+            f"{files['weights'].name}: expected the compact parser's weights with {PRIOR!r} and an input side in the "
+            f"file's head."
         )
     network = cast(Network, checkpoint.install(Network, weights, spec.title, device))
     return CompactParser(spec, network, prior.float(), side, Matte(files["matte"]), device)

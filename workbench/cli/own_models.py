@@ -1,0 +1,153 @@
+"""The actions of `models` for models of one's own: add, check, remove."""
+
+import argparse
+import re
+import time
+from typing import Any
+
+import numpy as np
+
+from workbench.batch.files import write_atomically
+from workbench.bench import Workbench
+from workbench.catalog import own
+from workbench.catalog.spec import ModelSpec
+from workbench.errors import BadRequest, WorkbenchError
+from workbench.settings import Settings
+from workbench.values import Face
+
+_TABLE = re.compile(r"^\s*\[\[\s*model\s*\]\]", re.MULTILINE)
+
+
+def add(args: argparse.Namespace, settings: Settings) -> int:
+    """Check a file's rows and append them to models.toml in the data folder."""
+    rows, kept = own.read(args.file), own.kept(settings)
+    taken = own.known(settings)
+    if clash := [row.id for row in rows if row.id in taken]:
+        raise BadRequest(f"{clash[0]} is a model already; remove it first, or choose another id.")
+    before = kept.read_text(encoding="utf-8").rstrip() + "\n\n" if kept.is_file() else ""
+    write_atomically(kept, (before + args.file.read_text(encoding="utf-8").strip() + "\n").encode())
+    for row in rows:
+        print(f"{row.id}: {row.task}, {row.title}. Try it: python -m workbench models check {row.id}")
+    return 0
+
+
+def remove(args: argparse.Namespace, settings: Settings) -> int:
+    """Take rows out of models.toml."""
+    kept = own.kept(settings)
+    text = kept.read_text(encoding="utf-8") if kept.is_file() else ""
+    starts = [found.start() for found in _TABLE.finditer(text)]
+    blocks = [text[a:b] for a, b in zip(starts, [*starts[1:], len(text)], strict=False)]
+    names = [entry.get("id") for entry in own.entries(kept)] if blocks else []
+    if missing := [name for name in args.ids if name not in names]:
+        raise BadRequest(f"{missing[0]} is not in {kept.name}; there are {', '.join(map(str, names)) or 'none'}.")
+    left = [block for block, name in zip(blocks, names, strict=True) if name not in args.ids]
+    if left:
+        write_atomically(kept, (text[: starts[0]] + "".join(left)).encode())
+    else:
+        kept.unlink()
+    print(f"{len(names) - len(left)} removed; their files were not touched.")
+    return 0
+
+
+def check(args: argparse.Namespace, settings: Settings) -> int:
+    """Load each model and say what it makes of a face: shapes, label mapping, speed, licences, and what looks wrong."""
+    bench, failed = Workbench(settings), 0
+    image, face = _astronaut(bench)
+    for name in args.ids:
+        spec = bench.spec(name)
+        print(f"{spec.id}: {spec.title}\n  weights: {spec.weights_license or 'unknown'}; data: {spec.data_license}")
+        try:
+            for line in _told(bench, spec, image, face):
+                print(f"  {line}")
+        except WorkbenchError as error:
+            failed += 1
+            print(f"  failed: {error}")
+    return 1 if failed else 0
+
+
+def _astronaut(bench: Workbench) -> tuple[np.ndarray, Face]:
+    """NASA's portrait of an astronaut, public domain, and the face in it."""
+    from skimage import data
+
+    from workbench.tasks.detection import one_face
+
+    image: np.ndarray = data.astronaut()
+    return image, one_face(image, bench.finder())
+
+
+def _told(bench: Workbench, spec: ModelSpec, image: np.ndarray, face: Face) -> list[str]:
+    begun = time.perf_counter()
+    model = bench.model(spec.id)
+    lines = [f"loaded in {time.perf_counter() - begun:.1f} s"]
+    tellers = {"parsing": _parsing, "recognition": _recognition, "expression": _labels, "attributes": _labels}
+    if spec.task not in tellers:
+        return [*lines, f"a model of the task {spec.task}: loaded, nothing more is checked"]
+    begun = time.perf_counter()
+    found = tellers[spec.task](bench, model, image, face)
+    return [*lines, *found, f"{(time.perf_counter() - begun) * 1000:.0f} ms for what is said above"]
+
+
+def _parsing(bench: Workbench, model: Any, image: np.ndarray, face: Face) -> list[str]:
+    from workbench.parts import MIRROR, PARTS
+    from workbench.tasks.parsing import parse
+
+    labels = parse(image, model, [face]).labels
+    seen = [f"{PARTS[i]} {(labels == i).mean():.1%}" for i in np.unique(labels) if i]
+    lines = [f"parts: {', '.join(seen) or 'none'}"]
+    if told := getattr(model, "parts", None):
+        names = model.spec.labels
+        unknown = [name for name, part in zip(names, told, strict=True) if not part]
+        lines.append("labels: " + ", ".join(f"{a} → {b}" for a, b in zip(names, told, strict=True) if b))
+        if unknown:
+            lines.append(f"labels of its own, counted as background: {', '.join(unknown)}")
+    from workbench.tasks.detection import one_face
+
+    turned = np.ascontiguousarray(image[:, ::-1])
+    mirrored = parse(turned, model, [one_face(turned, bench.finder())]).labels[:, ::-1]
+    lines += _flip(labels, np.array(MIRROR, np.uint8)[mirrored], mirrored)
+    swapped = parse(np.ascontiguousarray(image[..., ::-1]), model, [face]).labels
+    reference = parse(image, bench.parser(), [face]).labels
+    ours, theirs = (float((each == reference).mean()) for each in (labels, swapped))
+    lines.append(f"agreement with {bench.parser().spec.id}: {ours:.1%}; with red and blue exchanged {theirs:.1%}")
+    if theirs > ours + 0.02:
+        lines.append('LOOK: it agrees better with red and blue exchanged; is input.order = "bgr" right?')
+    return lines
+
+
+def _flip(labels: np.ndarray, righted: np.ndarray, kept: np.ndarray) -> list[str]:
+    """A mirrored photo must give mirrored sides."""
+    face = labels > 0
+    good, wrong = float((righted == labels)[face].mean()), float((kept == labels)[face].mean())
+    lines = [f"mirrored photo: {good:.1%} of the face alike with sides exchanged, {wrong:.1%} without"]
+    return (
+        lines
+        if good >= wrong
+        else [*lines, ("LOOK: sides do not change over with the photo; are left and right exchanged?")]
+    )
+
+
+def _recognition(bench: Workbench, model: Any, image: np.ndarray, face: Face) -> list[str]:
+    from workbench.tasks.detection import one_face
+    from workbench.tasks.recognition import embed, score
+
+    first = embed(image, face, model)
+    turned = np.ascontiguousarray(image[:, ::-1])
+    again = embed(turned, one_face(turned, bench.finder()), model)
+    swapped = embed(np.ascontiguousarray(image[..., ::-1]), face, model)
+    return [
+        f"vector of {len(first.vector)}, length {np.linalg.norm(first.vector):.3f}, metric {first.metric}, threshold "
+        f"{'none: it can neither judge nor be attacked' if model.threshold is None else model.threshold}",
+        f"{first.metric.word} to the mirrored photo {score(first, again):.3f}, to the one with red and blue exchanged "
+        f"{score(first, swapped):.3f}",
+    ]
+
+
+def _labels(bench: Workbench, model: Any, image: np.ndarray, face: Face) -> list[str]:
+    scores = model.scores(image, face)
+    swapped = model.scores(np.ascontiguousarray(image[..., ::-1]), face)
+    best = int(np.argmax(scores.values))
+    return [
+        "answers: " + ", ".join(f"{n} {v:.3f}" for n, v in zip(scores.labels, scores.values, strict=True)),
+        f"surest: {scores.labels[best]} {scores.values[best]:.3f} (the portrait smiles); with red and blue exchanged "
+        f"{swapped.labels[int(np.argmax(swapped.values))]} {float(np.max(swapped.values)):.3f}",
+    ]
