@@ -120,7 +120,8 @@ def test_an_unreachable_package_says_what_to_do(home: Settings, wheel: File) -> 
 
 def test_two_processes_at_once_fetch_once_and_both_get_the_file(home: Settings, wheel: File) -> None:
     script = (
-        "import sys; from pathlib import Path; from workbench import sources; from workbench.catalog.spec import File; "
+        "import sys; from pathlib import Path; from workbench.sources import fetching as sources; "
+        "from workbench.catalog.spec import File; "
         "from workbench.settings import Settings; "
         f"s = Settings(cache=Path({str(home.cache)!r}), data=Path('x')); "
         f"print(sources.fetch([File({wheel.source!r}, {wheel.sha256!r}, {wheel.archive_sha256!r})], "

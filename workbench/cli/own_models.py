@@ -92,8 +92,8 @@ def _parsing(bench: Workbench, model: Any, image: np.ndarray, face: Face) -> lis
     from workbench.tasks.parsing import parse
 
     labels = parse(image, model, [face]).labels
-    seen = [f"{PARTS[i]} {(labels == i).mean():.1%}" for i in np.unique(labels) if i]
-    lines = [f"parts: {', '.join(seen) or 'none'}"]
+    seen = [f"{PARTS[i]} {(labels == i).sum()}" for i in np.unique(labels) if i]
+    lines = [f"pixels: {', '.join(seen) or 'none'}"]
     if told := getattr(model, "parts", None):
         names = model.spec.labels
         unknown = [name for name, part in zip(names, told, strict=True) if not part]
