@@ -87,7 +87,7 @@ class TestPortraits:
         assert "1 % of strangers" in words
         assert list(table["picture"]) == [1, 2]
         assert marking.read(Path(gallery[1][0]))["Seed"] == "7"
-        with zipfile.ZipFile(package.value["path"] if isinstance(package.value, dict) else package.value) as archive:
+        with zipfile.ZipFile(package) as archive:
             assert json.loads(archive.read("report.json"))["model"] == "fake"
             assert marking.read(archive.read("portrait-001.png"))["AI-generated"] == "true"
 
@@ -202,7 +202,7 @@ class TestRepose:
 
     def test_the_full_photo_says_edited(self, here, portrait, astronaut):
         *_, download = generation_repose.repose(here, portrait, yaw=10, consent=True)
-        path = Path(download.value["path"] if isinstance(download.value, dict) else download.value)
+        path = Path(download)
         text = marking.read(path)
         assert text["Edited"] == "true"
         assert "AI-generated" not in text
@@ -260,7 +260,7 @@ class TestPairStudy:
         gallery, words, download = last(self.ask(here))
         assert "turned 30°" in words
         assert all(marking.read(Path(path))["AI-generated"] == "true" for path, _ in gallery)
-        data = Path(download.value["path"] if isinstance(download.value, dict) else download.value).read_bytes()
+        data = Path(download).read_bytes()
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             archive.extractall(tmp_path / "unpacked")
         assert len(load_items(load_study(tmp_path / "unpacked"))) >= 4

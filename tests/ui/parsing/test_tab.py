@@ -4,7 +4,6 @@ import time
 import zipfile
 from pathlib import Path
 
-import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
@@ -32,13 +31,17 @@ def portrait(tmp_path: Path, astronaut: np.ndarray) -> str:
 
 
 def test_one_face_is_parsed_named_and_measured(here, portrait: str) -> None:
-    answer, viewer, table, faces, _ = parsing.parse(here, portrait, "compact")
+    answer, viewer, table, shown, part_map = parsing.parse(here, portrait, "compact")
+    faces, palette = parsing.offer_faces(here, answer)
 
     assert answer.parsing.labels.shape == (512, 512)
     assert viewer["size"] == [512, 512]
     assert {"Hair", "Skin", "Nose", "Cloth"} <= {part["name"] for part in viewer["parts"]}
     assert {"Face", "Part", "Mean colour"} <= set(table.data.columns)
+    assert shown == "All faces"
+    assert Path(part_map).is_file()
     assert [name for name, _ in faces.choices] == ["All faces", "Face 1"]
+    assert palette.interactive
 
 
 def test_downloads_hold_what_they_say(here, portrait: str) -> None:
@@ -100,7 +103,8 @@ def test_two_models_side_by_side(here, portrait: str) -> None:
     left, right, where, table = parsing_compare.compare(here, portrait, "compact", "mesh")
 
     assert left["size"] == right["size"] == [512, 512]
-    assert isinstance(where, gr.Image)
+    assert where.shape == (512, 512)
+    assert "disagree" in right["caption"]
     assert "Hair" in set(table["part"])
 
 
@@ -118,4 +122,4 @@ def test_many_photos_make_one_zip_and_name_the_broken_one(here, portrait: str, t
     path = next(tmp_path.glob("result-*/parts.zip"))
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == ["001-astronaut.png", "summary.csv"]
-    assert package.interactive
+    assert package == str(path)

@@ -130,6 +130,16 @@ def send_to(stem: str, source: gr.components.Component, photo: gr.State | None, 
                 )
 
 
+def offer(run: Any, *buttons: gr.DownloadButton) -> None:
+    """Let the files of an event be downloaded once it has ended well.
+
+    The event itself returns their paths: an update, which could do both, reaches clients of the API as it is.
+    """
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    enabled = [gr.DownloadButton(interactive=True) for _ in buttons]
+    run.success(lambda: enabled if len(buttons) > 1 else enabled[0], None, list(buttons), **quiet)
+
+
 def _hand_over(bench: Workbench, source: str | None, to: str) -> Handoff:
     photo = read_photo(source, bench.settings)
     if isinstance(source, str) and not source.startswith("data:"):

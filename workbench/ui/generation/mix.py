@@ -9,6 +9,7 @@ import numpy as np
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.ui.common.events import GPU, bound
+from workbench.ui.common.widgets import offer
 from workbench.ui.generation import parts
 from workbench.watch import Watch
 
@@ -41,6 +42,7 @@ def build_inside(bench: Workbench) -> None:
 
     inputs = [first, second, consent, model, count, seed, steps, guidance, face]
     run = start.click(bound(mix, bench), inputs, outputs, api_name="mix", show_progress_on=[outputs[0]], **parts.QUEUE)
+    offer(run, outputs[3])
     stopped = stop.click(parts.cleared, None, outputs, cancels=[run], **parts.QUIET)
     stopped.then(
         parts.cleared, None, outputs, **parts.QUIET

@@ -9,6 +9,7 @@ import numpy as np
 from workbench import checks
 from workbench.bench import Workbench
 from workbench.ui.common.events import GPU, bound
+from workbench.ui.common.widgets import offer
 from workbench.ui.generation import parts
 from workbench.watch import Watch
 
@@ -49,6 +50,7 @@ def build_inside(bench: Workbench) -> None:
         show_progress_on=[outputs[0]],
         **parts.QUEUE,
     )
+    offer(run, outputs[3])
     stopped = stop.click(parts.cleared, None, outputs, cancels=[run], **parts.QUIET)
     stopped.then(
         parts.cleared, None, outputs, **parts.QUIET

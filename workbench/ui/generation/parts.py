@@ -193,7 +193,7 @@ def on_screen(bench: Workbench, sheet: Any) -> tuple[Any, ...]:
     package.write_bytes(sheet.package())
     warned = "".join(f"> ⚠ {warning}\n\n" for warning in sheet.warnings)
     table = pd.DataFrame(sheet.report.rows())
-    return gallery, f"{warned}{sheet.report.words()}", table, gr.DownloadButton(value=str(package), interactive=True)
+    return gallery, f"{warned}{sheet.report.words()}", table, str(package)
 
 
 def running(work: Callable[[Watch, Previews], Any], progress: Any) -> Iterator[Any]:

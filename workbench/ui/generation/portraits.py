@@ -10,7 +10,7 @@ from workbench import checks
 from workbench.bench import Workbench
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.examples import example_row
-from workbench.ui.common.widgets import Handoff
+from workbench.ui.common.widgets import Handoff, offer
 from workbench.ui.generation import parts
 from workbench.watch import Watch
 
@@ -50,6 +50,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         show_progress_on=[outputs[0]],
         **parts.QUEUE,
     )
+    offer(run, outputs[3])
     stopped = stop.click(parts.cleared, None, outputs, cancels=[run], **parts.QUIET)
     stopped.then(
         parts.cleared, None, outputs, **parts.QUIET

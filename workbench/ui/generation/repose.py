@@ -10,7 +10,7 @@ from workbench.photo import Found
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import chosen, find_in
-from workbench.ui.common.widgets import photo_box, receive, results
+from workbench.ui.common.widgets import offer, photo_box, receive, results
 from workbench.ui.generation import parts
 
 EMPTY = (
@@ -73,9 +73,10 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             **parts.QUIET,
         )
     reset.click(lambda: [0] * len(SLIDERS), None, sliders, **parts.QUIET)
-    make.click(
+    made = make.click(
         bound(repose, bench), [source, *sliders, consent, face], [shown, words, png], api_name="repose", **parts.QUEUE
     )
+    offer(made, png)
     receive("generation", photo, source)
 
 
@@ -129,7 +130,7 @@ def repose(
     found = edited(photo.image, mine, _edit((yaw, pitch, smile, frown, mouth_open, brow_raise, eyes)))
     data = marking.png(found.image, marking.edited(found.edit.words()))
     path = parts.write(results(bench.settings) / f"{photo.photo.stem}_edited.png", data)
-    return close_up(found.image, mine)[0], found.words(), gr.DownloadButton(value=path, interactive=True)
+    return close_up(found.image, mine)[0], found.words(), path
 
 
 def _edit(values: Any) -> Any:

@@ -13,7 +13,7 @@ import gradio as gr
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, NotAllowed, StudyError
 from workbench.ui.common.events import GPU, bound
-from workbench.ui.common.widgets import results
+from workbench.ui.common.widgets import offer, results
 from workbench.ui.generation import parts
 from workbench.ui.labeling.room import studies_folder, with_owner_token
 from workbench.watch import Watch
@@ -68,6 +68,7 @@ def build_inside(bench: Workbench) -> None:
     run = start.click(
         bound(pair_study, bench), inputs, outputs, api_name="pair_study", show_progress_on=[gallery], **parts.QUEUE
     )
+    offer(run, package)
     stop.click(
         lambda: (None, parts.CANCELLED, gr.DownloadButton(value=None, interactive=False)),
         None,
@@ -162,7 +163,7 @@ def _made(bench: Workbench, design: Any, keep: bool, watch: Watch) -> tuple[Any,
             shutil.copytree(folder, home)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return shown, words, gr.DownloadButton(value=str(package), interactive=True)
+    return shown, words, str(package)
 
 
 def _first(folder: Path, most: int = 20) -> list[tuple[int, tuple[str, str]]]:

@@ -75,7 +75,7 @@ def compare(
     titles = [bench.spec(model).title for model in (first, second)]
     return (
         viewer_value(one.seen, one.seen_parsing, titles[0]),
-        viewer_value(two.seen, two.seen_parsing, titles[1]),
-        gr.Image(value=where, label=f"Where they disagree (white): {share:.1%} of the photo"),
+        viewer_value(two.seen, two.seen_parsing, f"{titles[1]}. They disagree on {share:.1%} of the photo."),
+        where,
         pd.DataFrame(rows),
     )

@@ -9,9 +9,9 @@ import gradio as gr
 import pandas as pd
 
 from workbench.bench import Workbench
-from workbench.errors import BadRequest, WorkbenchError
+from workbench.errors import BadRequest, Cancelled, WorkbenchError
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
-from workbench.ui.common.widgets import model_choice, results
+from workbench.ui.common.widgets import model_choice, offer, results
 
 MOST = 200
 """Photos one visit may send at once; a folder of more belongs on the command line."""
@@ -39,6 +39,7 @@ def build_inside(bench: Workbench) -> None:
         concurrency_id=MODELS_QUEUE,
         concurrency_limit=MODELS_AT_ONCE,
     )
+    offer(run, package)
     stop.click(None, cancels=run, api_visibility="private")
 
 
@@ -67,6 +68,8 @@ def parse_many(
             progress((number - 1) / len(sources), desc=f"Photo {number} of {len(sources)}")
             try:
                 answer = run_parser(bench, path, model, _quiet)
+            except Cancelled:
+                raise
             except WorkbenchError as error:
                 rows.append({"photo": Path(path).name, "faces": 0, "result": str(error)})
                 continue
@@ -76,7 +79,7 @@ def parse_many(
         archive.writestr("summary.csv", pd.DataFrame(measures).to_csv(index=False))
     package = results(bench.settings) / "parts.zip"
     package.write_bytes(buffer.getvalue())
-    return gr.DownloadButton(value=str(package), interactive=True), pd.DataFrame(rows)
+    return str(package), pd.DataFrame(rows)
 
 
 def _quiet(*args: Any, **kwargs: Any) -> None:

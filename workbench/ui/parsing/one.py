@@ -92,6 +92,9 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     ]
     for run in runs:
         run.success(
+            bound(offer_faces, bench), answer, [face, palette], api_visibility="private", show_progress="hidden"
+        )
+        run.success(
             bound(write_downloads, bench),
             answer,
             [masks, coco, sheet],
@@ -111,11 +114,11 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
 def parse(bench: Workbench, source: str | None, model: str, progress: gr.Progress = gr.Progress()) -> tuple[Any, ...]:  # noqa: B008
     """Find every face of a photo and colour its parts.
 
-    Returns the viewer's content (photo and part map as data URLs), the table of parts per face, the faces to choose
-    from, and the part map as a palette PNG whose values are the canonical part indices.
+    Returns the viewer's content (photo and part map as data URLs), the table of parts per face, which faces it shows
+    (all), and the part map as a palette PNG whose values are the canonical part indices.
     """
     if source is None:
-        return None, None, None, gr.Dropdown([ALL], value=ALL), gr.DownloadButton(interactive=False)
+        return None, None, None, ALL, None
     answer = run_parser(bench, source, model, progress)
     path = results(bench.settings) / f"{answer.stem}_parts.png"
     path.write_bytes(_export().palette_png(answer.parsing))
@@ -127,9 +130,15 @@ def parse(bench: Workbench, source: str | None, model: str, progress: gr.Progres
             _caption(answer.parsing) + _warning(answer, 1 if len(answer.parsing.faces) == 1 else 0),
         ),
         coloured(part_table(answer)),
-        gr.Dropdown([ALL, *faces.names(len(answer.parsing.faces))], value=ALL),
-        gr.DownloadButton(value=str(path), interactive=True),
+        ALL,
+        str(path),
     )
+
+
+def offer_faces(bench: Workbench, answer: Answer | None) -> tuple[Any, Any]:
+    """The faces to choose from after a photo was parsed, and whether its part map can be downloaded."""
+    count = len(answer.parsing.faces) if answer else 0
+    return gr.Dropdown([ALL, *faces.names(count)], value=ALL), gr.DownloadButton(interactive=answer is not None)
 
 
 def run_parser(bench: Workbench, source: Any, model: str, progress: Any) -> Answer:
