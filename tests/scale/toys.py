@@ -36,3 +36,27 @@ def folder_of(root: Path, **content: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return root
+
+
+def toy_opened(plan, bench):
+    """The toy as a worker opens it: "kill" ends the process, "slow" takes a while."""
+    import os
+    import signal
+
+    work = toy(**plan.options).open(bench)
+
+    def deadly(name, data, watch):
+        if data == b"kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if data.startswith(b"slow"):
+            time.sleep(0.15)
+        return work(name, data, watch)
+
+    return deadly
+
+
+def never_opened(plan, bench):
+    """A worker that dies while it loads."""
+    import os
+
+    os._exit(9)

@@ -51,7 +51,7 @@ def listed(folder: Path, out: Path | None = None) -> Listing:
     names: list[str] = []
     others: list[str] = []
     outputs: list[str] = []
-    for name, kind in _walk(folder, out):
+    for name, kind in walk(folder, out):
         {"photo": names, "other": others, "output": outputs}[kind].append(name)
     if not names:
         found = f"; its {len(others):,} files have other names" if others else ""
@@ -65,14 +65,14 @@ def photos(folder: Path) -> list[Path]:
     return [found.path(name) for name in found.names]
 
 
-def _walk(folder: Path, out: Path | None) -> Iterator[tuple[str, str]]:
+def walk(folder: Path, out: Path | None) -> Iterator[tuple[str, str]]:
     """Every file below by its relative name and as photo or other, and folders that are left out."""
     results = None if out is None else os.path.realpath(out)
     waiting = [""]
     while waiting:
         inside = waiting.pop()
         try:
-            entries = list(os.scandir(folder / inside))
+            entries = sorted(os.scandir(folder / inside), key=lambda entry: entry.name)
         except OSError:
             yield f"{inside}/", "other"
             continue

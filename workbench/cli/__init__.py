@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "evaluate": "measure models on your own photos and truth, with intervals and per group",
     "explain": "write a heatmap with its proof for every photo of a folder",
     "protect": "write a photo that recognisers do not match, or a made-up or anonymised one, for every photo of a folder",  # noqa: E501
+    "collect": "bring the shards of a very large run into one table, one .npz or a folder",
     "generate": "draw portraits of a person, people who do not exist, or a labeling study of drawn pairs",
     "spaces": "write, check, assemble and push the Spaces",
     "label": "make, serve, watch and export labeling studies",

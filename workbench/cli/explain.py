@@ -16,9 +16,9 @@ NO_PARSER = "none"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from workbench.cli.folder import add_folder_arguments
+    from workbench.cli.folder import add_engine_arguments, add_folder_arguments, source
 
-    parser.add_argument("folder", type=Path, help="a folder of photos, or one photo")
+    parser.add_argument("folder", type=source, help="a folder of photos, or one photo")
     parser.add_argument(
         "--model", default="fer", help="expression or attribute model, or a parser with gradients (default: fer)"
     )
@@ -41,19 +41,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, help="folder to write into (default: <folder>-explained here)")
     add_folder_arguments(parser, workers=1)
+    add_engine_arguments(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     from workbench.bench import Workbench
-    from workbench.cli.folder import over_folder
+    from workbench.cli.folder import named, over_folder
     from workbench.scale.step import settle
 
     bench = Workbench(settings)
     asked = _from_recipe(args.recipe) if args.recipe else _from_arguments(args, bench)
     step = settle("explain", bench, {**asked, "proof": not args.no_proof, "shuffle": not args.no_shuffle})
-    out = args.out or Path(f"{args.folder.resolve().stem}-explained")
+    out = args.out or named(args, "-explained")
     account = over_folder(step, args, out, out / "figures.csv", bench)
-    print(f"Wrote {out / 'figures.csv'}, and a picture, numbers and a recipe for each photo.")
+    print(f"Wrote into {out}: a table, and a picture, numbers and a recipe for each photo.")
     return account.tell()
 
 

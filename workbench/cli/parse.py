@@ -7,9 +7,9 @@ from workbench.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from workbench.cli.folder import add_folder_arguments
+    from workbench.cli.folder import add_engine_arguments, add_folder_arguments, source
 
-    parser.add_argument("folder", type=Path, help="a folder of photos, or one photo")
+    parser.add_argument("folder", type=source, help="a folder of photos, or one photo")
     parser.add_argument("--model", default="compact", help="catalogue id of a parser (default: compact)")
     parser.add_argument(
         "--out",
@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-face", choices=["fail", "background"], default="fail", help="what a photo without a face is"
     )
     add_folder_arguments(parser)
+    add_engine_arguments(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:

@@ -11,9 +11,9 @@ OPTIONS = ("look", "strength", "attack", "judge", "all_in", "resemble", "faces",
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from workbench.cli.folder import add_folder_arguments
+    from workbench.cli.folder import add_engine_arguments, add_folder_arguments, source
 
-    parser.add_argument("folder", type=Path, nargs="?", help="a folder of photos, or one photo")
+    parser.add_argument("folder", type=source, nargs="?", help="a folder of photos, or one photo")
     parser.add_argument("--out", type=Path, help="where <stem>.jpg goes, without metadata, and summary.csv")
     parser.add_argument("--look", default="neutral", help="the makeup that is worn (default: neutral)")
     parser.add_argument("--strength", default="middle", help="light, middle or strong (default: middle)")
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--faces", choices=("largest", "all"), help="of --makeup and --anonymise (default: largest, and all)"
     )
     add_folder_arguments(parser, workers=1)
+    add_engine_arguments(parser)
     other = parser.add_mutually_exclusive_group()
     other.add_argument("--makeup", metavar="LOOK", help="no protection: only paint this look")
     other.add_argument("--anonymise", metavar="HOW", help="no makeup: blur, mosaic or silhouette instead")

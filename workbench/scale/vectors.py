@@ -111,8 +111,9 @@ def _texts(values: list[str]) -> np.ndarray:
     return np.array(values, dtype=np.str_)
 
 
-def _vector(text: str) -> np.ndarray:
-    return np.frombuffer(base64.b64decode(text), FORMAT)
+def _vector(found: Any) -> np.ndarray:
+    """From a cell of a table, or from the numbers of a shard."""
+    return np.frombuffer(base64.b64decode(found), FORMAT) if isinstance(found, str) else np.asarray(found, FORMAT)
 
 
 def _unpacked(path: Path) -> Iterator[tuple[str, dict[str, Any], Stamp, str]]:
