@@ -3,6 +3,7 @@ launch."""
 
 import importlib
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from workbench.bench import Workbench
 from workbench.errors import WorkbenchError
 from workbench.tabs import TABS, Tab
 from workbench.ui.common import uploads
+from workbench.ui.common.background import RUNNING
 from workbench.ui.common.door import Page, Quiet, SameSite
 from workbench.ui.common.health import Health
 from workbench.ui.common.limits import WAITING, Limits, client_of
@@ -106,9 +108,12 @@ def prepare(bench: Workbench) -> None:
 
 
 def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
-    """Serve a page with our look, without analytics, run history or monitoring, and keep its uploads swept."""
-    settings = bench.settings
-    return demo.queue(default_concurrency_limit=8, api_open=False, max_size=WAITING).launch(
+    """Serve a page with our look, without analytics, run history or monitoring, and keep its uploads swept.
+
+    Returns when the person presses Ctrl-C, within seconds whatever runs; at once with `prevent_thread_lock`.
+    """
+    settings, blocks = bench.settings, not options.pop("prevent_thread_lock", False)
+    started = demo.queue(default_concurrency_limit=8, api_open=False, max_size=WAITING).launch(
         **{
             "server_name": settings.host,
             "server_port": settings.port,
@@ -122,9 +127,25 @@ def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
             "show_error": False,
             "footer_links": ["api", "settings"],
             "app_kwargs": {"middleware": _layers(demo, bench), "lifespan": bounded(settings.session_memory)},
+            "prevent_thread_lock": True,
             **options,
         }
     )
+    if blocks:
+        _until_interrupted(demo)
+    return started
+
+
+def _until_interrupted(demo: gr.Blocks) -> None:
+    """Wait for Ctrl-C, then stop the work that runs and the connections that wait for it."""
+    try:
+        while demo.is_running:
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        RUNNING.stop(1.0)
+        if demo.server is not None:
+            demo.server.config.timeout_graceful_shutdown = 1
+        demo.close(verbose=False)
 
 
 def _layers(demo: gr.Blocks, bench: Workbench) -> list[Middleware]:

@@ -17,6 +17,7 @@ from workbench.settings import Settings
 from workbench.sources import hub as hub_files
 from workbench.ui.common import model_fetch
 
+TOKEN = "the-token-of-the-owner"
 DATA = np.random.Generator(np.random.PCG64(2)).bytes(2_000_000)
 NET = ModelSpec(
     id="net",
@@ -42,7 +43,9 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelHub]:
 
 @pytest.fixture
 def home(tmp_path: Path, hub: ModelHub) -> Workbench:
-    return Workbench(Settings(cache=tmp_path, data=tmp_path, hub_endpoint=hub.address), table([NET, MINE]))
+    return Workbench(
+        Settings(cache=tmp_path, data=tmp_path, hub_endpoint=hub.address, owner_token=TOKEN), table([NET, MINE])
+    )
 
 
 def _workers() -> list[threading.Thread]:
@@ -59,7 +62,7 @@ def test_size_licences_origin_and_command_come_before_the_download(home: Workben
 
 
 def test_a_download_shows_a_bar_and_offers_the_model_afterwards(home: Workbench) -> None:
-    steps = list(model_fetch.fetch_with_choice(home, "net", ("parsing",)))
+    steps = list(model_fetch.fetch_with_choice(home, "net", ("parsing",), TOKEN))
 
     assert any("of 2.0 MB" in step[0] for step in steps)
     assert steps[0][2].interactive
@@ -72,7 +75,7 @@ def test_a_download_shows_a_bar_and_offers_the_model_afterwards(home: Workbench)
 
 def test_cancel_stops_it_and_the_next_download_goes_on(home: Workbench, hub: ModelHub) -> None:
     hub.trouble = [Trouble("stall", after=500_000, seconds=0.5)]
-    steps = model_fetch.fetch_model(home, "net", ("parsing",))
+    steps = model_fetch.fetch_model(home, "net", ("parsing",), TOKEN)
     for step in steps:
         if "MB" in step[0]:
             break
@@ -80,7 +83,7 @@ def test_cancel_stops_it_and_the_next_download_goes_on(home: Workbench, hub: Mod
     with pytest.raises(Cancelled):
         list(steps)
 
-    list(model_fetch.fetch_model(home, "net", ("parsing",)))
+    list(model_fetch.fetch_model(home, "net", ("parsing",), TOKEN))
 
     assert hub.ranges[-1].startswith("bytes=")
     assert home.available("net")
@@ -88,7 +91,7 @@ def test_cancel_stops_it_and_the_next_download_goes_on(home: Workbench, hub: Mod
 
 def test_a_page_that_goes_away_stops_its_download(home: Workbench, hub: ModelHub) -> None:
     hub.trouble = [Trouble("stall", after=500_000, seconds=0.3)]
-    steps = model_fetch.fetch_model(home, "net", ("parsing",))
+    steps = model_fetch.fetch_model(home, "net", ("parsing",), TOKEN)
     for step in steps:
         if "MB" in step[0]:
             break
@@ -101,16 +104,26 @@ def test_a_page_that_goes_away_stops_its_download(home: Workbench, hub: ModelHub
     assert not model_fetch.download_of(home).running.locked()
 
 
+@pytest.mark.parametrize("token", ["", "wrong", "\ud800", None, ["the-token-of-the-owner"], 7])
+def test_a_visitor_cannot_start_a_download(home: Workbench, hub: ModelHub, token: object) -> None:
+    """Anybody could fill the disk with gigabytes."""
+    for function in (model_fetch.fetch_model, model_fetch.fetch_with_choice):
+        with pytest.raises(NotAllowed, match="owner's token"):
+            next(function(home, "net", ("parsing",), token))
+    assert not home.available("net")
+    assert hub.ranges == []
+
+
 def test_only_one_download_runs_at_a_time(home: Workbench) -> None:
     with model_fetch.download_of(home).running, pytest.raises(BadRequest, match="Another model is being downloaded"):
-        list(model_fetch.fetch_model(home, "net", ("parsing",)))
+        list(model_fetch.fetch_model(home, "net", ("parsing",), TOKEN))
 
 
 def test_a_failed_download_says_why_and_frees_the_buttons(home: Workbench, hub: ModelHub) -> None:
     hub.gated.add("owner/net")
     seen: list[tuple] = []
     with pytest.raises(SourceUnreachable, match="accept its terms"):
-        seen.extend(model_fetch.fetch_model(home, "net", ("parsing",)))
+        seen.extend(model_fetch.fetch_model(home, "net", ("parsing",), TOKEN))
 
     assert seen[-1][0] == "The download failed."
     assert seen[-1][1].interactive
@@ -122,7 +135,7 @@ def test_a_failed_download_says_why_and_frees_the_buttons(home: Workbench, hub: 
 )
 def test_the_server_refuses_what_cannot_be_fetched(home: Workbench, model: str, words: str) -> None:
     with pytest.raises(BadRequest, match=words):
-        next(model_fetch.fetch_model(home, model, ("parsing",)))
+        next(model_fetch.fetch_model(home, model, ("parsing",), TOKEN))
 
 
 @pytest.mark.parametrize(
@@ -134,7 +147,7 @@ def test_a_space_and_an_offline_machine_show_the_command_only(
     bench = Workbench(replace(home.settings, **place), table([NET, MINE]))
 
     with pytest.raises(NotAllowed, match=words):
-        next(model_fetch.fetch_model(bench, "net", ("parsing",)))
+        next(model_fetch.fetch_model(bench, "net", ("parsing",), TOKEN))
     with gr.Blocks() as page:
         model_fetch.fetch_panel(bench, "parsing")
     kinds = {type(block).__name__ for block in page.blocks.values()}

@@ -3,6 +3,7 @@
 Only where the person owns the machine: on a Space, or offline, the command is shown and the server refuses.
 """
 
+import hmac
 import html
 import queue
 import threading
@@ -69,6 +70,7 @@ def fetch_panel(bench: Workbench, *tasks: str, choice: gr.Dropdown | None = None
         model = gr.Dropdown(
             [(spec.title, spec.id) for spec in absent], value=absent[0].id, label="Bring a model here", scale=3
         )
+        token = gr.Textbox("", label="Owner's token", type="password", max_lines=1, scale=2, min_width=140)
         start = gr.Button("Download", size="sm", min_width=110)
         stop = gr.Button("Cancel", size="sm", min_width=90, interactive=False)
     terms = gr.Markdown(describe(bench, absent[0].id))
@@ -79,7 +81,7 @@ def fetch_panel(bench: Workbench, *tasks: str, choice: gr.Dropdown | None = None
     model.change(bound(describe, bench), model, terms, **private)
     start.click(
         bound(fetch_with_choice if choice is not None else fetch_model, bench),
-        [model, names],
+        [model, names, token],
         outputs,
         concurrency_id="fetch",
         concurrency_limit=2,
@@ -109,10 +111,13 @@ def describe(bench: Workbench, model: str | None) -> str:
     return "  \n".join(line for line in lines if line)
 
 
-def fetch_model(bench: Workbench, model: str, tasks: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
-    """Download one model, telling how far it is. Raises NotAllowed, BadRequest, SourceUnreachable, BadWeights or
-    Cancelled."""
+def fetch_model(bench: Workbench, model: str, tasks: tuple[str, ...], token: str = "") -> Iterator[tuple[Any, ...]]:
+    """Download one model, telling how far it is, for whoever shows the owner's token.
+
+    Raises NotAllowed, BadRequest, SourceUnreachable, BadWeights or Cancelled.
+    """
     spec = checked(bench, model)
+    check_owner(bench, token, fetch_command(spec))
     download = download_of(bench)
     if not download.running.acquire(blocking=False):
         raise BadRequest("Another model is being downloaded. Wait for it, or cancel it.")
@@ -132,9 +137,11 @@ def fetch_model(bench: Workbench, model: str, tasks: tuple[str, ...]) -> Iterato
     )
 
 
-def fetch_with_choice(bench: Workbench, model: str, tasks: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+def fetch_with_choice(
+    bench: Workbench, model: str, tasks: tuple[str, ...], token: str = ""
+) -> Iterator[tuple[Any, ...]]:
     """As `fetch_model`, and puts the new model into a dropdown of models."""
-    for outputs in fetch_model(bench, model, tasks):
+    for outputs in fetch_model(bench, model, tasks, token):
         here = [(spec.title, spec.id) for spec in bench.specs(bench.spec(model).task) if bench.available(spec.id)]
         yield (*outputs, gr.Dropdown(choices=here))
 
@@ -143,6 +150,19 @@ def cancel(bench: Workbench) -> str:
     """Ask the running download to stop; what arrived is kept."""
     download_of(bench).stop.set()
     return "Stopping …"
+
+
+def check_owner(bench: Workbench, token: Any, command: str) -> None:
+    """Raises NotAllowed unless `token` is the owner's: a download takes gigabytes of the owner's disk and network."""
+    from workbench.ui.labeling.room import with_owner_token
+
+    right = with_owner_token(bench.settings).owner_token.encode()
+    shown = token.strip().encode("utf-8", "replace") if isinstance(token, str) else b""
+    if not right or not hmac.compare_digest(shown, right):
+        raise NotAllowed(
+            f"Downloads need the owner's token (WORKBENCH_OWNER_TOKEN, or the file owner.token in the data folder). "
+            f"On the machine itself: {command}"
+        )
 
 
 def checked(bench: Workbench, model: str) -> ModelSpec:
