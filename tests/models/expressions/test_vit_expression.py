@@ -139,6 +139,37 @@ def test_an_unknown_label_is_refused() -> None:
         labels({"id2label": {"0": "happy", "1": "cat"}}, "config.json")
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("config", {"hidden_size": 2**31 - 1}),
+        ("config", {"hidden_size": 33}),
+        ("config", {"num_hidden_layers": 2**40}),
+        ("config", {"num_channels": "three"}),
+        ("config", {"hidden_dropout_prob": 7}),
+        ("config", {"layer_norm_eps": None}),
+        ("config", {"patch_size": 0}),
+        ("config", {"id2label": [1]}),
+        ("preprocessor", {"image_mean": None}),
+        ("preprocessor", {"image_std": [0, 0, 0]}),
+        ("preprocessor", {"image_mean": "grey"}),
+        ("preprocessor", {"size": "large"}),
+        ("preprocessor", {"size": [32]}),
+    ],
+)
+def test_a_configuration_no_network_can_have_is_refused(folder: Path, name: str, change: dict[str, object]) -> None:
+    _change(folder, FILES[name], **change)
+
+    with pytest.raises(BadWeights):
+        _load(folder)
+
+
+def test_a_type_the_configuration_names_does_not_matter(folder: Path) -> None:
+    _change(folder, FILES["config"], dtype=3, torch_dtype="float16")
+
+    assert next(_load(folder).network.parameters()).dtype == torch.float32
+
+
 def test_labels_are_read_in_the_order_of_their_numbers() -> None:
     assert labels({"id2label": {"1": "Sad", "0": "Happiness"}}, "config.json") == ["happy", "sad"]
 

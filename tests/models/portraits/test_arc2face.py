@@ -237,6 +237,28 @@ def test_a_configuration_that_is_a_web_page_or_of_another_network_is_refused(tmp
         arc2face.load(MODELS["arc2face"], files, "cpu")
 
 
+@pytest.mark.parametrize(
+    ("role", "text"),
+    [
+        ("unet_config", {"block_out_channels": [8, -3, 32, 32]}),
+        ("vae_config", {"latent_channels": "four"}),
+        ("text_encoder_config", {"vocab_size": "many"}),
+        ("text_encoder_config", {"num_attention_heads": 7}),
+        ("scheduler", {"beta_schedule": 3}),
+        ("scheduler", {"beta_start": "small"}),
+        ("vocabulary", {"<|startoftext|>": 0, "<|endoftext|>": 1}),
+        ("merges", None),
+    ],
+)
+def test_a_configuration_no_network_can_have_is_refused(tmp_path: Path, role: str, text: dict | None) -> None:
+    files = _files(tmp_path)
+    before = json.loads(files[role].read_text()) if text is not None and role != "vocabulary" else {}
+    files[role].write_bytes(b"\xff\xfe" * 9 if text is None else json.dumps(before | text).encode())
+
+    with pytest.raises(BadWeights):
+        arc2face.load(MODELS["arc2face"], files, "cpu")
+
+
 def test_a_model_that_does_not_fit_is_refused_with_both_figures(tmp_path: Path) -> None:
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc/meminfo").write_text("MemTotal: 8000000 kB\nMemAvailable:    2000000 kB\n")

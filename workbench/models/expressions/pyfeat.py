@@ -24,6 +24,7 @@ from workbench.models.blocks.chips import ExpressionModel
 from workbench.models.blocks.convnext_v2 import ConvNextV2
 from workbench.models.blocks.windows import mtcnn_box
 from workbench.models.files import checkpoint
+from workbench.models.files.whole import whole
 from workbench.values import check_image
 
 SIZE, CHIP, GROW = 224, 256, 1.2
@@ -226,20 +227,14 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> PyFeat:
     settings = _settings(files["weights"])
     mood = weights.get("emotion.cls_head.weight")
     with_units = mood is not None and mood.ndim == 2 and mood.shape[1] != 768 + PLACES_WIDTH
-    network = checkpoint.install(
-        partial(Multitask, with_units, int(settings.get("knn_k", 4))), weights, spec.title, device
-    )
+    network = checkpoint.install(partial(Multitask, with_units, settings["knn_k"]), weights, spec.title, device)
     return PyFeat(spec, network, mtcnn_box(SIZE, GROW), SIZE, "backbone", ORDER)
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    text = checkpoint.metadata(path).get("config", "{}")
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise BadWeights(
-            f"{path.name}: the settings in its head are not readable ({error}). Fetch it again."
-        ) from error
+    with whole(path, "settings in its head"):
+        found = dict(json.loads(checkpoint.metadata(path).get("config", "{}")))
+        found["knn_k"] = int(found.get("knn_k", 4))
     asked = {
         "n_au": len(UNITS),
         "n_emotion": len(ORDER),
@@ -251,4 +246,4 @@ def _settings(path: Path) -> dict[str, Any]:
     other = [f"{name} = {found[name]}" for name, value in asked.items() if name in found and found[name] != value]
     if other:
         raise BadWeights(f"{path.name}: expected py-feat's multitask network v2.5, got one with {', '.join(other)}.")
-    return dict(found)
+    return found

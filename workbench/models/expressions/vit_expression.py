@@ -7,6 +7,7 @@ order.
 
 import json
 from collections.abc import Mapping
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from workbench.errors import BadWeights
 from workbench.models.blocks.chips import ExpressionModel
 from workbench.models.blocks.windows import upright_square
 from workbench.models.files import checkpoint
+from workbench.models.files.whole import whole
 
 WIDTH, DROP = 3.2, 0.12
 """The crop that mini-XCEPTION, trained on the same pictures, does best with."""
@@ -69,13 +71,14 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> ExpressionM
     files = {**_beside(files["weights"], files), **files}
     config, preprocessor = _json(files["config"]), _json(files["preprocessor"])
     order = labels(config, files["config"].name)
-    size, mean, deviation = pixels(preprocessor, files["preprocessor"].name)
+    with whole(files["preprocessor"], "what the pixels are divided by"):
+        size, mean, deviation = pixels(preprocessor, files["preprocessor"].name)
     if config.get("image_size", 224) != size:
         raise BadWeights(
             f"{spec.title}: the network wants {config.get('image_size')} pixels, its preprocessor makes {size}. Fetch "
             f"it again."
         )
-    network = Classifier(_network(config, files["weights"]), mean, deviation).eval().requires_grad_(False).to(device)
+    network = Classifier(_network(config, files), mean, deviation).eval().requires_grad_(False).to(device)
     return ExpressionModel(spec, network, upright_square(size, WIDTH, DROP), size, last_tokens(network), order)
 
 
@@ -113,7 +116,10 @@ def pixels(preprocessor: dict[str, Any], name: str) -> tuple[int, list[float], l
         )
     if not preprocessor.get("do_normalize", True):
         return int(side), [0.0] * 3, [1.0] * 3
-    return int(side), list(preprocessor["image_mean"]), list(preprocessor["image_std"])
+    mean, deviation = (tuple(map(float, preprocessor[key])) for key in ("image_mean", "image_std"))
+    if len(mean) != 3 or len(deviation) != 3 or not all(map(isfinite, mean)) or not all(0 < x < inf for x in deviation):
+        raise BadWeights(f"{name}: expected three means and deviations, got {mean} and {deviation}.")
+    return int(side), list(mean), list(deviation)
 
 
 def last_tokens(network: nn.Module) -> str:
@@ -122,16 +128,18 @@ def last_tokens(network: nn.Module) -> str:
     return [name for name, _ in network.named_modules() if name.endswith("layernorm_before")][-1]
 
 
-def _network(config: dict[str, Any], path: Path) -> ViTForImageClassification:
+def _network(config: dict[str, Any], files: Mapping[str, Path]) -> ViTForImageClassification:
+    path = files["weights"]
     if config.get("model_type") != "vit":
         raise BadWeights(f"{path.name}: expected a model of type vit, got {config.get('model_type')!r}.")
     weights = checkpoint.read(path)
     checkpoint.sound(weights, path.name)
-    settings = ViTConfig.from_dict(config | {"id2label": config["id2label"], "num_labels": len(config["id2label"])})
+    settings = _settings(config, weights, files["config"])
     wide = {key: value.float() for key, value in weights.items()}
-    network, report = ViTForImageClassification.from_pretrained(
-        None, config=settings, state_dict=wide, output_loading_info=True, ignore_mismatched_sizes=True
-    )
+    with whole(path, "the weights of a vision transformer"):
+        network, report = ViTForImageClassification.from_pretrained(
+            None, config=settings, state_dict=wide, output_loading_info=True, ignore_mismatched_sizes=True
+        )
     wrong = [*report["missing_keys"], *report["unexpected_keys"], *report["mismatched_keys"]]
     if wrong:
         raise BadWeights(
@@ -144,6 +152,25 @@ def _network(config: dict[str, Any], path: Path) -> ViTForImageClassification:
             f"names, and which is meant cannot be told. Use the file as its authors publish it."
         )
     return network
+
+
+def _settings(config: dict[str, Any], weights: checkpoint.Weights, path: Path) -> ViTConfig:
+    """What the configuration describes. Raises BadWeights when that is no network, or one far larger than the weights:
+    making it would ask for memory that is not there."""
+    with whole(path, "the configuration of a vision transformer"):
+        labels = config["id2label"]
+        kept = {key: value for key, value in config.items() if key not in ("dtype", "torch_dtype")}
+        settings = ViTConfig.from_dict(kept | {"num_labels": len(labels)})
+        if not 0 < settings.num_hidden_layers <= len(weights):
+            raise BadWeights(f"{path.name} describes {settings.num_hidden_layers} layers of {len(weights)} weights.")
+        with torch.device("meta"):
+            asked = sum(value.numel() for value in ViTForImageClassification(settings).state_dict().values())
+    given = sum(value.numel() for value in weights.values())
+    if asked > 2 * given:
+        raise BadWeights(
+            f"{path.name} describes a network of {asked:,} numbers, the weights are {given:,}. Fetch it again."
+        )
+    return settings
 
 
 def _json(path: Path) -> dict[str, Any]:

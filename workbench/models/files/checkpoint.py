@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from workbench.errors import BadWeights
 from workbench.models.files.layouts import looks_like
+from workbench.models.files.whole import whole
 
 Weights = dict[str, Tensor]
 Value = TypeVar("Value")
@@ -183,7 +184,7 @@ def sound(weights: Mapping[str, Tensor], name: str) -> None:
     said in the log: they answer a little differently from those of 32.
     """
     for key, value in weights.items():
-        if value.dtype not in FLOATS or value.layout != torch.strided:
+        if value.dtype not in FLOATS or value.layout != torch.strided or value.is_meta:
             raise BadWeights(
                 f"{name}: {key!r} holds {_kind(value)} where this network has floating-point numbers. The file is "
                 f"quantised or of another network; use the one this model names."
@@ -241,37 +242,27 @@ def _start(path: Path) -> bytes:
 
 
 def _safetensors(path: Path) -> Weights:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError, ValueError) as error:
-        raise BadWeights(f"{path.name} breaks off or is damaged ({error}). Delete it and fetch it again.") from error
+    with whole(path), safe_open(path, framework="pt") as file:
+        return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
 
 
 def _archive(path: Path, mapped: bool) -> object:
     if mapped:
         _refuse_programs(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # old archives make torch speak of its own storage classes
+    with whole(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # old archives make torch speak of its own storage classes
+        try:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped or None)
-    except pickle.UnpicklingError as error:
-        reason = str(error).partition("\n")[0][:160]
-        raise BadWeights(
-            f"{path.name} holds more than weights and is not opened, because opening it could run code ({reason})."
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError, IndexError) as error:
-        raise BadWeights(
-            f"{path.name} breaks off or is damaged ({type(error).__name__}). Delete it and fetch it again."
-        ) from error
+        except pickle.UnpicklingError as error:
+            reason = str(error).partition("\n")[0][:160]
+            raise BadWeights(
+                f"{path.name} holds more than weights and is not opened, because opening it could run code ({reason})."
+            ) from error
 
 
 def _refuse_programs(path: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError) as error:
-        raise BadWeights(f"{path.name} breaks off or is damaged ({error}). Delete it and fetch it again.") from error
+    with whole(path), zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
     if any(name.endswith("constants.pkl") for name in names) and any("/code/" in name for name in names):
         raise BadWeights(f"{path.name} is a TorchScript archive: a program, not weights. It is not run.")
     if not any(name.endswith("data.pkl") for name in names):

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from workbench.errors import BadWeights
+from workbench.models.files.whole import whole
 
 _LAYER = re.compile(rb"\x01\x05(con)_4|\x01\x07(affine)_|\x01\x04(fc)_2")
 """A layer's name as a string with its length."""
@@ -24,9 +25,10 @@ def read(path: Path) -> list[tuple[str, np.ndarray]]:
     layers, at = list[tuple[str, np.ndarray]](), 0
     while match := _LAYER.search(data, at):
         kind, at = match[match.lastindex or 0].decode(), match.end()
-        for _ in range(2 if kind == "fc" else 0):
-            _, at = _integer(data, at)  # outputs and inputs stand before the tensor
-        numbers, at = _tensor(data, at, path.name)
+        with whole(path, "a dlib network"):
+            for _ in range(2 if kind == "fc" else 0):
+                _, at = _integer(data, at)  # outputs and inputs stand before the tensor
+            numbers, at = _tensor(data, at, path.name)
         layers.append((kind, numbers))
     if not layers:
         raise BadWeights(f"{path.name}: expected a dlib network, found no layers.")

@@ -14,7 +14,8 @@ class OnnxBox(nn.Module):
     """(N, 3, S, S) RGB in 0..255 to (N, n), through onnxruntime on the CPU.
 
     path: the file. size: S. outputs: n. mean, deviation: of pixels in 0..1, red, green, blue. Raises BadWeights when
-    the file is no ONNX network or takes or gives another shape.
+    the file is no ONNX network or takes or gives another shape, or answers
+    with numbers that are not finite.
     """
 
     def __init__(
@@ -26,16 +27,18 @@ class OnnxBox(nn.Module):
         self._session = open_session(path)
         self._input = self._session.get_inputs()[0].name
         try:
-            found = self._answer(np.zeros((1, 3, size, size), np.float32)).shape
+            answer = self._answer(np.zeros((1, 3, size, size), np.float32))
         except Exception as error:  # onnxruntime raises types of its own that it does not export
             raise BadWeights(
                 f"{path.name}: expected a network for 3 × {size} × {size} pixels; it refuses them ({_first(error)})."
             ) from error
-        if found != (1, outputs):
+        if answer.shape != (1, outputs):
             raise BadWeights(
-                f"{path.name}: expected {outputs} outputs, got {' × '.join(map(str, found[1:]))}. It is another "
+                f"{path.name}: expected {outputs} outputs, got {' × '.join(map(str, answer.shape[1:]))}. It is another "
                 f"network's file."
             )
+        if not np.isfinite(answer).all():
+            raise BadWeights(f"{path.name} answers with numbers that are not finite: it is damaged. Fetch it again.")
 
     def forward(self, chips: Tensor) -> Tensor:
         """What the network answers to a batch of chips."""

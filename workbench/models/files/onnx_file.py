@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from workbench.errors import BadWeights
+from workbench.models.files.whole import whole
 
 _FLOAT, _INT64 = 1, 7
 """TensorProto.DataType values that occur in the files read here."""
@@ -38,7 +39,7 @@ class Graph:
 def read(path: Path) -> Graph:
     """The graph in an ONNX file. Raises BadWeights when it is no ONNX file or holds a type that is not float32 or
     int64."""
-    try:
+    with whole(path, "an ONNX file"):
         graph = next((value for field, value in _fields(memoryview(path.read_bytes())) if field == 7), None)
         if not isinstance(graph, memoryview):
             raise BadWeights(f"{path.name}: expected an ONNX graph, found none.")
@@ -47,8 +48,6 @@ def read(path: Path) -> Graph:
         return Graph(
             tuple(_node(value) for field, value in parts if field == 1 and isinstance(value, memoryview)), weights
         )
-    except (IndexError, ValueError, UnicodeDecodeError) as error:
-        raise BadWeights(f"{path.name}: not a readable ONNX file ({error}).") from error
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:

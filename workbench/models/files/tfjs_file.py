@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from workbench.errors import BadWeights
+from workbench.models.files.whole import whole
 
 
 def read(manifest: Path, binary: Path) -> dict[str, np.ndarray]:
     """Weights by name, float32 (integers stay integers). Raises BadWeights when the two files do not belong
     together."""
-    try:
+    with whole(manifest, "the manifest of a TensorFlow.js model, and its numbers beside it"):
         content = json.loads(manifest.read_text())
         groups = content["weightsManifest"] if isinstance(content, dict) else content
         entries = [entry for group in groups for entry in group["weights"]]
@@ -24,10 +25,6 @@ def read(manifest: Path, binary: Path) -> dict[str, np.ndarray]:
         found = {}
         for entry in entries:
             found[entry["name"]], at = _weight(entry, data, at)
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadWeights(
-            f"{manifest.name} and {binary.name}: not a readable TensorFlow.js model ({error!r})."
-        ) from error
     if at != len(data):
         raise BadWeights(f"{binary.name}: expected {at} bytes by its manifest, got {len(data)}.")
     return found

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workbench.errors import BadWeights
 from workbench.models.files import checkpoint
+from workbench.models.files.whole import whole
 
 _STORAGES = {
     "FloatStorage": torch.float32,
@@ -70,12 +70,12 @@ def _tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[i
 
 
 def is_program(path: Path) -> bool:
-    """Whether a file is a TorchScript archive."""
-    try:
+    """Whether a file is a TorchScript archive. Raises BadWeights for a damaged zip."""
+    with whole(path):
+        if not zipfile.is_zipfile(path):
+            return False
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError):
-        return False
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -83,24 +83,10 @@ def read(path: Path) -> dict[str, Tensor]:
 
     Raises BadWeights when the archive breaks off or holds anything but modules, numbers and tensors.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            root = next(name for name in archive.namelist() if name.endswith("/data.pkl")).rpartition("/")[0]
-            tree = _Tree(archive, root).load()
-    except (
-        zipfile.BadZipFile,
-        OSError,
-        StopIteration,
-        KeyError,
-        ValueError,
-        EOFError,
-        TypeError,
-        pickle.UnpicklingError,
-    ) as error:
-        raise BadWeights(
-            f"{path.name}: expected a whole TorchScript archive of modules and tensors ({error}). Fetch it again."
-        ) from error
-    return checkpoint.told_apart((name, name, value) for name, value in _named(tree, ""))
+    with whole(path, "a TorchScript archive of modules and tensors"), zipfile.ZipFile(path) as archive:
+        root = next(name for name in archive.namelist() if name.endswith("/data.pkl")).rpartition("/")[0]
+        named = _named(_Tree(archive, root).load(), "")
+    return checkpoint.told_apart((name, name, value) for name, value in named)
 
 
 def _named(tree: object, prefix: str) -> list[tuple[str, Tensor]]:

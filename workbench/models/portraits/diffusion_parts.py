@@ -26,6 +26,7 @@ from transformers import (
 
 from workbench.errors import BadWeights
 from workbench.models.files import checkpoint
+from workbench.models.files.whole import whole
 
 Configuration = dict[str, Any]
 
@@ -47,11 +48,12 @@ def configuration(path: Path) -> Configuration:
 
 
 def schedule(kind: Any, config: Mapping[str, Any]) -> Any:
-    """A sampler from another's configuration, without a word about the settings it does not share."""
+    """A sampler from another's configuration, without a word about the settings it does not share. Raises BadWeights
+    for one that describes none."""
     before = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
-        return kind.from_config(config)
+        return _made(lambda: kind.from_config(config), "scheduler_config.json")
     finally:
         logging.set_verbosity(before)
 
@@ -132,19 +134,20 @@ def tokenizer(vocabulary: Path, merges: Path, padding: str = "<|endoftext|>") ->
         raise BadWeights(
             f"{vocabulary.name}: expected CLIP's vocabulary, which has <|startoftext|> and <|endoftext|>. Fetch it again."  # noqa: E501
         )
-    return CLIPTokenizer(str(vocabulary), str(merges), pad_token=padding, model_max_length=77)
+    with whole(merges, f"the merges that belong to {vocabulary.name}"):
+        return CLIPTokenizer(str(vocabulary), str(merges), pad_token=padding, model_max_length=77)
 
 
 def _configured(kind: Any, path: Path) -> Any:
     config = configuration(path)
-    config = config.get({CLIPTextConfig: "text_config", CLIPVisionConfig: "vision_config"}[kind], config)
-    return kind(
-        **{
-            key: value
-            for key, value in config.items()
-            if key not in ("torch_dtype", "dtype", "architectures", "model_type")
-        }
-    )
+    inner = config.get({CLIPTextConfig: "text_config", CLIPVisionConfig: "vision_config"}[kind])
+    config = inner if isinstance(inner, dict) else config
+    known = {
+        key: value
+        for key, value in config.items()
+        if key not in ("torch_dtype", "dtype", "architectures", "model_type")
+    }
+    return _made(lambda: kind(**known), path.name)
 
 
 def _diffusers(
@@ -164,10 +167,12 @@ def _diffusers(
     return checkpoint.install(lambda: _made(make, config.name), weights, name, device)
 
 
-def _made(make: Callable[[], nn.Module], name: str) -> nn.Module:
+def _made(make: Callable[[], Any], name: str) -> Any:
     try:
         return make()
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, NotImplementedError) as error:
+    except BadWeights:
+        raise
+    except Exception as error:  # a configuration may hold anything, and each library checks it with errors of its own
         raise BadWeights(
             f"{name} does not describe a network this version can make ({str(error)[:160]}). Fetch the model again."
         ) from error
