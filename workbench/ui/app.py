@@ -2,9 +2,11 @@
 launch."""
 
 import importlib
+import json
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -22,10 +24,14 @@ from workbench.ui.common.sessions import bounded
 from workbench.ui.common.widgets import Handoff
 
 TITLE = "Face Workbench"
+MOTTO = "See what face models do, and whether to believe them."
 
 CSS = """
 .gradio-container { width: 100%; max-width: 1280px !important; margin: 0 auto; }
 .send-to button { flex-grow: 0; }
+.dark button[role=tab][aria-selected=true] { color: #a5b4fc !important; }
+.skip { position: absolute; left: -9999px; }
+.skip:focus { position: static; display: inline-block; padding: 4px 8px; }
 #headline { padding: 6px 2px 0; }
 #headline h1 { margin: 0; font-size: 1.5rem; }
 #headline p { margin: 2px 0 6px; opacity: .85; }
@@ -39,6 +45,8 @@ CSS = """
 @media (max-width: 640px) { .gradio-container { padding: 6px !important; } }
 """
 
+SKIP = '<a class="skip" href="#tabs">Skip to the tabs</a>'
+
 FOOTER = (
     "Photos stay on this server for at most an hour, are never logged and never leave it. "
     "Each model's licence, and that of its training data, stands beside it."
@@ -48,9 +56,34 @@ FOOTER = (
 def theme() -> gr.themes.Base:
     """Local fonts only: the page asks no other server for anything."""
     fonts = ["system-ui", "Segoe UI", "Roboto", "Helvetica", "sans-serif"]
-    return gr.themes.Soft(
+    soft = gr.themes.Soft(
         primary_hue="indigo", neutral_hue="slate", font=fonts, font_mono=["ui-monospace", "Consolas", "monospace"]
     )
+    return soft.set(
+        color_accent="*primary_600",
+        block_label_text_color="*primary_700",
+        block_label_text_color_dark="white",
+        block_title_text_color="*primary_700",
+        block_title_text_color_dark="white",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_400",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        checkbox_label_background_fill_selected="*primary_600",
+    )
+
+
+def script(tabs: tuple[Tab, ...]) -> str:
+    """The page's own JavaScript: the tab one is in stands in the address, and Gradio's gaps in access are mended."""
+    text = (Path(__file__).parent / "common" / "page.js").read_text(encoding="utf-8")
+    titles = json.dumps({tab.stem: tab.title for tab in tabs}) if len(tabs) > 1 else "{}"
+    return text.replace("__TITLES__", titles).replace("__NAME__", json.dumps(TITLE))
+
+
+def _tabs_of(demo: gr.Blocks) -> tuple[Tab, ...]:
+    """The tabs a page shows; none where it is one tab's own."""
+    shown = {getattr(block, "elem_id", None) for block in demo.blocks.values()}
+    return tuple(tab for tab in TABS if f"tab-{tab.stem}" in shown)
 
 
 def opened(*tasks: str, fetch: bool = False) -> Workbench:
@@ -80,7 +113,9 @@ def build_app(bench: Workbench, tabs: tuple[Tab, ...] = TABS) -> gr.Blocks:
     """The whole workbench as one page."""
     prepare(bench)
     with Page(title=TITLE, analytics_enabled=False, delete_cache=(600, bench.settings.photo_lifetime)) as demo:
-        gr.HTML(f"<h1>{TITLE}</h1><p>See what face models do, and whether to believe them.</p>", elem_id="headline")
+        gr.HTML(
+            SKIP + f"<h1>{TITLE}</h1><p>See what face models do, and whether to believe them.</p>", elem_id="headline"
+        )
         photo = gr.State(None, time_to_live=bench.settings.photo_lifetime)
         with gr.Tabs(elem_id="tabs") as bar:
             for tab in tabs:
@@ -119,6 +154,10 @@ def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
             "server_port": settings.port,
             "theme": theme(),
             "css": CSS,
+            "js": script(
+                TABS if any(getattr(block, "elem_id", "") == "tabs" for block in demo.blocks.values()) else ()
+            ),
+            "favicon_path": str(Path(__file__).parent / "common" / "favicon.png"),
             "max_file_size": settings.max_bytes,
             "run_history": False,
             "enable_monitoring": False,

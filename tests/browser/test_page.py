@@ -1,0 +1,37 @@
+"""The page itself: a tab can be linked to, Back goes back, a reload returns; its gaps in access are mended."""
+
+import re
+
+from playwright.sync_api import expect
+
+
+def _chosen(page, name: str) -> None:
+    expect(page.get_by_role("tab", name=name).first).to_have_attribute("aria-selected", "true", timeout=15_000)
+
+
+def test_a_tab_and_its_part_can_be_linked_to_and_back_goes_back(page, server: str) -> None:
+    page.goto(f"{server}?tab=protection&sub=many-photos")
+    _chosen(page, "Protection")
+    _chosen(page, "Many photos")
+    expect(page).to_have_title(re.compile("Protection · Face Workbench"))
+
+    page.get_by_role("tab", name="Evaluation").click()
+    expect(page).to_have_url(re.compile(r"\?tab=evaluation$"))
+    expect(page).to_have_title(re.compile("Evaluation"))
+    page.go_back()
+    _chosen(page, "Protection")
+    page.reload()
+    _chosen(page, "Protection")
+
+
+def test_an_address_nobody_made_opens_the_first_tab(page, server: str) -> None:
+    page.goto(f"{server}?tab=<script>&sub=x")
+
+    _chosen(page, "Parsing")
+
+
+def test_what_gradio_leaves_out_for_people_who_hear_the_page_is_there(page, server: str) -> None:
+    page.goto(server)
+    page.get_by_role("tab", name="Explanation").click()
+    expect(page.locator("#explain-heat .empty")).to_have_attribute("role", "img")
+    expect(page.locator("#explain-photo button[aria-label^='Drop an image']")).to_have_count(0)

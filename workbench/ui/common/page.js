@@ -1,0 +1,84 @@
+(() => {
+  // Where one is stands in the address (?tab=…&sub=…, never a photo, never a result), so that a tab can be linked to,
+  // Back goes back, and a reload returns. What Gradio's own parts leave out for people who hear the page is put right.
+  const TITLES = __TITLES__;
+  const NAME = __NAME__;
+  const slug = text => text.trim().toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-+|-+$/g, '');
+  const tabs = root => [...root.querySelectorAll('button[role=tab]')];
+  const top = () => tabs(document).filter(button => stemOf(button));
+  const stemOf = button => Object.keys(TITLES).find(stem => button.textContent.trim().endsWith(TITLES[stem]));
+  const panelOf = stem => document.getElementById('tab-' + stem);
+  const subsOf = stem => {
+    const panel = panelOf(stem);
+    return panel ? tabs(panel) : [];
+  };
+  const chosen = list => list.find(button => button.getAttribute('aria-selected') === 'true');
+
+  const here = () => {
+    const tab = chosen(top());
+    if (!tab) return null;
+    const stem = stemOf(tab);
+    const sub = chosen(subsOf(stem));
+    return {stem, sub: sub && sub !== subsOf(stem)[0] ? slug(sub.textContent) : ''};
+  };
+
+  const address = place => {
+    const url = new URL(window.location);
+    url.searchParams.set('tab', place.stem);
+    if (place.sub) url.searchParams.set('sub', place.sub); else url.searchParams.delete('sub');
+    return url;
+  };
+
+  const name = place => { document.title = TITLES[place.stem] ? `${TITLES[place.stem]} · ${NAME}` : NAME; };
+
+  let asked = false;
+  const noted = () => {
+    const place = here();
+    if (!place || asked) return;
+    name(place);
+    const url = address(place);
+    if (url.href !== window.location.href) window.history.pushState(place, '', url);
+  };
+
+  const wait = (look, tries = 60) => new Promise(done => {
+    const again = left => {
+      const found = look();
+      if (found || !left) done(found); else setTimeout(() => again(left - 1), 100);
+    };
+    again(tries);
+  });
+
+  const go = async () => {
+    const query = new URLSearchParams(window.location.search);
+    const stem = query.get('tab'), sub = query.get('sub') || '';
+    if (!stem || !TITLES[stem]) return;
+    asked = true;
+    const tab = await wait(() => top().find(button => stemOf(button) === stem));
+    if (tab && tab.getAttribute('aria-selected') !== 'true') tab.click();
+    const first = await wait(() => !sub && panelOf(stem) || subsOf(stem).find(button => slug(button.textContent) === sub), 30);
+    if (sub && first && first.click) first.click();
+    if (!sub && subsOf(stem).length) subsOf(stem)[0].click();
+    asked = false;
+    name({stem});
+  };
+
+  const mend = root => {
+    for (const empty of root.querySelectorAll('.empty[aria-label]:not([role])')) empty.setAttribute('role', 'img');
+    for (const drop of root.querySelectorAll('[aria-label^="Click to upload"], [aria-label^="Drop an image"]')) {
+      if (drop.textContent.trim()) drop.removeAttribute('aria-label');  // what is written there is its name
+    }
+  };
+
+  const start = async () => {
+    await wait(() => top().length || document.querySelector('.gradio-container'));
+    document.documentElement.lang = document.documentElement.lang || 'en';
+    mend(document);
+    new MutationObserver(() => mend(document)).observe(document.body, {childList: true, subtree: true});
+    if (!top().length) return;
+    document.addEventListener('click', event => { if (event.target.closest && event.target.closest('button[role=tab]')) setTimeout(noted, 60); });
+    document.addEventListener('keyup', event => { if (document.activeElement && document.activeElement.getAttribute('role') === 'tab') setTimeout(noted, 60); });
+    window.addEventListener('popstate', go);
+    await go();
+  };
+  start();
+})
