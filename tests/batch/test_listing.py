@@ -37,7 +37,7 @@ def test_no_readable_suffix_is_left_out(tmp_path: Path, suffix: str) -> None:
 def test_what_is_no_photo_is_counted_and_named_when_asked(folder: Path, capsys: pytest.CaptureFixture) -> None:
     found = batch.listed(folder)
     found.tell(verbose=False)
-    assert capsys.readouterr().out == "1 no photos left out (-v lists them).\n"
+    assert capsys.readouterr().out == "1 left out as no photo (-v lists them).\n"
     found.tell(verbose=True)
     assert "  notes.txt" in capsys.readouterr().out
 

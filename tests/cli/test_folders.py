@@ -74,7 +74,7 @@ def test_no_photo_is_left_out_without_a_word(folder: Path, tmp_path: Path, capsy
     assert sorted(found) == ["a.jpg", "b.jfif", "b.jpe", "c.jp2"]
     assert [name for name, error in found.items() if error] == ["c.jp2"]
     said = capsys.readouterr()
-    assert "1 no photos left out (-v lists them)" in said.out
+    assert "1 left out as no photo (-v lists them)" in said.out
     assert "c.jp2" in said.err
 
 

@@ -32,9 +32,9 @@ class Listing:
 
     def tell(self, verbose: bool) -> None:
         """Say what was left out: how many, and which when `verbose`."""
-        for what, names in (("no photos", self.others), ("folders of results", self.outputs)):
+        for what, names in (("no photo", self.others), ("results of a run", self.outputs)):
             if names:
-                print(f"{len(names):,} {what} left out{'' if verbose else ' (-v lists them)'}.")
+                print(f"{len(names):,} left out as {what}{'' if verbose else ' (-v lists them)'}.")
             for name in names if verbose else ():
                 print(f"  {shown(name)}")
 

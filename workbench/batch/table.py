@@ -8,7 +8,6 @@ import io
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ class Table:
         self._index: dict[str, str] = {}
         self._torn: set[str] = set()
         self._cut = False
+        self._sorted, self._last = True, ""
         if path.is_file() and path.stat().st_size:
             self._read()
 
@@ -67,6 +67,7 @@ class Table:
     def add(self, name: str, rows: Sequence[Mapping[str, Any]], stamp: Stamp, saved: str = "", error: str = "") -> None:
         """Append a photo's rows in one piece."""
         assert self._lines is not None, "begin first"
+        self._follows(escaped(name))
         end = {"file": escaped(name), "saved": saved, "error": error, "stamp": str(stamp)}
         self._lines.add(b"".join(self._line([{**row, **end}.get(column) for column in self.columns]) for row in rows))
 
@@ -75,7 +76,7 @@ class Table:
         if self._lines is not None:
             self._lines.close()
             self._lines = None
-            if tidy:
+            if tidy and not self._sorted:
                 self._sort()
 
     def rows(self) -> Iterator[dict[str, str]]:
@@ -93,6 +94,7 @@ class Table:
             )
         counts: dict[str, int] = {}
         for name, line in _lines(self.path):
+            self._follows(name)
             saved, error, stamp = _cells(line)[-3:]
             self._index[name] = f"{stamp}\t{plain(saved)}\t{plain(error)}"
             if not stamp.endswith(" 1") or name in counts:
@@ -104,15 +106,18 @@ class Table:
             del self._index[name]
         self._cut = _is_cut(self.path)
 
+    def _follows(self, name: str) -> None:
+        self._sorted, self._last = self._sorted and name >= self._last, name
+
     def _sort(self) -> None:
         places: list[tuple[str, int, int]] = []
         start = len(self._line(self.columns))
         for name, line in _lines(self.path):
             places.append((name, start, len(line)))
             start += len(line)
-        if any(first[0] > second[0] for first, second in pairwise(places)):
-            places.sort(key=lambda place: place[:2])
-            self._rewrite(_at(self.path, places))
+        places.sort(key=lambda place: place[:2])
+        self._rewrite(_at(self.path, places))
+        self._sorted = True
 
     def _rewrite(self, lines: Iterator[bytes]) -> None:
         part = self.path.with_name(f".{uuid.uuid4().hex}.part")
