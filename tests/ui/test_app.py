@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from workbench.tabs import TABS
-from workbench.ui.app import build_app, build_tab
+from workbench.ui.app import build_app, build_tab, theme
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,3 +58,13 @@ def test_starting_loads_no_model_library(settings) -> None:
     )
 
     assert run.stdout.strip() == "[]"
+
+
+def test_the_look_is_soft_but_for_the_colours_of_texts_and_buttons() -> None:
+    import gradio as gr
+
+    soft, ours = gr.themes.Soft(primary_hue="indigo", neutral_hue="slate"), theme()
+    changed = {key for key, value in vars(soft).items() if isinstance(value, str) and value != getattr(ours, key)}
+
+    assert "background_fill_primary" not in changed
+    assert {"body_text_color_subdued", "block_label_text_color", "button_primary_background_fill"} <= changed

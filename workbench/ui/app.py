@@ -60,6 +60,7 @@ def theme() -> gr.themes.Base:
         primary_hue="indigo", neutral_hue="slate", font=fonts, font_mono=["ui-monospace", "Consolas", "monospace"]
     )
     return soft.set(
+        background_fill_primary="*neutral_50",  # Soft's own, which `set` forgets
         color_accent="*primary_600",
         block_label_text_color="*primary_700",
         block_label_text_color_dark="white",
