@@ -4,7 +4,6 @@ from workbench.catalog.spec import File, ModelSpec
 
 BASIC = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
 
-_FACE_API = "0d77fffeef362ef9c0939cf6c567f3a2e8e177f114fa257a3270cbd2e509b031"
 _FER2013 = "FER2013: research"
 
 
@@ -59,17 +58,11 @@ ROWS = (
         load="workbench.models.expressions.face_api_expression:load",
         files=(
             File(
-                "npm:@vladmandic/face-api@1.7.15:package/model/face_expression_model-weights_manifest.json",
+                "builtin:face_api_expression.json",
                 "5b349c17c7836da506e03422cd6461c74085d8bb2713ad4114647dc5d28174c8",
-                _FACE_API,
-                12_677_476,
                 role="manifest",
             ),
-            File(
-                "npm:@vladmandic/face-api@1.7.15:package/model/face_expression_model.bin",
-                "9a9840f2cf1f4c7eab95f197512569345c00d2426754d4608b92af30e0300f3d",
-                _FACE_API,
-            ),
+            File("builtin:face_api_expression.bin", "9a9840f2cf1f4c7eab95f197512569345c00d2426754d4608b92af30e0300f3d"),
         ),
         labels=BASIC,
         weights_license="MIT",
