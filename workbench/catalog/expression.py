@@ -1,4 +1,4 @@
-"""Expression models: which of the seven or eight basic expressions a face shows."""
+"""Expression models: which of five, seven or eight basic expressions a face shows."""
 
 from workbench.catalog.spec import File, ModelSpec
 
@@ -30,6 +30,26 @@ def _vit(repository: str, title: str, data: str, paper: str) -> ModelSpec:
 
 
 ROWS = (
+    ModelSpec(
+        id="compact-expression",
+        task="expression",
+        title="Compact expression net (trained here)",
+        load="workbench.models.expressions.compact_expression:load",
+        files=(
+            File(
+                "builtin:compact_expression.safetensors",
+                "96f2f61238a23becd5bad158f2478cadbce9f383f97cdd88c729c6c1e9e4e4e7",
+            ),
+        ),
+        labels=("neutral", "happy", "sad", "surprise", "anger"),
+        weights_license="research and education; made from MIT weights (face-api.js, fer)",
+        data_license="press photos of an LFW derivative: research; before that, what face-api and fer were trained on",
+        paper="this project, docs/expressions.md",
+        parameters=371_957,
+        gradients=True,
+        default=True,
+        note="five expressions, calibrated; can say unsure",
+    ),
     ModelSpec(
         id="fer",
         task="expression",

@@ -1,6 +1,7 @@
 """Tells which expression faces show."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +13,9 @@ from workbench.values import Face, Scores, check_image
 SMALLEST = 20.0
 """Faces smaller than this many pixels are not judged: less than a third of the smallest chip would be left to guess
 from."""
+
+UNSURE = "unsure"
+"""What a verdict says when no expression is said."""
 
 
 class ExpressionScorer(Protocol):
@@ -48,6 +52,44 @@ def classify(image: np.ndarray, face: Face, model: ExpressionScorer) -> Scores:
     check_image(image)
     check_size(face)
     return model.scores(image, face)
+
+
+class SureScorer(ExpressionScorer, Protocol):
+    """An expression model that also says how sure it is. bar: the certainty below which its answer is not to be
+    said."""
+
+    bar: float
+
+    def certainty(self, chips: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
+        """(N,) how sure the answers to chips (N, S, S, 3) uint8 are; more is surer."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """What is said of a face, or that nothing is. certainty: more is surer; below `bar` the answer is "unsure"."""
+
+    scores: Scores
+    certainty: float
+    bar: float
+
+    @property
+    def sure(self) -> bool:
+        """Whether the answer may be said."""
+        return self.certainty >= self.bar
+
+    @property
+    def word(self) -> str:
+        """The expression, or "unsure"."""
+        return self.scores.top if self.sure else UNSURE
+
+
+def judge(image: np.ndarray, face: Face, model: SureScorer) -> Verdict:
+    """The expression a face shows, or "unsure": then the face shows one the model does not know, or none it can tell.
+
+    Raises what `classify` raises.
+    """
+    scores = classify(image, face, model)
+    return Verdict(scores, float(model.certainty(model.crop(image, face)[None])[0]), model.bar)
 
 
 def check_size(face: Face) -> None:
