@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from training import lfw
-from training.expression import Plan, ask, calibrate, rows_of, train
+from training.expression import Plan, ask, calibrate, look, published, rows_of, train
 from training.expression_data import Faces, prepare, read_labels, split
 from workbench import images
 from workbench.bench import Workbench
@@ -208,24 +208,24 @@ def unsure(answers: Answers) -> dict[str, Any]:
 
 
 def open_set(faces: Faces, parts: Mapping[str, str], work: Path, settings: Settings) -> dict[str, Any]:
-    """AUROC of each rule for telling photos of an expression left out of training from photos of the four others.
+    """AUROC of each rule for telling faces of an expression left out of training from faces of the four others.
 
     choice: known are validation faces, unknown are the left-out expression's faces of train and validation people; the
     rule is chosen by its mean. test: both of test people.
     """
     found: dict[str, Any] = {}
+    where, words = np.array([parts[person] for person in faces.people]), np.array(faces.words)
+    network, prior = published(settings)
+    seen = look(network, faces.squares, Plan().views, work)
     for word in ORDER:
-        network = train(faces, parts, Plan(), work / f"run-without-{word}.pt", settings, word)
-        calibrate(network, faces, parts, word)
-        shown = np.array([w == word for w in faces.words])
-        where = np.array([parts[person] for person in faces.people])
+        train(network, prior, faces, parts, seen, Plan(), word)
+        calibrate(network, faces, parts, seen[0], word)
         for name, aside in (("choice", ("train", "validation")), ("test", ("test",))):
             known = rows_of(faces, parts, aside[-1], word)
-            unknown = np.flatnonzero(shown & np.isin(where, aside))
-            rows = np.concatenate([known, unknown])
-            plain, mirrored = ask(network, faces.squares[rows])
-            truth = np.arange(len(rows)) < len(known)
-            row = {rule: _rounded(auc_interval(certainty(plain, mirrored, rule), truth)) for rule in RULES}
+            unknown = np.flatnonzero((words == word) & np.isin(where, aside))
+            sides = ask(network, seen[0][:, np.concatenate([known, unknown])])
+            truth = np.arange(len(known) + len(unknown)) < len(known)
+            row = {rule: _rounded(auc_interval(certainty(*sides, rule), truth)) for rule in RULES}
             found.setdefault(name, {})[word] = {"known": len(known), "unknown": len(unknown), **row}
     for name in ("choice", "test"):
         found[f"{name}_mean"] = {

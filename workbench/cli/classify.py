@@ -11,7 +11,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("folder", type=source, help="a folder of photos, or one photo")
     parser.add_argument(
-        "--model", default="fer", help="catalogue id of an expression or attribute model (default: fer)"
+        "--model",
+        default="compact-expression",
+        help="catalogue id of an expression or attribute model (default: compact-expression)",
     )
     parser.add_argument("--out", type=Path, help="the table to write (default: <folder>-<model>.csv here)")
     add_folder_arguments(parser)

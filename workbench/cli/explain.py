@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("folder", type=source, help="a folder of photos, or one photo")
     parser.add_argument(
-        "--model", default="fer", help="expression or attribute model, or a parser with gradients (default: fer)"
+        "--model",
+        default="compact-expression",
+        help="expression or attribute model, or a parser with gradients (default: compact-expression)",
     )
     parser.add_argument(
         "--target", default="", help="label, or part whose area is asked (default: each photo's own top answer)"

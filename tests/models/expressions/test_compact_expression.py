@@ -13,7 +13,8 @@ from workbench.catalog import find, for_task
 from workbench.errors import BadRequest, BadWeights
 from workbench.models.expressions import compact_expression
 from workbench.models.expressions.compact_expression import ORDER, RULES, certainty
-from workbench.sources import BUILTIN, figures
+from workbench.sources import figures
+from workbench.sources.fetching import BUILTIN
 from workbench.tasks.expression import UNSURE, Verdict, classify, judge
 from workbench.values import Scores
 

@@ -178,7 +178,7 @@ def explain(
     bench: Workbench,
     source: Any,
     face: str = "Face 1",
-    model: str = "fer",
+    model: str = "compact-expression",
     target: str = "happy",
     method: str = DEFAULT_METHOD,
     knobs: str = "{}",
