@@ -56,7 +56,8 @@ class Trunks(nn.Module):
         """The two networks' grids, laid over each other."""
         coarse = self.xception(self._inner(grey))
         coarse = functional.interpolate(coarse, [PLACES] * 2, mode="bilinear", align_corners=False)
-        return torch.cat([self.face_api(self.normalise(grey.expand(-1, 3, -1, -1))), coarse], dim=1)
+        three = self.normalise(grey.expand(-1, 3, -1, -1)).contiguous(memory_format=torch.channels_last)
+        return torch.cat([self.face_api(three), coarse], dim=1)
 
     def _inner(self, grey: Tensor) -> Tensor:
         n, side = len(grey), 2 * _INNER
@@ -166,7 +167,9 @@ def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> CompactExpres
         raise BadWeights(
             f"{files[0].name}: expected the compact expression net's weights with `rule` and `bar` in the file's head."
         )
-    return CompactExpressionModel(spec, fill(CompactExpression(), weights, spec.title, device), rule, float(bar))
+    network = fill(CompactExpression(), weights, spec.title, device)
+    network = network.to(memory_format=torch.channels_last)  # twice as fast on a CPU
+    return CompactExpressionModel(spec, network, rule, float(bar))
 
 
 def _is_number(text: str) -> bool:
