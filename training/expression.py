@@ -58,7 +58,7 @@ class Plan:
     smooth: of the labels. others: share of the target that comes from layers fitted on other people.
     """
 
-    views: int = 1
+    views: int = 0
     pull: float = 0.15
     power: float = 0.75
     smooth: float = 0.05

@@ -38,7 +38,7 @@ ROWS = (
         files=(
             File(
                 "builtin:compact_expression.safetensors",
-                "96f2f61238a23becd5bad158f2478cadbce9f383f97cdd88c729c6c1e9e4e4e7",
+                "5de5de972d5d99f7a498e54873c7e7c326d6d84c48d157bdf09fcb5ef18853ed",
             ),
         ),
         labels=("neutral", "happy", "sad", "surprise", "anger"),

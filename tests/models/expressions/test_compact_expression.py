@@ -1,6 +1,7 @@
 """The compact expression net: what it says of a real face, what it owes its gradients, and when it is unsure."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ from workbench.values import Scores
 
 NAME = "compact-expression"
 WEIGHTS = BUILTIN / "compact_expression.safetensors"
+DOCS = (Path(__file__).parents[3] / "docs" / "expressions.md").read_text()
+CARD = WEIGHTS.with_suffix(".md").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +205,40 @@ def test_a_file_without_its_rule_bar_or_weights_is_refused(tmp_path, lost: str) 
 
     with pytest.raises(BadWeights):
         compact_expression.load(find(NAME), (path,), "cpu")
+
+
+def _written(figure: list[float]) -> str:
+    value, low, high = figure
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+@pytest.mark.parametrize("part", ["aside", "other"])
+def test_the_docs_hold_the_measured_figures_of_all_three_models(part: str) -> None:
+    measured = figures.read("expression_aside")
+    for row in measured.values():
+        found = row[part]
+        for name in ("three", "three_only", "five", "five_only", "five_balanced", "five_balanced_only", "ece"):
+            assert _written(found[name]) in DOCS, name
+        for shares in found["recall"].values():
+            assert _written(shares[1:]) in DOCS
+        for group in found["groups"].values():
+            assert f"| {group['photos']} | " in DOCS
+            assert _written(group["five"]) in DOCS
+    for label, counts in measured[NAME][part]["confusion"].items():
+        assert f"| {label} | {' | '.join(map(str, counts))} |" in DOCS
+
+
+def test_the_docs_hold_every_auroc_with_one_expression_left_out() -> None:
+    row = figures.read("expression_aside")[NAME]
+    for part in ("choice", "test"):
+        for found in row["open"][part].values():
+            assert all(_written(found[rule]) in DOCS for rule in RULES)
+    for found in row["mistakes"].values():
+        assert all(_written(found[rule]) in DOCS for rule in RULES)
+
+
+def test_the_card_holds_the_headline_the_count_the_data_and_the_terms() -> None:
+    assert figures.read("expression_aside")[NAME]["headline"] in CARD
+    assert f"{find(NAME).parameters:,} parameters" in CARD
+    for words in ("LFW", "1,912", "research", "MIT", "FER2013"):
+        assert words in CARD, words
