@@ -10,8 +10,8 @@ so that two dozen sad faces need not say alone what sadness looks like. The labe
 the target is the smoothed label mixed with what last layers fitted on *other people* say of the photo.
 
 The temperature and the bar below which an answer is "unsure" are fitted on the people of the validation part; the test
-part is never touched here. Seeded: two runs on one machine and one thread give one file. Training the trunks as well
-was tried and made the rare expressions worse (`docs/expressions.md`).
+part is never touched here. Seeded: two runs on one machine and one thread give the same numbers. Training the trunks as
+well was tried and made the rare expressions worse (`docs/expressions.md`).
 """
 
 import argparse
@@ -51,7 +51,7 @@ KEPT_SURE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to train; chosen by cross-validation over the people of the train part.
+    """How to train; chosen by cross-validation over the people of the train and validation parts.
 
     views: changed views of each face beside the face as it is. pull: of the weights towards the published ones. power:
     of an expression's frequency, in its weight: 1 makes five expressions equal, 0 leaves them as frequent as they are.
