@@ -204,7 +204,7 @@ def test_a_file_without_its_rule_bar_or_weights_is_refused(tmp_path, lost: str) 
     save_file(tensors, path, metadata=about)
 
     with pytest.raises(BadWeights):
-        compact_expression.load(find(NAME), (path,), "cpu")
+        compact_expression.load(find(NAME), {"weights": path}, "cpu")
 
 
 def _written(figure: list[float]) -> str:

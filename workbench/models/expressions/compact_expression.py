@@ -8,7 +8,7 @@ trained and what was measured: `docs/expressions.md`.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -158,14 +158,15 @@ class CompactExpressionModel(ExpressionModel):
         return np.concatenate(found) if found else np.zeros(0)
 
 
-def load(spec: ModelSpec, files: tuple[Path, ...], device: str) -> CompactExpressionModel:
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> CompactExpressionModel:
     """The scorer. Raises BadWeights when the file is another network's, or lacks its rule of certainty and the bar of
     it."""
-    weights, about = checkpoint.read(files[0]), checkpoint.metadata(files[0])
+    path = files["weights"]
+    weights, about = checkpoint.read(path), checkpoint.metadata(path)
     rule, bar = about.get("rule", ""), about.get("bar", "")
     if rule not in RULES or not _is_number(bar):
         raise BadWeights(
-            f"{files[0].name}: expected the compact expression net's weights with `rule` and `bar` in the file's head."
+            f"{path.name}: expected the compact expression net's weights with `rule` and `bar` in the file's head."
         )
     network = fill(CompactExpression(), weights, spec.title, device)
     network = network.to(memory_format=torch.channels_last)  # twice as fast on a CPU
