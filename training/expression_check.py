@@ -84,7 +84,10 @@ def headline(row: Mapping[str, Any]) -> str:
     """The one line of a model."""
     aside = row["aside"]
     (three, low, high), balanced = aside["three"], aside["five_balanced"]
-    return f"3 expressions {three:.3f} [{low:.3f}, {high:.3f}], 5 balanced {balanced[0]:.3f}, n {aside['photos']}"
+    return (
+        f"3 expressions {three:.3f} [{low:.3f}, {high:.3f}], n {aside['three_photos']}; "
+        f"5 balanced {balanced[0]:.3f} [{balanced[1]:.3f}, {balanced[2]:.3f}], n {aside['photos']}"
+    )
 
 
 def answer(folder: Path, rows: Mapping[str, tuple[str, str]], kept: Path, bench: Workbench) -> Answers:
