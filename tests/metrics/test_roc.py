@@ -238,6 +238,18 @@ def test_wilson_matches_published_values_and_stays_inside_0_to_1():
         metrics.wilson(4, 3)
 
 
+@pytest.mark.parametrize("level", [0.9, 0.95, 0.99])
+def test_wilson_and_ranks_are_scipy_s(level):
+    from scipy.stats import binomtest, rankdata
+
+    for n in (1, 2, 7, 40, 1000, 123_457):
+        for k in {0, 1, n // 3, n // 2, n - 1, n}:
+            found, theirs = metrics.wilson(k, n, level), binomtest(k, n).proportion_ci(level, "wilson")
+            assert max(abs(found.low - theirs.low), abs(found.high - theirs.high)) < 1e-12
+    values = np.random.default_rng(0).integers(0, 50, 1000).astype(float)
+    assert np.array_equal(metrics.ranks(values), rankdata(values))
+
+
 def test_wilson_solves_the_equation_it_is_defined_by():
     z = 1.959963984540054
     for bound in (metrics.wilson(13, 20).low, metrics.wilson(13, 20).high):

@@ -87,7 +87,7 @@ def _init(args: argparse.Namespace, settings: Settings) -> int:
 
     file = args.folder / FILE
     if not file.is_file() and args.template:
-        from workbench.ui.labeling.studies import TEMPLATE
+        from workbench.labeling.study.template import TEMPLATE
 
         args.folder.mkdir(parents=True, exist_ok=True)
         file.write_text(TEMPLATE, encoding="utf-8")

@@ -3,7 +3,7 @@
 A pair is accepted as *same* when its score is at least the threshold. FAR is the share of different pairs accepted
 (false positive rate, false match rate), TAR the share of same pairs accepted (true positive rate), FRR = 1 − TAR.
 All rates are the measured ones of ISO/IEC 19795-1, section 9 (counts over counts, no smoothing). Knows NumPy and
-nothing else: not faces, raters or models.
+SciPy's ranks, and nothing else: not faces, raters or models.
 """
 
 from collections.abc import Callable
@@ -87,9 +87,10 @@ def roc(scores: np.ndarray, same: np.ndarray) -> Roc:
 
 def ranks(values: np.ndarray) -> np.ndarray:
     """(n,) float64: 1 for the smallest; values that tie share the mean of their places."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    mean: np.ndarray = np.cumsum(counts) - (counts - 1) / 2
-    return mean[place]
+    from scipy.stats import rankdata  # a second to import, and needed only when something is ranked
+
+    mean: np.ndarray = rankdata(values)
+    return mean
 
 
 def auc(scores: np.ndarray, same: np.ndarray) -> float:
@@ -201,7 +202,9 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
     """A share and its Wilson score interval (Wilson 1927; Brown, Cai and DasGupta 2001, section 3.1.1); all NaN for n =
     0.
 
-    Unlike the textbook interval it stays in 0..1 and is honest for few trials and for shares near 0 and 1.
+    Unlike the textbook interval it stays in 0..1 and is honest for few trials and for shares near 0 and 1. Equal to
+    scipy's `binomtest(…).proportion_ci(method="wilson")` (a test compares them), which also works out an exact p-value
+    and takes some 800 times as long: too long for six checks of every rater.
     """
     if not 0 <= successes <= n:
         raise BadRequest(f"Wilson interval: expected 0 to {n} successes, got {successes}.")

@@ -1,19 +1,25 @@
 """Every export of a study holds the judgements that count, and loads."""
 
+import csv
 import io
 import zipfile
 
 import pandas as pd
 import pytest
+import yaml
 
+from tests.labeling.conftest import STUDY
 from tests.labeling.store.test_store import SAME, answer_all
 from workbench.cli import label
 from workbench.errors import BadRequest
 from workbench.labeling.hub import loading
+from workbench.labeling.hub.card import front_matter
 from workbench.labeling.hub.export import FORMATS, export
 from workbench.labeling.hub.formats import from_file
 from workbench.labeling.store.entries import features
 from workbench.labeling.store.leases import Vote
+from workbench.labeling.study.reading import load_items
+from workbench.labeling.study.study import parse_study
 
 
 @pytest.fixture
@@ -79,3 +85,24 @@ def test_the_command_line_offers_every_format():
 def test_an_unknown_format_is_refused(voted, study):
     with pytest.raises(BadRequest, match="not 'xlsx'"):
         export(voted, study.name, "xlsx")
+
+
+def test_the_crowd_kit_file_holds_no_formula(store, study_folder):
+    """Choices are the owner's words, and became cells of a CSV as they were."""
+    text = STUDY.replace("same_different", 'category"\nattribute = "kind"\nchoices = ["=1+1", "plain"]\nlicense = "x')
+    (study_folder / "one.csv").write_text("image_1\n" + "".join(f"images/{n}a.png\n" for n in range(4)))
+    study = parse_study(text.replace("items.csv", "one.csv").replace("gold = 2", "gold = 0"), study_folder)
+    store.add_study(study, load_items(study))
+    answer_all(store, study, store.join(study), Vote("=1+1", 900), most=3)
+    for kind in ("crowd-kit", "csv"):
+        data = export(store, study.name, kind)[1].decode()
+        cells = [cell for row in csv.reader(io.StringIO(data)) for cell in row]
+        assert "'=1+1" in cells
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "@", "\t", "\r"))], kind
+
+
+def test_a_cards_front_matter_reads_back_whatever_is_in_it():
+    values = {"a": ["x: y", "# no comment", "'", '"', "é\n- b"], "b": {"c": [{"d": True, "e": None}]}, "f": "no"}
+    lines = front_matter(values)
+    assert (lines[0], lines[-2]) == ("---", "---")
+    assert yaml.safe_load("\n".join(lines[1:-2])) == values

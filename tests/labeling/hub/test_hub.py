@@ -1,12 +1,18 @@
 """A folder and the (doubled) Hugging Face Hub keep what they were given, and tell in a sentence when they cannot."""
 
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.hub_double import Fault, HubDouble
 from workbench.errors import SourceUnreachable, StudyError
 from workbench.labeling.hub.hub import HeadMoved, HuggingFaceHub, LocalHub, blob_id
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -117,3 +123,55 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
 
 def test_blob_ids_are_those_of_git():
     assert blob_id(b"hello\n") == "ce013625030ba8dba906f756967f9e9ca394464a"
+
+
+READING = """
+import sys
+from workbench.labeling.hub.hub import HuggingFaceHub
+hub = HuggingFaceHub("tester/faces", "hf_test", endpoint=sys.argv[1], seconds=60)
+paths = [f"data/labels/{n}.jsonl" for n in range(6)]
+print("reading", flush=True)
+list(hub.read("data/labels", paths))
+print("read", flush=True)
+"""
+
+
+def test_a_process_killed_while_it_reads_the_hub_leaves_no_judgement_on_the_disk(tmp_path, double):
+    files = {f"data/labels/{n}.jsonl": b'{"answer":"a judgement of somebody"}\n' for n in range(6)}
+    double.put("dataset", "tester/faces", files)
+    double.faults.append(Fault("resolve", stall=60))
+    own = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path / "tmp"), "HF_HOME": str(tmp_path / "hf")}
+    (tmp_path / "tmp").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", READING, double.address],
+        cwd=ROOT, env=os.environ | own | {"HF_HUB_DISABLE_XET": "1"}, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "reading\n"
+    end = time.monotonic() + 30
+    while sum("/resolve/" in path for _, path in double.requests) < 6 and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    assert process.poll() is None, "it still waits for the last file"
+    process.kill()
+    process.wait(20)
+    left = [path for path in tmp_path.rglob("*") if path.is_file() and b"judgement" in path.read_bytes()]
+    assert left == []
+
+
+def test_many_files_are_read_in_order_and_a_passing_fault_is_no_obstacle(hub, double):
+    hub.ensure()
+    files = {f"data/labels/{n:03d}.jsonl": f"{n}\n".encode() for n in range(150)}
+    hub.commit(files, (), "many", "")
+    double.faults.append(Fault("resolve", status=503))
+    assert dict(hub.read("data/labels", files)) == files
+    with pytest.raises(SourceUnreachable):
+        list(hub.read("data/labels", ["data/labels/none.jsonl"]))
+
+
+def test_what_a_killed_process_had_half_written_is_cleared_away(tmp_path):
+    hub = LocalHub(tmp_path / "hub")
+    hub.ensure()
+    hub.commit({"data/labels/a.jsonl": b"1"}, (), "one", "")
+    (tmp_path / "hub/data/labels/.part-killed").write_bytes(b"a judgement")
+    LocalHub(tmp_path / "hub").ensure()
+    assert [path.name for path in (tmp_path / "hub/data").rglob("*") if path.is_file()] == ["a.jsonl"]

@@ -14,7 +14,7 @@ from workbench.labeling.serving.desk import Desk
 from workbench.labeling.serving.tokens import Sealer, signing_secret
 from workbench.labeling.store.store import Store
 from workbench.labeling.study.reading import load_items
-from workbench.labeling.study.study import load_study, parse_study
+from workbench.labeling.study.study import parse_study
 
 CROWD = """
 [crowd]
@@ -377,20 +377,6 @@ def test_a_secret_in_a_file_survives_and_a_phrase_gives_the_same_one_everywhere(
     sealed = Sealer(b"1" * 32).seal("rater", {"a": 1})
     with pytest.raises(NotAllowed):
         Sealer(b"2" * 32).open("rater", sealed)
-
-
-def test_large_pictures_are_scaled_for_the_screen(tmp_path):
-    import hashlib
-
-    from tests.labeling.conftest import draw
-    from workbench.labeling.serving.pictures import _AS_IS, Shelf
-
-    draw(tmp_path / "big.png", 1, side=1400)
-    data = (tmp_path / "big.png").read_bytes()
-    address = Shelf(tmp_path).address("big.png", hashlib.sha256(data).hexdigest())
-    assert len(data) > _AS_IS
-    assert address.startswith("data:image/jpeg")
-    assert load_study
 
 
 def test_a_browser_that_knew_another_server_sends_its_receipts_first(desk):

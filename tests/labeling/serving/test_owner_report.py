@@ -9,6 +9,7 @@ import pytest
 from tests.labeling.conftest import write_study
 from workbench.cli import main
 from workbench.errors import BadRequest
+from workbench.labeling.serving.access import Gate
 from workbench.labeling.serving.owner import Owner
 from workbench.labeling.statistics import quality
 from workbench.labeling.store.leases import Vote
@@ -49,7 +50,7 @@ def likeness(study, items, names):
 @pytest.fixture
 def owner(judged):
     study, store = judged
-    return Owner(SimpleNamespace(owner_token=TOKEN, store=store, study=study), ("sface", "dlib"), likeness)
+    return Owner(SimpleNamespace(store=store, study=study), Gate(TOKEN), ("sface", "dlib"), likeness)
 
 
 def report(owner, **asked):
@@ -77,7 +78,7 @@ def test_another_recogniser_is_refused(owner, asked):
 
 def test_without_a_scorer_there_is_nobody_to_choose(judged):
     study, store = judged
-    alone = Owner(SimpleNamespace(owner_token=TOKEN, store=store, study=study))
+    alone = Owner(SimpleNamespace(store=store, study=study), Gate(TOKEN))
     with pytest.raises(BadRequest, match="among none"):
         report(alone, recognisers=["sface"])
     assert "<h2>Agreement</h2>" in report(alone)
@@ -107,9 +108,7 @@ def test_raters_are_checked_anew_only_when_rows_have_come(tmp_path, monkeypatch)
     first, second = store.join(study), store.join(study)
     store.record(study, store.hold(study, first, 1)[0], Vote("same_2", 3000))
     owner, rounds = (
-        Owner(
-            SimpleNamespace(owner_token=TOKEN, store=store, study=study, outbox=SimpleNamespace(status=lambda: IDLE))
-        ),
+        Owner(SimpleNamespace(store=store, study=study, outbox=SimpleNamespace(status=lambda: IDLE)), Gate(TOKEN)),
         [],
     )
     monkeypatch.setattr(

@@ -13,7 +13,8 @@ from workbench.errors import StudyError
 from workbench.labeling.store import entries, readout, schema
 from workbench.labeling.store.assignment import purpose_of
 from workbench.labeling.store.clock import Clock, iso
-from workbench.labeling.store.database import Database, wal_is_safe
+from workbench.labeling.store.database import Database
+from workbench.labeling.store.journal import wal_is_safe
 from workbench.labeling.store.leases import Vote
 from workbench.labeling.store.store import Store
 from workbench.labeling.study.reading import load_items
@@ -184,10 +185,18 @@ def test_a_withdrawn_rater_cannot_come_back_under_the_same_id(filled_store, stud
     assert filled_store.hold(study, rater, 1) == []
 
 
-def test_one_platform_person_is_one_rater(filled_store, study):
+def test_one_platform_person_comes_back_with_their_session_and_never_without(filled_store, study):
     first = filled_store.join(study, person={"participant": "P1", "session": "a"})
-    assert filled_store.join(study, person={"participant": "P1", "session": "b"}) == first
+    assert filled_store.join(study, person={"participant": "P1", "session": "a"}) == first
     assert filled_store.join(study, person={"participant": "P2", "session": "a"}) != first
+    assert filled_store.twins(study.name) == {}
+    forged = [{"participant": "P1"}, {"participant": "P1", "session": "b"}, {"session": "a"}, {}]
+    taken = [filled_store.join(study, person=person) for person in forged]
+    assert first not in taken
+    assert filled_store.twins(study.name)[first] == sorted(taken[:2]), "the owner is told of both"
+    said = [line["detail"] for line in filled_store.audit_log(study.name) if line["what"] == "same platform id"]
+    assert len(said) == 2
+    assert not any("P1" in detail for detail in said), "without the platform's id"
 
 
 def test_gold_and_repeats_come_in_every_block(filled_store, study):

@@ -1,5 +1,9 @@
 """A study file means what it says, or is refused with a sentence."""
 
+import csv
+import os
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,8 +12,8 @@ from tests.labeling.conftest import STUDY, draw, write_study
 from workbench.errors import StudyError
 from workbench.labeling.study.items import fetch_hub_items, write_items
 from workbench.labeling.study.reading import load_items
-from workbench.labeling.study.study import load_study, parse_study
-from workbench.labeling.study.tasktypes import TASK_TYPES
+from workbench.labeling.study.study import RATER_COLUMNS, load_study, parse_study
+from workbench.labeling.study.tasktypes import ACTION_KEYS, TASK_TYPES, Answer, check_keys
 
 
 def test_a_study_reads_with_its_items_hashed(study_folder):
@@ -184,3 +188,70 @@ def test_items_come_from_a_data_set_on_the_hub(tmp_path):
             fetch_hub_items(
                 parse_study(text.replace("tester/pairs", "tester/none"), tmp_path / "study"), "hf_test", double.address
             )
+
+
+@pytest.mark.parametrize("count", range(2, 17))
+def test_no_key_of_an_answer_is_the_key_of_an_action(tmp_path, count):
+    """With eleven choices key b meant "picture broken", and the next answer was void."""
+    choices = ", ".join(f'"c{n}"' for n in range(count))
+    text = STUDY.replace("same_different", f'category"\nattribute = "kind"\nchoices = [{choices}]\nlicense = "x')
+    answers = parse_study(text, tmp_path).answers
+    keys = [answer.hotkey for answer in answers]
+    assert len(set(keys)) == count
+    assert not set(keys) & set(ACTION_KEYS.values())
+    assert all(len(key) == 1 for key in keys)
+
+
+@pytest.mark.parametrize("task", TASK_TYPES.values(), ids=lambda task: task.name)
+def test_no_task_of_ours_has_an_action_s_key(task):
+    check_keys(task.answers)
+
+
+@pytest.mark.parametrize(("key", "sentence"), [("b", "action 'broken'"), ("z", "action 'undo'"), ("1", "answer 'one'")])
+def test_answers_whose_keys_collide_are_refused_by_name(key, sentence):
+    with pytest.raises(StudyError, match=sentence):
+        check_keys((Answer("one", "One", hotkey="1"), Answer("two", "Two", hotkey=key)))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (('csv = "items.csv"', 'identities = "people"\nhard = 0.5'), "a study file cannot ask"),
+        (('csv = "items.csv"', 'csv = "items.csv"\nhard = 0.5'), "a study file cannot ask"),
+        (('csv = "items.csv"', 'csv = "items.csv"\nsame = 50'), "only `identities` builds pairs"),
+        (("seed = 7", 'seed = 7\nattribute = "kind"'), "would ignore it"),
+        (("[blocks]", '[crowd.codes]\ncomplete = "A"\n[blocks]'), "return_url"),
+        *((("[blocks]", f'[demographics]\n"{name}" = ["a", "b"]\n[blocks]'), "has a column of this name")
+          for name in (*RATER_COLUMNS, "State", " rater ")),
+    ],
+)  # fmt: skip
+def test_what_would_be_ignored_or_overwrite_something_is_refused(tmp_path, change, sentence):
+    with pytest.raises(StudyError, match=sentence):
+        parse_study(STUDY.replace(*change, 1), tmp_path)
+
+
+def test_hard_zero_means_none_and_is_taken(tmp_path):
+    text = STUDY.replace('csv = "items.csv"', 'identities = "people"\nsame = 5\ndifferent = 4\nhard = 0')
+    assert (parse_study(text, tmp_path).source.same, parse_study(text, tmp_path).source.different) == (5, 4)
+
+
+def test_cells_that_a_spreadsheet_would_run_are_marked_and_read_back(tmp_path):
+    folder = write_study(tmp_path / "study", items=2, gold=0)
+    first, second = load_items(load_study(folder))
+    items = [replace(first, group="=1+1", truth="@x"), replace(second, group="'quoted", conflict=("-1", "b"))]
+    write_items(items, folder / "items.csv")
+    cells = [cell for row in csv.reader((folder / "items.csv").open(newline="")) for cell in row]
+    assert not [cell for cell in cells if cell[:1] in "=+-@\t\r" and cell]
+    assert load_items(load_study(folder)) == items
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_one_sentence(tmp_path):
+    folder = os.fsencode(tmp_path) + b"/faces/g\xff"
+    os.makedirs(folder)
+    draw(tmp_path / "a.png", 1)
+    os.rename(tmp_path / "a.png", folder + b"/a.png")
+    text = STUDY.replace("same_different", 'rating_5"\nattribute = "happy').replace(
+        'csv = "items.csv"', 'folder = "faces"'
+    )
+    with pytest.raises(StudyError, match=r"udcff.*not UTF-8; rename"):
+        load_items(parse_study(text, tmp_path))

@@ -48,7 +48,7 @@ def fake(bench) -> FakePortrait:
 def here(bench, fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workbench:
     """A bench with a fake portrait model, and folders of its own for results and studies."""
     row = ModelSpec(id="fake", task="portrait", title="Fake", load="nowhere:load", files=())
-    settings = Settings(cache=bench.settings.cache, data=tmp_path / "data", owner_token="the owner's")
+    settings = Settings(cache=bench.settings.cache, data=tmp_path / "data", owner_token="the owner's own token")
     mine = Workbench(settings, {"fake": row, **MODELS})
     real = bench.model
     mine.model = lambda name, task="": (
@@ -267,14 +267,14 @@ class TestPairStudy:
         assert not (here.settings.data / "studies").exists()
 
     def test_the_owner_keeps_it_for_the_labeling_tab(self, here):
-        words = last(self.ask(here, token="the owner's"))[1]
+        words = last(self.ask(here, token="the owner's own token"))[1]
         assert "open the Labeling tab" in words
         assert load_items(load_study(here.settings.data / "studies" / "pairs"))
         with pytest.raises(Exception, match="already"):
-            last(self.ask(here, token="the owner's"))
+            last(self.ask(here, token="the owner's own token"))
 
     def test_a_wrong_token_or_design_is_refused(self, here):
-        with pytest.raises(NotAllowed, match="not the owner's token"):
+        with pytest.raises(NotAllowed, match="needs the owner's token"):
             last(self.ask(here, token="guess"))
         with pytest.raises(BadRequest, match="at most 200 pictures"):
             last(self.ask(here, people=40, pictures=9))

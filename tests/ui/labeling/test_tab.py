@@ -4,6 +4,7 @@ import base64
 import io
 import time
 import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,10 +12,11 @@ from fastapi import HTTPException
 
 from tests.labeling.conftest import STUDY, draw, write_study
 from workbench.bench import Workbench
-from workbench.errors import NotAllowed, StudyError
+from workbench.errors import NotAllowed, StudyError, WorkbenchError
+from workbench.labeling.serving.folders import choose_folder, chosen_folder, demo_folder
 from workbench.settings import Settings
 from workbench.ui.labeling import tab as labeling
-from workbench.ui.labeling.room import Room, choose_folder, chosen_folder, demo_folder, with_owner_token
+from workbench.ui.labeling.room import Room, with_owner_token
 from workbench.ui.labeling.studies import Studies
 
 OWNER = "owner token of this test"
@@ -41,7 +43,7 @@ def wait_ready(room):
 
 
 def asked_by(size: int):
-    return SimpleNamespace(headers={"content-length": str(size)})
+    return SimpleNamespace(headers={"content-length": str(size)}, client=SimpleNamespace(host="192.0.2.7"))
 
 
 def functions(room, own):
@@ -198,6 +200,62 @@ def test_a_study_that_does_not_load_leaves_nothing(studies, own):
     assert list((own.settings.data / "studies").iterdir()) == []
     with pytest.raises(NotAllowed):
         studies.do({"action": "make", "toml": STUDY})
+
+
+def test_a_missing_served_study_bricks_nothing_and_shows_no_path(own, tmp_path):
+    choose_folder(own.settings, tmp_path / "gone away")
+    write_study(own.settings.data / "studies/pairs")
+    room = Room(own)
+    all_of_them = functions(room, own)
+    for name in ("welcome", "enter", "sync", "undo", "withdraw"):
+        with pytest.raises(HTTPException) as refused:
+            all_of_them[name]({"token": OWNER}, asked_by(10))
+        assert refused.value.status_code == 400
+        assert "'gone away' is not on this server any more" in refused.value.detail
+        assert str(tmp_path) not in refused.value.detail
+    with pytest.raises(HTTPException) as refused:
+        all_of_them["owner"]({"token": OWNER, "action": "overview"}, asked_by(10))
+    assert str(tmp_path) not in refused.value.detail
+    listed = all_of_them["study"]({"token": OWNER, "action": "list"}, asked_by(10))
+    assert listed == {"studies": ["pairs"], "serving": "gone away"}
+    assert all_of_them["study"]({"token": OWNER, "action": "serve", "name": "pairs"}, asked_by(10)) == {
+        "serving": "pairs"
+    }
+    assert all_of_them["welcome"]({}, asked_by(10))["study"] == "pairs"
+    room.stop(1)
+
+
+@pytest.mark.parametrize("note", ["", "\n", "\udcff", "/"], ids=ascii)
+def test_a_damaged_note_of_the_served_study_is_no_study(own, note):
+    path = own.settings.data / "studies/serving"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(note.encode("utf-8", "surrogateescape"))
+    expected = Path("/") if note == "/" else demo_folder(own.settings)
+    assert chosen_folder(own.settings) == expected
+    with pytest.raises(WorkbenchError):
+        Room(own).service()
+
+
+def test_guessing_the_owners_token_slows_down_for_every_function_and_for_one_address(room, own):
+    all_of_them = functions(room, own)
+
+    def knock(name, token, host):
+        request = SimpleNamespace(headers={"content-length": "9"}, client=SimpleNamespace(host=host))
+        try:
+            all_of_them[name]({"token": token, "action": "list", "caller": "forged"}, request)
+        except HTTPException as error:
+            return error.detail
+        return "in"
+
+    said = [knock(name, f"guess {n}", "192.0.2.1") for n in range(4) for name in ("owner", "study")]
+    assert ["Too many wrong tokens" in detail for detail in said] == [False] * 5 + [True] * 3
+    assert "Too many" in knock("study", OWNER, "192.0.2.1")
+    assert knock("study", OWNER, "198.51.100.1") == "in"
+
+
+def test_a_half_made_study_is_not_offered(own, studies):
+    write_study(own.settings.data / "studies/.mine.part")
+    assert studies.do({"token": OWNER, "action": "list"})["studies"] == []
 
 
 def test_the_owners_token_is_made_once_and_kept_private(tmp_path):

@@ -1,15 +1,17 @@
 """The data set's card: configs that load, declared features, and a datasheet filled from the study itself."""
 
-import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from workbench.errors import StudyError
 from workbench.labeling.hub.hub import Hub
 from workbench.labeling.store import entries, readout, schema
 from workbench.labeling.store.entries import FOLDERS, LABEL, RATER, WITHDRAWAL
 from workbench.labeling.store.store import Store
+from workbench.labeling.study.study import parse_study
 
 _TITLES = {LABEL: "labels", RATER: "raters", WITHDRAWAL: "withdrawals"}
 
@@ -24,10 +26,10 @@ def card_for(store: Store, hub: Hub) -> bytes:
         "tags": ["faces", "human-judgements", "similarity", "fairness"],
         "configs": [{key: value for key, value in config.items() if key != "kind"} for config in configs],
         "dataset_info": [
-            {"config_name": config["config_name"], "features": _features(config["kind"])} for config in configs
+            {"config_name": config["config_name"], "features": features_of(config["kind"])} for config in configs
         ],
     }
-    lines = ["---", *_yaml(front), "---", "", "# Judgements of faces", ""]
+    lines = [*front_matter(front), "# Judgements of faces", ""]
     lines += [
         (
             "Raters' answers, one row each, in the order they were given. Undone answers stay, named by `supersedes` of "  # noqa: E501
@@ -55,38 +57,25 @@ def _configs(hub: Hub) -> list[dict[str, Any]]:
     return found
 
 
-def _features(kind: str) -> list[dict[str, str]]:
+def front_matter(values: dict[str, Any]) -> list[str]:
+    """The lines between the rules at the top of a card."""
+    import yaml
+
+    written = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=False)
+    return ["---", *written.splitlines(), "---", ""]
+
+
+def features_of(kind: str) -> list[dict[str, str]]:
+    """A kind's declared features, as a card lists them."""
     return [{"name": name, "dtype": dtype} for name, dtype in entries.features(kind).items()]
-
-
-def _yaml(value: Any, depth: int = 0) -> list[str]:
-    """Enough YAML for a card: mappings, lists, scalars as JSON (which YAML reads)."""
-    pad = "  " * depth
-    lines: list[str] = []
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if isinstance(inner, dict | list) and inner:
-                lines += [f"{pad}{key}:", *_yaml(inner, depth + 1)]
-            else:
-                lines.append(f"{pad}{key}: {json.dumps(inner, ensure_ascii=False)}")
-    else:
-        for inner in value:
-            nested = _yaml(inner, depth + 1) if isinstance(inner, dict) else []
-            lines += (
-                [f"{pad}- {nested[0].lstrip()}", *nested[1:]]
-                if nested
-                else [f"{pad}- {json.dumps(inner, ensure_ascii=False)}"]
-            )
-    return lines
 
 
 def _datasheet(store: Store, study: str, toml: str, digest: str) -> list[str]:
     """Who was asked what, how, how often, and what the consent promised."""
-    from pathlib import Path
-
-    from workbench.labeling.study.study import parse_study
-
-    read = parse_study(toml, Path())
+    try:
+        read = parse_study(toml, Path())
+    except StudyError as error:  # a file that an earlier version took; its judgements are pushed all the same
+        return [f"## Study `{study}`", "", f"- Its file (sha256 `{digest}`) is not read any more: {error}", ""]
     counts, coverage = readout.counts(store.database, study), readout.coverage(store.database, study)
     raters = readout.raters(store.database, study)
     asked = [f"{question} ({', '.join(options)})" for question, options in read.demographics.items()]

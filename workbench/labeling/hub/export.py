@@ -4,12 +4,12 @@ Withdrawn and superseded rows are left out.
 """
 
 import io
-import json
 import zipfile
 
 import pandas as pd
 
 from workbench.errors import BadRequest
+from workbench.labeling.hub.card import features_of, front_matter
 from workbench.labeling.hub.formats import to_file
 from workbench.labeling.store import entries
 from workbench.labeling.store.entries import LABEL
@@ -42,13 +42,13 @@ def _rows(table: pd.DataFrame) -> list[dict]:
 
 
 def _zipped(study: str, parquet: bytes) -> bytes:
-    features = [f"    - name: {name}\n      dtype: {dtype}" for name, dtype in entries.features(LABEL).items()]
-    card = (
-        "---\nconfigs:\n- config_name: labels\n  data_files:\n  - split: train\n    path: data/labels.parquet\n  "
-        "default: true\n"
-    )
-    card += "dataset_info:\n- config_name: labels\n  features:\n" + "\n".join(features) + "\n---\n\n"
-    card += f"Judgements of the study {json.dumps(study)}, current rows only.\n"
+    files = [{"split": "train", "path": "data/labels.parquet"}]
+    front = {
+        "configs": [{"config_name": "labels", "data_files": files, "default": True}],
+        "dataset_info": [{"config_name": "labels", "features": features_of(LABEL)}],
+    }
+    lines = [*front_matter(front), f"Judgements of the study `{study}`, current rows only.", ""]
+    card = "\n".join(lines)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in (("README.md", card.encode()), ("data/labels.parquet", parquet)):

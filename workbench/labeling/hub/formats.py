@@ -11,10 +11,9 @@ import pandas as pd
 
 from workbench.errors import BadRequest
 from workbench.labeling.statistics.judgements import counted, kinds
+from workbench.labeling.study import cells
 
 FORMATS = ("parquet", "csv", "jsonl", "crowd-kit")
-RISKY = frozenset("=+-@\t\r'")
-"""First characters at which a spreadsheet runs a cell as a formula, and the mark that stops it."""
 _TEXT = {
     "study",
     "item",
@@ -56,7 +55,7 @@ def from_file(data: bytes, kind: str) -> pd.DataFrame:
         return _typed(pd.read_parquet(io.BytesIO(data)))
     if kind == "csv":
         table = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False)
-        return _typed(table.map(lambda cell: cell[1:] if cell[:1] == "'" and cell[1:2] in RISKY else cell))
+        return _typed(table.map(cells.plain))
     if kind == "jsonl":
         return _typed(pd.DataFrame([json.loads(line) for line in data.decode().splitlines()]))
     raise BadRequest(f"Judgements: expected one of {', '.join(FORMATS[:3])} to read back, got {str(kind)[:40]!r}.")
@@ -110,12 +109,8 @@ def _parquet(table: pd.DataFrame) -> bytes:
 
 
 def _csv(table: pd.DataFrame) -> bytes:
-    safe = {
-        name: [f"'{cell}" if cell[:1] in RISKY else cell for cell in table[name]]
-        for name in table.columns
-        if name in _TEXT
-    }
-    written: bytes = table.assign(**safe).to_csv(index=False, lineterminator="\n").encode()
+    marked = {name: [cells.safe(cell) for cell in table[name]] for name in table.columns if name in _TEXT}
+    written: bytes = table.assign(**marked).to_csv(index=False, lineterminator="\n").encode()
     return written
 
 
@@ -133,7 +128,8 @@ def _json(value: Any) -> Any:
 def _crowd_kit(table: pd.DataFrame) -> bytes:
     rows = counted(table)
     written: bytes = (
-        pd.DataFrame({"task": rows["item"], "worker": rows["rater"], "label": kinds(rows)})
+        pd.DataFrame({"task": rows["item"], "worker": rows["rater"], "label": kinds(rows)}, dtype=str)
+        .map(cells.safe)
         .to_csv(index=False, lineterminator="\n")
         .encode()
     )

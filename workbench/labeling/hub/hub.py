@@ -11,6 +11,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -19,6 +20,9 @@ from filelock import FileLock
 from workbench.errors import SourceUnreachable, StudyError
 
 T = TypeVar("T")
+_SCRATCH = ".part-"
+_AT_ONCE = 64
+"""Files of the Hub that are held in memory together."""
 
 
 class HeadMoved(SourceUnreachable):
@@ -68,8 +72,15 @@ class LocalHub:
         self.name = str(folder)
 
     def ensure(self) -> None:
-        """Make the folder."""
-        self._try(lambda: self.folder.mkdir(parents=True, exist_ok=True))
+        """Make the folder, and clear away what a killed process had half written."""
+
+        def work() -> None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / ".lock"):
+                for scratch in self.folder.rglob(f"{_SCRATCH}*"):
+                    scratch.unlink(missing_ok=True)
+
+        self._try(work)
 
     def holds(self, files: Mapping[str, bytes]) -> set[str]:
         """Which of these files are there with these bytes."""
@@ -134,7 +145,7 @@ class LocalHub:
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that it is either there whole, also after a power cut, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=_SCRATCH)
     with os.fdopen(handle, "wb") as stream:
         stream.write(data)
         stream.flush()
@@ -198,20 +209,33 @@ class HuggingFaceHub:
         return self._call("list", work)
 
     def read(self, folder: str, paths: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        """These files of a folder, brought here several at a time."""
-        with tempfile.TemporaryDirectory(prefix="hub-") as scratch:
+        """These files of a folder, brought here several at a time and into memory only: a process that is killed while
+        it reads leaves no judgement on the disk."""
+        wanted = sorted(paths)
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
 
-            def pull() -> None:
-                patterns = [f"{folder}/*"] if len(paths) > 100 else sorted(paths)
-                self._api.snapshot_download(
-                    self.name, repo_type="dataset", allow_patterns=patterns, local_dir=scratch, max_workers=4
-                )
+            def pull(some: list[str] = some) -> list[bytes]:
+                with ThreadPoolExecutor(4, thread_name_prefix="labeling-hub-read") as pool:
+                    return list(pool.map(self._bytes, some))
 
-            self._call("download", pull, 10 * self._seconds)
-            for path in sorted(paths):
-                if not (Path(scratch) / path).is_file():
-                    raise SourceUnreachable(f"{path} was listed by {self.name} but could not be brought here.")
-                yield path, (Path(scratch) / path).read_bytes()
+            yield from zip(some, self._call("download", pull, 10 * self._seconds), strict=True)
+
+    def _bytes(self, path: str) -> bytes:
+        """One file as it is on the Hub now."""
+        from huggingface_hub import hf_hub_url
+        from huggingface_hub.utils import (  # type: ignore[attr-defined]
+            build_hf_headers,
+            hf_raise_for_status,
+            http_backoff,
+        )
+
+        address = hf_hub_url(self.name, path, repo_type="dataset", endpoint=self._api.endpoint)
+        headers = build_hf_headers(token=self._api.token)
+        answer = http_backoff("GET", address, headers=headers, timeout=self._seconds, follow_redirects=True)
+        hf_raise_for_status(answer)
+        data: bytes = answer.content
+        return data
 
     def look(self) -> tuple[str, list[str]]:
         """The sha of the last commit and its paths, in one request."""
@@ -262,7 +286,7 @@ class HuggingFaceHub:
             except BaseException as error:  # noqa: BLE001 - handed to the waiting thread below
                 fault.append(error)
 
-        thread = threading.Thread(target=run, daemon=True, name=f"hub-{what}")
+        thread = threading.Thread(target=run, daemon=True, name=f"labeling-hub-{what}")
         thread.start()
         thread.join(seconds or self._seconds)
         if box:

@@ -29,6 +29,7 @@ KINDS = (RATER, LABEL, WITHDRAWAL)
 _ROWS = 2_000
 _SHARDS = 50
 _SLOWEST = 15.0
+_HURRY = 5.0
 _RACES = 12
 
 
@@ -49,12 +50,13 @@ class Outbox:
     own."""
 
     def __init__(self, store: Store, hub: Hub, *, interval: float = 60.0) -> None:
-        """Nothing runs before `start`; `seal`, `push` and `pull` can be called by hand."""
+        """Nothing runs before `start`; `seal`, `push` and `pull` can be called by hand. `recovered`: this process
+        began without judgements and found some on the Hub."""
         self.store, self.hub, self.interval = store, hub, interval
-        self.ready = False
+        self.ready = self.recovered = False
         self.last_push = self.last_error = ""
         self._wake, self._pushing = threading.Event(), threading.Lock()
-        self._stopping = False
+        self._stopping = self._hurried = False
         self._pushed_at = -float("inf")
         self._thread: threading.Thread | None = None
         self._ensured = False
@@ -63,7 +65,7 @@ class Outbox:
 
     def start(self) -> None:
         """Bring back what the Hub has, then push for ever. `ready` turns true when judging may begin."""
-        self._thread = threading.Thread(target=self._run, daemon=True, name="outbox")
+        self._thread = threading.Thread(target=self._run, daemon=True, name="labeling-outbox")
         self._thread.start()
 
     def stop(self, seconds: float = 20.0) -> bool:
@@ -82,6 +84,11 @@ class Outbox:
 
     def nudge(self) -> None:
         """Look at once whether something should be pushed (a vote came in)."""
+        self._wake.set()
+
+    def hurry(self) -> None:
+        """Push as soon as may be (somebody withdrew), with no more than _HURRY seconds since the last push."""
+        self._hurried = True
         self._wake.set()
 
     def pull(self, paths: Sequence[str] | None = None, parquet: bool = True) -> int:
@@ -192,15 +199,16 @@ class Outbox:
         query = sa.select(sa.func.count()).where(sa.or_(table.c.shard == "", table.c.shard.in_(unpushed)))
         return self.store.database.run(lambda c: c.scalar(query)) or 0
 
-    def on_hub(self, labels: Sequence[str]) -> set[str]:
-        """Which of these labels the Hub lists."""
+    def on_hub(self, keys: Sequence[str], kind: str = LABEL, study: str = "") -> set[str]:
+        """Which of these labels the Hub lists; with another kind and a study, which raters' entries of that kind."""
         table, shards = schema.entries, schema.shards
         query = (
             sa.select(table.c.key)
             .join(shards, shards.c.shard == table.c.shard)
-            .where(table.c.kind == LABEL, table.c.key.in_(list(labels)[:500]), shards.c.pushed_at != "")
+            .where(table.c.kind == kind, table.c.key.in_(list(keys)[:500]), shards.c.pushed_at != "")
         )
-        return set(self.store.database.run(lambda c: c.scalars(query).all())) if labels else set()
+        query = query.where(table.c.study == study) if study else query
+        return set(self.store.database.run(lambda c: c.scalars(query).all())) if keys else set()
 
     def status(self) -> Status:
         """For the owner's view."""
@@ -210,23 +218,30 @@ class Outbox:
         self._start_up()
         failures = 0
         while not self._stopping:
-            due = self._pushed_at + self.interval - time.monotonic()
+            due = self._pushed_at + self._gap() - time.monotonic()
             if due > 0 or not self.waiting():
                 self._pause(min(max(due, 0.05), 5.0) if due > 0 else min(self.interval, 5.0))
                 continue
+            self._hurried = False
             failures = 0 if self.attempt() else failures + 1
+            self._hurried |= bool(failures)
             if failures:
                 self._pause(random.uniform(0.5, 1.0) * min(_SLOWEST, 0.5 * 2 ** min(failures, 6)))
+
+    def _gap(self) -> float:
+        return min(self.interval, _HURRY) if self._hurried else self.interval
 
     def _start_up(self) -> None:
         """Ready at once with judgements on the disk (the first push looks at the Hub); with none, when the Hub's were
         brought back."""
         failures = 0
-        self.ready = not self._is_empty()
+        self.ready = self.store.has_judgements()
         while not self.ready and not self._stopping:
             try:
                 self._ensure()
-                log.info("brought back %d rows from %s", self.pull(), self.hub.name)
+                found = self.pull()
+                log.info("brought back %d rows from %s", found, self.hub.name)
+                self.recovered = bool(found)
                 self.ready, self.last_error = True, ""
             except WorkbenchError as error:
                 self.last_error = str(error)
@@ -243,9 +258,6 @@ class Outbox:
         self._wake.wait(seconds)
         if not self._stopping:
             self._wake.clear()
-
-    def _is_empty(self) -> bool:
-        return self.store.database.run(lambda c: c.execute(sa.select(schema.labels.c.label).limit(1)).first()) is None
 
     def _catch_up(self) -> str:
         """The Hub's head, after anything that others put there since was brought here."""

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from PIL import Image, ImageOps
 
-from workbench.errors import StudyError
+from workbench.errors import WorkbenchError
+from workbench.images import decode, limit
 from workbench.labeling.report import page, plots
 from workbench.labeling.report.datasheet import datasheet
 from workbench.labeling.report.definitions import DEFINITIONS
@@ -27,6 +27,7 @@ from workbench.labeling.statistics.judgements import given
 from workbench.labeling.statistics.quality import Verdict
 from workbench.labeling.study.items import inside
 from workbench.labeling.study.study import Study
+from workbench.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,10 +68,11 @@ def report(found: Analysis, pictures: Pictures | None = None, note: str = "") ->
 
 
 def pictures_of(study: Study, items: pd.DataFrame) -> Pictures:
-    """The pictures of a study's items, upright RGB, at most 400 pixels wide or high; none where a file is gone.
+    """The pictures of a study's items as models get them, at most 400 pixels wide or high; none where a file is gone.
 
     items: column pictures, as `Store.items` gives it. Who gets the page sees the faces: ask for them on purpose only.
     """
+    settings = Settings(cache=Path(), data=Path())
     files = {
         str(item): [picture[0] for picture in pictures]
         for item, pictures in zip(items["item"], items["pictures"], strict=True)
@@ -78,18 +80,11 @@ def pictures_of(study: Study, items: pd.DataFrame) -> Pictures:
 
     def pictures(item: str) -> list[np.ndarray]:
         try:
-            return [_picture(inside(study.folder, file)) for file in files.get(item, [])]
-        except (StudyError, OSError):
+            return [limit(decode(inside(study.folder, file), settings), 400) for file in files.get(item, [])]
+        except (WorkbenchError, OSError):
             return []
 
     return pictures
-
-
-def _picture(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image).convert("RGB")
-    upright.thumbnail((400, 400))
-    return np.asarray(upright)
 
 
 def figures(found: Analysis, look: Look = LIGHT) -> dict[str, Figure]:
@@ -139,7 +134,7 @@ def _head(found: Analysis, note: str) -> str:
             f"items with {found.study.assigning.raters_per_item} raters",
         ),
         (f"{counts['raters']:,}", f"raters, {counts['excluded']} excluded"),
-        (f"{alpha.value:.2f}" if alpha else "–", "Krippendorff’s alpha"),
+        (page.number(alpha.value, 2) if alpha else "–", "Krippendorff’s alpha"),
     ]
     banner = f'<p class="note">{escape(note)}</p>' if note else ""
     return (

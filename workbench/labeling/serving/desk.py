@@ -1,56 +1,66 @@
 """The desk where raters are served: plain JSON in, plain JSON out, everything that comes in distrusted.
 
 A rater is who their token says. An item can be answered only under a lease this server issued to that rater. What was
-acknowledged is answered with a receipt, the sealed row itself: a browser that sends it back restores the vote even when
-the server's disk was lost before the Hub had it. Knows nothing of HTTP or of any screen.
+acknowledged, a vote or a withdrawal, is answered with a receipt, the sealed row itself: a browser that sends it back
+restores it even when the server's disk was lost before the Hub had it. Knows nothing of HTTP or of any screen.
 """
 
 import secrets
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
-
-import sqlalchemy as sa
 
 from workbench.errors import BadRequest, NotAllowed, StudyError, WorkbenchError
 from workbench.labeling.hub.outbox import Outbox
+from workbench.labeling.serving import asked as read
+from workbench.labeling.serving.pace import Pace
 from workbench.labeling.serving.pictures import Shelf
 from workbench.labeling.serving.tokens import Sealer
-from workbench.labeling.store import schema
-from workbench.labeling.store.entries import COLUMNS, LABEL, RATER
+from workbench.labeling.store.entries import COLUMNS, LABEL, RATER, WITHDRAWAL
 from workbench.labeling.store.exchange import Exchange
-from workbench.labeling.store.leases import FLAGS, REVISION, Lease, Outcome, Vote
+from workbench.labeling.store.leases import REVISION, Lease, Outcome, Vote
 from workbench.labeling.store.store import Store
 from workbench.labeling.study.items import Item, Picture
 from workbench.labeling.study.study import Study
-from workbench.labeling.study.tasktypes import SKIP, display_order
+from workbench.labeling.study.tasktypes import ACTION_KEYS, display_order
+from workbench.settings import Settings
 
-PREFETCH = 4
-"""Items a browser may hold: the one on the screen and three more."""
-MOST = {"votes": 20, "held": 8, "have": 8, "resend": 100, "check": 300}
-_DAY_MS = 86_400_000
-_LONGEST = 200
-_BURST, _PER_SECOND = 120.0, 60.0
+GRACE = 20.0
+"""Seconds after a wiped disk in which nothing new is lent: every page that is open comes back within ten and brings the
+votes that the Hub had not got, so that no item is lent whose places are taken."""
 
 WORDS = {
     "expired": "This pair was shown too long ago and went to somebody else; the answer was not counted.",
     "withdrawn": "These answers were withdrawn, nothing more is stored. Thank you all the same.",
     "taken": "This answer was already changed elsewhere; the newer one stands.",
+    "waiting": "Others are judging what is left. This page goes on by itself if something comes back.",
+    "recovering": "The server was restarted and brings back earlier answers. This page goes on by itself.",
+    "full": "Everything was judged before you came. Nothing was asked of you, and nothing is counted.",
+    "failed_checks": "Too few of your answers can be counted: skipped and very fast ones are not.",
 }
 
 
 class Desk:
     """Serves the raters of one study."""
 
-    def __init__(self, study: Study, items: list[Item], store: Store, outbox: Outbox, sealer: Sealer) -> None:
-        """items: those of the study, registered in the store."""
+    def __init__(
+        self,
+        study: Study,
+        items: list[Item],
+        store: Store,
+        outbox: Outbox,
+        sealer: Sealer,
+        settings: Settings | None = None,
+        grace: float = GRACE,
+    ) -> None:
+        """items: those of the study, registered in the store. settings: how large a picture may be. grace: seconds
+        without new items after a wiped disk."""
         self.study, self.store, self.outbox, self.sealer = study, store, outbox, sealer
         self._pictures: dict[str, tuple[Picture, ...]] = {item.id: item.pictures for item in items}
-        self._shelf = Shelf(study.folder)
+        self._shelf = Shelf(study.folder, settings or Settings(cache=Path(), data=Path()))
         self.boot = secrets.token_hex(8)
-        self._paces: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        self._guard = threading.Lock()
+        self._pace = Pace()
+        self._grace, self._opened, self._wiped = grace, 0.0, False
 
     def welcome(self) -> dict[str, Any]:
         """What a newcomer reads before agreeing to anything: no picture, no item."""
@@ -63,12 +73,15 @@ class Desk:
             "images": study.task.images,
             "choose_image": study.task.choose_image,
             "answers": [{"key": a.key, "title": a.title, "hotkey": a.hotkey} for a in study.answers],
+            "actions": ACTION_KEYS,
             "consent": {"version": study.consent.version, "text": study.consent.text, "age": study.consent.minimum_age},
             "demographics": [
                 {"question": name, "options": list(options)} for name, options in study.demographics.items()
             ],
             "pay": study.crowd.pay,
             "minutes": study.crowd.minutes,
+            "least": min(study.crowd.least, study.assigning.most_per_rater) if study.crowd.codes else 0,
+            "floor_ms": study.exclusion.floor_ms,
             "contact": study.contact,
             "block": study.blocks.size,
             "break_seconds": study.blocks.break_seconds,
@@ -86,52 +99,52 @@ class Desk:
             return {"state": "no_consent", "redirect": self._redirect("no_consent")}
         if asked.get("version") != self.study.consent.version:
             raise BadRequest("The consent text has changed since you opened this page. Reload it and read it again.")
-        rater = self.store.join(self.study, demographics=self._demographics(asked), person=self._person(asked))
+        person, told = read.person(self.study, asked), read.demographics(self.study, asked)
+        rater = self.store.join(self.study, demographics=told, person=person)
         row = self.store.rater(self.study.name, rater) or {}
         if row.get("state") == "withdrawn":
             raise NotAllowed(WORDS["withdrawn"])
         body = {"study": self.study.name, "rater": rater, "consented_at": row["consented_at"]}
-        kept = {name: row[name] for name in COLUMNS[RATER]}
-        return {
-            "state": "open",
-            "rater": self.sealer.seal("rater", body),
-            "receipt": self.sealer.seal("receipt", {"kind": RATER, "row": kept}),
-        }
+        return {"state": "open", "rater": self.sealer.seal("rater", body), "receipt": self._receipt(RATER, row)}
 
     def sync(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """One exchange with a rater's browser: receipts and votes in, results, items and "on hub" out.
 
         asked: rater (token), votes, held (lease tokens), have (ids of items it has the pictures of), resend (receipts),
-        check (label ids), want (0 to 4), boot (the server it last spoke to). Votes are durable when this returns. A
-        vote that is refused says why and changes nothing. A browser that spoke to another server before is asked to
-        send its receipts first ("resend"), so that this one knows what it has judged.
+        check (label ids), want (0 to 4), boot (the server it last spoke to), recent (true: the last answers, which can
+        be undone). Votes are durable when this returns. A vote that is refused says why and changes nothing. A browser
+        that spoke to another server before is asked to send its receipts first ("resend"), so that this one knows what
+        it has judged.
         """
         self._need_ready()
-        if asked.get("boot") not in (None, "", self.boot):
+        known = asked.get("boot") in (None, "", self.boot)
+        self._look_back(known)
+        if not known:
             return {"state": "resend", "boot": self.boot}
-        rater, since = self._rater(asked, resend=_list(asked, "resend"))
-        want = asked.get("want", 0)
-        if isinstance(want, bool) or not isinstance(want, int) or not 0 <= want <= PREFETCH:
-            raise BadRequest(f"want: expected 0 to {PREFETCH}, got {str(want)[:40]!r}.")
-        have, check = set(map(str, _list(asked, "have"))), [str(label)[:64] for label in _list(asked, "check")]
-        read = [self._read(rater, vote) for vote in _list(asked, "votes")]
-        held = [self._lease(rater, token) for token in _list(asked, "held")]
-        votes = [vote for vote in read if not isinstance(vote, WorkbenchError)]
-        found = self.store.exchange(self.study, rater, votes, held, want)
+        rater, since = self._rater(asked, resend=read.listed(asked, "resend"))
+        want, have = read.wanted(asked), set(map(str, read.listed(asked, "have")))
+        check = [str(label)[:64] for label in read.listed(asked, "check")]
+        given = [self._read(rater, vote) for vote in read.listed(asked, "votes")]
+        held = [self._lease(rater, token) for token in read.listed(asked, "held")]
+        votes = [vote for vote in given if not isinstance(vote, WorkbenchError)]
+        lend = not self._recovers()
+        found = self.store.exchange(self.study, rater, votes, held, want, lend)
         if not found.rater:  # a wiped disk: the rater's own token is enough to go on
             self.store.join(self.study, rater, consented_at=since)
-            found = self.store.exchange(self.study, rater, votes, held, want)
+            found = self.store.exchange(self.study, rater, votes, held, want, lend)
         if votes:
             self.outbox.nudge()
         outcomes = iter(found.outcomes or [Outcome("withdrawn")] * len(votes))
         answer = {
-            "votes": [self._told(vote, outcomes) for vote in read],
+            "votes": [self._told(vote, outcomes) for vote in given],
             "items": [self._item(lease) for lease in found.leases if lease.lease not in have],
             "valid": [lease.lease for lease in found.leases],
             "on_hub": sorted(self.outbox.on_hub(check)),
             "boot": self.boot,
         }
-        return answer | self._where(rater, found, dry=bool(want) and not found.leases)
+        if asked.get("recent") is True:
+            answer["recent"] = self.store.recent(self.study, rater)
+        return answer | self._where(rater, found, dry=bool(want) and not found.leases, lend=lend)
 
     def undo(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """The item of a recent label again, to answer it anew. Raises NotAllowed when it is not one's own or too long
@@ -144,18 +157,49 @@ class Desk:
         return {"item": self._item(lease)}
 
     def withdraw(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Withdraw all answers of this rater; the private name is erased at once."""
+        """Withdraw all answers of this rater; the private name is erased at once.
+
+        The answer holds a receipt, which the browser sends again (`receipt`) until "on_hub" is true: should the disk be
+        lost before, the withdrawal comes back with it.
+        """
+        self._need_ready()
         rater, _ = self._rater(asked, resend=[])
-        self.store.withdraw(self.study.name, rater)
-        self.outbox.nudge()
+        at = self._withdrawn_at(rater, asked.get("receipt"))
+        self.store.withdraw(self.study.name, rater, at)
+        row = self.store.withdrawal(self.study.name, rater) or {}
+        on_hub = bool(self.outbox.on_hub([rater], WITHDRAWAL, self.study.name))
+        if not on_hub:
+            self.outbox.hurry()
         return {
             "state": "withdrawn",
+            "on_hub": on_hub,
+            "receipt": self._receipt(WITHDRAWAL, row),
             "message": "Your answers were withdrawn and will not be used. Your name here was erased.",
         }
+
+    def _withdrawn_at(self, rater: str, receipt: Any) -> str:
+        """When an earlier life of this server acknowledged the withdrawal; "" without a receipt."""
+        if receipt in (None, ""):
+            return ""
+        body = self.sealer.open("receipt", receipt)
+        if body["kind"] != WITHDRAWAL or body["row"]["rater"] != rater or body["row"]["study"] != self.study.name:
+            raise NotAllowed("This receipt is not that of your withdrawal. Reload the page.")
+        return str(body["row"]["withdrawn_at"])
 
     def _need_ready(self) -> None:
         if not self.outbox.ready:
             raise StudyError("The study is starting: it is bringing back earlier answers. This page goes on by itself.")
+
+    def _look_back(self, known: bool) -> None:
+        """Note whether the disk was wiped: it began empty, and the Hub or a browser remembers an earlier life."""
+        self._opened = self._opened or self.store.now()
+        if self.store.began_empty and not self._wiped:
+            self._wiped = not known or self.outbox.recovered
+
+    def _recovers(self) -> bool:
+        """Whether pages may still come back with votes that nobody here knows."""
+        wiped = self._wiped or (self.store.began_empty and self.store.took_receipts)
+        return wiped and abs(self.store.now() - self._opened) < self._grace
 
     def _rater(self, asked: Mapping[str, Any], resend: list[Any]) -> tuple[str, str]:
         """Who is asking, and since when they agree; what they bring back is restored."""
@@ -163,7 +207,7 @@ class Desk:
         if body.get("study") != self.study.name:
             raise NotAllowed("This rater token belongs to another study. Open the study's own address.")
         rater = str(body["rater"])
-        self._pace(rater)
+        self._pace.take(rater, self.store.now())
         self._restore(rater, resend)
         return rater, str(body["consented_at"])
 
@@ -176,47 +220,41 @@ class Desk:
         for kind in (RATER, LABEL):
             self.store.restore(kind, [body["row"] for body in opened if body["kind"] == kind])
 
+    def _receipt(self, kind: str, row: Mapping[str, Any]) -> str:
+        return self.sealer.seal("receipt", {"kind": kind, "row": {name: row[name] for name in COLUMNS[kind]}})
+
     def _read(self, rater: str, asked: Any) -> tuple[Lease, Vote] | WorkbenchError:
         """One vote with its lease, or why it is refused."""
         try:
             if not isinstance(asked, Mapping):
                 raise BadRequest("A vote must be an object.")
-            return self._lease(rater, asked.get("lease")), self._read_vote(asked)
+            return self._lease(rater, asked.get("lease")), read.vote(self.study, asked)
         except WorkbenchError as error:
             return error
 
-    def _told(self, read: tuple[Lease, Vote] | WorkbenchError, outcomes: Iterator[Outcome]) -> dict[str, Any]:
+    def _told(self, given: tuple[Lease, Vote] | WorkbenchError, outcomes: Iterator[Outcome]) -> dict[str, Any]:
         """What happened to a vote, in words where it was not counted."""
-        if isinstance(read, WorkbenchError):
-            return {"state": "refused", "message": str(read)}
-        outcome, lease = next(outcomes), read[0].lease
+        if isinstance(given, WorkbenchError):
+            return {"state": "refused", "message": str(given)}
+        outcome, lease, vote = next(outcomes), given[0].lease, given[1]
         if outcome.label is None:
             return {"state": outcome.state, "id": lease, "message": WORDS[outcome.state]}
-        receipt = self.sealer.seal(
-            "receipt", {"kind": LABEL, "row": {name: outcome.label[name] for name in COLUMNS[LABEL]}}
+        told = {"state": outcome.state, "id": lease, "receipt": self._receipt(LABEL, outcome.label)}
+        stands = outcome.label["answer"]
+        return told if stands == vote.answer else told | {"stands": stands, "message": self._contradicted(stands)}
+
+    def _contradicted(self, stands: str) -> str:
+        answer = self.study.answer(stands)
+        return (
+            f"This one was answered before, perhaps in another tab: “{answer.title if answer else 'skipped'}”. That "
+            "answer stands; undo to change it."
         )
-        return {"state": outcome.state, "id": lease, "receipt": receipt}
 
     def _lease(self, rater: str, token: Any) -> Lease:
         lease = Lease.from_row(self.sealer.open("lease", token))
         if lease.rater != rater or lease.study != self.study.name:
             raise NotAllowed("This lease belongs to another rater. Reload the page to get your own items.")
         return lease
-
-    def _read_vote(self, asked: Mapping[str, Any]) -> Vote:
-        answer, elapsed, age = asked.get("answer"), asked.get("response_ms"), asked.get("age_ms", 0)
-        if not isinstance(answer, str) or (answer != SKIP and self.study.answer(answer) is None):
-            known = ", ".join([*(a.key for a in self.study.answers), SKIP])
-            raise BadRequest(f"answer: expected one of {known}, got {str(answer)[:40]!r}.")
-        for name, value in (("response_ms", elapsed), ("age_ms", age)):
-            if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _DAY_MS:
-                raise BadRequest(f"{name}: expected whole milliseconds from 0 to a day, got {str(value)[:40]!r}.")
-        flags, reason = asked.get("flags", []), asked.get("reason", "")
-        if not isinstance(flags, list) or any(flag not in FLAGS for flag in flags) or len(set(flags)) != len(flags):
-            raise BadRequest(f"flags: expected some of {', '.join(FLAGS)}, got {str(flags)[:60]!r}.")
-        if not isinstance(reason, str) or len(reason) > _LONGEST:
-            raise BadRequest(f"reason: expected text of at most {_LONGEST} characters.")
-        return Vote(answer, int(elapsed or 0), tuple(flags), reason, age / 1000)
 
     def _item(self, lease: Lease) -> dict[str, Any]:
         order = display_order(self.study.task, lease.seed)
@@ -231,75 +269,37 @@ class Desk:
         try:
             pictures = self._pictures[lease.item]
             shown["images"] = [self._shelf.address(pictures[place].file, pictures[place].sha256) for place in order]
-        except (StudyError, KeyError, OSError) as error:
+        except (WorkbenchError, KeyError, OSError) as error:
             shown |= {
                 "images": [],
                 "fault": f"A picture of this item is missing: {type(error).__name__}. Please skip it.",
             }
         return shown
 
-    def _where(self, rater: str, found: Exchange, dry: bool) -> dict[str, Any]:
-        """State and progress of this rater; where to go when there is nothing left."""
+    def _where(self, rater: str, found: Exchange, dry: bool, lend: bool) -> dict[str, Any]:
+        """State and progress of this rater; where to go when there is nothing left, and why."""
         state = found.state if found.rater == "active" else found.rater or "withdrawn"
-        if state == "open" and dry:
-            state = "complete"
         most = min(self.study.assigning.most_per_rater, len(self._pictures))
-        told: dict[str, Any] = {"state": state, "answered": found.answered, "most": max(most, found.answered)}
-        if state in ("complete", "blocked"):
-            told["redirect"] = self._redirect("complete" if self._passed(rater) else "failed_checks")
-        return told
+        told: dict[str, Any] = {"answered": found.answered, "most": max(most, found.answered)}
+        if state == "open" and dry:
+            state = self._dry(rater, found, lend)
+        told["state"] = "waiting" if state == "recovering" else state
+        if state in ("waiting", "complete", "blocked"):
+            outcome = (
+                "failed_checks" if state == "blocked" else self.store.standing(self.study, rater).outcome(self.study)
+            )
+            if state != "waiting" or outcome == "complete":
+                told |= {"outcome": outcome, "redirect": self._redirect(outcome)}
+        message = told.get("outcome", "") if state == "complete" else state
+        return told | ({"message": WORDS[message]} if message in WORDS else {})
 
-    def _passed(self, rater: str) -> bool:
-        """Whether gold was answered well enough for the completion code; with fewer than three gold answers it always
-        was."""
-        table = schema.labels
-        query = sa.select(table.c.correct).where(
-            table.c.study == self.study.name, table.c.rater == rater, table.c.correct.is_not(None)
-        )
-        gold = list(self.store.database.run(lambda c: c.scalars(query).all()))
-        return len(gold) < 3 or sum(map(bool, gold)) / len(gold) >= self.study.exclusion.gold_accuracy
+    def _dry(self, rater: str, found: Exchange, lend: bool) -> str:
+        """Why nothing is lent: a restart, others who hold the rest, or the end."""
+        if not lend:
+            return "recovering"
+        capped = found.answered >= self.study.assigning.most_per_rater
+        return "waiting" if not capped and self.store.may_come_back(self.study, rater) else "complete"
 
     def _redirect(self, outcome: str) -> str:
         code = self.study.crowd.codes.get(outcome, "")
         return self.study.crowd.return_url.replace("{code}", code) if code and self.study.crowd.return_url else ""
-
-    def _demographics(self, asked: Mapping[str, Any]) -> dict[str, str]:
-        given = asked.get("demographics") or {}
-        if not isinstance(given, Mapping):
-            raise BadRequest("demographics: expected an object of question and answer.")
-        for question, answer in given.items():
-            if answer not in self.study.demographics.get(str(question), ()):
-                raise BadRequest(f"demographics: {str(answer)[:40]!r} is not offered for {str(question)[:40]!r}.")
-        return {str(question): str(answer) for question, answer in given.items()}
-
-    def _person(self, asked: Mapping[str, Any]) -> dict[str, str]:
-        """Platform names from the address, under the private names the study gives them; unknown parameters are
-        dropped."""
-        given = asked.get("parameters") or {}
-        known = self.study.crowd.parameters
-        if not isinstance(given, Mapping):
-            raise BadRequest("parameters: expected an object.")
-        return {
-            known[name]: value
-            for name, value in given.items()
-            if name in known and isinstance(value, str) and 0 < len(value) <= 100
-        }
-
-    def _pace(self, rater: str) -> None:
-        """No rater needs more than 60 exchanges a second; a script that does waits."""
-        now = self.store.now()
-        with self._guard:
-            left, then = self._paces.pop(rater, (_BURST, now))
-            left = min(_BURST, left + max(0.0, now - then) * _PER_SECOND) - 1
-            self._paces[rater] = (max(left, 0.0), now)
-            while len(self._paces) > 10_000:
-                self._paces.popitem(last=False)
-        if left < 0:
-            raise NotAllowed("Too many requests in a second. Wait a moment; nothing was lost.")
-
-
-def _list(asked: Mapping[str, Any], name: str) -> list[Any]:
-    value = asked.get(name, [])
-    if not isinstance(value, list) or len(value) > MOST[name]:
-        raise BadRequest(f"{name}: expected a list of at most {MOST[name]}.")
-    return value

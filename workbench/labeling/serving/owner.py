@@ -4,16 +4,16 @@ Plain JSON in and out, like the desk's. Knows nothing of HTTP or of any screen.
 """
 
 import base64
-import hmac
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 import pandas as pd
 
-from workbench.errors import BadRequest, NotAllowed
+from workbench.errors import BadRequest
 from workbench.labeling.hub.compaction import compact
 from workbench.labeling.hub.export import export
+from workbench.labeling.serving.access import Gate
 from workbench.labeling.serving.service import Service
 from workbench.labeling.statistics import quality
 from workbench.labeling.store import readout
@@ -31,20 +31,22 @@ _HOUR = 3600.0
 class Owner:
     """The owner's side of a running study."""
 
-    def __init__(self, service: Service, recognisers: Sequence[str] = (), score: Scorer | None = None) -> None:
-        """`service.owner_token` decides who the owner is; with an empty one nobody is.
-
-        recognisers: those that `score` can ask; the report sets them beside people.
-        """
-        self._service = service
+    def __init__(
+        self, service: Service, gate: Gate, recognisers: Sequence[str] = (), score: Scorer | None = None
+    ) -> None:
+        """gate: decides who the owner is. recognisers: those that `score` can ask; the report sets them beside
+        people."""
+        self._service, self._gate = service, gate
         self._store, self._study = service.store, service.study
         self._checked: tuple[tuple[int, int], list[quality.Verdict]] = ((0, 0), [])
         self._recognisers, self._score = tuple(recognisers) if score and service.study.task.images == 2 else (), score
 
     def do(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Carry out `asked["action"]` for whoever shows `asked["token"]`. Raises NotAllowed without it, BadRequest for
-        no such action."""
-        self.check(asked.get("token"))
+        """Carry out `asked["action"]` for whoever shows `asked["token"]`, from the address `asked["caller"]`.
+
+        Raises NotAllowed without the token, BadRequest for no such action.
+        """
+        self._gate.check(asked.get("token"), str(asked.get("caller", "")))
         actions: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
             "overview": lambda a: self.overview(),
             "raters": lambda a: {"raters": self.raters()},
@@ -66,15 +68,6 @@ class Owner:
                 f"There is no action {str(asked.get('action'))[:40]!r}; expected one of {', '.join(actions)}."
             )
         return action(asked)
-
-    def check(self, token: Any) -> None:
-        """Raise NotAllowed unless `token` is the owner's."""
-        right = self._service.owner_token
-        if not right or not isinstance(token, str) or not hmac.compare_digest(token.encode(), right.encode()):
-            raise NotAllowed(
-                "The owner's view needs the owner's token (WORKBENCH_OWNER_TOKEN, or the file owner.token in the data "
-                "folder)."
-            )
 
     def overview(self) -> dict[str, Any]:
         """Coverage per group, what is missing, how fast it comes in, when it will be done, and the state of the
@@ -103,6 +96,7 @@ class Owner:
         table = self._store.judgements(self._study.name)
         counts = readout.counts(self._store.database, self._study.name)
         verdicts = {verdict.rater: verdict for verdict in self._verdicts(counts)}
+        twins = self._store.twins(self._study.name)
         rows = []
         for row in self._store.raters(self._study.name).to_dict("records"):
             verdict = verdicts.get(row["rater"])
@@ -117,7 +111,7 @@ class Owner:
                 }
                 | {"seconds": round(float(own["response_ms"].median()) / 1000, 1) if len(own) else None}
                 | {"gold": f"{int(gold.sum())}/{len(gold)}", "verdict": verdict.verdict if verdict else "not checked"}
-                | {"reasons": list(verdict.reasons) if verdict else []}
+                | {"reasons": [*_doubles(twins.get(row["rater"], [])), *(verdict.reasons if verdict else ())]}
             )
         return rows
 
@@ -202,3 +196,10 @@ class Owner:
         found = analyse(self._study, self._store.judgements(self._study.name), items, scores, raters, rounds=300)
         self._store.write_down(self._study.name, "owner", "report", ", ".join(map(str, chosen)))
         return {"html": report(found, pictures_of(self._study, items) if asked.get("pictures") is True else None).html}
+
+
+def _doubles(others: Sequence[str]) -> list[str]:
+    """What the owner is told of raters who came with one platform id."""
+    return [f"Came with the same platform id as {', '.join(others)}: look before paying or counting both."] * bool(
+        others
+    )

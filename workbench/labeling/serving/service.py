@@ -30,7 +30,6 @@ class Service:
     store: Store
     outbox: Outbox
     desk: Desk
-    owner_token: str
 
     def stop(self, seconds: float = SECONDS_TO_STOP) -> bool:
         """Seal and push what waits; whether all of it is on the Hub."""
@@ -53,13 +52,13 @@ def open_service(settings: Settings, folder: Path, *, interval: float = 60.0, hu
     """Load the study in `folder`, register its items and start pushing. Raises StudyError when the study is wrong."""
     study = load_study(folder)
     items = load_items(study)
-    store = Store(database_of(settings))
+    store = Store(database_of(settings), mounted=settings.space)
     log.info("judgements in %s", store.database.describe())
     store.add_study(study, items)
     outbox = Outbox(store, hub or hub_of(settings, study.name), interval=interval)
-    sealer = Sealer(signing_secret(settings.data, settings.owner_token))
+    desk = Desk(study, items, store, outbox, Sealer(signing_secret(settings.data, settings.owner_token)), settings)
     outbox.start()
-    return Service(study, store, outbox, Desk(study, items, store, outbox, sealer), settings.owner_token)
+    return Service(study, store, outbox, desk)
 
 
 def stop_on_signals(stop: Callable[[], Any]) -> None:

@@ -9,12 +9,12 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import secrets
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import NotAllowed
+from workbench.errors import NotAllowed, StudyError
+from workbench.labeling.serving.access import kept_secret
 
 _NONCE, _MAC = 16, 32
 
@@ -67,19 +67,17 @@ def signing_secret(folder: Path, phrase: str = "") -> bytes:
     """32 secret bytes: derived from `phrase` where one is set (so that a wiped disk keeps its raters), else kept in a
     file.
 
-    The file is made on first use, readable by its owner only. Deriving is slow on purpose (scrypt), as a phrase may be
-    short.
+    The file is made on first use, readable by its owner only. Deriving takes 128 MB and a good part of a second on
+    purpose (scrypt), as whoever holds a rater's token can try phrases at home; what comes out is a key for signing
+    alone, from which the phrase cannot be told. Raises StudyError when the file cannot be read or made.
     """
     if phrase:
-        return hashlib.scrypt(phrase.encode(), salt=b"face-workbench labeling", n=2**14, r=8, p=1, dklen=32)
-    path = folder / "secret.key"
-    folder.mkdir(parents=True, exist_ok=True)
+        slow = hashlib.scrypt(
+            phrase.encode(), salt=b"face-workbench labeling 2", n=2**17, r=8, p=1, maxmem=2**28, dklen=32
+        )
+        return hashlib.blake2b(b"signing", key=slow, digest_size=32).digest()
+    text = kept_secret(folder / "secret.key", lambda: secrets.token_hex(32))
     try:
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return bytes.fromhex(path.read_text().strip())
-    with os.fdopen(handle, "w") as stream:
-        stream.write(secrets.token_hex(32))
-        stream.flush()
-        os.fsync(stream.fileno())
-    return bytes.fromhex(path.read_text())
+        return bytes.fromhex(text)
+    except ValueError as error:
+        raise StudyError("secret.key in the data folder is damaged. Put it back, or remove it.") from error

@@ -23,6 +23,9 @@ PLACES = 2**62
 _BATCH = 16
 _CLASHES = 64
 _SWEEP = 50
+_AHEAD = 60.0
+"""Seconds by which another server's clock may be ahead; a lease issued later than that was issued before ours was set
+back."""
 
 items, labels, leases, raters = schema.items, schema.labels, schema.leases, schema.raters
 _study: sa.BindParameter[str] = sa.bindparam("study_", type_=sa.Text)
@@ -86,16 +89,18 @@ _TAKE = Prepared(
 _LEND = Prepared(leases.insert())
 
 
-def hold(connection: sa.Connection, study: Study, rater: str, wanted: int, now: float) -> list[Lease]:
-    """Up to `wanted` leases for this rater: those still out, oldest first, then new ones. Fewer when nothing fits any
-    more."""
+def hold(
+    connection: sa.Connection, study: Study, rater: str, wanted: int, now: float, lend: bool = True
+) -> list[Lease]:
+    """Up to `wanted` leases for this rater: those still out, oldest first, then (if `lend`) new ones. Fewer when
+    nothing fits any more."""
     me = ME.row(connection, study_=study.name, rater_=rater)
     if me is None or me[0] != "active":
         return []
     out = [Lease.from_tuple(row) for row in _OUT.rows(connection, study_=study.name, rater_=rater, now_=now)]
     held = [lease for lease in out if lease.purpose != REVISION]
     number = me[1]
-    while len(held) < wanted and me[2] + len(held) < study.assigning.most_per_rater:
+    while lend and len(held) < wanted and me[2] + len(held) < study.assigning.most_per_rater:
         lease = _lend(connection, study, rater, number, held, now)
         if lease is None:
             break
@@ -107,8 +112,16 @@ def hold(connection: sa.Connection, study: Study, rater: str, wanted: int, now: 
 
 
 def sweep(connection: sa.Connection, now: float) -> int:
-    """End leases that have run out and give their places back; how many. A few at a time, so that nobody waits for
-    it."""
+    """End leases that have run out and give their places back; how many. A few at a time, so that nobody waits for it.
+
+    Leases from the future (the clock was set back since) run anew from now, so that they do not hold their places for
+    as long as the clock was set back.
+    """
+    connection.execute(
+        leases.update()
+        .where(leases.c.issued_at > now + _AHEAD)
+        .values(issued_at=now, expires_at=now + (leases.c.expires_at - leases.c.issued_at))
+    )
     query = sa.select(leases).where(leases.c.expires_at <= now).order_by(leases.c.expires_at).limit(_SWEEP)
     rows = connection.execute(query.with_for_update(skip_locked=True)).mappings().all()
     for lease in sorted((Lease.from_row(dict(row)) for row in rows), key=lambda lease: lease.item):

@@ -1,11 +1,11 @@
 """One way to run a transaction on SQLite or PostgreSQL, and to bring a database up to date.
 
 SQLite: one connection under one lock, every transaction immediate, `synchronous=FULL`; those who wait for the lock
-share the next transaction, and so its wait for the disk. The journal is a write-ahead log only
-where SQLite is new enough to be free of the fault that loses commits (fixed in 3.51.3, 3.50.7 and 3.44.6), else a
-truncated rollback journal. PostgreSQL: a pool, row locks, and another try after a deadlock.
+share the next transaction, and so its wait for the disk. How the journal is kept: `journal.py`. The file is its owner's
+alone, and what is deleted is overwritten. PostgreSQL: a pool, row locks, and another try after a deadlock.
 """
 
+import os
 import random
 import sqlite3
 import threading
@@ -19,11 +19,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.pool import StaticPool
 
 from workbench.errors import StudyError
+from workbench.labeling.store.journal import Keeping, keeping
 
 T = TypeVar("T")
 _TRIES = 8
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 72_610_411
+_MEMORY = ("temp_store=MEMORY", "cache_size=-65536")
 
 
 class _Job:
@@ -41,15 +43,19 @@ class _Job:
 class Database:
     """A database by its address: `sqlite:///path` (or a plain path) or `postgresql://…`."""
 
-    def __init__(self, address: str | Path) -> None:
-        """Connect; nothing is created before `migrate`. Raises StudyError when there is no such database."""
+    def __init__(self, address: str | Path, *, mounted: bool = False) -> None:
+        """Connect; nothing is created before `migrate`. Raises StudyError when there is no such database.
+
+        mounted: the SQLite file may lie on a mounted bucket, whatever its file system says of itself (a Space).
+        """
         url = _url(address)
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._lock, self._waiting_lock = threading.Lock(), threading.Lock()
         self._waiting: list[_Job] = []
         self._unreachable: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
         if self.is_sqlite:
-            self.engine = _sqlite_engine(url)
+            self.keeping = keeping(Path(url.database or ":memory:"), mounted)
+            self.engine = _sqlite_engine(url, self.keeping)
         elif url.get_backend_name() == "postgresql":
             self.engine = _postgres_engine(url)
             self._unreachable = (self.engine.dialect.dbapi.OperationalError,)  # type: ignore[union-attr]
@@ -69,15 +75,24 @@ class Database:
                 with self.engine.begin() as connection:
                     return work(connection)
             except Exception as error:
-                if attempt + 1 < _TRIES and _is_passing(error):
+                if attempt + 1 < _TRIES and _is_passing(error) and not self._is_taken(error):
                     time.sleep(random.uniform(0, 0.02 * 2**attempt))
                     continue
+                if self._is_taken(error):
+                    raise StudyError(
+                        "The judgement database is in use by another process, which keeps it for itself "
+                        f"({self.keeping.reason}). Stop the server first, or use the owner's view."
+                    ) from error
                 if isinstance(getattr(error, "orig", error), self._unreachable):
                     raise StudyError(
                         f"The judgement database does not answer: {getattr(error, 'orig', error)}"
                     ) from error
                 raise
         raise AssertionError("unreachable")
+
+    def _is_taken(self, error: Exception) -> bool:
+        """Whether another process holds the file for as long as it runs: no use in waiting."""
+        return self.is_sqlite and self.keeping.exclusive and "database is locked" in str(getattr(error, "orig", error))
 
     def _together(self, work: Callable[[sa.Connection], T]) -> T:
         """Carry out this and everybody else's waiting work in one transaction: many votes share one wait for the
@@ -148,7 +163,14 @@ class Database:
         if not self.is_sqlite:
             return self.run(lambda c: str(c.scalar(sa.text("select version()")))).split(",")[0]
         mode = self.run(lambda c: c.exec_driver_sql("PRAGMA journal_mode").scalar())
-        return f"SQLite {sqlite3.sqlite_version}, journal {mode}, synchronous full"
+        said = f"SQLite {sqlite3.sqlite_version}, journal {mode}, synchronous full"
+        return f"{said}, locked for this process alone: {self.keeping.reason}" if self.keeping.exclusive else said
+
+    def forget(self) -> None:
+        """Leave nothing of what was just deleted in a write-ahead log (deleted rows themselves are overwritten)."""
+        if self.is_sqlite and self.keeping.journal == "WAL":
+            with self._lock, self.engine.connect() as connection:
+                connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Give all connections back."""
@@ -173,15 +195,22 @@ def _url(address: str | Path) -> sa.URL:
     return url
 
 
-def _sqlite_engine(url: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": 30})
+def _sqlite_engine(url: sa.URL, keeping: Keeping) -> sa.Engine:
+    """One connection. Only the owner of the process can read the file; SQLite gives its journals the same rights."""
+    seconds = 3 if keeping.exclusive else 30
+    engine = sa.create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": seconds})
+
+    @sa.event.listens_for(engine, "do_connect")
+    def _hide(dialect: Any, record: Any, args: Any, options: Any) -> None:
+        if url.database and not url.database.startswith((":memory:", "file:")):
+            os.close(os.open(url.database, os.O_CREAT | os.O_RDWR, 0o600))
+            os.chmod(url.database, 0o600)
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, record: Any) -> None:
         connection.isolation_level = None
-        journal = "WAL" if wal_is_safe(sqlite3.sqlite_version_info) else "TRUNCATE"
-        for pragma in (f"journal_mode={journal}", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-65536"):
-            connection.execute(f"PRAGMA {pragma}")
+        for pragma in (*keeping.pragmas(), "synchronous=FULL", "secure_delete=ON", *_MEMORY):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
@@ -197,11 +226,6 @@ def _postgres_engine(url: sa.URL) -> sa.Engine:
         raise StudyError(
             'PostgreSQL needs the driver psycopg: pip install "psycopg[binary]" (extra `postgres`).'
         ) from error
-
-
-def wal_is_safe(version: tuple[int, ...]) -> bool:
-    """Whether this SQLite is free of the write-ahead-log fault of 3.7.0 to 3.51.2."""
-    return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51, 0) or (3, 44, 6) <= version < (3, 45, 0)
 
 
 def _is_passing(error: Exception) -> bool:

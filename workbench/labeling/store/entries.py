@@ -17,7 +17,7 @@ from workbench.labeling.study.tasktypes import SKIP
 LABEL, RATER, WITHDRAWAL = "label", "rater", "withdrawal"
 
 COLUMNS: dict[str, tuple[str, ...]] = {
-    LABEL: tuple(column.name for column in schema.labels.columns),
+    LABEL: tuple(str(column.name) for column in schema.labels.columns),
     RATER: ("study", "rater", "consent_version", "consented_at", "demographics"),
     WITHDRAWAL: ("study", "rater", "withdrawn_at"),
 }

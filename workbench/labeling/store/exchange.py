@@ -38,8 +38,12 @@ def exchange(
     held: Sequence[Lease],
     wanted: int,
     now: float,
+    lend: bool = True,
 ) -> Exchange:
-    """Record votes, take up leases the browser holds, and lend up to `wanted` items unless the study is paused."""
+    """Record votes, take up leases the browser holds, and lend up to `wanted` items unless the study is paused.
+
+    lend: False gives back only what this rater holds already.
+    """
     me = ME.row(connection, study_=study.name, rater_=rater)
     if me is None:
         return Exchange([], [], "", "", 0)
@@ -50,7 +54,7 @@ def exchange(
             adopt(connection, lease, now)
     state = _STATE.row(connection, study_=study.name)
     is_open = state is not None and state[0] == "open"
-    leases = hold(connection, study, rater, wanted, now) if wanted and is_open else []
+    leases = hold(connection, study, rater, wanted, now, lend) if wanted and is_open else []
     after = ME.row(connection, study_=study.name, rater_=rater) or me
     return Exchange(outcomes, leases, state[0] if state else "", after[0], after[2])
 

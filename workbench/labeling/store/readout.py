@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from workbench.labeling.store import schema
 from workbench.labeling.store.database import Database
+from workbench.labeling.study.study import RATER_COLUMNS
 from workbench.labeling.study.tasktypes import SKIP
 
 COLUMNS = tuple({"grp": "group"}.get(column.name, column.name) for column in schema.labels.columns)
@@ -61,9 +62,9 @@ def raters(database: Database, study: str) -> pd.DataFrame:
     """One row per rater who has not withdrawn; demographic answers as columns named as the study names them."""
     rows = _pages(database, schema.raters, schema.raters.c.rater, schema.raters.c.study == study)
     gone = _withdrawn(database, study)
-    fixed = ["rater", "state", "answered", "given", "seen_at", "consent_version", "consented_at"]
+    fixed = list(RATER_COLUMNS)
     table = [
-        {name: row[name] for name in fixed} | json.loads(row["demographics"])
+        json.loads(row["demographics"]) | {name: row[name] for name in fixed}
         for row in rows
         if row["rater"] not in gone
     ]

@@ -15,10 +15,10 @@ import pandas as pd
 import sqlalchemy as sa
 
 from workbench.errors import StudyError
-from workbench.labeling.store import assignment, entries, readout, schema, votes
+from workbench.labeling.store import assignment, entries, people, readout, schema, standing, votes
 from workbench.labeling.store.clock import Clock, iso
 from workbench.labeling.store.database import Database
-from workbench.labeling.store.entries import LABEL, RATER, WITHDRAWAL
+from workbench.labeling.store.entries import LABEL, RATER
 from workbench.labeling.store.exchange import Exchange, exchange
 from workbench.labeling.store.leases import Lease, Outcome, Vote
 from workbench.labeling.study.items import Item
@@ -28,16 +28,23 @@ from workbench.labeling.study.study import Study
 class Store:
     """Judgements of any number of studies in one database."""
 
-    def __init__(self, address: str | Path, clock: Callable[[], float] | None = None) -> None:
+    def __init__(self, address: str | Path, clock: Callable[[], float] | None = None, *, mounted: bool = False) -> None:
         """Open (and migrate) the database at a path, `sqlite:///…` or `postgresql://…`. clock: seconds since 1970, for
-        tests."""
-        self.database = Database(address)
+        tests. mounted: see `Database`."""
+        self.database = Database(address, mounted=mounted)
         self.database.migrate()
         self.now = clock or Clock().now
         self._swept_at = 0.0
+        self.began_empty = not self.has_judgements()
+        """Whether there was no judgement of any study when this process started: a new database, or a wiped disk."""
         self.took_receipts = False
         """Whether raters' browsers put rows back since this process started: then an earlier life's commit may still be
         under way."""
+
+    def has_judgements(self) -> bool:
+        """Whether there is a judgement of any study."""
+        query = sa.select(schema.labels.c.label).limit(1)
+        return self.database.run(lambda c: c.execute(query).first()) is not None
 
     def close(self) -> None:
         """Give the connections back."""
@@ -80,12 +87,13 @@ class Store:
         """A rater who has consented; returns their random id. Known raters stay as they are (a withdrawn one stays
         withdrawn).
 
-        person: what a crowd platform calls them, kept in the private table only. The same person under the same
-        platform name gets their first id back.
+        person: what a crowd platform calls them, kept in the private table only. Who comes back with the same platform
+        name and the same session gets their id back; a platform name alone can be known to others: whoever brings one
+        that is here already, without its session, is somebody new, and the owner is told (`twins`).
         """
 
         def work(connection: sa.Connection) -> str:
-            found = rater or self._by_person(connection, study.name, person or {})
+            found = rater or people.returning(connection, study.name, person or {})
             if found and connection.execute(_rater_query(study.name, found)).first() is not None:
                 return found
             name = found or secrets.token_hex(8)
@@ -98,7 +106,7 @@ class Store:
                 "consented_at": consented_at or now,
             }
             row |= {"demographics": written, "state": "active", "given": 0, "answered": 0, "seen_at": now}
-            if self._is_withdrawn(connection, study.name, name):
+            if people.tombstone(connection, study.name, name):
                 return name
             connection.execute(schema.raters.insert(), row)
             entries.enter(connection, RATER, study.name, name, name)
@@ -107,6 +115,8 @@ class Store:
                 for key, value in (person or {}).items()
             ]
             self.database.insert_new(connection, schema.people, private)
+            if earlier := people.namesakes(connection, study.name, name, person or {}):
+                self.note(connection, study.name, "desk", "same platform id", f"{name} and {', '.join(earlier)}")
             return name
 
         return self.database.run(work)
@@ -118,7 +128,7 @@ class Store:
 
     def is_withdrawn(self, study: str, rater: str) -> bool:
         """Whether this rater withdrew."""
-        return self.database.run(lambda c: self._is_withdrawn(c, study, rater))
+        return self.withdrawal(study, rater) is not None
 
     def hold(self, study: Study, rater: str, wanted: int) -> list[Lease]:
         """Up to `wanted` leases for this rater, those already out first. Empty when the study is paused or has nothing
@@ -132,16 +142,18 @@ class Store:
         votes: Sequence[tuple[Lease, Vote]] = (),
         held: Sequence[Lease] = (),
         wanted: int = 0,
+        lend: bool = True,
     ) -> Exchange:
         """Votes in and items out, in one transaction that is durable on return.
 
-        held: leases the browser holds, taken up again when the disk was wiped under them.
+        held: leases the browser holds, taken up again when the disk was wiped under them. lend: False gives back only
+        what the rater holds already.
         """
         now = self.now()
         if abs(now - self._swept_at) >= 1:
             self._swept_at = now
             self.database.run(lambda c: assignment.sweep(c, now))
-        return self.database.run(lambda c: exchange(c, study, rater, votes, held, wanted, now))
+        return self.database.run(lambda c: exchange(c, study, rater, votes, held, wanted, now, lend))
 
     def record(self, study: Study, lease: Lease, vote: Vote) -> Outcome:
         """Store a vote. It is durable when this returns; the outcome says what happened."""
@@ -152,39 +164,40 @@ class Store:
         else's."""
         return self.database.run(lambda c: assignment.revise(c, study, rater, label, self.now()))
 
-    def withdraw(self, study: str, rater: str) -> bool:
+    def standing(self, study: Study, rater: str) -> standing.Standing:
+        """A rater's answers, counted for the completion code."""
+        return self.database.run(lambda c: standing.standing(c, study, rater))
+
+    def recent(self, study: Study, rater: str) -> list[dict[str, Any]]:
+        """A rater's last answers, those that can be undone, oldest first: id, block, answer."""
+        return self.database.run(lambda c: standing.recent(c, study, rater))
+
+    def may_come_back(self, study: Study, rater: str) -> bool:
+        """Whether others hold items that this rater could be given should they not answer."""
+        return self.database.run(lambda c: standing.may_come_back(c, study, rater, self.now()))
+
+    def withdraw(self, study: str, rater: str, withdrawn_at: str = "") -> bool:
         """Withdraw a rater: a tombstone is written and every private name erased at once. False when that was done
         before.
 
-        Exports leave the rows out from now on; what was not yet on its way to the Hub never goes there.
+        withdrawn_at: when, if that was acknowledged before the disk was lost. Exports leave the rows out from now on;
+        what was not yet on its way to the Hub never goes there.
         """
 
         def work(connection: sa.Connection) -> bool:
-            if self._is_withdrawn(connection, study, rater):
+            if people.tombstone(connection, study, rater):
                 return False
-            judged = sa.select(schema.labels.c.item).where(
-                schema.labels.c.study == study, schema.labels.c.rater == rater
-            )
-            lent = sa.select(schema.leases.c.item).where(schema.leases.c.study == study, schema.leases.c.rater == rater)
-            items = list({*connection.scalars(judged), *connection.scalars(lent)})
-            for table in (schema.people, schema.leases):
-                connection.execute(table.delete().where(table.c.study == study, table.c.rater == rater))
-            waiting = schema.entries
-            connection.execute(
-                waiting.delete().where(waiting.c.study == study, waiting.c.rater == rater, waiting.c.shard == "")
-            )
-            connection.execute(
-                schema.tombstones.insert(), {"study": study, "rater": rater, "withdrawn_at": iso(self.now())}
-            )
-            entries.enter(connection, WITHDRAWAL, study, rater, rater)
-            mine = (schema.raters.c.study == study, schema.raters.c.rater == rater)
-            connection.execute(schema.raters.update().where(*mine).values(state="withdrawn"))
-            for start in range(0, len(items), 500):
-                entries.recount(connection, study, items[start : start + 500])
+            people.leave(connection, study, rater, withdrawn_at or iso(self.now()))
             self.note(connection, study, "rater", "withdraw", rater)
             return True
 
-        return self.database.run(work)
+        done = self.database.run(work)
+        self.database.forget()
+        return done
+
+    def withdrawal(self, study: str, rater: str) -> dict[str, str] | None:
+        """The tombstone of a rater who withdrew, None for others."""
+        return self.database.run(lambda c: people.tombstone(c, study, rater))
 
     def restore(self, kind: str, rows: Sequence[Mapping[str, Any]], shard: str = "", count: bool = True) -> int:
         """Put rows back from the Hub (`shard` says which) or from receipts (""); how many were new.
@@ -279,6 +292,10 @@ class Store:
         demographic answer."""
         return readout.raters(self.database, study)
 
+    def twins(self, study: str) -> dict[str, list[str]]:
+        """Rater → others who came with the same platform id; only raters who have any."""
+        return people.twins(self.database, study)
+
     def audit_log(self, study: str, last: int = 500) -> list[dict[str, Any]]:
         """The last lines of the audit log, newest first."""
         return readout.audit_log(self.database, study, last)
@@ -317,21 +334,6 @@ class Store:
         given = sa.func.coalesce(sa.select(sa.func.max(schema.labels.c.number) + 1).where(*own).scalar_subquery(), 0)
         higher = sa.case((given > schema.raters.c.given, given), else_=schema.raters.c.given)
         connection.execute(schema.raters.update().where(mine).values(answered=answered, given=higher))
-
-    def _is_withdrawn(self, connection: sa.Connection, study: str, rater: str) -> bool:
-        table = schema.tombstones
-        return (
-            connection.execute(sa.select(table.c.rater).where(table.c.study == study, table.c.rater == rater)).first()
-            is not None
-        )
-
-    def _by_person(self, connection: sa.Connection, study: str, person: Mapping[str, str]) -> str:
-        table = schema.people
-        for name, value in person.items():
-            query = sa.select(table.c.rater).where(table.c.study == study, table.c.name == name, table.c.value == value)
-            if name == "participant" and (row := connection.execute(query).first()) is not None:
-                return str(row.rater)
-        return ""
 
 
 def _rater_query(study: str, rater: str) -> sa.Select[Any]:

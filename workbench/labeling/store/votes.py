@@ -97,7 +97,7 @@ def _row(study: Study, lease: Lease, vote: Vote, gold: str, group: str, now: flo
     answer = study.answer(vote.answer)
     age = min(max(vote.age, 0.0), max(now - lease.issued_at, 0.0))
     answered = now - age
-    possible = (answered - lease.issued_at) * 1000 + _SLACK_MS
+    possible = max(answered - lease.issued_at, 0.0) * 1000 + _SLACK_MS
     flags = [*vote.flags, *(["clock"] if vote.response_ms > possible else [])]
     is_gold = bool(gold) and vote.answer != SKIP
     return {

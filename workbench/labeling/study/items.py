@@ -7,6 +7,8 @@ refused.
 import csv
 import hashlib
 import io
+import struct
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,10 +16,29 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from workbench.errors import StudyError
+from workbench.labeling.study import cells
 from workbench.labeling.study.study import Study
 from workbench.labeling.study.tables import NAME
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+MOST_PIXELS = 60_000_000
+"""A larger picture is refused when the study is read; no rater's screen could show it."""
+_NO_PICTURE = (
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    EOFError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow raises for a file that is no picture, breaks off or contradicts itself."""
 _COLUMNS = (
     "item",
     "image_1",
@@ -68,9 +89,13 @@ def items_from_csv(study: Study, path: Path) -> Iterator[Item]:
     inside(study.folder, str(path.relative_to(study.folder)) if path.is_relative_to(study.folder) else str(path))
     try:
         rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
-        header = rows.fieldnames or []
-    except (UnicodeDecodeError, csv.Error) as error:
+        yield from _items(study, path, rows)
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
         raise StudyError(f"{path.name} is not a CSV file in UTF-8: {error}.") from error
+
+
+def _items(study: Study, path: Path, rows: "csv.DictReader[str]") -> Iterator[Item]:
+    header = rows.fieldnames or []
     needed = [f"image_{n + 1}" for n in range(study.task.images)]
     if missing := [name for name in needed if name not in header]:
         raise StudyError(
@@ -85,6 +110,7 @@ def items_from_csv(study: Study, path: Path) -> Iterator[Item]:
             raise StudyError(
                 f"{path.name}, line {rows.line_num}: expected {len(header)} columns with a file in {', '.join(needed)}."
             )
+        row = {name: cells.plain(cell or "") for name, cell in row.items()}
         pictures = tuple(
             Picture((base / row[name]).as_posix(), (row.get(f"sha256_{n + 1}") or "").lower())
             for n, name in enumerate(needed)
@@ -117,12 +143,16 @@ def items_from_folder(study: Study) -> list[Item]:
 
 def inside(folder: Path, name: str) -> Path:
     """The path of `name` in `folder`. Raises StudyError when it is absent or, links followed, lies outside."""
-    path = (folder / name).resolve()
-    if Path(name).is_absolute() or not path.is_relative_to(folder.resolve()):
+    try:
+        path = (folder / name).resolve()
+        outside, there = Path(name).is_absolute() or not path.is_relative_to(folder.resolve()), path.exists()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a null in it, links in a circle
+        raise StudyError(f"{name[:120]!r} is no name of a file in the study's folder.") from error
+    if outside:
         raise StudyError(
             f"{name[:120]!r} lies outside the study's folder; copy it inside and name it relative to study.toml."
         )
-    if not path.exists():
+    if not there:
         raise StudyError(f"{name[:120]!r} is named by the study but is not in its folder.")
     return path
 
@@ -144,7 +174,10 @@ def hashed(items: Iterable[Item], folder: Path) -> Iterator[Item]:
 
 
 def write_items(items: Sequence[Item], path: Path) -> None:
-    """Write items as the CSV that `items_from_csv` reads; files are named relative to the CSV's folder."""
+    """Write items as the CSV that `items_from_csv` reads; files are named relative to the CSV's folder.
+
+    A cell that a spreadsheet would run as a formula gets an apostrophe in front, which reading takes off.
+    """
     shown = max((len(item.pictures) for item in items), default=1)
     header = [
         "item",
@@ -160,7 +193,8 @@ def write_items(items: Sequence[Item], path: Path) -> None:
         writer.writerow(header)
         for item in items:
             files, digests = [p.file for p in item.pictures], [p.sha256 for p in item.pictures]
-            writer.writerow([item.id, *files, *digests, item.group, item.gold, item.truth, "|".join(item.conflict)])
+            row = [item.id, *files, *digests, item.group, item.gold, item.truth, "|".join(item.conflict)]
+            writer.writerow([cells.safe(cell) for cell in row])
 
 
 def check_items(study: Study, items: Sequence[Item]) -> None:
@@ -173,6 +207,7 @@ def check_items(study: Study, items: Sequence[Item]) -> None:
                 f"Item {item.id[:90]!r}: expected an id of letters, digits, '.', '_', '-' that occurs once."
             )
         ids.add(item.id)
+        _check_names(item)
         if strange := [word for word in item.gold.split("|") if item.gold and word.strip() not in known]:
             raise StudyError(
                 f"Item {item.id!r}: gold {strange[0][:60]!r} is no answer of this study; expected "
@@ -180,14 +215,30 @@ def check_items(study: Study, items: Sequence[Item]) -> None:
             )
 
 
+def _check_names(item: Item) -> None:
+    """Raises StudyError for a file or a folder whose name is not UTF-8: no database and no data set could hold it."""
+    for name in (*(picture.file for picture in item.pictures), item.group, item.truth, *item.conflict):
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise StudyError(f"{ascii(name)[:120]}: the name is not UTF-8; rename the file or folder.") from error
+
+
 def _digest(path: Path) -> str:
     try:
         with Image.open(path) as image:
-            if image.format not in ("JPEG", "PNG", "WEBP"):
-                raise StudyError(f"{path.name}: expected JPEG, PNG or WebP, got {image.format}.")
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+            kind, (width, height) = image.format, image.size
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except _NO_PICTURE as error:
         raise StudyError(f"{path.name} is not a picture that can be read: {type(error).__name__}.") from error
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    if kind not in ("JPEG", "PNG", "WEBP"):
+        raise StudyError(f"{path.name}: expected JPEG, PNG or WebP, got {kind}.")
+    if width * height > MOST_PIXELS:
+        raise StudyError(
+            f"{path.name}: expected at most {MOST_PIXELS / 1e6:.0f} megapixels, got {width} × {height}. Make it "
+            "smaller."
+        )
+    return digest
 
 
 def hub_folder(study: Study) -> Path:

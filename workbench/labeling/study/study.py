@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from workbench.errors import StudyError
 from workbench.labeling.study.tables import Table
-from workbench.labeling.study.tasktypes import Answer, TaskType, choices_as_answers, find_task
+from workbench.labeling.study.tasktypes import Answer, TaskType, check_keys, choices_as_answers, find_task
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -19,6 +19,12 @@ else:
     import tomli as tomllib
 
 FILE = "study.toml"
+RATER_COLUMNS = ("rater", "state", "answered", "given", "seen_at", "consent_version", "consented_at")
+"""What is kept of every rater. A question asked of raters becomes a column beside these, under another name."""
+LEAST = 10
+"""Answers for the completion code, unless the study says otherwise."""
+OUTCOMES = ("complete", "failed_checks", "no_consent", "full")
+"""How a rater's visit can end; each may have a code of the crowd platform."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +92,26 @@ class Exclusion:
 @dataclass(frozen=True, slots=True)
 class Crowd:
     """A crowd platform. parameters: URL parameter → the private name it is kept under. codes: outcome → completion
-    code."""
+    code.
+
+    least: answers for the code "complete", not counting skips and those faster than `Exclusion.floor_ms`; who was given
+    fewer items needs as many as they were given. "full" is the outcome of who came when nothing was left.
+    """
 
     parameters: dict[str, str]
     return_url: str
     codes: dict[str, str]
     pay: str
     minutes: int
+    least: int = LEAST
 
 
 @dataclass(frozen=True, slots=True)
 class ItemSource:
-    """Where items come from. Exactly one of csv, folder, identities, hub. hub: "owner/name@commit", with csv inside
-    it."""
+    """Where items come from. Exactly one of csv, folder, identities. hub: "owner/name@commit", with csv inside it.
+
+    same, different: how many pairs are built of `identities`.
+    """
 
     csv: str = ""
     folder: str = ""
@@ -106,7 +119,6 @@ class ItemSource:
     hub: str = ""
     same: int = 100
     different: int = 100
-    hard: float = 0.0
     synthetic: bool = False
 
 
@@ -173,9 +185,17 @@ def load_study(path: Path) -> Study:
 def parse_study(text: str, folder: Path) -> Study:
     """Read a study from the text of its file; `folder` holds its images. Raises StudyError."""
     try:
-        root = Table(tomllib.loads(text), "study file")
-    except tomllib.TOMLDecodeError as error:
-        raise StudyError(f"The study file is not valid TOML: {error}.") from error
+        text.encode()
+        return _parsed(Table(tomllib.loads(text), "study file"), text, folder)
+    except UnicodeEncodeError as error:
+        raise StudyError(f"The study file holds half a character at {error.start}; expected UTF-8 text.") from error
+    except ValueError as error:  # TOMLDecodeError, and what Python says of dates and numbers that cannot be
+        raise StudyError(f"The study file is not valid TOML: {str(error).rstrip('.')}.") from error
+    except RecursionError as error:
+        raise StudyError("The study file nests its tables or lists too deep; two levels are used.") from error
+
+
+def _parsed(root: Table, text: str, folder: Path) -> Study:
     head = root.table("study")
     task = find_task(head.text("task", "same_different"))
     attribute, answers = _answers(head, task)
@@ -216,7 +236,11 @@ def _answers(head: Table, task: TaskType) -> tuple[str, tuple[Answer, ...]]:
         raise StudyError(f"[study] choices: task {task.name!r} has its own answers; only 'category' takes choices.")
     if "skip" in choices:
         raise StudyError("[study] choices: 'skip' is taken by the skip key; choose another word.")
-    return attribute, choices_as_answers(choices) if task.open_choices else task.answers
+    if attribute and not task.needs_attribute:
+        raise StudyError(f"[study] attribute: task {task.name!r} does not ask for one and would ignore it; remove it.")
+    answers = choices_as_answers(choices) if task.open_choices else task.answers
+    check_keys(answers)
+    return attribute, answers
 
 
 def _consent(table: Table) -> Consent:
@@ -277,13 +301,14 @@ def _exclusion(table: Table) -> Exclusion:
 def _crowd(table: Table) -> Crowd:
     parameters, codes = table.table("parameters").words(), table.table("codes").words()
     url = table.text("return_url", "", 1000)
-    crowd = Crowd(parameters, url, codes, table.text("pay", ""), table.count("minutes", 0, 0, 10_000))
+    least = table.count("least", LEAST, 1, 100_000)
+    crowd = Crowd(parameters, url, codes, table.text("pay", ""), table.count("minutes", 0, 0, 10_000), least)
     table.end()
     for outcome in codes:
-        if outcome not in ("complete", "failed_checks", "no_consent"):
-            raise StudyError(
-                f"[crowd.codes]: unknown outcome {outcome!r}; expected complete, failed_checks, no_consent."
-            )
+        if outcome not in OUTCOMES:
+            raise StudyError(f"[crowd.codes]: unknown outcome {outcome!r}; expected {', '.join(OUTCOMES)}.")
+    if codes and not url:
+        raise StudyError("[crowd.codes]: codes are shown as a link; return_url, the address with {code}, is missing.")
     if url and (urlsplit(url).scheme != "https" or not urlsplit(url).netloc or "{code}" not in url):
         raise StudyError(f"[crowd] return_url: expected an https address with {{code}} in it, got {url[:80]!r}.")
     return crowd
@@ -294,10 +319,16 @@ def _demographics(table: Table) -> dict[str, tuple[str, ...]]:
     for question, options in questions.items():
         if len(question) > 80 or len(options) < 2:
             raise StudyError(f"[demographics] {question[:80]!r}: expected at least two options to choose from.")
+        if question.strip().lower() in RATER_COLUMNS:
+            raise StudyError(
+                f"[demographics] {question!r}: every rater has a column of this name already; call the question "
+                f"otherwise. Taken are {', '.join(RATER_COLUMNS)}."
+            )
     return questions
 
 
 def _source(table: Table) -> ItemSource:
+    pairs, hard = table.has("same") or table.has("different"), table.number("hard", 0.0, 0, 1)
     read = ItemSource(
         table.text("csv", ""),
         table.text("folder", ""),
@@ -305,10 +336,16 @@ def _source(table: Table) -> ItemSource:
         table.text("hub", ""),
         table.count("same", 100, 0, 1_000_000),
         table.count("different", 100, 0, 1_000_000),
-        table.number("hard", 0.0, 0, 1),
         table.flag("synthetic", False),
     )
     table.end()
+    if hard:
+        raise StudyError(
+            "[items] hard: hard pairs are ranked by a recogniser, which a study file cannot ask. Build them in Python "
+            "(`workbench.labeling.study.pairs.build_pairs` with embeddings), write items.csv and name it here."
+        )
+    if pairs and not read.identities:
+        raise StudyError("[items] same, different: only `identities` builds pairs; remove them, or name its folder.")
     if read.hub and not (read.csv and "/" in read.hub):
         raise StudyError(
             '[items] hub: expected "owner/name@commit" together with csv, the path of the item list in it.'

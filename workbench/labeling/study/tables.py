@@ -77,6 +77,10 @@ class Table:
             self._take(key, {}), f"[{self.where.strip('[]')}.{key}]" if self.where != "study file" else f"[{key}]"
         )
 
+    def has(self, key: str) -> bool:
+        """Whether the file has this key (and nobody took it out yet)."""
+        return key in self._values
+
     def words(self) -> dict[str, str]:
         """All remaining keys, whose values must be short texts."""
         return {key: self.text(key, longest=80) for key in list(self._values)}

@@ -11,6 +11,10 @@ from workbench.errors import StudyError
 SKIP = "skip"
 """The answer of a row that passes an item on; it counts for nobody."""
 
+ACTION_KEYS = {"undo": "z", "skip": " ", "broken": "b", "known": "k", "help": "?"}
+"""What the raters' screen does on these keys, until a rater chooses others. No answer may have one of them."""
+_CHOICE_KEYS = "123456789acdefgh"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -124,6 +128,17 @@ def display_order(task: TaskType, seed: int) -> list[int]:
 
 
 def choices_as_answers(choices: tuple[str, ...]) -> tuple[Answer, ...]:
-    """Answers of an attribute study: keys 1 to 9, then letters."""
-    hotkeys = "123456789abcdefg"
-    return tuple(Answer(choice, choice, hotkey=hotkeys[index]) for index, choice in enumerate(choices))
+    """Answers of an attribute study, at most sixteen: keys 1 to 9, then letters that no action has."""
+    return tuple(Answer(choice, choice, hotkey=_CHOICE_KEYS[index]) for index, choice in enumerate(choices))
+
+
+def check_keys(answers: tuple[Answer, ...]) -> None:
+    """Raises StudyError when an answer has the key of another one, or of an action."""
+    taken = {key: f"the action {name!r}" for name, key in ACTION_KEYS.items()}
+    for answer in answers:
+        if answer.hotkey in taken:
+            raise StudyError(
+                f"Answer {answer.key!r} has the key {answer.hotkey!r}, which belongs to {taken[answer.hotkey]}. "
+                "Give it another."
+            )
+        taken[answer.hotkey] = f"the answer {answer.key!r}"

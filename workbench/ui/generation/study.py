@@ -1,7 +1,6 @@
 """Pair study: a labeling study of drawn people whose identity is turned by known angles; to take along, or to open in
 the Labeling tab."""
 
-import hmac
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -11,11 +10,11 @@ from typing import Any
 import gradio as gr
 
 from workbench.bench import Workbench
-from workbench.errors import BadRequest, NotAllowed, StudyError
+from workbench.errors import BadRequest, StudyError
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.widgets import offer, results
 from workbench.ui.generation import parts
-from workbench.ui.labeling.room import studies_folder, with_owner_token
+from workbench.ui.labeling.room import gate, studies_folder
 from workbench.watch import Watch
 
 MOST = 200
@@ -129,11 +128,7 @@ def _owner(bench: Workbench, token: Any) -> bool:
     """Whether to keep the study here. Raises NotAllowed for a token that is not the owner's."""
     if not token:
         return False
-    right = with_owner_token(bench.settings).owner_token
-    if not isinstance(token, str) or not hmac.compare_digest(token.encode(), right.encode()):
-        raise NotAllowed(
-            "That is not the owner's token (WORKBENCH_OWNER_TOKEN, or the file owner.token in the data folder)."
-        )
+    gate(bench).check(token, "generation")
     return True
 
 

@@ -2,23 +2,35 @@
 
 import atexit
 import logging
-import os
-import secrets
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 
 from workbench.bench import Workbench
+from workbench.labeling.serving.access import Gate, owner_token
+from workbench.labeling.serving.folders import (
+    check_there,
+    choose_folder,
+    chosen_folder,
+    demo_folder,
+    studies_folder,
+)
 from workbench.labeling.serving.owner import Owner
 from workbench.labeling.serving.service import Service, open_service, stop_on_signals
 from workbench.labeling.study.demo import build_demo, vary
 from workbench.labeling.study.study import FILE, Study
 from workbench.settings import Settings
 
+__all__ = ["GENERATOR", "Room", "gate", "studies_folder", "with_owner_token"]
+
 log = logging.getLogger("workbench")
 GENERATOR = "dcgan-digiface-64"
+_gates: WeakKeyDictionary[Workbench, Gate] = WeakKeyDictionary()
+"""One per workbench, so that wrong tokens are counted wherever they are tried."""
 
 
 class Room:
@@ -39,14 +51,19 @@ class Room:
                 folder = self._folder or chosen_folder(self._bench.settings)
                 if not (folder / FILE).is_file() and folder == demo_folder(self._bench.settings):
                     build_demo(folder, self._bench.generator(GENERATOR), vary)
+                check_there(folder)
                 settings = with_owner_token(self._bench.settings)
                 self._service = open_service(settings, folder, interval=self._interval)
             return self._service
 
+    def check_owner(self, token: object, caller: str = "") -> None:
+        """Raises NotAllowed unless `token` is the owner's; no study has to be open for that."""
+        gate(self._bench).check(token, caller)
+
     def owner(self) -> Owner:
         """The owner's side."""
         here = [spec.id for spec in self._bench.specs("recognition") if self._bench.available(spec.id)]
-        return Owner(self.service(), here, self._score)
+        return Owner(self.service(), gate(self._bench), here, self._score)
 
     def _score(self, study: Study, items: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
         from workbench.evaluation.pair_scores import score_items  # brings torch, which serving raters does not need
@@ -67,41 +84,13 @@ class Room:
             log.warning("%d rows wait for the next start: %s", service.outbox.waiting(), service.outbox.last_error)
 
 
-def studies_folder(settings: Settings) -> Path:
-    """Where studies made here are kept."""
-    return settings.data / "studies"
-
-
-def demo_folder(settings: Settings) -> Path:
-    """Where the demo study is built."""
-    return studies_folder(settings) / "demo"
-
-
-def chosen_folder(settings: Settings) -> Path:
-    """The study to serve: the one chosen last, else the demo."""
-    note = studies_folder(settings) / "serving"
-    return Path(note.read_text(encoding="utf-8").strip()) if note.is_file() else demo_folder(settings)
-
-
-def choose_folder(settings: Settings, folder: Path) -> None:
-    """Remember which study to serve at the next start."""
-    note = studies_folder(settings) / "serving"
-    note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(str(folder.resolve()), encoding="utf-8")
+def gate(bench: Workbench) -> Gate:
+    """What lets the owner in. Raises StudyError when the token that is set is too weak or the file cannot be kept."""
+    if bench not in _gates:
+        _gates[bench] = Gate(owner_token(bench.settings))
+    return _gates[bench]
 
 
 def with_owner_token(settings: Settings) -> Settings:
-    """The same settings with an owner token: WORKBENCH_OWNER_TOKEN, else one made once and kept, readable by this user
-    only."""
-    from dataclasses import replace
-
-    if settings.owner_token:
-        return settings
-    path = settings.data / "owner.token"
-    settings.data.mkdir(parents=True, exist_ok=True)
-    if not path.is_file():
-        handle = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
-        with os.fdopen(handle, "w") as stream:
-            stream.write(secrets.token_urlsafe(24))
-        log.warning("the owner's token is in %s", path)
-    return replace(settings, owner_token=path.read_text(encoding="utf-8").strip())
+    """The same settings with the owner's token in them."""
+    return replace(settings, owner_token=owner_token(settings))

@@ -16,6 +16,7 @@ from fastapi import HTTPException
 from workbench.bench import Workbench
 from workbench.errors import NotAllowed, WorkbenchError
 from workbench.ui.common.door import Page
+from workbench.ui.common.limits import CLIENT
 from workbench.ui.labeling.room import Room
 from workbench.ui.labeling.studies import Studies
 
@@ -101,7 +102,7 @@ def _guarded(function: Callable[[Mapping[str, Any]], dict[str, Any]], largest: i
         if not isinstance(asked, dict):
             raise HTTPException(400, "Expected an object.")
         try:
-            return function(asked)
+            return function({**asked, "caller": CLIENT.get() or (request.client.host if request.client else "")})
         except NotAllowed as error:
             raise HTTPException(403, str(error)) from None
         except WorkbenchError as error:
