@@ -11,6 +11,8 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +21,8 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import ROOT, free_port
 from tests.hub_double import HubDouble
+from tests.labeling.conftest import draw
+from workbench.labeling.store.store import Store
 from workbench.labeling.study.demo import build_demo, vary
 
 OWNER = "owner token of this test"
@@ -38,6 +42,36 @@ def hub():
         yield hub
 
 
+@contextmanager
+def serving(folder: Path, own: dict[str, object]) -> Iterator[str]:
+    """`label serve` on the study in `folder`; its address."""
+    port = free_port()
+    keep = {key: value for key, value in os.environ.items() if not key.startswith(("WORKBENCH_", "SPACE_", "HF_"))}
+    own = {"WORKBENCH_DATA": folder / "data", "WORKBENCH_OWNER_TOKEN": OWNER, "HF_HOME": folder / "hf"} | own
+    words = [sys.executable, "-m", "workbench", "label", "serve", str(folder / "study"), "--port", str(port)]
+    log = folder / "log.txt"
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            [*words, "--interval", "2"],
+            cwd=ROOT,
+            env=keep | {k: str(v) for k, v in own.items()},
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+    address = f"http://127.0.0.1:{port}/"
+    for _ in range(400):
+        assert process.poll() is None, log.read_text()[-3000:]
+        try:
+            urllib.request.urlopen(address, timeout=5).read()
+            break
+        except OSError:
+            time.sleep(0.25)
+    yield address
+    process.terminate()
+    process.wait(40)
+    assert "Traceback" not in log.read_text(), log.read_text()[-3000:]
+
+
 @pytest.fixture(scope="module")
 def booth(tmp_path_factory, hub):
     """`label serve` on the demo study with two raters per item, pushing to the Hub double; its address and data
@@ -54,49 +88,57 @@ def booth(tmp_path_factory, hub):
         "drawn by a network", "<img src=x onerror=alert(1)> drawn"
     )
     (folder / "study/study.toml").write_text(text.replace("You will see two faces.", "<b>You</b> will see two faces."))
-    port = free_port()
-    keep = {key: value for key, value in os.environ.items() if not key.startswith(("WORKBENCH_", "SPACE_", "HF_"))}
-    own = {
-        "WORKBENCH_DATA": folder / "data",
-        "WORKBENCH_OWNER_TOKEN": OWNER,
-        "WORKBENCH_HUB_DATASET": "tester/demo",
-        "HF_TOKEN": "hf_x",
-    }
-    own |= {
-        "HF_ENDPOINT": hub.address,
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HOME": folder / "hf",
-    }
-    words = [
-        sys.executable,
-        "-m",
-        "workbench",
-        "label",
-        "serve",
-        str(folder / "study"),
-        "--port",
-        str(port),
-        "--interval",
-        "2",
-    ]
-    log = folder / "log.txt"
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            words, cwd=ROOT, env=keep | {k: str(v) for k, v in own.items()}, stdout=stream, stderr=subprocess.STDOUT
-        )
-    address = f"http://127.0.0.1:{port}/"
-    for _ in range(400):
-        assert process.poll() is None, log.read_text()[-3000:]
-        try:
-            urllib.request.urlopen(address, timeout=5).read()
-            break
-        except OSError:
-            time.sleep(0.25)
-    yield address, folder
-    process.terminate()
-    process.wait(40)
-    assert "Traceback" not in log.read_text(), log.read_text()[-3000:]
+    own = {"WORKBENCH_HUB_DATASET": "tester/demo", "HF_TOKEN": "hf_x", "HF_ENDPOINT": hub.address}
+    with serving(folder, own | {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}) as address:
+        yield address, folder
+
+
+TWELVE = """
+[study]
+name = "twelve"
+title = "Twelve"
+instructions = "Choose."
+task = "category"
+attribute = "kind"
+choices = ["c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9", "c10", "c11", "c12"]
+[consent]
+version = "1"
+text = "c"
+[items]
+folder = "faces"
+[assignment]
+raters_per_item = 100
+[blocks]
+size = 100
+gold = 0
+repeats = 0
+"""
+
+
+@pytest.fixture(scope="module")
+def corner(tmp_path_factory):
+    """`label serve` on a study of twelve choices that no test exhausts, kept in a local folder; its address and data
+    folder."""
+    folder = tmp_path_factory.mktemp("twelve")
+    for n in range(40):
+        draw(folder / f"study/faces/{n:02d}.png", n, side=64)
+    (folder / "study/study.toml").write_text(TWELVE)
+    with serving(folder, {"WORKBENCH_OFFLINE": "1"}) as address:
+        yield address, folder
+
+
+def stored(folder: Path) -> pd.DataFrame:
+    """The judgements of the study of twelve choices that count."""
+    store = Store(folder / "data/labels.db")
+    table = store.judgements("twelve")
+    store.close()
+    return table
+
+
+def sent(page) -> None:
+    """Wait until the server has every answer of this page."""
+    page.wait_for_function("document.querySelector('#labeling-judge .judge').dataset.pending === '0'")
+    page.wait_for_timeout(300)
 
 
 def consent(page, address: str) -> None:
@@ -159,8 +201,11 @@ def test_two_raters_with_keys_alone_to_the_end(chromium, booth, hub) -> None:
             page.reload()
             shown = wait_shown(page, "")
             assert shown == before, "after a reload the same pair is there"
+            undone = list(given)[-1]
             page.keyboard.press("z")
-            page.wait_for_timeout(1000)
+            wait_shown(page, shown)
+            expect(page.locator("[data-answer].before")).to_have_count(1)
+            del given[undone]
         given |= dict(judge(page, "25"))
         expect(page.locator("[data-part=done-text]")).to_contain_text("nothing left")
         page.wait_for_function("document.querySelector('#labeling-judge .judge').dataset.pending === '0'")
@@ -204,14 +249,16 @@ def test_two_raters_with_keys_alone_to_the_end(chromium, booth, hub) -> None:
             if path.startswith("data/labels/")
             for line in data.splitlines()
         ]
-        if len(rows) >= len(table):
+        if len(rows) > len(table):
             break
         time.sleep(0.5)
+    assert [row["supersedes"] for row in rows if row["supersedes"]] == [undone], "what was undone stays, and is named"
+    rows = [row for row in rows if row["label"] != undone]
     assert {row["label"]: row["answer"] for row in rows} == dict(zip(table["label"], table["answer"], strict=True))
     loaded = pd.concat(
         [pd.read_json(io.BytesIO(d), lines=True) for p, d in files.items() if p.startswith("data/labels/")]
     )
-    assert len(loaded) == len(table)
+    assert len(loaded) == len(table) + 1
 
 
 def test_markup_in_instructions_is_shown_as_text(page, booth) -> None:
@@ -240,16 +287,6 @@ def call(address: str, function: str, payload: object) -> tuple[int, str]:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
-
-
-@pytest.mark.parametrize("action", ["overview", "raters", "export", "pause", "squash", "nonsense"])
-@pytest.mark.parametrize("token", [None, "", "wrong", 5, OWNER.upper()], ids=str)
-def test_the_owners_functions_answer_403_without_the_token(booth, action, token) -> None:
-    address, _ = booth
-    for function in ("owner", "study"):
-        status, body = call(address, function, {"action": action, "token": token})
-        assert status == 403, body
-        assert "pairs" not in body
 
 
 def test_the_raw_address_refuses_forgeries_and_large_bodies(booth) -> None:
@@ -299,3 +336,270 @@ def test_the_screen_works_on_a_phone_in_the_dark_and_says_its_keys(chromium, boo
     page.screenshot(path=Path(ROOT / "artifacts/labeling-phone.png"))
     assert re.match(r"judging|done", str(root.get_attribute("data-screen")))
     context.close()
+
+
+ROOT_OF = "#labeling-judge .judge"
+
+
+def test_with_eleven_choices_key_b_marks_a_broken_picture_and_no_answer_has_it(page, corner) -> None:
+    address, folder = corner
+    consent(page, address)
+    keys = page.locator("[data-part=answers] kbd").all_inner_texts()
+    assert len(set(keys)) == 12
+    assert not {"z", "b", "k", "?", "space"} & set(keys)
+    first = wait_shown(page, "")
+    page.keyboard.press("b")
+    expect(page.locator("[data-flag=broken]")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("b")
+    page.keyboard.press(keys[10])
+    second = wait_shown(page, first)
+    page.keyboard.press(keys[9])
+    wait_shown(page, second)
+    sent(page)
+    rows = stored(folder).set_index("label")
+    assert rows.loc[[first, second], "answer"].tolist() == ["c11", "c10"]
+    assert rows.loc[[first, second], "flags"].tolist() == ["", ""]
+
+
+def test_a_picture_of_the_next_pair_that_breaks_does_not_void_this_answer(page, corner) -> None:
+    address, folder = corner
+
+    def spoil(route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        if "items" in body:
+            for item in body["items"][1:]:
+                item["images"] = ["data:image/png;base64,AAAA"]
+        route.fulfill(response=answer, json=body)
+
+    page.route("**/component_server/", spoil)
+    consent(page, address)
+    first = wait_shown(page, "")
+    page.wait_for_timeout(500)
+    page.keyboard.press("1")
+    second = wait_shown(page, first)
+    expect(page.locator("[data-flag=broken]")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("2")
+    wait_shown(page, second)
+    sent(page)
+    rows = stored(folder).set_index("label")
+    assert rows.loc[[first, second], "flags"].tolist() == ["", "broken"]
+
+
+PRESS = """([key, code]) => document.body.dispatchEvent(
+    new KeyboardEvent("keydown", { key, code, bubbles: true, cancelable: true }))"""
+
+
+def test_digits_of_azerty_and_letters_of_cyrillic_work_by_their_place(page, corner) -> None:
+    address, folder = corner
+    consent(page, address)
+    shown, answers = "", {}
+    for key, code, answer in (
+        ("&", "Digit1", "c1"),
+        ("é", "Digit2", "c2"),
+        ("ф", "KeyA", "c10"),
+        ("9", "Digit9", "c9"),
+    ):
+        shown = wait_shown(page, shown)
+        page.evaluate(PRESS, [key, code])
+        answers[shown] = answer
+    shown = wait_shown(page, shown)
+    page.evaluate(PRESS, ["и", "KeyB"])
+    expect(page.locator("[data-flag=broken]")).to_have_attribute("aria-pressed", "true")
+    page.evaluate(PRESS, ["w", "KeyZ"])
+    page.evaluate(PRESS, ["m", "Semicolon"])
+    page.wait_for_timeout(300)
+    assert page.locator(ROOT_OF).get_attribute("data-shown") == shown, "a Latin letter is what it writes"
+    sent(page)
+    rows = stored(folder).set_index("label")
+    assert rows.loc[list(answers), "answer"].tolist() == list(answers.values())
+    page.evaluate(PRESS, ["я", "KeyZ"])
+    again = wait_shown(page, shown)
+    assert page.locator("[data-answer].before").inner_text().startswith("c9")
+    assert again not in answers
+
+
+def test_undo_works_after_a_reload(page, corner) -> None:
+    address, folder = corner
+    consent(page, address)
+    first = wait_shown(page, "")
+    page.keyboard.press("1")
+    second = wait_shown(page, first)
+    page.keyboard.press("2")
+    third = wait_shown(page, second)
+    sent(page)
+    page.reload()
+    assert wait_shown(page, "") == third
+    page.keyboard.press("z")
+    again = wait_shown(page, third)
+    expect(page.locator("[data-answer].before")).to_have_count(1)
+    assert page.locator("[data-answer].before").inner_text().startswith("c2")
+    page.keyboard.press("3")
+    wait_shown(page, again)
+    sent(page)
+    rows = stored(folder).set_index("label")
+    assert second not in rows.index
+    assert rows.loc[again, ["answer", "supersedes"]].tolist() == ["c3", second]
+
+
+DEAF = """const add = window.addEventListener;
+window.addEventListener = function (name, ...rest) { if (name !== 'storage') add.call(this, name, ...rest); };"""
+"""A tab that the browser does not tell of the others."""
+
+
+def test_two_tabs_of_one_rater_lose_nothing_and_contradictions_are_told(chromium, corner) -> None:
+    address, folder = corner
+    context = chromium.new_context()
+    one, two = context.new_page(), context.new_page()
+    for tab in (one, two):
+        tab.set_default_timeout(30_000)
+    two.add_init_script(DEAF)
+    consent(one, address)
+    two.goto(address)
+    same = wait_shown(one, "")
+    assert wait_shown(two, "") == same, "one rater's tabs share their items"
+    for tab in (one, two):
+        tab.route("**/component_server/", lambda route: route.abort())
+    given = {}
+    for tab, keys in ((one, "123"), (two, "456")):
+        shown = same
+        for key in keys:
+            tab.keyboard.press(key)
+            given.setdefault(shown, f"c{key}")
+            shown = wait_shown(tab, shown) if key != keys[-1] else shown
+    assert list(given.values()) == ["c1", "c2", "c3"], "both tabs answered the same three"
+    expect(two.locator("[data-part=notice]")).to_contain_text("answered before, in another tab")
+    for tab in (one, two):
+        tab.unroute("**/component_server/")
+        sent(tab)
+    rows = stored(folder).set_index("label")
+    assert rows.loc[list(given), "answer"].tolist() == list(given.values())
+    assert two.evaluate("Object.keys(localStorage).filter((key) => key.includes(':vote:')).length") == 0
+    context.close()
+
+
+def test_an_answer_that_contradicts_one_the_server_has_is_told(chromium, corner) -> None:
+    address, folder = corner
+    context = chromium.new_context()
+    one, two = context.new_page(), context.new_page()
+    two.add_init_script(DEAF)
+    consent(one, address)
+    two.goto(address)
+    same = wait_shown(one, "")
+    assert wait_shown(two, "") == same
+    one.keyboard.press("1")
+    wait_shown(one, same)
+    sent(one)
+    two.keyboard.press("4")
+    expect(two.locator("[data-part=notice]")).to_contain_text("“c1”. That answer stands")
+    assert stored(folder).set_index("label").loc[same, "answer"] == "c1"
+    context.close()
+
+
+def test_an_item_answered_in_one_tab_is_not_asked_for_in_the_other(chromium, corner) -> None:
+    address, _ = corner
+    context = chromium.new_context()
+    one, two = context.new_page(), context.new_page()
+    consent(one, address)
+    two.goto(address)
+    same = wait_shown(one, "")
+    assert wait_shown(two, "") == same
+    one.keyboard.press("1")
+    assert wait_shown(two, same) == wait_shown(one, same)
+    context.close()
+
+
+BLOCKED = """for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name,
+    { get() { throw new DOMException('blocked', 'SecurityError'); } });"""
+
+
+def test_with_blocked_storage_judging_works_and_the_page_says_what_a_reload_loses(chromium, corner) -> None:
+    address, folder = corner
+    context = chromium.new_context()
+    context.add_init_script(BLOCKED)
+    page = context.new_page()
+    consent(page, address)
+    expect(page.locator("[data-part=storage]")).to_contain_text("lost on a reload")
+    before = len(stored(folder))
+    given = judge(page, "12", most=4)
+    sent(page)
+    assert len(stored(folder)) == before + 4
+    page.keyboard.press("z")
+    wait_shown(page, given[-1][0])
+    expect(page.locator("[data-answer].before")).to_have_count(1)
+    page.screenshot(path=ROOT / "artifacts/labeling-blocked-storage.png")
+    context.close()
+
+
+def test_a_full_storage_is_told_and_nothing_is_lost(page, corner) -> None:
+    address, folder = corner
+    page.add_init_script(
+        "const put = Storage.prototype.setItem; Storage.prototype.setItem = function (key, text) { "
+        "if (/:(vote|receipt):/.test(key)) throw new DOMException('full', 'QuotaExceededError'); "
+        "return put.call(this, key, text); }"
+    )
+    consent(page, address)
+    expect(page.locator("[data-part=storage]")).to_be_hidden()
+    before = len(stored(folder))
+    judge(page, "12", most=3)
+    sent(page)
+    expect(page.locator("[data-part=storage]")).to_be_visible()
+    assert len(stored(folder)) == before + 3
+
+
+def test_a_withdrawal_is_kept_by_the_browser_until_the_data_set_knows(page, corner) -> None:
+    address, folder = corner
+    consent(page, address)
+    judge(page, "12", most=2)
+    sent(page)
+    before = len(stored(folder))
+    page.route("**/component_server/", hold_back)
+    page.get_by_role("button", name="Withdraw my answers").click()
+    page.get_by_role("button", name="Withdraw", exact=True).click()
+    expect(page.locator("[data-part=done-text]")).to_contain_text("until the data set knows")
+    assert len(stored(folder)) == before - 2
+    assert page.evaluate("Object.keys(localStorage).filter((key) => key.endsWith(':left')).length") == 1
+    page.reload()
+    expect(page.locator("[data-part=done-text]")).to_contain_text("until the data set knows")
+    page.unroute("**/component_server/")
+    expect(page.locator(ROOT_OF)).to_have_attribute("data-withdrawn", "true", timeout=60_000)
+    expect(page.locator("[data-part=done-text]")).to_contain_text("the data set knows of it")
+    assert page.evaluate("Object.keys(localStorage).filter((key) => key.includes('twelve')).length") == 0
+
+
+def hold_back(route) -> None:
+    """The Hub has not got the withdrawal yet."""
+    answer = route.fetch()
+    body = answer.json()
+    if "on_hub" in body and "receipt" in body:
+        body["on_hub"] = False
+    route.fulfill(response=answer, json=body)
+
+
+def test_who_has_to_wait_is_told_and_goes_on_by_itself(page, corner) -> None:
+    address, _ = corner
+    waits = []
+
+    def wait_first(route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        if "valid" in body and len(waits) < 1:
+            waits.append(1)
+            body |= {"items": [], "valid": [], "state": "waiting", "message": "Others are judging what is left."}
+        route.fulfill(response=answer, json=body)
+
+    page.route("**/component_server/", wait_first)
+    consent(page, address)
+    expect(page.locator("[data-part=idle]")).to_contain_text("Others are judging")
+    assert wait_shown(page, "")
+
+
+@pytest.mark.parametrize("action", ["overview", "raters", "export", "pause", "squash", "nonsense"])
+@pytest.mark.parametrize("token", [None, "", "wrong", 5, OWNER.upper()], ids=str)
+def test_the_owners_functions_answer_403_without_the_token(booth, action, token) -> None:
+    """Last of all: after these guesses the owner's view waits a while."""
+    address, _ = booth
+    for function in ("owner", "study"):
+        status, body = call(address, function, {"action": action, "token": token})
+        assert status == 403, body
+        assert "pairs" not in body

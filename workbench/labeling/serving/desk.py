@@ -36,7 +36,8 @@ WORDS = {
     "waiting": "Others are judging what is left. This page goes on by itself if something comes back.",
     "recovering": "The server was restarted and brings back earlier answers. This page goes on by itself.",
     "full": "Everything was judged before you came. Nothing was asked of you, and nothing is counted.",
-    "failed_checks": "Too few of your answers can be counted: skipped and very fast ones are not.",
+    "failed_checks": "There is nothing left for you to judge. Too few of your answers can be counted for the code: "
+    "skipped and very fast ones are not, and some pairs were there to see whether one looks.",
 }
 
 
@@ -290,7 +291,7 @@ class Desk:
             )
             if state != "waiting" or outcome == "complete":
                 told |= {"outcome": outcome, "redirect": self._redirect(outcome)}
-        message = told.get("outcome", "") if state == "complete" else state
+        message = told.get("outcome", "") if state == "complete" and self.study.crowd.codes else state
         return told | ({"message": WORDS[message]} if message in WORDS else {})
 
     def _dry(self, rater: str, found: Exchange, lend: bool) -> str:

@@ -1,17 +1,14 @@
-/* The raters' screen. Draws nothing it was not given as text; keeps every vote in this browser until the server says "on hub". */
+/* The raters' screen. Draws nothing it was not given as text; keeps every vote in this browser (box.js) until the server says "on hub". */
 const root = element.querySelector(".judge");
 const part = (name) => root.querySelector(`[data-part="${name}"]`);
-const HOLD = 4, BEAT = 10000;
-const ACTIONS = { undo: "z", skip: " ", broken: "b", known: "k", help: "?" };
+const HOLD = 4, BEAT = 10000, LATER = 5000;
 const TITLES = { undo: "Undo the last answer", skip: "Skip, with a reason", broken: "Picture broken", known: "I know this person", help: "Show the keys" };
 const REASONS = ["I cannot decide", "A picture is broken", "I know this person", "Something else"];
 let study = null, box = null, keys = {}, queue = [], current = null, history = [], busy = false, again = false;
-let checkedAt = 0, shownAt = 0, flags = new Set(), offline = false, dry = false, place = null, most = 1, blurred = false, before = "", countdown = 0;
+let checkedAt = 0, shownAt = 0, flags = new Set(), offline = false, dry = false, place = null, most = 1, blurred = false, before = "", countdown = 0, later = 0, noticed = 0, seeded = false;
 
-const slot = (name) => `labeling:${study.study}:${name}`;
-const keep = () => { try { localStorage.setItem(slot("box"), JSON.stringify(box)); } catch (error) { say("error", "This browser cannot store your answers; please do not close it."); } };
 const say = (name, text) => { part(name).textContent = text; };
-const show = (screen) => { root.dataset.screen = screen; root.querySelector('[data-do="withdraw"]').hidden = !(box && box.rater) || screen === "loading"; };
+const show = (screen) => { root.dataset.screen = screen; root.querySelector('[data-do="withdraw"]').hidden = !(box && box.me().rater) || screen === "loading"; };
 const make = (tag, text, attributes) => { const node = document.createElement(tag); if (text) node.textContent = text; for (const name in attributes || {}) node.setAttribute(name, attributes[name]); return node; };
 
 /* **bold** is the only markup there is; everything else is shown as it was written. */
@@ -52,11 +49,19 @@ async function start() {
     }
     await new Promise((next) => setTimeout(next, 1500));
   }
-  box = JSON.parse(localStorage.getItem(slot("box")) || "null") || { rater: "", entry: "", receipts: {}, pending: [], boot: "" };
+  box = openBox(study.study);
+  warn();
   loadKeys();
   drawConsent();
-  if (!box.rater) return show("consent");
+  if (box.left()) return settle();
+  if (!box.me().rater) return show("consent");
   await begin();
+}
+
+/* Said as long as a reload would lose something. */
+function warn() {
+  part("storage").hidden = box.lasting;
+  if (!box.lasting) say("storage", "This browser keeps nothing for this page (a private window, or a frame of another site). Your answers are sent as you give them; what is not sent yet is lost on a reload, and you begin as somebody new. Please stay until it says “all on the Hub”.");
 }
 
 function drawConsent() {
@@ -65,7 +70,7 @@ function drawConsent() {
   write(part("consent"), study.consent.text);
   part("synthetic").hidden = !study.synthetic;
   say("age-text", `I am at least ${study.consent.age} years old and agree to take part (consent ${study.consent.version}).`);
-  const facts = [study.minutes ? `About ${study.minutes} minutes.` : "", study.pay ? `Pay: ${study.pay}.` : "", study.contact ? `Contact: ${study.contact}.` : ""];
+  const facts = [study.minutes ? `About ${study.minutes} minutes.` : "", study.pay ? `Pay: ${study.pay}.` : "", study.least ? `The completion code needs ${study.least} answers, or half of what you are given if that is less; skipped ones and those under ${study.floor_ms / 1000} s do not count.` : "", study.contact ? `Contact: ${study.contact}.` : ""];
   say("pay", facts.filter(Boolean).join(" "));
   part("demographics").replaceChildren(...study.demographics.map((asked) => {
     const label = make("label", asked.question + " (optional)"), select = make("select", "", { "data-question": asked.question });
@@ -77,13 +82,14 @@ function drawConsent() {
 
 async function agree(yes) {
   if (yes && !part("age").checked) { part("age").focus(); return say("status", "Please tick the box first."); }
+  if (yes && box.me().rater) return begin(); // agreed in another tab meanwhile
   const parameters = Object.fromEntries(new URLSearchParams(location.search));
   const demographics = {};
   root.querySelectorAll("[data-question]").forEach((select) => { if (select.value) demographics[select.dataset.question] = select.value; });
   try {
     const answer = await ask("enter", { agree: yes, version: study.consent.version, demographics, parameters });
     if (!yes) return finish("You did not agree, so nothing was stored.", answer.redirect);
-    box.rater = answer.rater; box.entry = answer.receipt; keep();
+    box.enter(answer.rater, answer.receipt); warn();
     await begin();
   } catch (error) { say("loading", error.message); show("loading"); }
 }
@@ -99,17 +105,17 @@ async function begin() {
 async function exchange(want) {
   if (busy) { again = true; return; }
   busy = true;
-  const sent = box.pending.slice(0, 20);
-  const unsaved = Object.keys(box.receipts), look = Date.now() - checkedAt > 3000;
+  const sent = box.votes().slice(0, 20);
+  const unsaved = box.receiptIds(), look = Date.now() - checkedAt > 3000;
   if (look) checkedAt = Date.now();
   const asked = {
-    rater: box.rater, boot: unsaved.length || sent.length || queue.length ? box.boot : "", check: look ? unsaved.slice(0, 300) : [], want: want === false ? 0 : HOLD,
+    rater: box.me().rater, boot: unsaved.length || sent.length || queue.length ? box.boot() : "", recent: !seeded, check: look ? unsaved.slice(0, 300) : [], want: want === false ? 0 : HOLD,
     votes: sent.map(({ id, at, ...vote }) => ({ ...vote, age_ms: Math.max(0, Math.round(Date.now() - at)) })),
     have: [...queue, ...(current ? [current] : [])].map((item) => item.id),
   };
   try {
     let answer = await ask("sync", asked);
-    if (answer.state === "resend") { await resend(unsaved, answer.boot); again = true; }
+    if (answer.state === "resend") { await resend(answer.boot); again = true; }
     else take(answer, sent, want !== false);
     offline = false;
   } catch (error) {
@@ -126,40 +132,56 @@ async function exchange(want) {
 /* The server no longer knows who this is (its secret changed): only a new consent helps. */
 function stranger() {
   busy = false;
-  box = { rater: "", entry: "", receipts: {}, pending: [], boot: "" }; queue = []; current = null; keep();
+  box.empty(); queue = []; current = null; history = [];
   say("pay", "This study was set up anew, so you are asked again.");
   show("consent");
 }
 
-async function resend(unsaved, boot) {
-  const receipts = unsaved.map((id) => box.receipts[id]);
+/* Receipts of all tabs go back to a server that does not know them. */
+async function resend(boot) {
+  const { rater, entry } = box.me(), receipts = box.receiptIds().map((id) => box.receipt(id)).filter(Boolean);
   for (let start = 0; start <= receipts.length; start += 90) {
-    await ask("sync", { rater: box.rater, resend: [box.entry, ...receipts.slice(start, start + 90)], held: queue.concat(current || []).map((item) => item.token).slice(0, 8) });
+    await ask("sync", { rater, resend: [entry, ...receipts.slice(start, start + 90)].filter(Boolean), held: queue.concat(current || []).map((item) => item.token).slice(0, 8) });
   }
-  box.boot = boot; keep();
+  box.setBoot(boot);
 }
 
 function take(answer, sent, wanted) {
-  box.boot = answer.boot;
+  box.setBoot(answer.boot);
+  if (answer.recent) { history = [...answer.recent.filter((old) => !history.some((entry) => entry.id === old.id)), ...history]; seeded = true; }
   answer.votes.forEach((result, index) => {
-    if (result.receipt) box.receipts[result.id] = result.receipt;
-    else { say("error", result.message || ""); history = history.filter((entry) => entry.id !== sent[index].id); }
+    const { id } = sent[index];
+    if (result.receipt) box.addReceipt(result.id, result.receipt); // before the vote goes: one of the two is always kept
+    else history = history.filter((entry) => entry.id !== id);
+    if (result.stands) history = history.map((entry) => (entry.id === id ? { ...entry, answer: result.stands } : entry));
+    if (result.message) notice(result.message);
+    box.dropVote(id);
   });
-  box.pending = box.pending.filter((vote) => !sent.includes(vote));
-  answer.on_hub.forEach((id) => { delete box.receipts[id]; });
-  keep();
+  answer.on_hub.forEach(box.dropReceipt);
+  warn();
   place = answer.answered; most = answer.most;
   if (answer.state === "withdrawn") return finish("Your answers were withdrawn.", "");
   if (!wanted) return;
-  const waiting = new Set(box.pending.map((vote) => vote.id));
+  const waiting = new Set(box.votes().map((vote) => vote.id));
   const known = new Set([...queue, ...(current ? [current] : [])].map((item) => item.id));
   queue = queue.filter((item) => answer.valid.includes(item.id) || item.again);
   answer.items.filter((item) => !known.has(item.id) && !waiting.has(item.id)).forEach((item) => queue.push(prepare(item)));
-  dry = !queue.length && !box.pending.length;
+  dry = !queue.length && !waiting.size;
   if (current && !current.again && !answer.valid.includes(current.id) && !waiting.has(current.id)) { current = null; }
-  if (answer.state === "paused" && !queue.length && !current) { say("error", "The study is paused. This page goes on by itself."); setTimeout(() => exchange(true), 5000); return; }
-  if ((answer.state === "complete" || answer.state === "blocked") && dry && !current) return finish("There is nothing left for you to judge.", answer.redirect);
+  if (answer.state === "paused" && !queue.length && !current) return idle("The study is paused. This page goes on by itself.", "");
+  if (answer.state === "waiting" && dry && !current) return idle(answer.message, answer.redirect);
+  if ((answer.state === "complete" || answer.state === "blocked") && dry && !current) return finish(answer.message || "There is nothing left for you to judge.", answer.redirect);
   if (!current && root.dataset.screen === "judging") next();
+}
+
+/* Nothing to show for now: ask again in a while; who has earned it may go. */
+function idle(text, link) {
+  show("judging");
+  const leave = make("a", "Return to the platform", { rel: "noopener" });
+  if (link && link.startsWith("https://")) leave.href = link;
+  part("stage").replaceChildren(make("p", text, { class: "fault", "data-part": "idle" }), ...(leave.href ? [leave] : []));
+  clearTimeout(later);
+  later = setTimeout(() => exchange(true), LATER);
 }
 
 /* Pictures are decoded while they wait, so that showing them is one swap of nodes. */
@@ -172,7 +194,7 @@ function prepare(item) {
   });
   if (item.fault) pair.append(make("p", item.fault, { class: "fault" }));
   item.pair = pair;
-  item.ready = Promise.all([...pair.querySelectorAll("img")].map((image) => image.decode().catch(() => flags.add("broken"))));
+  item.ready = Promise.all([...pair.querySelectorAll("img")].map((image) => image.decode().catch(() => { item.broken = true; })));
   return item;
 }
 
@@ -186,6 +208,7 @@ async function next() {
   mark();
   await item.ready;
   if (current !== item) return;
+  if (item.broken) { flags.add("broken"); mark(); }
   part("stage").replaceChildren(item.pair);
   requestAnimationFrame(() => requestAnimationFrame(() => {
     if (current !== item) return;
@@ -199,21 +222,24 @@ function vote(answer, reason) {
   const item = current, shown = shownAt;
   if (answer !== "skip" && item.fault) return say("error", "A picture is missing: please skip this one.");
   const marks = [...flags, ...(blurred ? ["blur"] : [])];
-  box.pending.push({ id: item.id, lease: item.token, answer, response_ms: Math.round(performance.now() - shown), flags: marks, reason: reason || "", at: Date.now() });
-  history.push({ id: item.id, block: item.block, answer });
+  const earlier = box.vote(item.id);
+  if (earlier && earlier.answer !== answer) notice("This one was answered before, in another tab; that answer stands. Undo to change it.");
+  if (!earlier) box.addVote({ id: item.id, lease: item.token, answer, response_ms: Math.round(performance.now() - shown), flags: marks, reason: reason || "", at: Date.now() });
+  history.push({ id: item.id, block: item.block, answer: earlier ? earlier.answer : answer });
   current = null; shownAt = 0;
   say("error", "");
   next();
-  keep();
+  warn();
   setTimeout(() => exchange(true), 0);
 }
 
 async function undo() {
   const last = history[history.length - 1];
-  if (!last || !current && !dry && !queue.length) return;
-  while (busy || box.pending.length) { await exchange(false); await new Promise((wait) => setTimeout(wait, 50)); if (offline) return; }
+  if (!last) return say("error", "There is nothing to undo.");
+  if (!current && !dry && !queue.length) return;
+  while (busy || box.votes().length) { await exchange(false); await new Promise((wait) => setTimeout(wait, 50)); if (offline) return; }
   try {
-    const { item } = await ask("undo", { rater: box.rater, label: last.id });
+    const { item } = await ask("undo", { rater: box.me().rater, label: last.id });
     history.pop();
     if (current) queue.unshift(current);
     current = null;
@@ -243,11 +269,11 @@ function finish(text, link) {
 
 function progress() {
   if (!box) return;
-  const saved = Object.keys(box.receipts).length;
-  say("count", place === null ? "" : `${place + box.pending.length} of at most ${most}`);
+  const saved = box.receiptIds().length, unsent = box.votes().length;
+  say("count", place === null ? "" : `${place + unsent} of at most ${most}`);
   part("progress").max = most; part("progress").value = place || 0;
-  say("saved", box.pending.length ? `${box.pending.length} being sent` : saved ? `saved; ${saved} on the way to the Hub` : "all on the Hub");
-  root.dataset.pending = box.pending.length; root.dataset.unhubbed = saved;
+  say("saved", unsent ? `${unsent} being sent` : saved ? `saved; ${saved} on the way to the Hub` : "all on the Hub");
+  root.dataset.pending = unsent; root.dataset.unhubbed = saved;
 }
 
 function drawAnswers() {
@@ -270,11 +296,11 @@ function mark() {
 function toggle(flag) { if (flags.has(flag)) flags.delete(flag); else flags.add(flag); mark(); say("status", `${flag} ${flags.has(flag) ? "marked" : "not marked"}`); }
 
 function loadKeys() {
-  const usual = { ...ACTIONS };
+  const usual = { ...study.actions };
   study.answers.forEach((answer, index) => { usual[`answer${index}`] = answer.hotkey; });
-  const own = JSON.parse(localStorage.getItem(slot("keys")) || "{}");
-  keys = {};
-  for (const name in usual) keys[name] = typeof own[name] === "string" ? own[name] : usual[name];
+  keys = usual;
+  const own = box.keys();
+  for (const name in own) if (name in keys && typeof own[name] === "string" && !Object.keys(keys).some((other) => other !== name && keys[other] === own[name])) keys[name] = own[name];
 }
 
 const shownKey = (key) => (key === " " ? "space" : key);
@@ -296,7 +322,7 @@ function remap(name, key) {
   const taken = Object.keys(keys).find((other) => other !== name && keys[other] === key);
   if (taken) return say("error", `${shownKey(key)} is taken; free it first.`);
   keys[name] = key;
-  localStorage.setItem(slot("keys"), JSON.stringify(keys));
+  box.setKeys(keys);
   drawAnswers(); mark(); help();
 }
 
@@ -311,12 +337,26 @@ async function withdraw() {
 async function really() {
   sheet();
   try {
-    const answer = await ask("withdraw", { rater: box.rater });
-    localStorage.removeItem(slot("box"));
-    box = { rater: "", entry: "", receipts: {}, pending: [], boot: "" };
-    queue = []; current = null; place = null;
-    finish(answer.message, "");
+    const { rater } = box.me(), answer = await ask("withdraw", { rater });
+    box.setLeft({ rater, receipt: answer.receipt }); // before the rest goes: the withdrawal is never only the server's to keep
+    box.empty();
+    queue = []; current = null; place = null; history = [];
+    await settle();
   } catch (error) { say("error", error.message); }
+}
+
+/* The withdrawal is kept here, and brought back if need be, until it is in the data set. */
+async function settle() {
+  for (let left = box.left(); left; left = box.left()) {
+    finish("Your answers were withdrawn and will not be used. Please leave this page open until the data set knows of it.", "");
+    try {
+      const answer = await ask("withdraw", left);
+      if (answer.on_hub) box.setLeft(null); else box.setLeft({ ...left, receipt: answer.receipt });
+    } catch (error) { if (error.status === 403) box.setLeft(null); }
+    if (box.left()) await new Promise((next) => setTimeout(next, 2000));
+  }
+  root.dataset.withdrawn = "true";
+  finish("Your answers were withdrawn and will not be used; the data set knows of it. You may close this page.", "");
 }
 
 const DO = {
@@ -341,12 +381,28 @@ function skipWith(index) {
   vote("skip", REASONS[index]);
 }
 
+/* Said for a while, whatever else goes on. */
+function notice(text) {
+  say("notice", text);
+  clearTimeout(noticed);
+  noticed = setTimeout(() => say("notice", ""), 12000);
+}
+
+/* The key by what it writes; where that is neither a Latin letter, a digit nor a key of ours, by its place on the keyboard: digits of AZERTY, letters of Cyrillic, Greek and others, and input methods. */
+function pressed(event) {
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const hidden = /^(Dead|Process|Unidentified)$/.test(key);
+  if (event.shiftKey || !hidden && (key.length > 1 || /^[a-z0-9]$/.test(key) || Object.values(keys).includes(key))) return key;
+  const spot = /^(?:Key|Digit|Numpad)([A-Z0-9])$/.exec(event.code || "");
+  return spot ? spot[1].toLowerCase() : key;
+}
+
 document.addEventListener("keydown", (event) => {
   if (!document.contains(root) || root.offsetParent === null || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const key = pressed(event);
   if (event.target.closest && event.target.closest("input, textarea, select, [contenteditable=true]") && event.target.type !== "checkbox") return;
   const sheetOpen = !part("sheet").hidden;
-  if (root.dataset.remap) { event.preventDefault(); const name = root.dataset.remap; delete root.dataset.remap; if (key !== "Escape" && key.length === 1) return remap(name, key); return help(); }
+  if (root.dataset.remap) { event.preventDefault(); const name = root.dataset.remap; delete root.dataset.remap; if (event.key.length === 1) return remap(name, event.key.toLowerCase()); return help(); }
   if (key === "Escape" && sheetOpen) { event.preventDefault(); return sheet(); }
   if (sheetOpen) {
     const reason = part("sheet").querySelector(`[data-reason="${+key - 1}"]`);
@@ -367,5 +423,18 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("visibilitychange", () => { if (document.hidden) blurred = true; });
 window.addEventListener("blur", () => { if (shownAt) blurred = true; });
 window.addEventListener("online", () => exchange(true));
-setInterval(() => { if (study && box && box.rater && (box.pending.length || Object.keys(box.receipts).length)) exchange(root.dataset.screen === "judging"); }, BEAT);
+window.addEventListener("beforeunload", (event) => { if (box && !box.lasting && (box.votes().length || box.receiptIds().length || box.left())) event.preventDefault(); });
+
+/* What another tab of this rater did: an item answered there is not asked for again here. */
+window.addEventListener("storage", (event) => {
+  if (!box || !event.key || !event.key.startsWith(box.prefix)) return;
+  const name = event.key.slice(box.prefix.length);
+  if (name === "left" && event.newValue) { queue = []; current = null; place = null; history = []; settle(); }
+  if (!name.startsWith("vote:") || !event.newValue) return;
+  const id = name.slice(5);
+  queue = queue.filter((item) => item.id !== id);
+  if (current && current.id === id) { current = null; shownAt = 0; say("status", "This pair was answered in another tab."); next(); exchange(true); }
+});
+
+setInterval(() => { if (study && box && box.me().rater && (box.votes().length || box.receiptIds().length)) exchange(root.dataset.screen === "judging"); }, BEAT);
 start();

@@ -2,7 +2,9 @@
 const root = element.querySelector(".owner");
 const part = (name) => root.querySelector(`[data-part="${name}"]`);
 const make = (tag, text, attributes) => { const node = document.createElement(tag); if (text !== undefined && text !== null) node.textContent = text; for (const name in attributes || {}) node.setAttribute(name, attributes[name]); return node; };
-let token = sessionStorage.getItem("labeling:owner") || "";
+/* Storage may be blocked (a frame of another site): then the token is asked for again after a reload. */
+const kept = (text) => { try { if (text) sessionStorage.setItem("labeling:owner", text); return sessionStorage.getItem("labeling:owner") || ""; } catch (error) { return ""; } };
+let token = kept();
 
 /* Gradio's own caller hides why a call was refused; this one tells. */
 async function call(name, payload) {
@@ -33,9 +35,13 @@ const table = (head, rows) => {
   return node;
 };
 
+/* Studies come first: another one can be chosen also when the one that is served is gone. */
 async function refresh() {
-  const seen = await ask("owner", { action: "overview" });
+  const studies = await ask("study", { action: "list" });
   root.dataset.screen = "open";
+  part("studies").replaceChildren(...[...new Set(["demo", ...studies.studies])].map((name) => { const option = make("option", name, { value: name }); option.selected = name === studies.serving; return option; }));
+  if (!part("toml").value) part("toml").value = (await ask("study", { action: "template" })).toml;
+  const seen = await ask("owner", { action: "overview" });
   part("title").textContent = seen.title;
   part("state").textContent = seen.state;
   const got = seen.coverage.wanted - seen.coverage.missing;
@@ -50,9 +56,6 @@ async function refresh() {
   part("raters").replaceChildren(raters((await ask("owner", { action: "raters" })).raters));
   const log = (await ask("owner", { action: "audit" })).audit;
   part("audit").replaceChildren(table(["When", "Who", "What", "Detail"], log.map((line) => [line.at, line.who, line.what, line.detail])));
-  const studies = await ask("study", { action: "list" });
-  part("studies").replaceChildren(...[...new Set(["demo", ...studies.studies])].map((name) => { const option = make("option", name, { value: name }); option.selected = name === studies.serving; return option; }));
-  if (!part("toml").value) part("toml").value = (await ask("study", { action: "template" })).toml;
 }
 
 function coverage(seen) {
@@ -139,6 +142,6 @@ root.addEventListener("click", (event) => {
 root.querySelector("form").addEventListener("submit", (event) => {
   event.preventDefault();
   token = part("token").value;
-  guarded(async () => { await refresh(); sessionStorage.setItem("labeling:owner", token); part("token").value = ""; });
+  guarded(async () => { await refresh(); kept(token); part("token").value = ""; });
 });
 if (token) guarded(refresh);
