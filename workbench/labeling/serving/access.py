@@ -20,6 +20,9 @@ from workbench.settings import Settings
 log = logging.getLogger("workbench")
 SHORTEST = 16
 """Fewest characters of an owner's token, of which at least half must differ."""
+REFUSAL = (
+    "The owner's view needs the owner's token (WORKBENCH_OWNER_TOKEN, or the file owner.token in the data folder)."
+)
 _FREE, _LONGEST_WAIT, _FORGET = 5, 60.0, 900.0
 _MOST_CALLERS = 10_000
 
@@ -94,8 +97,8 @@ class Gate:
         self._tries: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def check(self, token: Any, caller: str = "") -> None:
-        """Raises NotAllowed unless `token` is the owner's. caller: the address it came from."""
+    def check(self, token: Any, caller: str = "", refusal: str = REFUSAL) -> None:
+        """Raises NotAllowed with `refusal` unless `token` is the owner's. caller: the address it came from."""
         with self._lock:
             wrong, last = self._tries.get(caller, (0, -math.inf))
             waited = self._now() - last
@@ -110,10 +113,7 @@ class Gate:
             self._tries.move_to_end(caller)
             while len(self._tries) > _MOST_CALLERS:
                 self._tries.popitem(last=False)
-        raise NotAllowed(
-            "The owner's view needs the owner's token (WORKBENCH_OWNER_TOKEN, or the file owner.token in the data "
-            "folder)."
-        )
+        raise NotAllowed(refusal)
 
 
 def _bytes(token: Any) -> bytes:

@@ -3,7 +3,6 @@
 Only where the person owns the machine: on a Space, or offline, the command is shown and the server refuses.
 """
 
-import hmac
 import html
 import queue
 import threading
@@ -19,6 +18,7 @@ from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest, Cancelled, NotAllowed
 from workbench.sources import fetching as sources
 from workbench.ui.common.events import bound
+from workbench.ui.common.limits import CLIENT
 from workbench.ui.common.widgets import model_notes
 
 FETCHED = ("hub", "wheel", "npm")
@@ -154,15 +154,13 @@ def cancel(bench: Workbench) -> str:
 
 def check_owner(bench: Workbench, token: Any, command: str) -> None:
     """Raises NotAllowed unless `token` is the owner's: a download takes gigabytes of the owner's disk and network."""
-    from workbench.ui.labeling.room import with_owner_token
+    from workbench.ui.labeling.room import gate
 
-    right = with_owner_token(bench.settings).owner_token.encode()
-    shown = token.strip().encode("utf-8", "replace") if isinstance(token, str) else b""
-    if not right or not hmac.compare_digest(shown, right):
-        raise NotAllowed(
-            f"Downloads need the owner's token (WORKBENCH_OWNER_TOKEN, or the file owner.token in the data folder). "
-            f"On the machine itself: {command}"
-        )
+    refusal = (
+        "Downloads need the owner's token (WORKBENCH_OWNER_TOKEN, or the file owner.token in the data folder). "
+        f"On the machine itself: {command}"
+    )
+    gate(bench).check(token.strip() if isinstance(token, str) else token, CLIENT.get(), refusal)
 
 
 def checked(bench: Workbench, model: str) -> ModelSpec:

@@ -12,6 +12,7 @@ import gradio as gr
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, StudyError
 from workbench.ui.common.events import GPU, bound
+from workbench.ui.common.limits import CLIENT
 from workbench.ui.common.widgets import offer, results
 from workbench.ui.generation import parts
 from workbench.ui.labeling.room import gate, studies_folder
@@ -128,7 +129,7 @@ def _owner(bench: Workbench, token: Any) -> bool:
     """Whether to keep the study here. Raises NotAllowed for a token that is not the owner's."""
     if not token:
         return False
-    gate(bench).check(token, "generation")
+    gate(bench).check(token, CLIENT.get())
     return True
 
 
