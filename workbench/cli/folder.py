@@ -2,6 +2,7 @@
 own."""
 
 import argparse
+import os
 from pathlib import Path
 
 from workbench import batch
@@ -84,9 +85,19 @@ def over_shards(step: Step, args: argparse.Namespace, out: Path, bench: Workbenc
     """The same in shards."""
     if out.suffix and not out.is_dir():
         raise BadRequest(f"--out {out}: with --engine results go into a folder; collect makes one file of them.")
+    if args.engine == "ray" or args.address:
+        _settle_ray(bool(args.address))
     plan, account = work_through_shards(step, str(args.folder), out, bench, ask(args))
     print(f"{plan.photos:,} photos are planned in {plan.shards:,} shards; {len(plan.done()):,} of these are done.")
     return account
+
+
+def _settle_ray(elsewhere: bool) -> None:
+    """Ray reads these when it is imported: it reports nothing home, and a cluster of our own, whose ports listen on all
+    interfaces, obeys only who has its token."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if not elsewhere:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 def plain(folder: Path | str) -> Path:

@@ -74,15 +74,15 @@ def _todo(made: plan.Plan, ask: Ask) -> list[int]:
 def _run(
     made: plan.Plan, todo: Sequence[int], bench: Workbench, ask: Ask, progress: Callable[[shard.Tally], None]
 ) -> None:
-    rules, workers = shard.Rules(ask.max_crashes, ask.retry), ask.workers or os.cpu_count() or 1
+    rules = shard.Rules(ask.max_crashes, ask.retry)
     if ask.part is not None:
         local.run_here(made, todo, bench, rules, progress)
     elif ask.engine == "local":
-        local.run(made, todo, bench.settings, rules, workers, progress)
+        local.run(made, todo, bench.settings, rules, ask.workers or os.cpu_count() or 1, progress)
     else:
         from workbench.scale import ray
 
-        ray.run(made, todo, rules, workers, progress, address=ask.address, gpus=ask.gpus)
+        ray.run(made, todo, rules, ask.workers, progress, address=ask.address, gpus=ask.gpus)
 
 
 def _account(made: plan.Plan, before: dict[str, int], after: dict[str, int]) -> Account:

@@ -53,8 +53,8 @@ def run(
 ) -> None:
     """Do these shards on the cluster at `address`, or on one of this machine's own that ends with the run.
 
-    workers: actors, each of one core and `gpus` graphics cards. Raises what a worker raised, BadRequest without Ray or
-    cluster, OutOfMemory when workers die while they load.
+    workers: actors, each of one core and `gpus` graphics cards; 0: as many as the cluster has cores. Raises what a
+    worker raised, BadRequest without Ray or cluster, OutOfMemory when workers die while they load.
     """
     try:
         import ray
@@ -63,7 +63,8 @@ def run(
     _connect(ray, address, workers)
     try:
         made = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0)(ShardWorker)
-        _loop(ray, lambda: made.remote(plan, rules, opener), plan, deque(todo), rules, workers, progress)
+        actors = workers or int(ray.cluster_resources().get("CPU", 1))
+        _loop(ray, lambda: made.remote(plan, rules, opener), plan, deque(todo), rules, actors, progress)
     finally:
         ray.shutdown()
 
@@ -76,7 +77,7 @@ def _connect(ray: Any, address: str, workers: int) -> None:
         if address:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         else:
-            ray.init(address="local", num_cpus=workers, object_store_memory=MEMORY, **quiet)
+            ray.init(address="local", num_cpus=workers or None, object_store_memory=MEMORY, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise BadRequest(f"No Ray cluster at {address or 'this machine'}: {error}") from error
 
