@@ -31,6 +31,9 @@ _CURVES = {4: (2.2,), 5: (2.8,), 8: (1.0,), 13: SRGB_CURVE}
 """ITU-T H.273 table 3. Video's curve (1, 6, 14, 15) is shown as sRGB's by viewers and here too."""
 _HDR = (16, 18)
 
+SRGB_CHUNK = b"\1"
+"""What PNG's sRGB chunk holds in saved photos: the intent, relative colorimetric."""
+
 UNREADABLE = "The photo's colour profile cannot be read: its colours were taken for sRGB and may be off."
 BRIGHT = "The photo is stored for HDR screens: its brightness was taken for sRGB and may be off."
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from workbench.colour import srgb_profile
+from workbench.colour import SRGB_CHUNK, srgb_profile
 from workbench.decoding import decode, read
 from workbench.errors import BadRequest
 from workbench.geometry import (
@@ -125,7 +125,7 @@ def encode_png(image: np.ndarray, *, tagged: bool = True) -> bytes:
     """
     note = PngImagePlugin.PngInfo()
     if tagged and image.ndim == 3:
-        note.add(b"sRGB", b"\1")  # relative colorimetric
+        note.add(b"sRGB", SRGB_CHUNK)
     return _encoded(Image.fromarray(image), "PNG", compress_level=3, pnginfo=note)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from workbench import __version__
+from workbench.colour import SRGB_CHUNK
 from workbench.values import check_image
 
 
@@ -38,6 +39,7 @@ def edited(change: str) -> dict[str, str]:
 def png(image: np.ndarray, text: Mapping[str, str]) -> bytes:
     """The picture as PNG with these text chunks; every pixel survives."""
     note = PngImagePlugin.PngInfo()
+    note.add(b"sRGB", SRGB_CHUNK)
     for name, value in text.items():
         note.add_itxt(name, value) if not value.isascii() else note.add_text(name, value)
     buffer = io.BytesIO()

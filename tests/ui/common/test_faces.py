@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests import bad_images
+from workbench.colour import UNREADABLE
 from workbench.errors import BadRequest, ManyFaces
 from workbench.photo import Found, Photo
 from workbench.ui.common import faces, widgets
@@ -157,8 +158,8 @@ def test_a_photo_is_searched_once_for_all_tabs(here, dropped, monkeypatch):
 
 
 def test_part_maps_of_a_large_photo_are_in_its_own_pixels_and_under_its_own_name(here, dropped, large):
-    answer, viewer, _, choices, palette = parsing_one.parse(here, dropped, "compact", quiet)
-    palette = palette if isinstance(palette, str) else palette.value
+    answer, viewer, _, _, palette = parsing_one.parse(here, dropped, "compact", quiet)
+    choices, _ = parsing_one.offer_faces(here, answer)
     assert Image.open(_path(palette)).size == SIZE
     assert viewer["size"] == [2048, 1138]
     assert [value for _, value in choices.choices][1:] == faces.names(3)
@@ -229,8 +230,10 @@ def _encoded(path: str) -> str:
     return base64.b64encode(Path(path).read_bytes()).decode()
 
 
-def test_a_profile_that_cannot_be_read_is_told_on_the_screen(here, tmp_path, astronaut):
+def test_a_profile_that_cannot_be_read_is_told_on_the_screen(here, tmp_path, astronaut, monkeypatch):
     path = tmp_path / "odd.png"
     Image.fromarray(astronaut).save(path, icc_profile=b"no profile")
-    html, *_ = explanation_one.answer(here, str(path), "Face 1", "fer")
-    assert "colour profile cannot be read" in html
+    told = []
+    monkeypatch.setattr(faces.gr, "Info", lambda note, **options: told.append(note))
+    assert len(faces.find_in(here, str(path)).faces) == 1
+    assert told == [UNREADABLE]

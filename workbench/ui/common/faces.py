@@ -20,7 +20,10 @@ def find_in(bench: Workbench, source: Any) -> Found:
 
     Raises BadRequest (empty box), BadImage, NoFace.
     """
-    return find(bench, read_photo(source, bench.settings))
+    photo = read_photo(source, bench.settings)
+    for note in photo.notes:
+        gr.Info(note, title="About this photo", duration=12)
+    return find(bench, photo)
 
 
 def find(bench: Workbench, photo: Photo) -> Found:

@@ -149,7 +149,6 @@ def answer(bench: Workbench, source: Any, face: str, model: str) -> tuple[Any, .
     scores = [(spec.title, bench.model(spec.id).scores(found.image, mine)) for spec in _scorers(bench)]
     count = len(found.faces)
     notes = [] if count == 1 else [f"The photo has {count} faces; this is face {number}, by size."]
-    notes += found.photo.notes
     asked, task = model_of(bench, model)
     rows = targets_of(bench, model)
     top = next((each.top for _, each in scores if each.model == model), rows[0][1])

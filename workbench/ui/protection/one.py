@@ -41,7 +41,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         with gr.Column(scale=2, min_width=280):
             source = photo_box("Photo", elem_id="protect-photo", height=260)
             example_row(bench, source)
-            face = open_choice([], None, "Face", "protect-face")
+            face = open_choice([], "", "Face", "protect-face")
             look = look_choice()
             with gr.Accordion("Adjust the makeup", open=False, elem_id="protect-adjust"):
                 makeup = adjustments(look)
