@@ -97,6 +97,7 @@ class Case:
         return values[0, 0].numpy()
 
     def captum_shapley(self, per_eval: int) -> np.ndarray:
+        assert self.question.regions is not None
         _, features = _features(self.question.regions)
         method = ShapleyValueSampling(self.score)
         method.permutation_generator = _orders(0)
@@ -143,7 +144,7 @@ class Case:
 
 def best(work: Callable[[int], Any]) -> int:
     """The `perturbations_per_eval` at which Captum is fastest here."""
-    times = {per_eval: milliseconds(lambda n=per_eval: work(n), runs=2, warm_up=1)["median"] for per_eval in BATCHES}
+    times = {per_eval: milliseconds(partial(work, per_eval), runs=2, warm_up=1)["median"] for per_eval in BATCHES}
     return min(times, key=times.__getitem__)
 
 

@@ -12,6 +12,7 @@ import resource
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def speed(bench: Workbench, threads: int, runs: int) -> list[dict[str, Any]]:
     rows = []
     for count in (1, 8, 16):
         vectors = np.repeat(vector, count, axis=0)
-        found = milliseconds(lambda vectors=vectors: model(vectors, Recipe(seed=0)), runs, 1)
+        found = milliseconds(partial(model, vectors, Recipe(seed=0)), runs, 1)
         rows.append(
             {
                 "what": f"{count} pictures",

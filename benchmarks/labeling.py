@@ -25,6 +25,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -318,7 +319,11 @@ def fill(store: Store, study: Study, count: int) -> None:
         rows = [
             fixed | {"item": f"{n:07d}", "pos": rng.randrange(2**62)} for n in range(start, min(start + 20_000, count))
         ]
-        store.database.run(lambda c, rows=rows: c.execute(schema.items.insert(), rows))
+        store.database.run(partial(_insert, table=schema.items, rows=rows))
+
+
+def _insert(connection: Any, table: Any, rows: Any) -> None:
+    connection.execute(table.insert(), rows)
 
 
 def next_item(args: argparse.Namespace) -> list[Row]:
@@ -428,7 +433,7 @@ def many_labels(store: Store, study: Study, raters: list[str], count: int) -> No
             "path": f"data/labels/x/{start}.jsonl",
         }
         shard |= {"sealed_at": "x", "pushed_at": "x", "hub_commit": ""}
-        store.database.run(lambda c, shard=shard: c.execute(schema.shards.insert(), shard))
+        store.database.run(partial(_insert, table=schema.shards, rows=shard))
     store.recount(study.name)
 
 

@@ -10,6 +10,8 @@ is 40 ms. Beside them, hiding the face by blur, mosaic and silhouette.
 import argparse
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +43,12 @@ def row(bench: Workbench, scale: int) -> dict[str, Any]:
     parsing, look = parse(photo, bench.model("compact"), (face,)), looks.find(LOOK)
     canvas = make_canvas(photo, face, parsing)
     after = painted(canvas, look)
-    works = {
+    works: dict[str, Callable[[], Any]] = {
         "canvas": lambda: make_canvas(photo, face, parsing),
         "paint": lambda: painted(canvas, look),
         "put back": lambda: on_photo(photo, canvas, canvas.pixels, after),
         "whole": lambda: apply_makeup(photo, face, look, parsing),
-        **{kind: (lambda kind=kind: anonymise(photo, [face], kind)) for kind in KINDS},
+        **{kind: partial(anonymise, photo, [face], kind) for kind in KINDS},
     }
     times = {name: milliseconds(work, runs=9)["median"] for name, work in works.items()}
     return {"photo": f"{photo.shape[1]} × {photo.shape[0]}", **times}

@@ -51,7 +51,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     bench, image = Workbench.from_env(), data.astronaut()
     face = one_face(image, bench.finder())
-    rows = []
+    rows: list[dict[str, Any]] = []
     for spec in MODELS.values():
         found = (
             work_of(spec, bench.model(spec.id), image, face)

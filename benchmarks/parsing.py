@@ -12,6 +12,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,8 @@ from skimage.feature import Cascade  # noqa: E402
 
 from workbench.bench import Workbench  # noqa: E402
 from workbench.tasks.detection import find_faces  # noqa: E402
-from workbench.tasks.parsing import parse  # noqa: E402
+from workbench.tasks.face_search import FaceFinder  # noqa: E402
+from workbench.tasks.parsing import Parser, parse  # noqa: E402
 
 
 def full_hd() -> np.ndarray:
@@ -55,30 +58,29 @@ def cascade_grabcut(image: np.ndarray, cascade: Cascade) -> Any:
     )
 
 
+def _parsed(photo: np.ndarray, parser: Parser, finder: FaceFinder) -> Any:
+    return parse(photo, parser, find_faces(photo, finder))
+
+
 def warm_rows(bench: Workbench) -> list[dict[str, Any]]:
     import torch
 
+    from workbench.models.parsers.bisenet import BiSeNet
+
     photo, finder = full_hd(), bench.finder()
-    works = {
+    works: dict[str, Callable[[], Any]] = {
         "detection alone": lambda: find_faces(photo, finder, landmarks=False),
         "detection and landmarks": lambda: find_faces(photo, finder),
     }
     for spec in ("compact", "mesh"):
-        works[f"detect + mesh + {spec} parser"] = lambda spec=spec: parse(
-            photo, bench.model(spec), find_faces(photo, finder)
-        )
-    try:
-        from workbench.models.parsers.bisenet import BiSeNet
-    except ImportError:
-        BiSeNet = None
-    if BiSeNet is not None:
-        peer, crop = BiSeNet((2, 2, 2, 2)).eval(), torch.rand(1, 3, 512, 512)
+        works[f"detect + mesh + {spec} parser"] = partial(_parsed, photo, bench.parser(spec), finder)
+    peer, crop = BiSeNet((2, 2, 2, 2)).eval(), torch.rand(1, 3, 512, 512)
 
-        def bisenet() -> Any:
-            with torch.inference_mode():
-                return peer(crop)
+    def bisenet() -> Any:
+        with torch.inference_mode():
+            return peer(crop)
 
-        works["peer: BiSeNet shape at 512 px, random weights, network alone"] = bisenet
+    works["peer: BiSeNet shape at 512 px, random weights, network alone"] = bisenet
     cascade = Cascade(data.lbp_frontal_face_cascade_filename())
     works["peer: LBP cascade + GrabCut (one region)"] = lambda: cascade_grabcut(photo, cascade)
     limits = {"detection alone": "<= 15", "detect + mesh + compact parser": "<= 120"}

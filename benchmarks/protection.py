@@ -149,9 +149,9 @@ def one_photo(bench: Workbench, work: Path, threads: int) -> None:
     photo = data.astronaut()
     face = largest(photo, bench.finder())
     parsing = parse(photo, bench.model("compact"), [face])
-    sides = [[bench.model(name) for name in names] for names in TWO_BY_TWO]
-    protect(photo, face, parsing, *sides, bench.finder(), Request(steps=2))
-    seconds = [protect(photo, face, parsing, *sides, bench.finder(), Request()).seconds for _ in range(3)]
+    attacked, judges = ([bench.recogniser(name) for name in names] for names in TWO_BY_TWO)
+    protect(photo, face, parsing, attacked, judges, bench.finder(), Request(steps=2))
+    seconds = [protect(photo, face, parsing, attacked, judges, bench.finder(), Request()).seconds for _ in range(3)]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     figures = {"threads": threads, "seconds": [round(one, 2) for one in seconds], "memory_mb": round(memory)}
     batch.write_atomically(work / "time.json", json.dumps(figures).encode())

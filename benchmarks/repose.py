@@ -25,7 +25,8 @@ from tqdm import tqdm
 from workbench import images
 from workbench.batch import photos
 from workbench.bench import Workbench
-from workbench.generation.repose import Edit, Scene, close_up
+from workbench.generation.repose import Scene, close_up
+from workbench.generation.repose_moves import Edit
 from workbench.settings import Settings
 from workbench.tasks.detection import find_faces
 from workbench.tasks.recognition import verify

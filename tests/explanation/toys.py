@@ -1,6 +1,7 @@
 """Models whose right heatmap is known: a linear one, a constant one, a mirror-symmetric one, a sticker finder, a blind
 one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -27,10 +28,10 @@ class Toy:
     def features(self) -> nn.Module | None:
         return None if self.layer is None else self.network.get_submodule(self.layer)
 
-    def window(self, face, shape=()):
+    def window(self, face: object, shape: Sequence[int] = ()) -> tuple[np.ndarray, int]:
         return np.array([[1.0, 0, 0], [0, 1, 0]]), self.size
 
-    def crop(self, image, face):
+    def crop(self, image: np.ndarray, face: object) -> np.ndarray:
         return image[: self.size, : self.size]
 
     def forward(self, chips: Tensor) -> Tensor:
@@ -59,7 +60,7 @@ class Linear(nn.Module):
 class Constant(nn.Module):
     """The same answer to every chip, though it has a convolution."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.look = nn.Conv2d(3, 4, 3, padding=1)
 

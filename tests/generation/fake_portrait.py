@@ -1,8 +1,13 @@
 """A portrait model for tests: the small GAN draws a face that the vector chooses, varied by the noise of each
 picture."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
+from workbench.catalog.spec import ModelSpec
 from workbench.portraits import Preview, Recipe
 from workbench.watch import Watch
 
@@ -16,8 +21,9 @@ class FakePortrait:
     steps = (4, 1, 50)
     guidance = (2.0, 1.0, 10.0)
 
-    def __init__(self, sampler, *, blank: bool = False, fails: BaseException | None = None) -> None:
-        self.sampler, self.blank, self.fails, self.calls = sampler, blank, fails, []
+    def __init__(self, sampler: Any, *, blank: bool = False, fails: BaseException | None = None) -> None:
+        self.sampler, self.blank, self.fails = sampler, blank, fails
+        self.calls: list[tuple[np.ndarray, Recipe]] = []
 
     def __call__(
         self, vectors: np.ndarray, recipe: Recipe, watch: Watch | None = None, preview: Preview | None = None
@@ -42,7 +48,7 @@ class FakePortrait:
         return (0.9 * directions @ (row / np.linalg.norm(row)) + 0.43 * varied).astype(np.float32)
 
 
-def load(spec, files, device) -> FakePortrait:
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> FakePortrait:
     """For a row of the catalogue in tests."""
     import os
 

@@ -83,7 +83,6 @@ def save(
         for output, array in all.items()
         for part, kept in digest(array).items()
     }
-    texts = {"keys": lines, "cases": json.dumps(cases)}
-    np.savez_compressed(
-        HERE / f"{name}.npz", **arrays, **{key: np.frombuffer(text.encode(), np.uint8) for key, text in texts.items()}
-    )
+    for key, text in {"keys": lines, "cases": json.dumps(cases)}.items():
+        arrays[key] = np.frombuffer(text.encode(), np.uint8)
+    np.savez_compressed(HERE / f"{name}.npz", **arrays)  # type: ignore[arg-type] # numpy's stub takes them for its flag

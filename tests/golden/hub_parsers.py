@@ -15,6 +15,7 @@ from tests.golden.digest import Pictures
 from tests.golden.inputs import photo, tensor
 from workbench.catalog import MODELS
 from workbench.models.blocks.pixels import CLIP
+from workbench.models.blocks.polar_warp import warp_photo
 from workbench.models.blocks.tanh_warp import TanhWarp
 from workbench.models.parsers import bisenet, facexformer, farl, rtnet, segface, segformer
 
@@ -25,8 +26,8 @@ SMALL = 224
 
 def given(made: dict) -> torch.Tensor:
     """The tensor a case describes."""
-    side = made.get("size")
-    return torch.from_numpy(tensor(made["seed"], (1, 3, made.get("height", side), made.get("width", side))))
+    height, width = (made["size"],) * 2 if "size" in made else (made["height"], made["width"])
+    return torch.from_numpy(tensor(made["seed"], (1, 3, height, width)))
 
 
 def picture(made: dict) -> np.ndarray:
@@ -68,7 +69,7 @@ def _segformer(model: Any, made: dict) -> Answer:
 def _rtnet(model: Any, made: dict) -> Answer:
     box = made["box"]
     if "height" in made:
-        frame = rtnet.warp_photo(picture(made)[..., ::-1], box, 513)
+        frame = warp_photo(picture(made)[..., ::-1], box, 513)
         return model.raw(picture(made), box) | {"frame": frame.astype(np.float32)}
     return {"logits": model.network(given(made), ((box[2] - box[0]) / 2, (box[3] - box[1]) / 2))[0].numpy()}
 
@@ -160,7 +161,7 @@ def load(name: str, weights: Mapping[str, torch.Tensor], id: str = "") -> Any:
 def differences(name: str, cases: tuple[str, ...] = ()) -> dict[str, float]:
     """How far our answers lie from the authors', by case and output; `cases`: only these."""
     golden, model = Pictures(name), load(name, filled(name))
-    found = {}
+    found: dict[str, float] = {}
     for case, made in golden.cases.items():
         if not cases or case in cases:
             with torch.inference_mode():

@@ -50,7 +50,8 @@ def _recogniser(home: Path) -> Figures:
 
 
 def _arc2face(home: Path) -> Figures:
-    model, golden, found = arc2face._model(home / "arc2face"), arc2face.GOLDEN, {}
+    model, golden = arc2face._model(home / "arc2face"), arc2face.GOLDEN
+    found: Figures = {}
     for side in SIDES:
         answer = model.raw(arc2face.VECTORS, tensor(side, (3, 4, side, side)), 421)
         found |= {f"tokens {side}": golden.difference("text", "tokens", answer["tokens"])}
@@ -61,7 +62,8 @@ def _arc2face(home: Path) -> Figures:
 
 def _faceid(id: str, home: Path) -> Figures:
     _, golden, tag = faceid.KINDS[id]
-    model, found = faceid._model(id, home), {}
+    model = faceid._model(id, home)
+    found: Figures = {}
     for side in SIDES:
         answer = model.raw(faceid.VECTORS, tensor(side, (3, 4, side, side)), 421, faceid.WORDS)
         found |= {f"face {side}": golden.difference(f"face{tag}", "face", answer["face"])}
@@ -91,7 +93,8 @@ def _vec2face(home: Path) -> Figures:
 
 
 def _instant_id(home: Path) -> Figures:
-    model, found = instant_id._model(home), {}
+    model = instant_id._model(home)
+    found: Figures = {}
     for side in SIDES:
         answer = model.raw(
             instant_id.VECTORS, tensor(side, (2, 4, side, side)), 421, instant_id.WORDS, instant_id.POOLED

@@ -1,12 +1,15 @@
 """Small tables of judgements for tests, written as answers."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import pandas as pd
 
 from workbench.labeling.statistics.judgements import COLUMNS
 from workbench.labeling.study.tasktypes import find_task
 
 
-def judged(answers, task="same_different", **columns):
+def judged(answers: Iterable[tuple[str, str, str]], task: str = "same_different", **columns: Any) -> pd.DataFrame:
     """A table from (item, rater, answer) triples; further columns by name, one value or one per row."""
     value = {answer.key: answer.value for answer in find_task(task).answers}
     rows = pd.DataFrame(list(answers), columns=["item", "rater", "answer"])
@@ -34,7 +37,7 @@ def judged(answers, task="same_different", **columns):
     return rows[["label", *COLUMNS, *[name for name in columns if name == "seed"]]]
 
 
-def from_matrix(matrix, task="similarity_7"):
+def from_matrix(matrix: Sequence[Sequence[Any]], task: str = "similarity_7") -> pd.DataFrame:
     """A table from rows of raters by items; None is missing. Answers are the numbers themselves."""
     return judged(
         [

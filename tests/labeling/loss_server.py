@@ -22,7 +22,7 @@ def main(study: str, data: str, port: str, hub: str) -> None:
     settings = Settings(cache=Path(data), data=Path(data), owner_token="loss test owner token")
     place = HuggingFaceHub("tester/loss", "hf_test", endpoint=hub, seconds=8)
     service = open_service(settings, Path(study), interval=1.0, hub=place)
-    service.desk._pace.take = lambda rater, now: None  # the test's raters are faster than people
+    service.desk._pace.take = lambda rater, now: None  # type: ignore[method-assign] # the test's raters are faster than people
     calls = {"/enter": service.desk.enter, "/sync": service.desk.sync}
 
     class Front(BaseHTTPRequestHandler):

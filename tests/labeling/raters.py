@@ -61,19 +61,19 @@ class BrowserDouble:
             "check": waiting[:300],
             "want": 3 if vote else 0,
         }
-        answer = self.post("/sync", asked)
-        if answer is None:
+        said = self.post("/sync", asked)
+        if said is None:
             return False
-        for vote_sent, result in zip(self.pending, answer["votes"], strict=True):
+        for vote_sent, result in zip(self.pending, said["votes"], strict=True):
             if "receipt" in result:
                 self.receipts[vote_sent["id"]] = result["receipt"]
                 self.acknowledged.add(vote_sent["id"])
             else:
                 self.refused.append(result["state"])
         self.pending = []
-        self.on_hub |= set(answer["on_hub"])
+        self.on_hub |= set(said["on_hub"])
         if vote:
-            self.items = answer["items"]
+            self.items = said["items"]
             self.done = not self.items
         return True
 

@@ -73,7 +73,8 @@ KINDS += [Fault("commit", drop_after=True), Fault("commit", drop_before=True), F
 
 def troubled(seed: int):
     """A Hub's bad day: each kind of fault now and then, besides the one that every life of the server meets first."""
-    rng, lock, seen = random.Random(seed), threading.Lock(), collections.Counter()
+    rng, lock = random.Random(seed), threading.Lock()
+    seen: collections.Counter[str] = collections.Counter()
 
     def fault(kind: str) -> Fault | None:
         with lock:

@@ -17,7 +17,9 @@ from tests.golden.inputs import photo, tensor
 from tests.models.portraits import tiny_diffusion
 from workbench.catalog import MODELS
 from workbench.errors import BadRequest, BadWeights, NoFace
-from workbench.models.portraits import consistent_id, face_regions
+from workbench.models.files import checkpoint
+from workbench.models.parsers import bisenet
+from workbench.models.portraits import consistent_id, face_regions, resampler
 from workbench.models.portraits.clip_pixels import clip_pixels
 from workbench.portraits import Recipe
 from workbench.values import Face
@@ -64,13 +66,13 @@ def _own(weights: Mapping[str, torch.Tensor]) -> dict[str, dict[str, torch.Tenso
 
 def _model(
     folder: Path, monkeypatch: pytest.MonkeyPatch, labels: np.ndarray | None = None, **changes: torch.Tensor
-) -> object:
+) -> consistent_id.ConsistentId:
     weights = WEIGHTS | changes
     files = tiny_diffusion.write(folder, weights)
     files |= tiny_diffusion.write_vision(folder, weights)
     files["adapter"] = files["parser"] = folder / "ConsistentID-v1.bin"
     torch.save(_own(weights), files["adapter"])
-    monkeypatch.setattr(consistent_id.bisenet, "load", lambda *given: _parser(_labels() if labels is None else labels))
+    monkeypatch.setattr(bisenet, "load", lambda *given: _parser(_labels() if labels is None else labels))
     return consistent_id.load(MODELS["consistentid"], files, "cpu")
 
 
@@ -160,7 +162,7 @@ def test_one_weight_in_the_wrong_place_breaks_the_equality(key: str) -> None:
 
 
 def test_the_published_encoder_has_as_many_names_and_numbers_as_the_authors() -> None:
-    shape = consistent_id.resampler.Shape(queries=1, inputs=1280, width=1024, outputs=768, blocks=8, heads=16)
+    shape = resampler.Shape(queries=1, inputs=1280, width=1024, outputs=768, blocks=8, heads=16)
     with torch.device("meta"):
         network = consistent_id.FacialEncoder(shape)
 
@@ -178,9 +180,7 @@ def test_files_that_do_not_fit_are_refused(tmp_path: Path, monkeypatch: pytest.M
     groups = {f"{group}.{name}": value for group, found in _own(WEIGHTS).items() for name, value in found.items()}
     renamed = {name.replace("image_proj.", "image_proj_model."): value for name, value in groups.items()}
     save_file(renamed, tmp_path / "own.safetensors")
-    found = consistent_id.checkpoint.groups(
-        tmp_path / "own.safetensors", consistent_id.GROUPS, {"image_proj_model": "image_proj"}
-    )
+    found = checkpoint.groups(tmp_path / "own.safetensors", consistent_id.GROUPS, {"image_proj_model": "image_proj"})
     assert {name: len(group) for name, group in found.items()} == {
         name: len(group) for name, group in _own(WEIGHTS).items()
     }

@@ -144,7 +144,7 @@ def test_a_sheet_in_half_precision_is_about_the_same(
 ) -> None:
     monkeypatch.setattr(diffusion_parts, "half", lambda device: torch.float16)
     small = _model(tmp_path)
-    seen: list[np.ndarray] = []
+    seen: list[list[np.ndarray]] = []
     full, half = (drawer(VECTORS[:1], Recipe(steps=2), None, seen.append)[0].astype(int) for drawer in (model, small))
 
     assert small.dtype == torch.float16
