@@ -15,7 +15,8 @@ from tests.hub_model_double import ModelHub
 from tests.models.portraits import tiny_diffusion
 from workbench.bench import Workbench
 from workbench.catalog import MODELS
-from workbench.catalog.hub_portrait import RECOGNISER_ROWS, ROWS
+from workbench.catalog.hub_portrait import ROWS
+from workbench.catalog.hub_recognition import FOR_PORTRAITS
 from workbench.errors import BadRequest, BadWeights, ModelMissing
 from workbench.generation import references
 from workbench.portraits import Recipe
@@ -89,7 +90,7 @@ def test_files_that_two_models_share_are_fetched_once(bench: Workbench, hub: Mod
 
 
 def test_every_row_says_what_it_may_be_used_for_and_how_large_it_is() -> None:
-    for row in (*ROWS, *RECOGNISER_ROWS):
+    for row in (*ROWS, *FOR_PORTRAITS):
         assert row.weights_license, row.id
         assert row.data_license, row.id
         assert row.paper, row.id

@@ -18,7 +18,7 @@ def _all_rows() -> Iterable[ModelSpec]:
     shipped = (detection, parsing, expression, attributes, recognition, generation, portrait)
     for module in (*shipped, hub_portrait, hub_parsing, hub_expression, hub_recognition, quality):
         yield from module.ROWS
-    yield from hub_portrait.RECOGNISER_ROWS
+    yield from hub_recognition.FOR_PORTRAITS
 
 
 MODELS: dict[str, ModelSpec] = table(_all_rows())

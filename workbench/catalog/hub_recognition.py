@@ -127,3 +127,64 @@ ROWS = (
         "MS-Celeb-1M (withdrawn): research",
     ),
 )
+
+_PACK = "InsightFace pack: non-commercial research only"
+
+FOR_PORTRAITS = (
+    ModelSpec(
+        id="arcface-r100-arc2face",
+        task="recognition",
+        title="ArcFace R100 of Arc2Face",
+        load="workbench.models.recognisers.insight_recogniser:load_onnx",
+        files=(File("hub:FoivosPar/Arc2Face:arcface.onnx", size=261_000_000),),
+        weights_license="MIT (card of Arc2Face)",
+        data_license="WebFace42M: research, non-commercial",
+        paper="Deng et al., ArcFace, arXiv 1801.07698; Paraperas Papantoniou et al., Arc2Face, arXiv 2403.11641",
+        parameters=65_200_000,
+        note="the vectors Arc2Face was trained on; a black box without gradients",
+    ),
+    ModelSpec(
+        id="arcface-r100-vec2face",
+        task="recognition",
+        title="ArcFace R100 of Vec2Face",
+        load="workbench.models.recognisers.insight_recogniser:load_torch",
+        files=(File("hub:BooBooWu/Vec2Face:weights/arcface-r100-glint360k.pth", size=261_000_000),),
+        weights_license="MIT (card of Vec2Face)",
+        data_license="Glint360K: research, non-commercial",
+        paper="Deng et al., ArcFace, arXiv 1801.07698; Wu et al., Vec2Face, arXiv 2409.02979",
+        parameters=65_155_648,
+        gradients=True,
+        note="the vectors Vec2Face was trained on",
+    ),
+    ModelSpec(
+        id="insightface-w600k-r50",
+        task="recognition",
+        title="ArcFace R50 of InsightFace's buffalo_l",
+        load="workbench.models.recognisers.insight_recogniser:load_onnx",
+        files=(File("local:w600k_r50.onnx"),),
+        weights_license=_PACK,
+        data_license="WebFace600K (of WebFace260M): research, non-commercial",
+        paper="Deng et al., ArcFace, arXiv 1801.07698",
+        parameters=43_590_976,
+        note=(
+            "put w600k_r50.onnx of the buffalo_l pack into the cache's folder local; told to IP-Adapter-FaceID and "
+            "ConsistentID"
+        ),
+    ),
+    ModelSpec(
+        id="insightface-glintr100",
+        task="recognition",
+        title="ArcFace R100 of InsightFace's antelopev2",
+        load="workbench.models.recognisers.insight_recogniser:load_onnx",
+        files=(File("local:glintr100.onnx"),),
+        weights_license=_PACK,
+        data_license="Glint360K: research, non-commercial",
+        paper="Deng et al., ArcFace, arXiv 1801.07698",
+        parameters=65_155_648,
+        note=(
+            "put glintr100.onnx of the antelopev2 pack into the cache's folder local; told to InstantID and "
+            "PhotoMaker v2"
+        ),
+    ),
+)
+"""Whose vectors the portrait models of `hub_portrait` are told."""

@@ -10,7 +10,8 @@ import torch
 from tests.golden.archive import Golden, apart, stacked
 from tests.models.patterns import pattern
 from workbench.catalog import MODELS
-from workbench.catalog.hub_portrait import RECOGNISER_ROWS, ROWS
+from workbench.catalog.hub_portrait import ROWS
+from workbench.catalog.hub_recognition import FOR_PORTRAITS
 from workbench.errors import BadWeights
 from workbench.models.recognisers import insight_recogniser
 
@@ -61,7 +62,7 @@ def test_unit_vectors_are_brought_to_full_length_and_longer_ones_stay() -> None:
 def test_every_portrait_model_is_told_by_a_recogniser_of_the_catalogue() -> None:
     from importlib import import_module
 
-    names = {row.id for row in RECOGNISER_ROWS}
+    names = {row.id for row in FOR_PORTRAITS}
     for row in ROWS:
         module = import_module(row.load.partition(":")[0])
         told = getattr(module, "RECOGNISER", "insightface-w600k-r50")
