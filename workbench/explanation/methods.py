@@ -189,7 +189,7 @@ METHODS: dict[str, Method] = {row.id: row for row in ROWS}
 
 def find(method_id: str) -> Method:
     """The method of this id. Raises BadRequest, naming those there are."""
-    if method_id not in METHODS:
+    if not isinstance(method_id, str) or method_id not in METHODS:
         raise BadRequest(f"There is no method {str(method_id)[:40]!r}; expected one of: {', '.join(METHODS)}.")
     return METHODS[method_id]
 

@@ -186,7 +186,7 @@ LOOKS: Mapping[str, Look] = {
 
 def find(name: str) -> Look:
     """The look of this name. Raises BadRequest when there is none."""
-    look = LOOKS.get(name)
+    look = LOOKS.get(name) if isinstance(name, str) else None
     if look is None:
         raise BadRequest(f"There is no look {str(name)[:40]!r}; known: {', '.join(LOOKS)}.")
     return look

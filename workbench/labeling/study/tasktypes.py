@@ -114,7 +114,7 @@ TASK_TYPES: dict[str, TaskType] = {
 
 def find_task(name: str) -> TaskType:
     """The task type of this name. Raises StudyError naming those there are."""
-    if name not in TASK_TYPES:
+    if not isinstance(name, str) or name not in TASK_TYPES:
         raise StudyError(f"There is no task type {str(name)[:60]!r}; expected one of {', '.join(TASK_TYPES)}.")
     return TASK_TYPES[name]
 

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import gradio as gr
 from gradio.utils import get_upload_folder
 
+from workbench.errors import WorkbenchError
+
 GONE = "That file is not among your uploads (any more). Drop it again."
 """The one answer to every path that is refused, so that nobody learns what else lies on the server."""
 
@@ -44,7 +46,7 @@ class Page(gr.Blocks):
         """Gradio's own, after every value in `inputs` was looked at. Raises gr.Error with a sentence."""
         if not explicit_call:
             folder = Path(get_upload_folder())
-            if unfit(inputs):
+            if len(inputs) != len(block_fn.inputs) or unfit(inputs):
                 raise _refusal(UNFIT)
             for path in paths(inputs):
                 if not is_upload(path, folder):
@@ -56,6 +58,18 @@ class Page(gr.Blocks):
         except Exception as error:  # noqa: BLE001 - components raise anything at what does not fit
             log.warning("an input of /%s did not fit: %s", block_fn.api_name, type(error).__name__)
             raise _refusal(UNFIT) from None
+
+    async def call_function(self, block_fn: Any, *args: Any, **options: Any) -> Any:
+        """Gradio's own. Raises gr.Error, also for a handler that was not wrapped by `events.bound`."""
+        try:
+            return await super().call_function(block_fn, *args, **options)
+        except (gr.Error, StopAsyncIteration):
+            raise
+        except WorkbenchError as error:
+            raise _refusal(str(error)) from None
+        except Exception as error:  # noqa: BLE001 - one line for whatever it is
+            log.error("/%s failed: %s at %s", block_fn.api_name, type(error).__name__, where(error))
+            raise _refusal(OURS) from None
 
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
         """Gradio's own. Raises gr.Error when an answer of ours does not fit its component."""
@@ -186,11 +200,12 @@ class Quiet:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = False
+        begun = ended = False
 
         async def told(message: Message) -> None:
-            nonlocal begun
+            nonlocal begun, ended
             begun = begun or message["type"] == "http.response.start"
+            ended = ended or (message["type"] == "http.response.body" and not message.get("more_body", False))
             await send(message)
 
         try:
@@ -199,6 +214,8 @@ class Quiet:
             log.warning("a request to %s failed: %s at %s", _route(scope["path"]), type(error).__name__, where(error))
             if not begun:
                 await answer(send, 400, {"detail": UNFIT})
+            elif not ended:
+                await send({"type": "http.response.body", "body": b""})
 
 
 def _route(path: str) -> str:

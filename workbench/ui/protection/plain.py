@@ -90,7 +90,7 @@ def anonymise(
 
     checks.number("strength", strength, 0.25, 4)
     found = find_in(bench, source)
-    asked = [faces] if isinstance(faces, str) else list(faces or ())
+    asked = list(faces or ()) if isinstance(faces, (list, tuple)) or faces is None else [faces]
     numbers = [chosen(found, each)[0] for each in asked]
     hidden = hide(found, numbers, bench.finder(), str(kind), float(strength))
     folder = results(bench.settings)
