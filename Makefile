@@ -13,7 +13,7 @@ OFF := GRADIO_ANALYTICS_ENABLED=False HF_HUB_DISABLE_TELEMETRY=1 HF_HUB_DISABLE_
 PYTEST := $(OFF) $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup run test test-gpu lint docs bench clean
+.PHONY: setup run test test-gpu fuzz audit lint docs bench clean
 
 setup: $(RUN) ## install what running needs and fetch the default weights, once
 	@$(BIN)/python -m workbench models fetch
@@ -41,6 +41,13 @@ test: setup $(DEV) ## everything that can be checked here; prints what it skippe
 
 test-gpu: setup $(DEV) ## the models on this machine's graphics card, beside the processor, with times
 	$(PYTEST) tests/gpu -m gpu -s
+
+fuzz: setup $(DEV) ## damaged and forged input of every kind for an hour; FUZZ_SECONDS=600 for ten minutes
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-3600} $(PYTEST) tests/fuzz -s --timeout 0
+
+audit: $(DEV) ## known holes in what is installed (asks the public advisory database)
+	$(PIP) pip-audit
+	$(BIN)/pip-audit -r constraints.txt --disable-pip --no-deps
 
 lint: $(DEV)
 	$(BIN)/ruff check .

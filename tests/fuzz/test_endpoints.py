@@ -100,7 +100,7 @@ def _inputs(rng: random.Random, fn: Any, known: tuple[Any, ...]) -> list[Any]:
 def test_no_event_calls_a_wrong_value_our_fault(
     page: gr.Blocks, bench: Workbench, known: tuple[Any, ...], caplog: pytest.LogCaptureFixture, capsys: Any
 ) -> None:
-    rng, until, tried, wrong = random.Random(SEED), time.monotonic() + seconds(0.4), 0, {}
+    rng, until, tried, wrong = random.Random(SEED), time.monotonic() + seconds(0.3), 0, {}
     events = [fn for fn in page.fns.values() if fn.fn is not None and not fn.cancels and fn.inputs]
     state = SessionState(page)
     while time.monotonic() < until:
@@ -145,7 +145,7 @@ def test_every_body_is_answered_and_leaves_at_most_one_line(
 ) -> None:
     """1,500 of them left 35,000 lines."""
     monkeypatch.setattr("workbench.ui.common.limits.Buckets.take", lambda *args: 0.0)
-    rng, until, tried, answers = random.Random(SEED), time.monotonic() + seconds(0.2), 0, {}
+    rng, until, tried, answers = random.Random(SEED), time.monotonic() + seconds(0.12), 0, {}
     capfd.readouterr()
     with httpx.Client(base_url=f"{address}/gradio_api/", timeout=20) as client:
         while time.monotonic() < until:

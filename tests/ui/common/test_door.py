@@ -5,6 +5,8 @@ import asyncio
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import httpx
@@ -167,3 +169,41 @@ def test_an_open_server_without_a_list_answers_every_name() -> None:
     gate = door.SameSite(None, "0.0.0.0")
 
     assert gate._refusal({"type": "http", "method": "GET", "headers": [(b"host", b"any.example")]}) == ""
+
+
+SPEAKING = ("/", "/config", "/gradio_api/info", "/gradio_api/info?all_endpoints=True", "/gradio_api/openapi.json",
+            "/gradio_api/startup-events", "/gradio_api/app_id", "/manifest.json", "/health", "/theme.css")  # fmt: skip
+
+
+@pytest.mark.parametrize("path", SPEAKING)
+def test_no_page_names_a_folder_of_the_server(address: str, private: Workbench, path: str) -> None:
+    """`/config` listed the absolute paths of the examples."""
+    text = httpx.get(f"{address}{path}", timeout=60).text
+
+    for folder in (private.settings.cache, private.settings.data, Path(app.__file__).parents[2], Path.home()):
+        assert str(folder) not in text
+        assert str(folder.resolve()) not in text
+
+
+@pytest.mark.parametrize("value", ["\ud800", {"\udfff": 1}, [["x", "a\ud83d"]], json.loads("[" * 60 + "]" * 60)])
+def test_half_a_character_and_deep_nesting_reach_no_handler(page: gr.Blocks, value: object, caplog, capfd) -> None:
+    fn = next(fn for fn in page.fns.values() if fn.api_name == "explain")
+    data = [component.value for component in fn.inputs]
+    for place in range(len(data)):
+        with pytest.raises(gr.Error, match="does not fit") as caught:
+            asyncio.run(page.preprocess_data(fn, [*data[:place], value, *data[place + 1 :]], None))
+        assert caught.value.print_exception is False
+    assert caplog.records == []
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_the_client_of_a_queued_call_is_known_to_its_handler(page: gr.Blocks) -> None:
+    """Guesses of the owner's token are slowed down by client; the queue works in a context of its own."""
+    seen: list[str] = []
+    fn = next(fn for fn in page.fns.values() if fn.api_name == "landmarks")
+    mine = SimpleNamespace(**{**vars(fn), "fn": lambda source: seen.append(door.CLIENT.get())})
+    asked = gr.Request(request=SimpleNamespace(scope={door.WHO: "192.0.2.7"}))  # type: ignore[arg-type]
+
+    asyncio.run(page.call_function(mine, [None], None, asked))
+
+    assert seen == ["192.0.2.7"]

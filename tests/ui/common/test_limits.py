@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from workbench.ui.common import limits
+from workbench.ui.common.door import CLIENT
 from workbench.ui.common.health import Health
 from workbench.ui.common.limits import Buckets, Limits, Rate, client_of
 from workbench.ui.common.sessions import ALL, PER_CLIENT, Sessions
@@ -188,9 +189,9 @@ class _Blocks:
 
 
 def _opened(holder: Sessions, client: str, session: str, keeps: int = 0) -> None:
-    token = limits.CLIENT.set(client)
+    token = CLIENT.set(client)
     holder[session].state_data[1] = np.zeros(keeps, np.uint8)
-    limits.CLIENT.reset(token)
+    CLIENT.reset(token)
 
 
 def test_seventy_session_names_of_one_visitor_empty_nobody_elses_page() -> None:

@@ -2,6 +2,7 @@
 believed: a zip may say of itself what it likes.
 """
 
+import errno
 import io
 import lzma
 import re
@@ -22,6 +23,7 @@ MOST_BYTES = 2_000_000_000
 MOST_PER_FILE = 40_000_000
 """A picture or a list of items beyond this is refused; larger pictures would be refused when they are shown."""
 _PIECE = 1 << 20
+_CLASHES = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 _BROKEN_ZIP = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
@@ -79,6 +81,10 @@ def unpack(archive: bytes, folder: Path) -> None:
             left = MOST_BYTES
             for member in members:
                 left -= _unpack_one(opened, member, _place(folder, member.filename), left)
+    except OSError as error:
+        if error.errno not in _CLASHES:
+            raise
+        raise StudyError("Two files of the zip claim one name, or a name is too long. Rename them.") from error
     except _BROKEN_ZIP as error:
         raise StudyError(f"The upload is not a zip file that can be unpacked ({type(error).__name__}).") from error
 

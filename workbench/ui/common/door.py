@@ -9,6 +9,7 @@ import logging
 import re
 import stat
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,11 @@ UNFIT = "What was sent does not fit. “Use via API” below the page says what 
 OURS = "Something went wrong on our side. Your photo is untouched; please report what you pressed."
 DEEPEST = 40
 """Nothing the page sends is nested deeper."""
+
+CLIENT: ContextVar[str] = ContextVar("client", default="")
+"""Who sent the request that is being answered: an address, or the network of an IPv6 address."""
+WHO = "workbench.client"
+"""Where a request's scope says so, for what is done later from the queue."""
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -61,6 +67,9 @@ class Page(gr.Blocks):
 
     async def call_function(self, block_fn: Any, *args: Any, **options: Any) -> Any:
         """Gradio's own. Raises gr.Error, also for a handler that was not wrapped by `events.bound`."""
+        for asked in args:
+            if isinstance(asked, gr.Request):  # from the queue, whose own context knows no client
+                CLIENT.set(getattr(asked.request, "scope", {}).get(WHO, ""))
         try:
             return await super().call_function(block_fn, *args, **options)
         except (gr.Error, StopAsyncIteration):

@@ -9,15 +9,11 @@ import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from workbench.settings import Settings
-from workbench.ui.common.door import Message, Receive, Send, answer
-
-CLIENT: ContextVar[str] = ContextVar("client", default="")
-"""Who sent the request that is being answered: an address, or the network of an IPv6 address."""
+from workbench.ui.common.door import CLIENT, WHO, Message, Receive, Send, answer
 
 API = "/gradio_api/"
 JOBS = ("queue/join", "call/", "run/", "api/")
@@ -93,6 +89,7 @@ class Limits:
             return
         client = client_of(scope, self._settings.proxies)
         CLIENT.set(client)
+        scope[WHO] = client
         body = Body(receive, send, most_of(scope["path"], self._settings), self._counted(scope["path"], client))
         try:
             body.announced(scope)

@@ -17,8 +17,8 @@ from workbench.bench import Workbench, fetch_command
 from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest, Cancelled, NotAllowed
 from workbench.sources import fetching as sources
+from workbench.ui.common.door import CLIENT
 from workbench.ui.common.events import bound
-from workbench.ui.common.limits import CLIENT
 from workbench.ui.common.widgets import model_notes
 
 FETCHED = ("hub", "wheel", "npm")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from gradio.state_holder import SessionState, StateHolder
 
-from workbench.ui.common.limits import CLIENT
+from workbench.ui.common.door import CLIENT
 
 PER_CLIENT = 24
 """Sessions of one client: a person with many tabs, or a class behind one address with one each."""

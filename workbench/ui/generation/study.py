@@ -11,8 +11,8 @@ import gradio as gr
 
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, StudyError
+from workbench.ui.common.door import CLIENT
 from workbench.ui.common.events import GPU, bound
-from workbench.ui.common.limits import CLIENT
 from workbench.ui.common.widgets import offer, results
 from workbench.ui.generation import parts
 from workbench.ui.labeling.room import gate, studies_folder

@@ -15,8 +15,7 @@ from fastapi import HTTPException
 
 from workbench.bench import Workbench
 from workbench.errors import NotAllowed, WorkbenchError
-from workbench.ui.common.door import Page
-from workbench.ui.common.limits import CLIENT
+from workbench.ui.common.door import CLIENT, Page
 from workbench.ui.labeling.room import Room
 from workbench.ui.labeling.studies import Studies
 
