@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from workbench import __version__
@@ -36,11 +37,18 @@ COMMANDS: dict[str, str] = {
 }
 
 
+STOPPED = 130
+"""The exit code after Ctrl-C."""
+
+
 def entry() -> None:
-    """Run the command of this process and end it, also where a thread is still deep in a network after Ctrl-C."""
+    """Run the command of this process and end it; after Ctrl-C at once, also where a thread is still deep in a network:
+    taking everything down in order can take seconds."""
     code = main()
-    if any(thread.name == THREAD for thread in threading.enumerate()):
-        sys.stderr.flush()
+    if code == STOPPED or any(thread.name == THREAD for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
         os._exit(code)
     sys.exit(code)
 
@@ -63,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except (KeyboardInterrupt, Cancelled):
         print("Stopped. What was finished is kept; the same command goes on from there.", file=sys.stderr)
-        return 130
+        return STOPPED
     except WorkbenchError as error:
         print(f"error: {shown(str(error))}", file=sys.stderr)
         return 2
