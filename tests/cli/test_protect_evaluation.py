@@ -61,6 +61,10 @@ def test_it_measures_prints_and_resumes(folder: Path, tmp_path: Path, settings, 
     monkeypatch.setattr(Trial, "run", lambda *words: pytest.fail("measured again"))
     assert protect_evaluation.evaluate(args, settings) == 0
 
+    args.strength = "strong"
+    with pytest.raises(BadRequest, match="strength middle, now strong"):
+        protect_evaluation.evaluate(args, settings)
+
 
 def test_one_recogniser_cannot_be_evaluated() -> None:
     with pytest.raises(BadRequest, match="two recognisers"):

@@ -3,7 +3,7 @@
 Knows nothing of models: the work on one photo is a function that the command brings.
 """
 
-from workbench.batch.files import held, write_atomically
+from workbench.batch.files import held, shown, write_atomically
 from workbench.batch.listing import Listing, listed, photos
 from workbench.batch.loop import Account, run
 from workbench.batch.names import cell, escaped, plain, unescaped
@@ -24,6 +24,7 @@ __all__ = [
     "photos",
     "plain",
     "run",
+    "shown",
     "unescaped",
     "write_atomically",
 ]

@@ -128,6 +128,7 @@ def _study(
         args.guidance,
     )
     make_study(design, args.study, Maker(model, bench.finder(), recognisers, bench.settings), watch)
+    record.begin(batch.Record("generate", "", {"model": model_id}), args.study)  # no folder command reads it
     watch.tell(1.0, "done")
     print(
         f"Wrote the study into {args.study}: study.toml, items.csv, manifest.csv, pairs.csv, embeddings.npz. Every "

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench import batch
+from workbench.batch import record
 from workbench.errors import BadRequest
+from workbench.scale.step import weights_of
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,14 +54,26 @@ def evaluate(args: argparse.Namespace, settings: Settings) -> int:
     out: Path = args.out or Path("protection-evaluation")
     here = {spec.id: bench.recogniser(spec.id) for spec in bench.specs("recognition") if bench.available(spec.id)}
     models = {name: model for name, model in here.items() if model.threshold is not None}
-    rows = Rows(out / "rows.jsonl")
     chosen = pairs(args.evaluate, args.half, args.people)
-    run_trials(chosen, trial(bench, models, rows, args), bench, settings, args.batch)
-    limits = {name: (at, models[name].metric) for name, model in models.items() if (at := model.threshold) is not None}
-    found = tables.summary(rows, limits)
-    batch.write_atomically(out / "summary.json", json.dumps(found, indent=1).encode())
+    with batch.held(out):
+        record.begin(_record(args, models, bench), out)
+        rows = Rows(out / "rows.jsonl")
+        run_trials(chosen, trial(bench, models, rows, args), bench, settings, args.batch)
+        limits = {id_: (at, model.metric) for id_, model in models.items() if (at := model.threshold) is not None}
+        found = tables.summary(rows, limits)
+        batch.write_atomically(out / "summary.json", json.dumps(found, indent=1).encode())
     print(tables.printed(found))
     return 0
+
+
+def _record(args: argparse.Namespace, models: dict[str, Any], bench: Any) -> batch.Record:
+    """What decides the rows of an evaluation; more people, or baselines as well, go on with the same ones."""
+    options = {
+        name: getattr(args, name, None) or usual for name, usual in (("look", "neutral"), ("strength", "middle"))
+    }
+    weights = {name: weights_of(bench.spec(name), bench) for name in models}
+    folder = batch.shown(args.evaluate.resolve())
+    return batch.Record("protect --evaluate", folder, {**options, "resemble": args.resemble}, weights)
 
 
 def trial(bench: "Workbench", models: dict[str, Any], rows: Any, args: argparse.Namespace) -> Any:
