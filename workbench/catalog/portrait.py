@@ -31,11 +31,43 @@ _PRIOR = (
 )
 """The prior as a diffusers folder, shipped."""
 
+_APPEARANCE = (
+    File(
+        "builtin:portrait_256/linear.safetensors",
+        "addc29f93e16f2054744cb41570b0ad96edf8b438d99ee3a9163e63864a4b0f7",
+        role="linear",
+    ),
+    File(
+        "builtin:portrait_256/network.safetensors",
+        "e880d530d5f86074522f45ef28c431f4fbdd9ebfadc827aac8995dd9a6085506",
+        role="network",
+    ),
+)
+"""The appearance model's linear part and its detail network, shipped."""
+
 ROWS: tuple[ModelSpec, ...] = (
+    ModelSpec(
+        id="appearance-portrait-256",
+        task="portrait",
+        title="Appearance portrait, 256 × 256, trained here on photos",
+        load="workbench.models.portraits.appearance_portrait:load",
+        files=(*_APPEARANCE, replace(DLIB, role="recogniser"), BACK, FULL, MESH, IRIS),
+        weights_license="non-commercial research and education, as its training data",
+        data_license=(
+            "real people's photos: CelebAMask-HQ (non-commercial research, education); brightness: LFW press photos "
+            "(research)"
+        ),
+        paper="Cootes et al., PAMI 2001; Ronneberger et al., arXiv 1505.04597; Nguyen et al., arXiv 1605.09304",
+        parameters=14_111_528,  # portrait
+        default=True,
+        note=(
+            "An appearance model in the face mesh's mean frame, a network for its detail, then a short search by dlib."
+        ),
+    ),
     ModelSpec(
         id="identity-prior-64",
         task="portrait",
-        title="Identity prior, 64 × 64, trained here on faces of nobody",
+        title="Faces of nobody, 64 × 64 (identity prior, trained here)",
         load="workbench.models.portraits.identity_prior:load",
         files=(*_PRIOR, replace(DCGAN, role="generator"), replace(DLIB, role="recogniser"), BACK, FULL, MESH, IRIS),
         weights_license="non-commercial demo: made from a GAN of DigiFace-1M, whose terms are its own",

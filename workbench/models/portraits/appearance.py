@@ -1,0 +1,210 @@
+"""The linear part: standard coefficients to colours and a shape in the mean frame, and which coefficients a face's
+vector asks for.
+
+Principal components of photos brought to the mean frame (Cootes, Edwards and Taylor, "Active appearance models", PAMI
+2001, section 2), least squares from a recogniser's vector to them, and the covariance of what that leaves open, from
+which a picture's own noise is drawn. A few attributes (how the head is turned, where light comes from, how the mouth
+stands) are linear in the coefficients too: to set one, all coefficients move as the normal distribution expects when it
+is known. Knows no pixels of anybody and no search.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+TEXTURE, HAIR, CLOTH, OUTLINE = 128, 32, 16, 64
+"""Sides of the grids of the colours of skin, hair and clothes, and of the three outlines: of skin, of head (skin and
+hair), of person."""
+
+LAYERS = 3
+
+FACE = (slice(72, 248), slice(56, 200))
+"""Rows and columns of the frame in which the face itself is drawn at the frame's full side."""
+
+SIZES = (3 * TEXTURE**2, 3 * HAIR**2, 3 * CLOTH**2)
+
+REACH = 24.0
+"""Pixels of the colours' grid that an outline's 1 stands for."""
+
+FADE = 2.0
+"""Pixels of that grid over which a layer fades into the one under it."""
+
+PARTS = (
+    "mean",
+    "layers",
+    "shape_mean",
+    "shapes",
+    "weight",
+    "bias",
+    "residual",
+    "mobile",
+    "attributes",
+    "attribute_spread",
+)
+BRIGHTNESS = ("bright", "bright_base", "bright_weight", "bright_bias", "warm")
+FINE = ("fine_mean", "fine")
+OUTLINES = ("outlines", "outline_weight", "outline_bias")
+
+DECIDED = 0.2
+"""How far from a clear choice the choice of an outline is: near 0 one of them, more a blend."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Appearance:
+    """t texture and s shape coefficients, all of mean 0 and deviation 1 over the training faces; k = t + s.
+
+    mean: (3·128² + 3·32² + 3·16²,) colours of skin, hair and clothes in −1..1. layers: (t, as many), what one deviation
+    adds.
+    fine_mean: (3·176·144,) and fine: (f, as many), what the full side adds to the face, on average and by the first f
+    coefficients.
+    shape_mean: (468·2,) in pixels of the frame; shapes: (s, 468·2), what one deviation adds.
+    weight: (k, d) and bias: (k,), from a vector to the coefficients expected. residual: (k, k), from independent
+    standard noise to what a vector leaves open. mobile: (k,) 0..1, how readily the search moves each coefficient: the
+    shape's not at all, and less those that make left and right differ.
+    bright: (k,) and bright_base: (), the mean grey (0..255) of a face's soft colours as a linear function of the
+    coefficients;
+    bright_weight: (d,) and bright_bias: (), what it is expected to be of a vector. warm: (k,) of unit length, along
+    which skin turns from blue to red.
+    outlines: (o, 3·64²), means of many photos' outlines, signed distances in −1..1, positive inside; outline_weight:
+    (o, d) and
+    outline_bias: (o,), from a vector to the logarithm of how likely each is.
+    attributes: (a, k), orthonormal rows: an attribute's value is its row times the coefficients. attribute_spread:
+    (a,), how far the noise moves each.
+    """
+
+    mean: Tensor
+    layers: Tensor
+    fine_mean: Tensor
+    fine: Tensor
+    shape_mean: Tensor
+    shapes: Tensor
+    weight: Tensor
+    bias: Tensor
+    residual: Tensor
+    mobile: Tensor
+    bright: Tensor
+    bright_base: Tensor
+    bright_weight: Tensor
+    bright_bias: Tensor
+    warm: Tensor
+    outlines: Tensor
+    outline_weight: Tensor
+    outline_bias: Tensor
+    attributes: Tensor
+    attribute_spread: Tensor
+
+    @property
+    def textures(self) -> int:
+        """How many coefficients are of the texture; the others are of the shape."""
+        return len(self.layers)
+
+    @property
+    def count(self) -> int:
+        """All coefficients."""
+        return len(self.bias)
+
+    def expected(self, vectors: Tensor) -> Tensor:
+        """(n, k) coefficients for (n, d) vectors."""
+        return vectors @ self.weight.T + self.bias
+
+    def proposed(self, vectors: Tensor, noise: Tensor, spread: float) -> Tensor:
+        """(n, k) coefficients of a face of the vectors (n, d) as the noise (n, k) draws it.
+
+        spread: in deviations of what the vectors leave open. Attributes are the noise's alone: the same noise gives the
+        same light and the same turn of the head, whoever is drawn. How bright the face is, is the vectors' alone.
+        """
+        drawn = self.expected(vectors) + spread * noise @ self.residual.T
+        wanted = spread * (noise @ self.attributes.T) * self.attribute_spread
+        return self.lit(self.with_attributes(drawn, wanted), vectors @ self.bright_weight + self.bright_bias)
+
+    def outlined(self, vectors: Tensor, noise: Tensor) -> Tensor:
+        """(n, 3, 64, 64) outlines for (n, d) vectors. noise: (n, o) of Gumbel's distribution, which makes the choice a
+        draw."""
+        likely = vectors @ self.outline_weight.T + self.outline_bias
+        shares = ((likely + noise) / DECIDED).softmax(1)
+        return (shares @ self.outlines).reshape(len(vectors), LAYERS, OUTLINE, OUTLINE)
+
+    def lit(self, coefficients: Tensor, brightness: Tensor) -> Tensor:
+        """The same (n, k) with faces of this mean grey (n,), attributes as they were."""
+        free = self._free_brightness()
+        missing = brightness - self.bright_base - coefficients @ self.bright
+        return coefficients + missing[:, None] * free / (free @ self.bright)
+
+    def _free_brightness(self) -> Tensor:
+        return self.bright - (self.bright @ self.attributes.T) @ self.attributes
+
+    def with_attributes(self, coefficients: Tensor, wanted: Tensor) -> Tensor:
+        """The same (n, k) with attributes (n, a) as wanted, and all else as it was."""
+        return coefficients + (wanted - coefficients @ self.attributes.T) @ self.attributes
+
+    def held(self, slope: Tensor) -> Tensor:
+        """A direction (n, k) without what would change an attribute or the skin's brightness or warmth."""
+        slope = slope - (slope @ self.attributes.T) @ self.attributes
+        free = self._free_brightness()
+        slope = slope - (slope @ free)[:, None] * free / (free @ free)
+        return slope - (slope @ self.warm)[:, None] * self.warm
+
+    def painted(self, coefficients: Tensor, outlines: Tensor) -> Tensor:
+        """Colours (n, 3, 128, 128) in about −1..1 of (n, k) within outlines (n, 3, 64, 64), with gradients."""
+        flat = self.mean + coefficients[:, : self.textures] @ self.layers
+        skin, hair, clothes = (
+            part.reshape(len(part), 3, round((part.shape[1] / 3) ** 0.5), -1) for part in flat.split(SIZES, 1)
+        )
+        return joined(skin, hair, clothes, outlines)
+
+    def drawn(self, coefficients: Tensor, outlines: Tensor) -> Tensor:
+        """(n, 3, 256, 256): the same at the frame's full side, with what that adds to the face."""
+        colours = functional.interpolate(
+            self.painted(coefficients, outlines), scale_factor=2.0, mode="bilinear", align_corners=False
+        )
+        rows, columns = (place.stop - place.start for place in FACE)
+        added = (self.fine_mean + coefficients[:, : len(self.fine)] @ self.fine).reshape(-1, 3, rows, columns)
+        skin = functional.interpolate(outlines[:, :1], scale_factor=4.0, mode="bilinear", align_corners=False) * REACH
+        added = added * (skin[:, :, FACE[0], FACE[1]] / (2 * FADE) + 0.5).clamp(0, 1)
+        around = (FACE[1].start, colours.shape[3] - FACE[1].stop, FACE[0].start, colours.shape[2] - FACE[0].stop)
+        return colours + functional.pad(added, around)
+
+    def shaped(self, coefficients: Tensor) -> Tensor:
+        """(n, 468, 2) points in pixels of the frame."""
+        return (self.shape_mean + coefficients[:, self.textures :] @ self.shapes).reshape(len(coefficients), -1, 2)
+
+
+def joined(skin: Tensor, hair: Tensor, clothes: Tensor, outlines: Tensor) -> Tensor:
+    """(n, 3, 128, 128): clothes under hair under skin, cut by the outlines (n, 3, 64, 64)."""
+    wide = functional.interpolate(outlines, (TEXTURE, TEXTURE), mode="bilinear", align_corners=False) * REACH
+    share = (wide[:, :2] / (2 * FADE) + 0.5).clamp(0, 1)
+    share = share * share * (3 - 2 * share)
+    below, hair = (
+        functional.interpolate(each, (TEXTURE, TEXTURE), mode="bilinear", align_corners=False)
+        for each in (clothes, hair)
+    )
+    found = below + share[:, 1:] * (hair - below)
+    return found + share[:, :1] * (skin - found)
+
+
+def read(tensors: dict[str, Tensor], device: str = "cpu") -> Appearance:
+    """The model of a file's tensors, as float32. Raises KeyError when one is missing, ValueError when sizes do not
+    fit."""
+    parts = {
+        name: tensors[name].to(device=device, dtype=torch.float32) for name in (*PARTS, *FINE, *BRIGHTNESS, *OUTLINES)
+    }
+    textures, k = len(parts["layers"]), len(parts["bias"])
+    wanted = {
+        "mean": (sum(SIZES),),
+        "layers": (textures, sum(SIZES)),
+        "fine": (len(parts["fine"]), len(parts["fine_mean"])),
+        "shape_mean": (468 * 2,),
+        "shapes": (k - textures, 468 * 2),
+        "residual": (k, k),
+        "mobile": (k,),
+        "bright": (k,),
+        "warm": (k,),
+        "outlines": (len(parts["outline_bias"]), LAYERS * OUTLINE**2),
+        "attributes": (len(parts["attribute_spread"]), k),
+    }
+    for name, shape in wanted.items():
+        if tuple(parts[name].shape) != shape:
+            raise ValueError(f"{name}: expected {shape}, got {tuple(parts[name].shape)}")
+    return Appearance(**parts)

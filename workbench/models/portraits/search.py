@@ -1,0 +1,109 @@
+"""How a drawn face is brought nearer to a vector: a few steps downhill through recogniser, canvas, network and linear
+part.
+
+As Nguyen et al. (arXiv 1605.09304) move a generator's code by a classifier's gradient. Only the texture's coefficients
+move; attributes (pose, light, mouth) and brightness are held, so that the recogniser cannot turn a head or a lamp to
+please itself, nor bleach a skin.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from workbench.geometry import DLIB_CHIP_150, DLIB_POINTS, similarity
+from workbench.models.blocks.chips import Recogniser
+from workbench.models.portraits.appearance import Appearance
+from workbench.models.portraits.canvas import Pose, layered, shown, through
+from workbench.models.portraits.detail import DetailNetwork
+
+Told = Callable[[int, Tensor], None]
+"""Told the steps done, counted from 1, and the coefficients (1, k)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """rate: length of the first step, in deviations of the coefficients. momentum: share of a step that is as the one
+    before.
+    pull: weight of the mean squared way from where the face was proposed, beside the squared distance of vectors. soft:
+    share of the steps, the first ones, that look at the soft colours without detail, which is quicker. jitter: pixels
+    of the chip by which the crop is moved in each step, so that what is found is a face and not a weakness of the
+    recogniser. most: deviations beyond which no coefficient goes.
+    """
+
+    rate: float = 1.2
+    momentum: float = 0.5
+    pull: float = 0.02
+    soft: float = 0.7
+    jitter: float = 1.5
+    most: float = 3.0
+
+
+class Painter:
+    """Coefficients to layers of the frame, with or without the network's detail."""
+
+    def __init__(self, model: Appearance, network: DetailNetwork, fast: bool = False) -> None:
+        """fast: multiply in bfloat16."""
+        self.model, self.network, self.fast = model, network, fast
+
+    def layers(self, coefficients: Tensor, outlines: Tensor, noise: Tensor | None) -> Tensor:
+        """(n, 4, 256, 256) of (n, k) and outlines (n, 3, 64, 64). noise: (n, 1, 128, 128), of the detail; None: soft
+        colours."""
+        colours = self.model.drawn(coefficients, outlines)
+        if noise is not None:
+            with torch.autocast(colours.device.type, torch.bfloat16, enabled=self.fast):
+                colours = self.network(colours.contiguous(memory_format=torch.channels_last), outlines, noise).float()
+        return layered(colours, outlines)
+
+
+class Guide:
+    """What the search asks: a recogniser, of the chip it would cut out of the picture."""
+
+    def __init__(self, painter: Painter, recogniser: Recogniser) -> None:
+        self.painter, self.recogniser = painter, recogniser
+        recogniser.network.requires_grad_(False)
+
+    def see(self, layers: Tensor, pose: Pose, move: np.ndarray) -> Tensor:
+        """(1, d): the vector of the picture's chip, moved by `move` (2,) pixels of the chip; with gradients to the
+        layers."""
+        matrix = similarity(pose.points[list(DLIB_POINTS)], DLIB_CHIP_150)
+        matrix[:, 2] += move
+        into, here = through(pose.back, matrix, self.recogniser.size)
+        behind = functional.grid_sample(pose.wall, here, mode="bilinear", padding_mode="border", align_corners=False)
+        chip = (shown(layers, into, behind).clamp(-1, 1) + 1) * 127.5
+        with torch.autocast(chip.device.type, torch.bfloat16, enabled=self.painter.fast):
+            return self.recogniser.network(chip).float()
+
+    def search(
+        self,
+        proposed: Tensor,
+        vector: Tensor,
+        pose: Pose,
+        noise: Tensor,
+        moves: np.ndarray,
+        plan: Search,
+        told: Told | None = None,
+    ) -> Tensor:
+        """The coefficients (1, k), moved so that the recogniser sees the vector (1, d). moves: (steps, 2) standard
+        normal."""
+        model, steps = self.painter.model, len(moves)
+        moved, pace = proposed, torch.zeros_like(proposed)
+        for done in range(steps):
+            with torch.enable_grad():
+                tried = moved.detach().requires_grad_(True)
+                layers = self.painter.layers(tried, pose.outlines, noise if done >= plan.soft * steps else None)
+                seen = self.see(layers, pose, plan.jitter * moves[done])
+                loss = ((seen - vector) ** 2).sum() + plan.pull * ((tried - proposed) ** 2).mean()
+                (slope,) = torch.autograd.grad(loss, tried)
+            slope = model.held(slope * model.mobile) * (model.mobile > 0)
+            pace = plan.momentum * pace + (1 - plan.momentum) * slope / slope.norm(dim=1, keepdim=True).clamp(min=1e-8)
+            moved = moved - plan.rate * (1 - done / steps) ** 0.5 * pace
+            moved = torch.maximum(
+                torch.minimum(moved, proposed.abs().clamp(min=plan.most)), -proposed.abs().clamp(min=plan.most)
+            )
+            if told:
+                told(done + 1, moved)
+        return moved
