@@ -194,3 +194,11 @@ def test_a_mesh_far_outside_the_photo_draws_without_error(photo):
 
 def test_drawn_pictures_can_be_written(photo, labels):
     assert images.encode_png(drawing.overlay(photo, labels)).startswith(b"\x89PNG")
+
+
+def test_a_large_heatmap_is_coloured_in_strips_that_do_not_show(monkeypatch):
+    chance = np.random.default_rng(0)
+    image, values = chance.integers(0, 256, (50, 30, 3), dtype=np.uint8), chance.normal(size=(50, 30))
+    whole = drawing.heat(image, values)
+    monkeypatch.setattr(drawing, "STRIP", 30 * 7)
+    assert (drawing.heat(image, values) == whole).all()

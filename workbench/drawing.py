@@ -44,6 +44,9 @@ Parts that touch also differ for people who see red and green alike (checked by 
 PALETTE = np.array([COLORS[part] for part in PARTS], np.uint8)
 """(19, 3) the same by part index."""
 
+STRIP = 1 << 20
+"""Pixels of a heatmap that are coloured at a time: a large photo's colours as fractions would fill the memory."""
+
 DIVERGING = np.array([(5, 48, 120), (67, 147, 205), (245, 245, 245), (230, 120, 70), (130, 10, 25)], np.float64)
 """From -1 (blue) over 0 (white) to 1 (red)."""
 
@@ -100,11 +103,15 @@ def heat(image: np.ndarray, values: np.ndarray, opacity: float = 0.7, signed: bo
     """
     _check_same(image, values)
     strongest = float(np.quantile(np.abs(values), 0.995)) or float(np.abs(values).max(initial=0)) or 1.0
-    level = np.clip(values / strongest, -1, 1)
     if signed is None:
         signed = bool((values < 0).any())
-    strength = np.abs(level) if signed else np.clip(level, 0, 1)
-    return _mixed(image, heat_colors(level, signed), opacity * strength)
+    result = np.empty_like(image)
+    for top in range(0, len(image), rows := max(1, STRIP // max(image.shape[1], 1))):
+        part = slice(top, top + rows)
+        level = np.clip(values[part] / strongest, -1, 1)
+        strength = np.abs(level) if signed else np.clip(level, 0, 1)
+        result[part] = _mixed(image[part], heat_colors(level, signed), opacity * strength)
+    return result
 
 
 def heat_colors(level: np.ndarray, signed: bool) -> np.ndarray:

@@ -4,6 +4,7 @@ two."""
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -12,6 +13,7 @@ from PIL import Image
 
 from workbench import drawing
 from workbench.errors import BadRequest
+from workbench.geometry import apply, compose, invert
 from workbench.parts import INDEX, MIRROR, PARTS
 from workbench.tasks.mask_shapes import compressed_rle, polygons
 from workbench.values import Parsing, check_image
@@ -123,14 +125,16 @@ def disagreement(first: Parsing, second: Parsing) -> np.ndarray:
     return (first.labels != second.labels).astype(np.uint8) * 255
 
 
-def _masks(parsing: Parsing) -> list[tuple[int, str, np.ndarray]]:
-    """(face, part, mask) of every part of every face, but background."""
-    return [
-        (face, PARTS[index], (parsing.owners == face) & (parsing.labels == index))
-        for face in range(1, len(parsing.faces) + 1)
-        for index in np.unique(parsing.labels[parsing.owners == face])
-        if index
-    ]
+def _masks(parsing: Parsing) -> Iterator[tuple[int, str, np.ndarray]]:
+    """(face, part, mask) of every part of every face, but background; one mask at a time, as large as the photo."""
+    for face in range(1, len(parsing.faces) + 1):
+        mine = parsing.owners == face
+        window = _window(mine)
+        for index in np.unique(parsing.labels[window][mine[window]]):
+            if index:
+                mask = np.zeros(mine.shape, bool)
+                mask[window] = mine[window] & (parsing.labels[window] == index)
+                yield face, PARTS[index], mask
 
 
 def _shape(mask: np.ndarray, form: str) -> dict[str, Any]:
@@ -156,11 +160,23 @@ def _symmetry(parsing: Parsing, face: int) -> np.ndarray | None:
     along = np.linalg.svd(line - line.mean(axis=0))[2][0]
     flip = 2 * np.outer(along, along) - np.eye(2)
     matrix = np.concatenate([flip, (line.mean(axis=0) - flip @ line.mean(axis=0))[:, None]], axis=1)
-    labels = np.where(parsing.owners == face, parsing.labels, 0).astype(np.uint8)
+    part, matrix = _mirrored_window(parsing.owners == face, matrix)
+    labels = np.where(parsing.owners[part] == face, parsing.labels[part], 0).astype(np.uint8)
     swapped = np.array(MIRROR, np.uint8)[labels]
     mirrored = cv2.warpAffine(swapped, matrix, labels.shape[::-1], flags=cv2.INTER_NEAREST)
     table = _counts(labels, mirrored)
     return np.diag(table) / np.maximum(table.sum(axis=0) + table.sum(axis=1) - np.diag(table), 1)
+
+
+def _mirrored_window(mask: np.ndarray, matrix: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray]:
+    """The rows and columns that hold a mask and its mirror image, and the mirroring in their pixels."""
+    rows, columns = _window(mask)
+    corners = np.array([[x, y] for x in (columns.start, columns.stop) for y in (rows.start, rows.stop)], np.float64)
+    points = np.concatenate([corners, apply(matrix, corners)])
+    low = np.clip(np.floor(points.min(axis=0)).astype(int) - 1, 0, mask.shape[::-1])
+    high = np.clip(np.ceil(points.max(axis=0)).astype(int) + 1, 0, mask.shape[::-1])
+    shift = np.array([[1.0, 0, low[0]], [0, 1, low[1]]])
+    return (slice(low[1], high[1]), slice(low[0], high[0])), compose(invert(shift), compose(matrix, shift))
 
 
 def _window(mask: np.ndarray) -> tuple[slice, slice]:
