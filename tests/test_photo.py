@@ -100,6 +100,10 @@ def test_a_photo_is_searched_once_until_it_is_forgotten(found):
         known.of(np.full((2, 2, 3), shade, np.uint8), find)
     known.of(found.image, find)
     assert len(asked) == 3 + MOST
+    crowd = (found.faces[0],) * 15_000
+    for shade in range(3):
+        known.of(np.full((3, 3, 3), shade, np.uint8), lambda image: crowd)
+    assert sum(len(faces) for _, faces in known._known.values()) < 45_000
     same_bytes = np.zeros((600, 400, 3), np.uint8)
     known.of(same_bytes, find)
     assert asked[-1] == (600, 400, 3), "another shape is another photo"

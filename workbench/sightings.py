@@ -13,8 +13,8 @@ import numpy as np
 
 from workbench.values import Face
 
-MOST = 256
-"""Photos whose faces are remembered; the one not asked for longest is forgotten."""
+MOST, MOST_FACES = 256, 20_000
+"""Photos whose faces are remembered, and how many of them (6 kB each); what was not asked for longest is forgotten."""
 
 Finding = Callable[[np.ndarray], tuple[Face, ...]]
 
@@ -43,6 +43,7 @@ class Sightings:
     def _forget(self) -> None:
         while self._known:
             oldest = next(iter(self._known.values()))[0]
-            if len(self._known) < MOST and self._now() - oldest < self._lifetime:
+            faces = sum(len(found) for _, found in self._known.values())
+            if len(self._known) < MOST and faces < MOST_FACES and self._now() - oldest < self._lifetime:
                 return
             self._known.popitem(last=False)

@@ -258,6 +258,13 @@ def test_a_small_face_calls_for_closer_looks():
     assert finder.asked.count("glance") > 6
 
 
+def test_more_faces_than_can_be_worked_on_are_refused_and_not_left_out(monkeypatch):
+    monkeypatch.setattr("workbench.tasks.face_search.MOST", 0)
+    with pytest.raises(ManyFaces, match=r"found more\. Cut it in pieces") as told:
+        find_faces(np.zeros((200, 200, 3), np.uint8), Scripted([30, 30, 90, 90], 0.9, 1.0))
+    assert told.value.count == 1
+
+
 def test_a_likely_face_that_no_mesh_confirms_is_dropped():
     assert find_faces(np.zeros((200, 200, 3), np.uint8), Scripted([30, 30, 90, 90], 0.7, 0.2)) == ()
 

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from workbench.detections import Detections, blend, join, overlap
+from workbench.errors import ManyFaces
 from workbench.images import shrink
 from workbench.mesh import Mesh
 from workbench.watch import look
@@ -36,6 +37,9 @@ FIRM = 0.9999
 
 CROWD = 8
 """As many faces in one look call for one more, closer one: a face or two in a crowd may have been too faint."""
+
+MOST = 2000
+"""Faces of one photo; more are refused in words, never left out: one request must not keep a server for an hour."""
 
 TURNS = tuple(np.radians(angle) for angle in (90, -90, 180, 45, -45, 135, -135))
 
@@ -94,7 +98,7 @@ class Sighting:
 
 
 def search(image: np.ndarray, finder: FaceFinder) -> list[Sighting]:
-    """Every face of the photo, in no particular order."""
+    """Every face of the photo, in no particular order. Raises ManyFaces for more than 2,000."""
     found = _looked(image, finder, finder.detect(image, POSSIBLE), [], WHOLE)
     if not found:
         found = _looked(image, finder, _framed(image, finder), [], WHOLE)
@@ -191,6 +195,10 @@ def _looked(
             rivals = _covering(face.box, faces)
             if all(rival.score < score for rival in rivals):
                 faces = [*(other for other in faces if other not in rivals), face]
+        if len(faces) > MOST:
+            raise ManyFaces(
+                f"Expected at most {MOST:,} faces in a photo, found more. Cut it in pieces.", count=len(faces)
+            )
     return faces
 
 
