@@ -137,6 +137,16 @@ def test_results_among_the_photos_are_not_read(bench, tmp_path):
     assert (again.done, again.skipped, again.failed) == (0, 1, 0)
 
 
+def test_a_folder_of_results_with_a_dot_in_its_name_is_known_as_one(bench, tmp_path):
+    photos = folder_of(tmp_path / "in", a_jpg="x")
+    out = photos / "maps.v2"
+    assert go(photos, out, bench, toy(files=(".png",))).done == 1
+    assert (out / "run.json").is_file()
+    assert batch.listed(photos).outputs == ("maps.v2/",)
+    with pytest.raises(BadRequest, match="word x, now y"):
+        go(photos, out, bench, toy("y", files=(".png",)))
+
+
 def test_a_file_that_somebody_put_there_is_not_taken_for_done(photos, out, bench):
     out.mkdir()
     (out / "a.jpg.txt").write_text("precious")

@@ -49,6 +49,13 @@ def write_atomically(path: Path, data: bytes) -> None:
             raise
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder for results, one with a dot in its name too: what is not there cannot be told from a file. Raises
+    CannotWrite."""
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
 @contextmanager
 def held(path: Path) -> Iterator[None]:
     """Be the only run that writes `path`, a file or a folder. Raises BadRequest when another one does."""
@@ -70,7 +77,7 @@ def held(path: Path) -> Iterator[None]:
 
 def lock_of(path: Path) -> Path:
     """The lock beside what it guards: inside a folder, next to a file."""
-    return path.with_name(f".{path.name}.lock") if path.suffix else path / ".lock"
+    return path / ".lock" if path.is_dir() or not path.suffix else path.with_name(f".{path.name}.lock")
 
 
 def shown(path: Path | str) -> str:

@@ -48,7 +48,7 @@ class Record:
 
 def place(out: Path) -> Path:
     """Where the record of a folder of results, or of one file, lies."""
-    return out.with_name(f"{out.name}.{NAME}") if out.suffix else out / NAME
+    return out / NAME if out.is_dir() or not out.suffix else out.with_name(f"{out.name}.{NAME}")
 
 
 def begin(record: Record, out: Path) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import batch
 from workbench.batch import record
+from workbench.batch.files import make_folder
 from workbench.errors import BadRequest
 from workbench.scale.step import weights_of
 from workbench.settings import Settings
@@ -55,6 +56,7 @@ def evaluate(args: argparse.Namespace, settings: Settings) -> int:
     here = {spec.id: bench.recogniser(spec.id) for spec in bench.specs("recognition") if bench.available(spec.id)}
     models = {name: model for name, model in here.items() if model.threshold is not None}
     chosen = pairs(args.evaluate, args.half, args.people)
+    make_folder(out)
     with batch.held(out):
         record.begin(_record(args, models, bench), out)
         rows = Rows(out / "rows.jsonl")

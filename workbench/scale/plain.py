@@ -8,7 +8,7 @@ from typing import Any
 
 from workbench import batch
 from workbench.batch import Account, Listing, Stamp, Table
-from workbench.batch.files import shown
+from workbench.batch.files import make_folder, shown
 from workbench.batch.listing import targets
 from workbench.batch.record import begin, place
 from workbench.batch.stamp import digest, digest_of, looks
@@ -63,6 +63,8 @@ def work_through(
     listing.tell(wish.verbose)
     made = record(step, bench, shown(os.path.realpath(listing.root)))
     check_place(step, listing, out)
+    if step.files:
+        make_folder(out)
     with batch.held(out):
         if not place(out).is_file():
             _check_empty(step, listing, out, table)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.batch import Record, escaped, unescaped, write_atomically
-from workbench.batch.files import held, shown, writing
+from workbench.batch.files import held, make_folder, shown
 from workbench.batch.record import begin
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, BadWeights
@@ -78,8 +78,7 @@ def make(step: Step, source: Source, out: Path, bench: Workbench, shard_size: in
         raise BadRequest(f"--out {shown(out)} is where the photos are. Choose another.")
     made = record(step, bench, shown(source.root))
     made = replace(made, options={**made.options, "in shards": True, "read": source.kind})
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     with held(out / "_plan"):
         begin(made, out)
         kept = out / "_plan" / "plan.json"
