@@ -23,7 +23,8 @@ def main(study: str, data: str, port: str, hub: str) -> None:
     place = HuggingFaceHub("tester/loss", "hf_test", endpoint=hub, seconds=8)
     service = open_service(settings, Path(study), interval=1.0, hub=place)
     service.desk._pace.take = lambda rater, now: None  # type: ignore[method-assign] # the test's raters are faster than people
-    calls = {"/enter": service.desk.enter, "/sync": service.desk.sync}
+    service.desk._grace = 2.0  # and come back sooner
+    calls = {"/enter": service.desk.enter, "/sync": service.desk.sync, "/withdraw": service.desk.withdraw}
 
     class Front(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -26,6 +26,10 @@ class BrowserDouble:
         self.acknowledged: set[str] = set()
         self.refused: list[str] = []
         self.done = False
+        self.leaving = False
+        self.left: list[dict[str, str]] = []
+        self.withdrawn: list[set[str]] = []
+        self._own: set[str] = set()
 
     def post(self, path: str, asked: dict[str, Any]) -> dict[str, Any] | None:
         """The answer, or None when the server is gone, starting or cut in the middle."""
@@ -39,6 +43,26 @@ class BrowserDouble:
             raise AssertionError(f"{path}: {error.code} {error.read()!r}") from error
         except (OSError, ValueError, http.client.HTTPException):
             return None
+
+    def withdraw(self) -> bool:
+        """Withdraw and begin anew as somebody else; False when it was not acknowledged."""
+        answer = self.post("/withdraw", {"rater": self.token}) if self.token else None
+        if answer is None or answer["state"] != "withdrawn":
+            return False
+        self.left.append({"rater": self.token, "receipt": answer["receipt"]})
+        self.withdrawn.append(self._own)
+        self.acknowledged -= self._own
+        self.token = self.entry = ""
+        self.receipts, self.pending, self.items, self._own = {}, [], [], set()
+        self.done = self.leaving = False
+        return True
+
+    def settle(self) -> None:
+        """Send the receipts of withdrawals again, until the Hub has them."""
+        for one in list(self.left):
+            answer = self.post("/withdraw", one)
+            if answer is not None and answer["on_hub"]:
+                self.left.remove(one)
 
     def step(self, vote: bool = True) -> bool:
         """One exchange: receipts that are not on the Hub, votes without an answer, a new vote if wanted; False when it
@@ -68,17 +92,21 @@ class BrowserDouble:
             if "receipt" in result:
                 self.receipts[vote_sent["id"]] = result["receipt"]
                 self.acknowledged.add(vote_sent["id"])
+                self._own.add(vote_sent["id"])
             else:
                 self.refused.append(result["state"])
         self.pending = []
         self.on_hub |= set(said["on_hub"])
         if vote:
             self.items = said["items"]
-            self.done = not self.items
+            self.done = said["state"] == "complete"
         return True
 
     def run(self, stop: threading.Event, think: float) -> None:
         """Judge until told to stop, a little slower while the server is away."""
         while not stop.is_set():
+            if self.leaving:
+                self.withdraw()
+            self.settle()
             good = self.step(vote=not self.done)
             time.sleep(self.rng.uniform(0.5, 1.5) * think if good else 0.1)

@@ -166,19 +166,14 @@ def _export(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _report(args: argparse.Namespace, settings: Settings) -> int:
-    import pandas as pd
-
     from workbench.labeling.report.report import pictures_of, report
     from workbench.labeling.statistics.analysis import analyse
+    from workbench.labeling.statistics.scores import read_scores
 
     study, outbox = _open(args.folder, settings)
     store = outbox.store
     items = store.items(study.name)
-    scores = (
-        pd.read_csv(args.scores, dtype={"item": str})
-        if args.scores
-        else _scores(study, items, args.recognisers, settings)
-    )
+    scores = read_scores(args.scores) if args.scores else _scores(study, items, args.recognisers, settings)
     found = analyse(study, store.judgements(study.name), items, scores, store.raters(study.name))
     written = report(found, pictures_of(study, items) if args.pictures else None)
     print(f"Wrote {written.save(args.out or Path(f'{study.name}-report.html'))}")

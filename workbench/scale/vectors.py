@@ -6,8 +6,10 @@ Members: names (n,), embeddings (n, d) float32, metric, model, faces (n,), boxes
 
 import base64
 import os
+import struct
 import uuid
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,9 @@ from workbench.scale.step import Outcome
 SIDES = ("left", "top", "right", "bottom")
 COLUMNS = ("faces", *SIDES, "metric", "vector")
 FORMAT = np.dtype("<f4")
+_NO_VECTORS = (KeyError, ValueError, OSError, EOFError, RuntimeError, IndexError, TypeError, SyntaxError)
+_NO_VECTORS = (*_NO_VECTORS, struct.error, zlib.error, zipfile.BadZipFile)
+"""What NumPy and the zip reader raise for a file that is empty, damaged or something else."""
 
 
 class Growing(Sink):
@@ -133,7 +138,7 @@ def _unpacked(path: Path) -> Iterator[tuple[str, dict[str, Any], Stamp, str]]:
             lost = zip(found["failed"], found["errors"], found["failed_stamps"], strict=True)
             for name, error, stamp in lost:
                 yield unescaped(str(name)), {}, Stamp.read(str(stamp)), str(error)
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+    except _NO_VECTORS as error:
         raise BadRequest(
             f"{shown(path)} is no file of embeddings ({error}). Choose another --out, or delete it."
         ) from error

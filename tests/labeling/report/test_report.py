@@ -237,3 +237,40 @@ def test_the_datasheet_is_a_pure_function_of_study_and_counts():
     assert "Age (under 40, 40 and over)" in sheet["Collection"]
     assert "Not stated in the study file." in sheet["Motivation"]
     assert datasheet(study, counts) == datasheet(study, counts)
+
+
+def everybody(raters, answer):
+    return [(f"p{n}", f"r{r}", answer(n, r)) for n in range(12) for r in range(raters)]
+
+
+FEW = {
+    "one": [("p0", "r0", "same_3")],
+    "all the same": everybody(3, lambda n, r: "same_3"),
+    "one rater": everybody(1, lambda n, r: "same_1" if n % 2 else "different_2"),
+    "no item twice": [(f"p{n}", f"r{n}", "same_3" if n % 2 else "different_3") for n in range(12)],
+    "never agreed": everybody(2, lambda n, r: ("same_3", "different_3")[(n + r) % 2]),
+    "skips": everybody(2, lambda n, r: "skip"),
+}
+SCORES = {
+    "no scores": None,
+    "equal scores": pd.DataFrame({"item": [f"p{n}" for n in range(12)], "net": 1.0}),
+    "no faces": pd.DataFrame({"item": [f"p{n}" for n in range(12)], "net": np.nan}),
+    "other items": pd.DataFrame({"item": ["elsewhere"], "net": [0.5]}),
+}
+
+
+@pytest.mark.parametrize("scores", SCORES)
+@pytest.mark.parametrize("answers", FEW)
+def test_what_cannot_be_computed_is_a_dash_and_never_nan(answers, scores):
+    """A tile said "nan" where everybody had given one answer."""
+    items = pd.DataFrame(
+        {
+            "item": [f"p{n}" for n in range(12)],
+            "group": [f"g{n % 2}" for n in range(12)],
+            "truth": ["same" if n % 3 else "different" for n in range(12)],
+            "is_gold": False,
+        }
+    )
+    page = report(analyse(study_of(), judged(FEW[answers], group="g0"), items, SCORES[scores], rounds=50)).html
+    words = re.sub(r"data:[^\"']*", "", page)
+    assert re.findall(r".{40}(?<![a-z])(?:nan|inf)(?![a-z]).{20}", words, re.IGNORECASE | re.DOTALL) == []

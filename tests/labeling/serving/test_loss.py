@@ -1,5 +1,5 @@
 """Ten kills at random moments, a Hub that misbehaves and a rival who commits: no acknowledged vote is lost, none is
-doubled.
+doubled, and no acknowledged withdrawal is forgotten, though each kill follows one at once.
 
 Prints its account (`pytest -s`). The second run also wipes the disk between kills: what the Hub had not yet comes back
 from the browsers. benchmarks/labeling.py runs it longer, with Chromium.
@@ -25,6 +25,8 @@ from tests.labeling.raters import BrowserDouble
 
 KILLS = 10
 RATERS = 4
+LEAVERS = 2
+"""Raters who withdraw, one of them just before each kill, and begin anew."""
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -93,14 +95,25 @@ def named(fault: Fault) -> str:
     return str(fault.status or ("lost answer" if fault.drop_after else "cut" if fault.drop_before else "stall"))
 
 
-def rows_on(hub: HubDouble) -> list[dict]:
+def rows_on(hub: HubDouble, kind: str = "labels") -> list[dict]:
     files = hub.repo("dataset", "tester/loss").files
     return [
         json.loads(line)
         for path, data in files.items()
-        if path.startswith("data/labels/")
+        if path.startswith(f"data/{kind}/")
         for line in data.splitlines()
     ]
+
+
+def wait_for_withdrawal(browser: BrowserDouble, seconds: float = 20) -> None:
+    """Until this rater, who has judged something, was told "withdrawn"."""
+    end = time.monotonic() + seconds
+    while not browser._own and time.monotonic() < end:
+        time.sleep(0.02)
+    before = len(browser.withdrawn)
+    browser.leaving = True
+    while len(browser.withdrawn) == before and time.monotonic() < end:
+        time.sleep(0.005)
 
 
 def wait_for_votes(browsers: list[BrowserDouble], seconds: float = 20) -> None:
@@ -114,7 +127,7 @@ def wait_for_votes(browsers: list[BrowserDouble], seconds: float = 20) -> None:
 @pytest.mark.parametrize("wiped", [False, True], ids=["disk kept", "disk wiped"])
 def test_ten_kills_lose_and_double_nothing(tmp_path, wiped, capsys):
     rng, rival_pace = random.Random(wiped), random.Random(9)
-    text = STUDY.replace("raters_per_item = 3", "raters_per_item = 4\nmost_per_rater = 100000").replace(
+    text = STUDY.replace("raters_per_item = 3", "raters_per_item = 6\nmost_per_rater = 100000").replace(
         "gold = 2", "gold = 0"
     )
     study = write_study(tmp_path / "study", items=300, gold=0, text=text)
@@ -124,7 +137,8 @@ def test_ten_kills_lose_and_double_nothing(tmp_path, wiped, capsys):
         hub.repo("dataset", "tester/loss")
         hub.random_fault, faults = troubled(int(wiped))
         server = Server(study, data, hub.address)
-        browsers = [BrowserDouble(server.address, seed) for seed in range(RATERS)]
+        browsers = [BrowserDouble(server.address, seed) for seed in range(RATERS + LEAVERS)]
+        leavers = browsers[RATERS:]
         threads = [threading.Thread(target=b.run, args=(stop, 0.05), daemon=True) for b in browsers]
 
         def rival() -> None:
@@ -142,8 +156,9 @@ def test_ten_kills_lose_and_double_nothing(tmp_path, wiped, capsys):
             if not hub.faults:
                 hub.faults.append(KINDS[life % len(KINDS)])
                 faults[named(hub.faults[0])] += 1
-            wait_for_votes(browsers)
+            wait_for_votes(browsers[:RATERS])
             time.sleep(rng.uniform(0.0, 2.0))
+            wait_for_withdrawal(leavers[life % LEAVERS])
             server.end(signal.SIGKILL)
             if wiped:
                 shutil.rmtree(data)
@@ -157,13 +172,14 @@ def test_ten_kills_lose_and_double_nothing(tmp_path, wiped, capsys):
         while time.monotonic() - end < 90:
             for browser in browsers:
                 browser.step(vote=False)
-            if all(not b.pending and b.acknowledged <= b.on_hub for b in browsers):
+                browser.settle()
+            if all(not b.pending and not b.left and b.acknowledged <= b.on_hub for b in browsers):
                 break
             time.sleep(0.2)
         took = time.monotonic() - end
         rival_stop.set()
         server.end(signal.SIGTERM)
-        rows = rows_on(hub)
+        rows, gone = rows_on(hub), [row["rater"] for row in rows_on(hub, "withdrawals")]
         commits = len(hub.repo("dataset", "tester/loss").commits)
     acknowledged = set().union(*(b.acknowledged for b in browsers))
     kept = collections.Counter(row["label"] for row in rows)
@@ -173,15 +189,21 @@ def test_ten_kills_lose_and_double_nothing(tmp_path, wiped, capsys):
         for pair, n in collections.Counter((r["item"], r["rater"]) for r in rows if not r["is_repeat"]).items()
         if n > 1
     ]
+    left = [labels for browser in browsers for labels in browser.withdrawn]
+    back = [row["label"] for row in rows if row["rater"] not in gone and any(row["label"] in own for own in left)]
     with capsys.disabled():
         print(
             f"\n  {KILLS} kills, {'disk wiped each time' if wiped else 'disk kept'}: {len(acknowledged)} votes "
             f"acknowledged, "
             f"{len(rows)} on the Hub, lost {len(lost)}, doubled {len(doubled)}; last one there after {took:.1f} s; "
-            f"{commits} commits with the rival's; faults {dict(faults)}; refused "
+            f"{len(left)} withdrawals acknowledged, {len(gone)} on the Hub, {len(back)} of their "
+            f"{sum(map(len, left))} votes still counted; {commits} commits with the rival's; faults {dict(faults)}; "
+            "refused "
             f"{sum(len(b.refused) for b in browsers)}"
         )
     assert len(acknowledged) >= 10
     assert sum(faults.values()) >= 4
-    assert (lost, doubled, twice) == (set(), [], [])
+    assert (lost, doubled, twice, back) == (set(), [], [], [])
+    assert len(left) >= KILLS - 2
+    assert len(gone) == len(set(gone)) == len(left)
     assert took < 90
