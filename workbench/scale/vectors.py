@@ -25,8 +25,10 @@ from workbench.scale.step import Outcome
 SIDES = ("left", "top", "right", "bottom")
 COLUMNS = ("faces", *SIDES, "metric", "vector")
 FORMAT = np.dtype("<f4")
-_NO_VECTORS = (KeyError, ValueError, OSError, EOFError, RuntimeError, IndexError, TypeError, SyntaxError)
-_NO_VECTORS = (*_NO_VECTORS, struct.error, zlib.error, zipfile.BadZipFile)
+_NO_VECTORS = (
+    *(KeyError, ValueError, OSError, EOFError, RuntimeError, IndexError, TypeError, SyntaxError),
+    *(struct.error, zlib.error, zipfile.BadZipFile),
+)
 """What NumPy and the zip reader raise for a file that is empty, damaged or something else."""
 
 
