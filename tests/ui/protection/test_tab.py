@@ -221,6 +221,16 @@ def test_hiding_one_face_leaves_the_other(here, two: str) -> None:
     assert words.count("<tr>") == 3
 
 
+def test_a_crowd_is_hidden_whole_and_read_in_part(here, tmp_path: Path, astronaut: np.ndarray) -> None:
+    path = tmp_path / "crowd.png"
+    Image.fromarray(bad_images.crowd([astronaut[20:220, 125:325]], 25, 100)).save(path)
+    _, words, saved = protection_plain.anonymise(here, str(path), "silhouette")
+
+    assert "25 found, 25 hidden; the saved photo was searched again." in words
+    assert words.count("<tr>") == 1 + protection_plain.READ
+    assert Path(saved).name == "crowd_hidden.jpg"
+
+
 def test_many_photos_make_one_zip_and_name_the_broken_one(here, portrait: str, tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_text("no photo")

@@ -1,7 +1,7 @@
 """The plain ways to hide faces: blur, mosaic, silhouette, for every face or the chosen ones, and what recognisers still
 read."""
 
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ KINDS = [("Blur", "blur"), ("Mosaic", "mosaic"), ("Silhouette", "silhouette")]
 SIDE = 1024
 """The whole photo is shown at most this large."""
 READ = 12
-"""Recognisers are asked about at most as many hidden faces, the largest: the rest of a crowd is only searched for."""
+"""Recognisers are asked about at most as many hidden faces: the rest of a crowd is only searched for."""
 
 
 def build_inside(bench: Workbench) -> None:
@@ -113,9 +113,9 @@ def _words(bench: Workbench, found: Found, hidden: "Hidden", numbers: list[int])
 
     places = numbers or range(1, len(found.faces) + 1)
     rows: list[dict[str, Any]] = []
-    for number, face in zip_longest(dict.fromkeys(places), hidden.faces):
+    for number, face in islice(zip_longest(dict.fromkeys(places), hidden.faces), READ):
         row: dict[str, Any] = {"Hidden face": number or "found only by the second search"}
-        for title, model in recognisers(bench) if len(rows) < READ else ():
+        for title, model in recognisers(bench):
             match = (
                 verify(found.image, face, hidden.image, face, bench.recogniser(model))
                 if face.mesh is not None
@@ -125,6 +125,6 @@ def _words(bench: Workbench, found: Found, hidden: "Hidden", numbers: list[int])
                 "" if match is None else f"{match.score:.2f} ({'same person' if match.same else 'not matched'})"
             )
         rows.append(row)
-    more = f" They were asked about the {READ} largest faces." if len(rows) > READ else ""
+    more = f" They were asked about {READ} of them, the first." if len(hidden.faces) > READ else ""
     note = f"<p class='small'>Recognisers were told where each face had been.{more}</p>"
     return views.plain_table_html(rows) + note
