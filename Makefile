@@ -20,10 +20,10 @@ setup: $(RUN) ## install what running needs and fetch the default weights, once
 
 $(RUN): requirements.txt constraints.txt pyproject.toml
 	@echo "Installing what running needs into $(VENV): on Linux about 3.4 GB to download and 7 GB on disk, of which"
-	@echo "torch and CUDA are 3.0 GB; some minutes. Without a CUDA card, TORCH=cpu leaves CUDA out and makes it below 1 GB."
+	@echo "torch and CUDA are 3.0 GB; some minutes. Without a CUDA card, TORCH=cpu leaves its 2.4 GB of libraries out."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) --upgrade pip
-	@$(if $(TORCH_INDEX),$(PIP) --index-url $(TORCH_INDEX) torch torchvision)
+	@$(if $(TORCH_INDEX),$(PIP) --no-deps --index-url $(TORCH_INDEX) torch torchvision)
 	$(PIP) -r requirements.txt -e .
 	@touch $@
 
@@ -40,7 +40,7 @@ test: setup $(DEV) ## everything that can be checked here; prints what it skippe
 	$(PYTEST) tests/browser
 
 test-gpu: setup $(DEV) ## the models on this machine's graphics card, beside the processor, with times
-	$(PYTEST) tests/gpu -m gpu -s
+	$(PYTEST) tests/gpu -m gpu
 
 fuzz: setup $(DEV) ## damaged and forged input of every kind for an hour; FUZZ_SECONDS=600 for ten minutes
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-3600} $(PYTEST) tests/fuzz -s --timeout 0

@@ -41,13 +41,17 @@ def link_defaults(settings, cache: Path) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests of private photos are marked so, and are neither run nor counted where there are none."""
+    """Tests of private photos are marked so; where there are none they are neither run nor counted, nor are those of a
+    graphics card unless asked for (`-m gpu`)."""
     private = [item for item in items if "shared_data" in getattr(item, "fixturenames", ())]
     for item in private:
         item.add_marker("private_data")
-    if private and private_folder() is None:
-        config.hook.pytest_deselected(items=private)
-        items[:] = [item for item in items if item not in private]
+    absent = private if private_folder() is None else []
+    if "gpu" not in config.option.markexpr:
+        absent = [*absent, *(item for item in items if item.get_closest_marker("gpu"))]
+    if absent:
+        config.hook.pytest_deselected(items=absent)
+        items[:] = [item for item in items if item not in absent]
 
 
 @pytest.fixture(autouse=True)

@@ -49,8 +49,9 @@ def margin(model: Any, vectors: Tensor, others: Tensor) -> Tensor:
 def see(model: Any, canvas: Tensor, grid: Tensor) -> Tensor:
     """(N, d): the recogniser's vectors of canvases (N, 3, S, S)."""
     chips = functional.grid_sample(canvas, grid, mode="bilinear", padding_mode="border", align_corners=True)
-    vectors: Tensor = model.forward(chips.contiguous(memory_format=torch.channels_last))
-    return vectors
+    where = next(model.network.parameters()).device
+    vectors: Tensor = model.forward(chips.contiguous(memory_format=torch.channels_last).to(where))
+    return vectors.to(canvas.device)  # the canvas is painted on the processor, wherever the recogniser is
 
 
 def views(models: Sequence[Any], scene: Scene) -> tuple[View, ...]:

@@ -158,3 +158,12 @@ def test_the_controlnet_hears_the_text_again_afterwards(model: instant_id.Instan
         model(VECTORS[:1], Recipe(steps=1, prompt="a " * 90))
 
     assert not model.pipeline.controlnet._forward_pre_hooks
+
+
+def test_pictures_drawn_together_are_those_drawn_alone(model: instant_id.InstantId, monkeypatch) -> None:
+    """On a graphics card several are: each must listen to its own face, not to everybody's in the batch."""
+    alone = model(VECTORS, Recipe(seed=7, steps=2))
+    monkeypatch.setattr(model, "together", 2)
+    together = model(VECTORS, Recipe(seed=7, steps=2))
+
+    assert max(np.abs(one.astype(int) - other).max() for one, other in zip(alone, together, strict=True)) <= 1

@@ -37,13 +37,17 @@ def _encoder(version: str, **changes: torch.Tensor) -> dict[str, torch.Tensor]:
     return tiny_diffusion.under(ENCODERS[version].weights(), "own/id_encoder.") | changes
 
 
-def _model(version: str, folder: Path) -> photo_maker.PhotoMaker:
+def _files(version: str, folder: Path) -> dict[str, Path]:
     weights = XL.weights()
     files = tiny_diffusion.write_xl(folder, weights)
     files["adapter"] = folder / f"photomaker-{version}.bin"
     groups = {"id_encoder": _encoder(version), "lora_weights": tiny_diffusion.under(weights, "own/lora_weights.")}
     torch.save(groups, files["adapter"])
-    return photo_maker.load(MODELS[f"photomaker-{version}"], files, "cpu")
+    return files
+
+
+def _model(version: str, folder: Path) -> photo_maker.PhotoMaker:
+    return photo_maker.load(MODELS[f"photomaker-{version}"], _files(version, folder), "cpu")
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ from workbench import mesh as mesh_regions
 from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadWeights
 from workbench.images import aligned, apply, celeba_quad, compose, invert, stretch, warp
+from workbench.models.blocks.precision import fast_bfloat16
 from workbench.models.files import checkpoint
 from workbench.models.parsers.compact_network import STEPS, Convolution, Network, Wide, prepare
 from workbench.models.parsers.selfie import Matte
@@ -60,8 +61,8 @@ class CompactParser:
         self._prior = prior
         self._matte = matte
         self._device = device
-        self._dtype = torch.bfloat16 if device == "cpu" and fast_bfloat16() else torch.float32
-        self._fast = fused(network).to(dtype=self._dtype, memory_format=torch.channels_last)
+        self._dtype = torch.bfloat16 if fast_bfloat16(device) else torch.float32
+        self._fast = fused(network).to(device=device, dtype=self._dtype, memory_format=torch.channels_last)
 
     @property
     def features(self) -> nn.Module:
@@ -192,18 +193,6 @@ def without_crumbs(scores: np.ndarray) -> np.ndarray:
     cleaned = np.where(apart, np.float32(0), scores)
     cleaned[0, apart] = 1
     return cleaned
-
-
-def fast_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 in hardware; elsewhere float32 is faster."""
-    return "avx512_bf16" in _processor_flags() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-
-
-def _processor_flags() -> str:
-    try:
-        return Path("/proc/cpuinfo").read_text()[:8000]
-    except OSError:
-        return ""
 
 
 def fused(network: Network) -> Network:

@@ -22,9 +22,9 @@ from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest, BadWeights
 from workbench.mesh import OVAL, polygon
 from workbench.models.blocks import memory
+from workbench.models.blocks.precision import fast_bfloat16
 from workbench.models.finders import mediapipe
 from workbench.models.finders.mediapipe import FaceFinder
-from workbench.models.parsers.compact_parser import fast_bfloat16
 from workbench.models.portraits import appearance, canvas, hair
 from workbench.models.portraits.appearance import Appearance
 from workbench.models.portraits.canvas import Pose

@@ -49,7 +49,9 @@ class DiffusionPortrait:
         self.spec, self.pipeline, self.recogniser = spec, pipeline, recogniser
         self.reads_prompt, self.photo = spec.reads_prompt, spec.photo
         self.steps, self.guidance = steps, guidance
-        self.device = torch.device(pipeline.unet.device)
+        self.device = torch.device(pipeline._execution_device)
+        whole = pipeline.unet.device.type == self.device.type  # else its networks take turns on the card
+        self.together = TOGETHER.get(self.device.type, 1) if whole else 1
         self.side = side or pipeline.unet.config.sample_size * pipeline.vae_scale_factor
         self._one_at_a_time = threading.Lock()  # the sampler counts steps; copies of a model share it
         pipeline.set_progress_bar_config(disable=True)
@@ -74,7 +76,7 @@ class DiffusionPortrait:
         rows, watch = self.checked(vectors), watch or Watch()
         steps, guidance = self._chosen(recipe)
         done: list[np.ndarray] = []
-        width = TOGETHER.get(self.device.type, 1)
+        width = self.together
         with memory.in_words(self.spec.title), self._alone(watch), torch.inference_mode():
             for start in range(0, len(rows), width):
                 batch = rows[start : start + width]

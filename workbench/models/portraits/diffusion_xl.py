@@ -18,19 +18,37 @@ from workbench.models.portraits.arc2face import HEADROOM
 from workbench.models.portraits.diffusion_portrait import DiffusionPortrait
 
 
-def require(spec: ModelSpec, files: Mapping[str, Path], device: str) -> None:
-    """Raises OutOfMemory when this cannot fit: the files are in half precision, which a processor needs in full."""
-    size = sum(path.stat().st_size for path in files.values())
-    memory.require(HEADROOM * size * (1 if device.startswith("cuda") else 2), spec.title, device)
+def where(spec: ModelSpec, files: Mapping[str, Path], device: str) -> str:
+    """Where the networks are loaded: on the device; or on the processor, when a graphics card has room for two at a
+    time, and not for all of them: then `finished` makes them take turns on it.
+
+    Raises OutOfMemory when neither fits. The files are in half precision, which a processor needs in full.
+    """
+    sizes = sorted(path.stat().st_size for path in files.values())
+    if not device.startswith("cuda"):
+        memory.require(HEADROOM * sum(sizes) * 2, spec.title, device)
+        return device
+    free = memory.free_bytes(device)
+    if free is None or HEADROOM * sum(sizes) <= free:
+        return device
+    memory.require(HEADROOM * sum(sizes[-2:]), spec.title, device)  # a denoiser and its ControlNet work together
+    memory.require(HEADROOM * sum(sizes), spec.title)
+    return "cpu"
 
 
-def base(files: Mapping[str, Path], device: str) -> dict[str, Any]:
+def finished(pipeline: Any, place: str, device: str) -> Any:
+    """The pipeline, whose networks are at `place`, ready to work on `device`."""
+    if place != device:
+        pipeline.enable_model_cpu_offload(device=device)
+    return pipeline
+
+
+def base(files: Mapping[str, Path], device: str, dtype: torch.dtype) -> dict[str, Any]:
     """What diffusers' SDXL pipelines are made of, but for the scheduler, which differs from model to model.
 
     files: `unet`, `text_encoder`, `text_encoder_2` and `vae`, each with its `…_config`; `vocabulary` and `merges`.
     Raises BadWeights.
     """
-    dtype = diffusion_parts.half(device)
     return {
         "unet": diffusion_parts.unet(files["unet_config"], files["unet"], device, dtype),
         "text_encoder": diffusion_parts.text_encoder(

@@ -43,8 +43,15 @@ def attach(pipeline: Any, projection: Weights, attention: Weights, name: str) ->
     except (RuntimeError, KeyError, ValueError, IndexError, ZeroDivisionError) as error:
         raise BadWeights(f"{name}: its projection does not fit this base model ({str(error)[:200]}).") from error
     unet.requires_grad_(False)
+    pipeline.prepare_ip_adapter_image_embeds = _as_given
     projection_layer: nn.Module = unet.encoder_hid_proj.image_projection_layers[0]
     return projection_layer
+
+
+def _as_given(image: None, embeds: list[Tensor], device: Any, count: int, guided: bool) -> list[Tensor]:
+    """The vectors of a batch, a row for each picture. diffusers' own repeats all of them for each picture, so that
+    every picture of a batch would listen to everybody in it."""
+    return [rows.to(device) for rows in embeds]
 
 
 def check_attention(unet: nn.Module, attention: Mapping[str, Tensor], name: str) -> list[lora.Change]:

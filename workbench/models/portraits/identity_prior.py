@@ -23,9 +23,9 @@ from workbench.errors import BadRequest, BadWeights
 from workbench.geometry import DLIB_POINTS
 from workbench.models.blocks import memory
 from workbench.models.blocks.chips import Recogniser
+from workbench.models.blocks.precision import fastest
 from workbench.models.finders import mediapipe
 from workbench.models.finders.mediapipe import FaceFinder
-from workbench.models.parsers.compact_parser import fast_bfloat16
 from workbench.models.portraits import dcgan
 from workbench.models.portraits.dcgan import LATENT, SIDE, Dcgan
 from workbench.models.portraits.identity_prior_network import IDENTITY, TEMPLATE, LatentPrior, chips, windows
@@ -98,7 +98,6 @@ class Guide:
     def __init__(self, gan: Dcgan, recogniser: Recogniser, finder: FaceFinder) -> None:
         self.gan, self.recogniser, self.finder = gan, recogniser, finder
         self.template = TEMPLATE.to(gan.device)
-        self._fast = str(gan.device) == "cpu" and fast_bfloat16()
         recogniser.network.requires_grad_(False)
 
     def frames(self, pixels: Tensor) -> Tensor:
@@ -109,7 +108,7 @@ class Guide:
 
     def see(self, pixels: Tensor, frames: Tensor) -> Tensor:
         """(n, 128) vectors, with gradients to the pictures."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._fast):
+        with fastest(pixels.device):
             return self.recogniser.network(chips(pixels, frames, self.recogniser.size)).float()
 
     def search(self, latents: Tensor, vectors: Tensor, plan: Search, moves: Tensor, told: Told | None = None) -> Tensor:

@@ -59,8 +59,9 @@ class InstantId(diffusion_xl.XlPortrait):
 
     def face_tokens(self, vectors: Tensor, guided: bool) -> Tensor:
         """(n, 16, 2048), or (2n, 16, 2048) with those of nobody first."""
-        found: Tensor = self.projection(identity_adapter.both(full_length(vectors), guided).to(self.dtype))
-        return found
+        weight = next(self.projection.parameters())  # a part of the denoiser, which may be waiting off the card
+        found: Tensor = self.projection(identity_adapter.both(full_length(vectors), guided).to(weight))
+        return found.to(self.device)
 
     def _draw(self, *given: Any) -> list[np.ndarray]:
         with self._hearing():
@@ -134,17 +135,16 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> InstantId:
 
     Raises BadWeights, OutOfMemory.
     """
-    diffusion_xl.require(spec, files, device)
+    place, dtype = diffusion_xl.where(spec, files, device), diffusion_parts.half(device)
     with memory.in_words(spec.title):
         found = checkpoint.groups(files["adapter"], GROUPS)
         pipeline = StableDiffusionXLControlNetPipeline(
-            **diffusion_xl.base(files, device),
-            controlnet=diffusion_parts.controlnet(
-                files["controlnet_config"], files["controlnet"], device, diffusion_parts.half(device)
-            ),
+            **diffusion_xl.base(files, place, dtype),
+            controlnet=diffusion_parts.controlnet(files["controlnet_config"], files["controlnet"], place, dtype),
             scheduler=diffusion_parts.schedule(
                 EulerDiscreteScheduler, diffusion_parts.configuration(files["scheduler"])
             ),
         )
         projection = identity_adapter.attach(pipeline, found["image_proj"], found["ip_adapter"], files["adapter"].name)
+        pipeline = diffusion_xl.finished(pipeline, place, device)
     return InstantId(spec, pipeline, projection)

@@ -216,16 +216,16 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> PhotoMaker:
 
     Raises BadWeights, OutOfMemory.
     """
-    diffusion_xl.require(spec, files, device)
+    place, dtype = diffusion_xl.where(spec, files, device), diffusion_parts.half(device)
     with memory.in_words(spec.title):
         found = checkpoint.groups(files["adapter"], GROUPS)
-        encoder = identity_encoder(found["id_encoder"], files["adapter"].name, device, diffusion_parts.half(device))
+        encoder = identity_encoder(found["id_encoder"], files["adapter"].name, device, dtype)
         if encoder.sees_vectors != spec.id.endswith("v2"):
             raise BadWeights(
                 f"{files['adapter'].name} is PhotoMaker {'v2' if encoder.sees_vectors else 'v1'}'s, not that of "
                 f"{spec.title}."
             )
-        parts = diffusion_xl.base(files, device)
+        parts = diffusion_xl.base(files, place, dtype)
         lora.merge(
             parts["unet"],
             lora.changes(found["lora_weights"], parts["unet"], files["adapter"].name),
@@ -233,4 +233,5 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> PhotoMaker:
         )
         scheduler = diffusion_parts.schedule(EulerDiscreteScheduler, diffusion_parts.configuration(files["scheduler"]))
         pipeline = StableDiffusionXLPipeline(**parts, scheduler=scheduler)
+        pipeline = diffusion_xl.finished(pipeline, place, device)
     return PhotoMaker(spec, pipeline, encoder)

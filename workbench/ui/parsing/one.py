@@ -8,6 +8,7 @@ import cv2
 import gradio as gr
 import numpy as np
 import pandas as pd
+from pandas.io.formats.style import Styler
 
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, FaceTooSmall
@@ -226,9 +227,16 @@ def part_table(answer: Answer, face: int = 0) -> pd.DataFrame:
     )
 
 
+class Coloured(Styler):
+    """A styled table that can be sent to another process, as on ZeroGPU; pandas' own holds functions without names."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return coloured, (self.data,)  # type: ignore[attr-defined]
+
+
 def coloured(table: pd.DataFrame) -> Any:
     """The table with each mean colour as its cell's background."""
-    return table.style.map(_swatch, subset=["Mean colour"]).format(precision=2, na_rep="")
+    return Coloured(table).map(_swatch, subset=["Mean colour"]).format(precision=2, na_rep="")
 
 
 def _swatch(color: str) -> str:
