@@ -229,4 +229,4 @@ def _open(folder: Path, settings: Settings) -> "tuple[Study, Outbox]":
     from workbench.labeling.study.study import load_study
 
     study = load_study(folder)
-    return study, Outbox(Store(database_of(settings)), hub_of(settings, study.name))
+    return study, Outbox(Store(database_of(settings), mounted=settings.space), hub_of(settings, study.name))

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.labeling.conftest import write_study
+from workbench.labeling.serving.service import open_service
 from workbench.labeling.store import journal
 from workbench.labeling.store.database import Database
 from workbench.labeling.store.journal import file_system, keeping
 from workbench.labeling.store.store import Store
+from workbench.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 MOUNTS = """/dev/vda / ext4 rw 0 0
@@ -86,6 +89,14 @@ def test_a_second_process_is_told_at_once_that_the_database_is_taken(tmp_path):
     assert said.startswith("StudyError The judgement database is in use by another process")
     store.close()
     assert subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout == ""
+
+
+def test_a_service_on_a_space_says_at_its_start_how_the_database_is_kept(tmp_path, caplog):
+    settings = Settings(cache=tmp_path, data=tmp_path / "data", owner_token="a token nobody guesses", space=True)
+    service = open_service(settings, write_study(tmp_path / "study"))
+    assert "locked for this process alone: on a Space the data folder may be a mounted bucket" in caplog.text
+    service.stop(1)
+    service.store.close()
 
 
 def test_another_process_may_look_into_a_database_on_a_plain_disk(tmp_path):

@@ -53,7 +53,8 @@ def open_service(settings: Settings, folder: Path, *, interval: float = 60.0, hu
     study = load_study(folder)
     items = load_items(study)
     store = Store(database_of(settings), mounted=settings.space)
-    log.info("judgements in %s", store.database.describe())
+    said = log.warning if store.database.alone else log.info
+    said("judgements in %s", store.database.describe())
     store.add_study(study, items)
     outbox = Outbox(store, hub or hub_of(settings, study.name), interval=interval)
     desk = Desk(study, items, store, outbox, Sealer(signing_secret(settings.data, settings.owner_token)), settings)

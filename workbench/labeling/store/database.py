@@ -92,7 +92,7 @@ class Database:
 
     def _is_taken(self, error: Exception) -> bool:
         """Whether another process holds the file for as long as it runs: no use in waiting."""
-        return self.is_sqlite and self.keeping.exclusive and "database is locked" in str(getattr(error, "orig", error))
+        return self.alone and "database is locked" in str(getattr(error, "orig", error))
 
     def _together(self, work: Callable[[sa.Connection], T]) -> T:
         """Carry out this and everybody else's waiting work in one transaction: many votes share one wait for the
@@ -165,6 +165,11 @@ class Database:
         mode = self.run(lambda c: c.exec_driver_sql("PRAGMA journal_mode").scalar())
         said = f"SQLite {sqlite3.sqlite_version}, journal {mode}, synchronous full"
         return f"{said}, locked for this process alone: {self.keeping.reason}" if self.keeping.exclusive else said
+
+    @property
+    def alone(self) -> bool:
+        """Whether the file is locked for this process as long as it runs."""
+        return self.is_sqlite and self.keeping.exclusive
 
     def forget(self) -> None:
         """Leave nothing of what was just deleted in a write-ahead log (deleted rows themselves are overwritten)."""
