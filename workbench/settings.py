@@ -45,7 +45,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     proxies: int = 0
     photo_memory: int = 2_000 * MEGA
-    session_memory: int = 2_000 * MEGA
+    session_memory: int = 1_000 * MEGA
     upload_quota: int = 10_000 * MEGA
     hub_token: str = ""
     hub_endpoint: str = ""

@@ -111,16 +111,19 @@ def test_a_misspelt_study_file_is_a_study_or_a_sentence(tmp_path: Path, capsys: 
 @settings(
     max_examples=5000 if LONG else 300, deadline=None, derandomize=not LONG, suppress_health_check=list(HealthCheck)
 )
-@given(body=st.dictionaries(st.text(max_size=8), st.integers() | st.text(max_size=30), max_size=5), cut=st.data())
-def test_a_token_opens_as_it_was_sealed_and_not_when_a_letter_changed(body: dict[str, Any], cut: st.DataObject) -> None:
+@given(
+    body=st.dictionaries(st.text(max_size=8), st.integers() | st.text(max_size=30), max_size=5),
+    place=st.integers(0, 10_000),
+)
+def test_a_token_opens_as_it_was_sealed_and_not_when_a_letter_changed(body: dict[str, Any], place: int) -> None:
     sealer = Sealer(b"s" * 32)
     token = sealer.seal("rater", body)
     assert sealer.open("rater", token) == json.loads(json.dumps(body))
     for wrong in ("receipt", ""):
         with pytest.raises(NotAllowed):
             sealer.open(wrong, token)
-    place = cut.draw(st.integers(0, len(token) - 2))
-    other = cut.draw(st.sampled_from("AZaz09-_").filter(lambda letter: letter != token[place]))
+    place %= len(token) - 1
+    other = "A" if token[place] != "A" else "z"
     with pytest.raises(NotAllowed):
         sealer.open("rater", token[:place] + other + token[place + 1 :])
 

@@ -166,7 +166,10 @@ def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
             "pwa": False,
             "show_error": False,
             "footer_links": ["api", "settings"],
-            "app_kwargs": {"middleware": _layers(demo, bench), "lifespan": bounded(settings.session_memory)},
+            "app_kwargs": {
+                "middleware": _layers(demo, bench),
+                "lifespan": bounded(settings.session_memory, settings.photo_lifetime),
+            },
             "prevent_thread_lock": True,
             **options,
         }

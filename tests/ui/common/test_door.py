@@ -207,3 +207,14 @@ def test_the_client_of_a_queued_call_is_known_to_its_handler(page: gr.Blocks) ->
     asyncio.run(page.call_function(mine, [None], None, asked))
 
     assert seen == ["192.0.2.7"]
+
+
+def test_a_click_that_names_a_path_prints_no_traceback(page: gr.Blocks, forged: list[str]) -> None:
+    fn = next(fn for fn in page.fns.values() if fn.api_name == "pick_face")
+    clicked = gr.EventData(None, {"path": forged[0], "meta": {"_type": "gradio.FileData"}})
+
+    with pytest.raises(gr.Error) as caught:
+        asyncio.run(page.call_function(fn, [None], None, gr.Request(), None, clicked))
+
+    assert caught.value.print_exception is False
+    assert forged[0] not in str(caught.value.message)

@@ -3,6 +3,7 @@ seventy session names that emptied everybody's page."""
 
 import asyncio
 import json
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -211,12 +212,12 @@ def test_all_sessions_are_bounded_and_who_opened_most_gives_way() -> None:
     holder = Sessions(10**9)
     holder.set_blocks(_Blocks())
     for client in range(ALL // 10):
-        for session in range(10 if client else 20):
+        for session in range(10 if client else 25):
             _opened(holder, f"192.0.2.{client}", f"{client}-{session}")
 
     assert len(holder.session_data) == ALL
-    assert "39-9" in holder
-    assert sum(name.startswith("0-") for name in holder.session_data) == 10
+    assert f"{ALL // 10 - 1}-9" in holder
+    assert sum(name.startswith("0-") for name in holder.session_data) == 16
 
 
 def test_memory_is_taken_back_from_who_keeps_most(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,6 +232,19 @@ def test_memory_is_taken_back_from_who_keeps_most(monkeypatch: pytest.MonkeyPatc
 
     assert "mine" in holder
     assert sum(state.state_data[1].nbytes for state in holder.session_data.values()) <= 12_000_000
+
+
+def test_a_session_that_nobody_used_for_an_hour_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every call of the API without a session of its own leaves one."""
+    monkeypatch.setattr("workbench.ui.common.sessions.EVERY", 0.0)
+    holder = Sessions(10**9, lifetime=0.05)
+    holder.set_blocks(_Blocks())
+    for number in range(20):
+        _opened(holder, "192.0.2.1", f"call-{number}", 1000)
+    time.sleep(0.1)
+    _opened(holder, "192.0.2.2", "mine", 1000)
+
+    assert list(holder.session_data) == ["mine"]
 
 
 def _health(sweeper: Sweeper, stopped: bool = False) -> Any:

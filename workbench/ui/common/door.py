@@ -72,8 +72,12 @@ class Page(gr.Blocks):
                 CLIENT.set(getattr(asked.request, "scope", {}).get(WHO, ""))
         try:
             return await super().call_function(block_fn, *args, **options)
-        except (gr.Error, StopAsyncIteration):
+        except StopAsyncIteration:
             raise
+        except gr.Error as error:
+            raise (
+                _refusal(UNFIT) if error.print_exception else error
+            ) from None  # Gradio's own would print a traceback
         except WorkbenchError as error:
             raise _refusal(str(error)) from None
         except Exception as error:  # noqa: BLE001 - one line for whatever it is

@@ -38,7 +38,7 @@ class Rate:
     per_second: float
 
 
-RATES = {"job": Rate(240, 4), "upload": Rate(400, 4), "newcomer": Rate(60, 0.1), "message": Rate(300, 10)}
+RATES = {"job": Rate(240, 4), "upload": Rate(400, 4), "newcomer": Rate(60, 0.1), "message": Rate(600, 60)}
 """Calls of one client. A class of thirty behind one address can work; a script that floods cannot."""
 
 

@@ -6,6 +6,7 @@ empty everybody's; here a client that opens too many loses its own.
 """
 
 import contextlib
+import datetime
 import threading
 import time
 from collections import OrderedDict
@@ -19,9 +20,9 @@ from gradio.state_holder import SessionState, StateHolder
 
 from workbench.ui.common.door import CLIENT
 
-PER_CLIENT = 24
+PER_CLIENT = 32
 """Sessions of one client: a person with many tabs, or a class behind one address with one each."""
-ALL = 400
+ALL = 256
 """Sessions of all clients; each takes about a megabyte before anything is in it."""
 EVERY = 2.0
 """Seconds between two weighings."""
@@ -30,9 +31,11 @@ EVERY = 2.0
 class Sessions(StateHolder):
     """Gradio's states, counted by who opened them."""
 
-    def __init__(self, most_bytes: int) -> None:
-        """most_bytes: what the pictures in all states may take together."""
+    def __init__(self, most_bytes: int, lifetime: float = 3600) -> None:
+        """most_bytes: what the pictures in all states may take together. lifetime: seconds after which a session that
+        nobody used is forgotten."""
         super().__init__()
+        self._lifetime = datetime.timedelta(seconds=lifetime)
         self._most, self._weighed = most_bytes, 0.0
         self._owners: OrderedDict[str, str] = OrderedDict()
         self._turn = threading.Lock()
@@ -61,9 +64,13 @@ class Sessions(StateHolder):
             self._forget(self._of(self._largest(lambda ids: float(len(ids))))[0])
 
     def _lighten(self, keep: str) -> None:
-        """Forget sessions of the client that keeps most, its oldest first, while all keep too much."""
+        """Forget what nobody used for long, then sessions of the client that keeps most, its oldest first, while all
+        keep too much."""
         with self._turn:
             self._weighed = time.monotonic()
+            late = datetime.datetime.now() - self._lifetime
+            for session in [name for name, used in list(self.time_last_used.items()) if used < late and name != keep]:
+                self._forget(session)
             weights = {session: weight(state.state_data) for session, state in list(self.session_data.items())}
             while sum(weights.values()) > self._most:
                 heavy = self._of(self._largest(lambda ids: float(sum(weights.get(session, 0) for session in ids))))
@@ -106,12 +113,12 @@ def weight(value: Any, depth: int = 6) -> int:
     return 0
 
 
-def bounded(most_bytes: int) -> Callable[[Any], AbstractAsyncContextManager[None]]:
+def bounded(most_bytes: int, lifetime: float) -> Callable[[Any], AbstractAsyncContextManager[None]]:
     """A lifespan for the app Gradio makes: its states are bounded from before the first request."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
-        holder = Sessions(most_bytes)
+        holder = Sessions(most_bytes, lifetime)
         holder.set_blocks(app.get_blocks())
         app.state_holder = holder
         yield
