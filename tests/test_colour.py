@@ -134,6 +134,11 @@ def test_an_unreadable_profile_is_a_note_and_no_error(plain, profile):
         assert profile.endswith(bytes(40)), "only a profile whose damage nobody reads may pass in silence"
 
 
+def test_a_command_says_that_a_profile_cannot_be_read(plain, caplog):
+    read(saved(Image.fromarray(plain), "PNG", icc_profile=b"no profile"))
+    assert [record.getMessage() for record in caplog.records] == [UNREADABLE]
+
+
 def chunked(image: Image.Image, *chunks: tuple[bytes, bytes]) -> bytes:
     data = saved(image, "PNG", pnginfo=PngImagePlugin.PngInfo())
     made = b"".join(

@@ -4,6 +4,7 @@ Pixels only: knows nothing of models.
 """
 
 import io
+import logging
 import re
 import stat
 import struct
@@ -18,6 +19,8 @@ from workbench.colour import to_srgb
 from workbench.errors import BadImage, ImageTooLarge
 from workbench.photo import Photo
 from workbench.settings import Settings
+
+log = logging.getLogger("workbench")
 
 pi_heif.register_heif_opener(decode_threads=2, thumbnails=False)
 
@@ -74,9 +77,12 @@ def decode(source: bytes | Path, settings: Settings) -> np.ndarray:
     """The photo of a file or of its bytes: sRGB uint8, upright, transparency over white, the first of several frames.
 
     Raises ImageTooLarge before decoding when it has more than `settings.max_bytes` bytes or `settings.max_pixels`
-    pixels, and BadImage when it is no photo, or breaks off.
+    pixels, and BadImage when it is no photo, or breaks off. What could not be heeded goes to the log, without a name.
     """
-    return read(source, settings).image
+    photo = read(source, settings)
+    for note in photo.notes:
+        log.warning("%s", note)
+    return photo.image
 
 
 def read(source: bytes | Path, settings: Settings, name: str = "") -> Photo:
