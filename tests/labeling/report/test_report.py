@@ -274,3 +274,18 @@ def test_what_cannot_be_computed_is_a_dash_and_never_nan(answers, scores):
     page = report(analyse(study_of(), judged(FEW[answers], group="g0"), items, SCORES[scores], rounds=50)).html
     words = re.sub(r"data:[^\"']*", "", page)
     assert re.findall(r".{40}(?<![a-z])(?:nan|inf)(?![a-z]).{20}", words, re.IGNORECASE | re.DOTALL) == []
+
+
+@pytest.mark.parametrize("question", ["group", "right", "item", "answer", "value"])
+def test_a_question_called_like_a_column_of_ours_does_not_end_the_report(question):
+    study = parse_study(STUDY.format(more='task = "same_different"').replace("Age =", f"{question} ="), Path())
+    items = pd.DataFrame({"item": [f"p{n}" for n in range(12)], "group": "g", "truth": "same", "is_gold": False})
+    people = pd.DataFrame({"rater": ["r0", "r1"], question: ["under 40", "40 and over"]})
+    table = judged(everybody(2, lambda n, r: "same_3" if r else "different_3"), group="g")
+    found = analyse(study, table, items, None, people, rounds=20).demographics
+    assert found.set_index(["answer", "group"])["accuracy"].to_dict() == {
+        ("40 and over", "all"): 1.0,
+        ("40 and over", "g"): 1.0,
+        ("under 40", "all"): 0.0,
+        ("under 40", "g"): 0.0,
+    }

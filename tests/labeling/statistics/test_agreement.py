@@ -171,3 +171,13 @@ def test_split_half_of_labels_without_values_is_the_share_of_equal_majorities():
     table = judged([(item, rater, f"image_{2 + (item == 'b')}") for item in "ab" for rater in "rstu"], "triplet")
     found = agreement.split_half(table, splits=10)
     assert (found.unit, found.halves.value, found.full) == ("agreement", 1.0, None)
+
+
+def test_halves_that_always_contradict_each_other_have_no_figure_for_a_longer_test():
+    """Spearman–Brown divides by 1 + r: at −1 it was minus infinity, and a warning."""
+    rows = judged(
+        [(f"i{n}", f"r{r}", f"{'same' if (n + r) % 2 else 'different'}_3") for n in range(12) for r in (0, 1)]
+    )
+    found = agreement.split_half(rows, splits=20)
+    assert found.full is not None
+    assert not np.isinf([found.full.value, found.full.low, found.full.high]).any()

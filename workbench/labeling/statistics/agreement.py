@@ -200,7 +200,7 @@ def split_half(rows: pd.DataFrame, splits: int = 200, seed: int = 0) -> SplitHal
     halves = interval(float(np.nanmean(found)) if np.isfinite(found).any() else float("nan"), found)
     if not numbers:
         return SplitHalf(halves, None, "agreement")
-    full = 2 * found / (1 + found)
+    full = np.divide(2 * found, 1 + found, out=np.full(len(found), np.nan), where=found > -1)  # no longer test at −1
     return SplitHalf(
         halves, interval(float(np.nanmean(full)) if np.isfinite(full).any() else float("nan"), full), "correlation"
     )

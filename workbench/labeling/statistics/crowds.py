@@ -96,10 +96,11 @@ def accuracy_by(
         {"rater": rows["rater"].astype(str), "right": ((kinds(rows) == "same") == (truth == 1)).astype(float)}
     )
     facts["group"] = rows["item"].astype(str).map(groups)
-    facts = facts[truth.notna()].merge(raters.assign(rater=raters["rater"].astype(str)), on="rater")
+    people = raters.assign(rater=raters["rater"].astype(str)).set_index("rater")
+    facts = facts[truth.notna() & facts["rater"].isin(people.index)]
     found = []
-    for question in (name for name in raters.columns if name != "rater"):
-        for (answer, group), part in _crossed(facts, question):
+    for question in people.columns:  # looked up, not joined: a question may be called "group" or "right"
+        for (answer, group), part in _crossed(facts, facts["rater"].map(people[question])):
             right, who = part["right"].to_numpy(), part["rater"].to_numpy()
             share = _share(right, who, rounds, seed)
             found.append((question, answer, group, len(np.unique(who)), len(part), share.value, share.low, share.high))
@@ -110,8 +111,9 @@ def _share(right: np.ndarray, who: np.ndarray, rounds: int, seed: int) -> Interv
     return metrics.bootstrap(lambda places: float(right[places].mean()), len(right), rounds, seed, clusters=who)
 
 
-def _crossed(facts: pd.DataFrame, question: str) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
-    for answer, part in facts[facts[question].notna()].groupby(question):
+def _crossed(facts: pd.DataFrame, answers: pd.Series) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
+    there = answers.notna()
+    for answer, part in facts[there].groupby(answers[there]):
         yield (str(answer), "all"), part
         for group, inner in part[part["group"] != ""].groupby("group"):
             yield (str(answer), str(group)), inner
