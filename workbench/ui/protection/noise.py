@@ -22,10 +22,12 @@ def noise_panel(bench: Workbench, waiting: gr.State, face: gr.Dropdown, result: 
         gr.Markdown(
             "The same recognisers attacked by sign steps on single pixels (PGD), scaled to the same SSIM inside the face."  # noqa: E501
         )
-        start = gr.Button("Compare", size="sm", elem_id="noise-start")
+        with gr.Row():
+            start = gr.Button("Compare", size="sm", elem_id="noise-start")
+            stop = gr.Button("Cancel", size="sm", elem_id="noise-stop")
         slider = gr.ImageSlider(label="Before | pixel noise", interactive=False, max_height=460, buttons=FULL)
         table = gr.HTML(elem_id="noise-table")
-    start.click(
+    run = start.click(
         bound(compare, bench),
         [waiting, face, result],
         [slider, table],
@@ -34,6 +36,7 @@ def noise_panel(bench: Workbench, waiting: gr.State, face: gr.Dropdown, result: 
         concurrency_id=MODELS_QUEUE,
         concurrency_limit=MODELS_AT_ONCE,
     )
+    stop.click(None, cancels=run, api_visibility="private")
 
 
 @GPU
