@@ -34,7 +34,7 @@ def build(bench: Workbench, photo: gr.State | None = None, room: Room | None = N
             gr.HTML(
                 html_template=_read("judge.html"),
                 css_template=_read("judge.css"),
-                js_on_load=_read("box.js") + _read("judge.js"),
+                js_on_load="".join(map(_read, ("box.js", "keys.js", "judge.js"))),
                 server_functions=[_guarded(function, LARGEST) for function in rater_functions(room)],
                 elem_id="labeling-judge",
             )
