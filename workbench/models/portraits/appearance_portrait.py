@@ -82,7 +82,7 @@ class AppearancePortrait:
     """A `PortraitModel` of 256 × 256 pictures. redrawn: how many pictures were drawn again since it was loaded."""
 
     recogniser = "dlib"
-    reads_prompt = False
+    reads_prompt, photo = False, ""
     side = SIDE
     steps = (20, 2, 50)
     guidance = (2.0, 1.0, 6.0)
