@@ -245,7 +245,7 @@ class TestRecord:
         args = parser.parse_args(words[4:])
         assert (args.folder.name, args.model, args.target, args.face, args.seed) == ("my photo.jpg", "toy", "yes", 2, 9)
         run = explain._from_arguments(args, None)
-        assert run.knobs == found.knobs
+        assert run["knobs"] == found.knobs
 
     def test_numbers_hold_map_chip_and_curves(self, found, tmp_path):
         proof = explanation.proof_of(found, steps=4, randoms=5, randomise=False)

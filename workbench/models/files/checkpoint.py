@@ -25,7 +25,7 @@ from workbench.models.files.whole import whole
 
 Weights = dict[str, Tensor]
 Value = TypeVar("Value")
-log = logging.getLogger("workbench")
+log = logging.getLogger("workbench.weights")
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 """Types of weights that are taken."""

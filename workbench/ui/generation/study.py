@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from workbench import checks
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, StudyError
 from workbench.ui.common.door import CLIENT
@@ -101,7 +102,8 @@ def pair_study(
     """
     recipe = parts.Asked(seed, steps, guidance).recipe()
     keep = _owner(bench, token)
-    if not all(isinstance(value, (int, float)) for value in (people, pictures)) or people * pictures > MOST:
+    number, each = checks.whole("people", people, 2, 500), checks.whole("pictures", pictures, 2, 20)
+    if number * each > MOST:
         raise BadRequest(f"Expected at most {MOST} pictures here. For more: python -m workbench generate --study DIR")
 
     def work(watch: Watch, preview: parts.Previews) -> Any:
@@ -110,8 +112,8 @@ def pair_study(
         design = Design(
             name,
             model or bench.first("portrait").id,
-            int(people),
-            int(pictures),
+            number,
+            each,
             widest,
             least,
             recipe.seed,
