@@ -1,10 +1,9 @@
 # Two commands do everything on a fresh machine: make run, make test.
-#   make run TORCH=cpu       another build of torch than PyPI's: cpu, cu126, rocm6.4 … (pytorch.org names them)
-#   make run TORCH_INDEX=URL the same from a mirror
+#   make run TORCH_INDEX=URL another build of torch than PyPI's (cpu, cu126, rocm6.4 …): the address pytorch.org names
+#                            for it under "Get started"
 #   make test PYTHON=python3.12
 PYTHON ?= python3
-TORCH ?=
-TORCH_INDEX ?= $(if $(TORCH),https://download.pytorch.org/whl/$(TORCH))
+TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.installed
@@ -20,10 +19,10 @@ setup: $(RUN) ## install what running needs and fetch the default weights, once
 
 $(RUN): requirements.txt constraints.txt pyproject.toml
 	@echo "Installing what running needs into $(VENV): on Linux about 3.4 GB to download and 7 GB on disk, of which"
-	@echo "torch and CUDA are 3.0 GB; some minutes. Without a CUDA card, TORCH=cpu leaves its 2.4 GB of libraries out."
+	@echo "torch and CUDA are 3.0 GB; some minutes. Without a CUDA card, TORCH_INDEX=URL of the cpu build leaves 2.4 GB of it out."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) --upgrade pip
-	@$(if $(TORCH_INDEX),$(PIP) --no-deps --index-url $(TORCH_INDEX) torch torchvision)
+	@$(if $(TORCH_INDEX),PIP_INDEX_URL=$(TORCH_INDEX) $(PIP) --no-deps torch torchvision)
 	$(PIP) -r requirements.txt -e .
 	@touch $@
 
