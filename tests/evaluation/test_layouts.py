@@ -163,3 +163,19 @@ def test_groups_are_joined_by_path_or_by_a_name_that_is_there_once(tmp_path: Pat
 
     assert [case.groups.get("light") for case in cases] == ["bright", None, "dim"]
     assert notes == ("g.csv: 1 rows name no photo of this folder.", "g.csv: 1 photos are in no group.")
+
+
+def test_short_rows_and_names_no_disk_allows_name_no_photo(tmp_path: Path) -> None:
+    folders.photo(tmp_path / "images" / "a.jpg", GREY)
+    long = "x" * 5000
+    (tmp_path / "labels.csv").write_text(f"file,label,light\na.jpg,sad\n{long}.jpg,sad,dim\n\n\tb\n")
+    (tmp_path / "groups.csv").write_text("light,file\ndim\nbright,a.jpg\n")
+
+    truth = read_truth(tmp_path)
+    cases, notes = read_groups(tmp_path / "groups.csv", truth.cases)
+
+    assert [(case.id, dict(case.groups)) for case in cases] == [("images/a.jpg", {"light": "bright"})]
+    assert notes == ("groups.csv: 1 rows name no photo of this folder.",)
+    (tmp_path / "pairs.csv").write_text("file_a,file_b,same\na.jpg,a.jpg\n")
+    with pytest.raises(BadRequest, match="line 2: same"):
+        read_truth(tmp_path, "pairs")

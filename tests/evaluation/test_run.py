@@ -157,3 +157,22 @@ def test_a_zip_reaches_nothing_outside_and_holds_only_what_is_read(tmp_path: Pat
         archive.writestr("faces/labels.csv", "file,label\n")
         archive.writestr("__MACOSX/faces/._x", b"")
     assert unzip(tmp_path / "z.zip", tmp_path / "fresh").name == "faces"
+
+
+def test_the_worst_pictures_stand_upright_beside_their_masks(tmp_path: Path, bench, astronaut) -> None:
+    """A phone photo lies on its side in the file; its truth, and the answer, are upright."""
+    from PIL import Image
+
+    from workbench.evaluation.report import _thumb
+
+    path = tmp_path / "phone.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.rot90(astronaut[:, :300])).save(path, exif=exif, quality=95)
+    small = Image.fromarray(astronaut[:, :300])
+    small.thumbnail((260, 260))
+
+    found = _thumb(Case("phone.jpg", path), bench.settings)
+
+    assert found.shape == np.array(small).shape
+    assert np.abs(found.astype(int) - np.array(small)).mean() < 6

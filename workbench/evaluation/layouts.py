@@ -237,8 +237,11 @@ def _inside(folder: Path, images: Path, name: str) -> Path | None:
     """The photo a table names, in the photo folder or the folder itself, and never outside."""
     for base in (images, folder):
         path = base / (name or "").strip()
-        if name and path.is_file() and path.resolve().is_relative_to(folder.resolve()):
-            return path
+        try:
+            if name and path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+                return path
+        except (OSError, ValueError):  # a name longer than the disk allows names no file
+            return None
     return None
 
 

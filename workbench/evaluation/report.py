@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from workbench import drawing
+from workbench.decoding import decode
 from workbench.errors import WorkbenchError
 from workbench.evaluation import labels as classes
 from workbench.evaluation import parsing, recognition
@@ -22,6 +23,7 @@ from workbench.labeling.report import page as pieces
 from workbench.labeling.report.page import number
 from workbench.metrics.roc import Interval
 from workbench.parts import title
+from workbench.settings import Settings
 
 THUMB = 260
 """Pixels of a gallery picture's longer side."""
@@ -29,7 +31,7 @@ SHOWN = 20
 _WORDS = {"parsing": "Part maps", "labels": "Labels", "pairs": "Pairs of faces"}
 
 
-def page(found: Evaluation, kept: Mapping[str, Answers], titles: Mapping[str, str]) -> str:
+def page(found: Evaluation, kept: Mapping[str, Answers], titles: Mapping[str, str], settings: Settings) -> str:
     """The report as HTML. kept: the answers, for the galleries. titles: model id → what to call it."""
     truth = found.truth
     head = (
@@ -41,7 +43,7 @@ def page(found: Evaluation, kept: Mapping[str, Answers], titles: Mapping[str, st
     body += pieces.section("Figures", _figures(found, titles))
     body += pieces.section("Model against model", _against(found, titles))
     for measured in found.models:
-        body += pieces.section(titles.get(measured.model, measured.model), _model(measured, truth, kept))
+        body += pieces.section(titles.get(measured.model, measured.model), _model(measured, truth, kept, settings))
     body += pieces.section("What the figures mean", pieces.definitions(_DEFINITIONS[truth.kind]))
     return pieces.page("Evaluation", body)
 
@@ -131,16 +133,17 @@ def _verdict(clear: bool, difference: float, first: str, second: str) -> str:
     return f"{escape(first if difference > 0 else second)} is better"
 
 
-def _model(measured: Measured, truth: Truth, kept: Mapping[str, Answers]) -> str:
+def _model(measured: Measured, truth: Truth, kept: Mapping[str, Answers], settings: Settings) -> str:
     found = measured.found
     figures = drawn(measured)
     body = pieces.grid(pieces.figure(figures, name, caption) for name, caption in _CAPTIONS.items())
     if isinstance(found, parsing.Parsed):
-        body += _parts(found) + _confusions(found) + _exchanged(found) + _worst(found, truth, kept[measured.model])
+        body += _parts(found) + _confusions(found) + _exchanged(found)
+        body += _worst(found, truth, kept[measured.model], settings)
     elif isinstance(found, classes.Classified):
-        body += _classes(found) + _mistakes(found, truth)
+        body += _classes(found) + _mistakes(found, truth, settings)
     else:
-        body += _identified(measured) + _error_rates(found, truth) + _hardest(found, truth)
+        body += _identified(measured) + _error_rates(found, truth) + _hardest(found, truth, settings)
     return body + _groups(measured) + _left_out(measured)
 
 
@@ -190,9 +193,9 @@ def _exchanged(found: parsing.Parsed) -> str:
     )
 
 
-def _worst(found: parsing.Parsed, truth: Truth, kept: Answers) -> str:
+def _worst(found: parsing.Parsed, truth: Truth, kept: Answers, settings: Settings) -> str:
     by_id = {case.id: case for case in truth.cases}
-    shown = [_maps(picture, by_id[picture.id], truth, kept) for picture in found.worst(SHOWN)]
+    shown = [_maps(picture, by_id[picture.id], truth, kept, settings) for picture in found.worst(SHOWN)]
     return "<h3>The worst pictures: photo, truth, answer</h3>" + _gallery(shown)
 
 
@@ -201,12 +204,12 @@ def _gallery(shown: Sequence[str]) -> str:
     return f'<div class="gallery" style="{wide}">{"".join(shown)}</div>'
 
 
-def _maps(picture: parsing.Picture, case: Case, truth: Truth, kept: Answers) -> str:
+def _maps(picture: parsing.Picture, case: Case, truth: Truth, kept: Answers, settings: Settings) -> str:
     try:
         mask = read_mask(case, truth.parts)
     except WorkbenchError:
         return ""
-    photo = _thumb(case)
+    photo = _thumb(case, settings)
     with Image.open(kept.map_of(case)) as answer:
         maps = [np.where(mask == IGNORED, 0, mask).astype(np.uint8), np.array(answer, np.uint8)]
     size = photo.shape[1::-1]
@@ -223,10 +226,9 @@ def _maps(picture: parsing.Picture, case: Case, truth: Truth, kept: Answers) -> 
     )
 
 
-def _thumb(case: Case) -> np.ndarray:
-    with Image.open(case.photo) as photo:
-        photo.draft("RGB", (2 * THUMB, 2 * THUMB))
-        small = photo.convert("RGB")
+def _thumb(case: Case, settings: Settings) -> np.ndarray:
+    """The photo as the models saw it, upright and in sRGB, small."""
+    small = Image.fromarray(decode(case.photo, settings))
     small.thumbnail((THUMB, THUMB))
     return np.array(small)
 
@@ -251,10 +253,10 @@ def _classes(found: classes.Classified) -> str:
     return "<h3>Per label</h3>" + pieces.raw_table(["Label", "cases", "recall", "precision"], rows)
 
 
-def _mistakes(found: classes.Classified, truth: Truth) -> str:
+def _mistakes(found: classes.Classified, truth: Truth, settings: Settings) -> str:
     by_id = {case.id: case for case in truth.cases}
     shown = [
-        f'<div class="pair"><div class="faces"><img src="{_address(_thumb(by_id[id_]))}" alt=""></div>'
+        f'<div class="pair"><div class="faces"><img src="{_address(_thumb(by_id[id_], settings))}" alt=""></div>'
         f"<p><b>{escape(said)}</b> at {100 * sure:.0f} %, labelled {escape(wanted)}</p><p "
         f"class='muted'>{escape(id_)}</p></div>"
         for id_, wanted, said, sure in found.surest_mistakes(SHOWN)
@@ -294,11 +296,11 @@ def _error_rates(found: recognition.Verified, truth: Truth) -> str:
     return "<h3>Error rates per group at one threshold</h3>" + pieces.raw_table(names, rows)
 
 
-def _hardest(found: recognition.Verified, truth: Truth) -> str:
+def _hardest(found: recognition.Verified, truth: Truth, settings: Settings) -> str:
     by_id = {case.id: case for case in truth.cases}
     shown = [
-        f'<div class="pair"><div class="faces"><img src="{_address(_thumb(by_id[a]))}" alt="first">'
-        f'<img src="{_address(_thumb(by_id[b]))}" alt="second"></div>'
+        f'<div class="pair"><div class="faces"><img src="{_address(_thumb(by_id[a], settings))}" alt="first">'
+        f'<img src="{_address(_thumb(by_id[b], settings))}" alt="second"></div>'
         f"<p><b>{'Same person' if same else 'Two people'}</b>, similarity {score:.3f}</p>"
         f"<p class='muted'>{escape(a)} · {escape(b)}</p></div>"
         for a, b, same, score in found.hardest()

@@ -19,6 +19,7 @@ from workbench.evaluation.measuring import Evaluation, Measured
 from workbench.evaluation.truth import Truth
 from workbench.evaluation.weighing import LEAST
 from workbench.metrics.roc import Interval
+from workbench.settings import Settings
 from workbench.watch import Watch
 
 PAGE, FIGURES = "report.html", "figures.json"
@@ -64,7 +65,7 @@ def evaluate(
             watch=watch.part(0.9, 0.95),
         )
         watch.tell(0.95, "writing the report")
-        write(found, kept, out, {spec.id: spec.title for spec in specs})
+        write(found, kept, out, {spec.id: spec.title for spec in specs}, bench.settings)
     return found
 
 
@@ -72,7 +73,9 @@ def _metric(model: Any) -> tuple[str, float | None]:
     return str(model.metric), model.threshold
 
 
-def write(found: Evaluation, kept: Mapping[str, Answers], out: Path, titles: Mapping[str, str]) -> None:
+def write(
+    found: Evaluation, kept: Mapping[str, Answers], out: Path, titles: Mapping[str, str], settings: Settings
+) -> None:
     """report.html, figures.json and a table per model."""
     from workbench.evaluation.report import page
 
@@ -80,7 +83,7 @@ def write(found: Evaluation, kept: Mapping[str, Answers], out: Path, titles: Map
     for measured in found.models:
         if rows := table(measured):
             write_atomically(out / f"{measured.model}.csv", _csv(rows))
-    write_atomically(out / PAGE, page(found, kept, titles).encode())
+    write_atomically(out / PAGE, page(found, kept, titles, settings).encode())
 
 
 def table(measured: Measured) -> list[Mapping[str, object]]:

@@ -140,7 +140,7 @@ def read_table(path: Path, needed: tuple[str, ...]) -> tuple[list[dict[str, str]
                     f"{path.name}: expected the columns {', '.join(needed)}; missing {', '.join(missing)}, got "
                     f"{', '.join(columns) or 'none'}."
                 )
-            rows = [row for row in reader if None not in row]
+            rows = [{name: value or "" for name, value in row.items()} for row in reader if None not in row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadRequest(f"{path.name} cannot be read as a CSV in UTF-8: {error}.") from error
     return rows, columns
