@@ -35,3 +35,14 @@ def test_what_gradio_leaves_out_for_people_who_hear_the_page_is_there(page, serv
     page.get_by_role("tab", name="Explanation").click()
     expect(page.locator("#explain-heat .empty")).to_have_attribute("role", "img")
     expect(page.locator("#explain-photo button[aria-label^='Drop an image']")).to_have_count(0)
+
+
+def test_a_link_opens_a_tab_that_a_phone_folds_away(chromium, server: str) -> None:
+    context = chromium.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    try:
+        page.goto(f"{server}?tab=generation")
+        expect(page.locator("#tab-generation")).to_be_visible(timeout=20_000)
+        expect(page.locator("#tab-parsing")).to_be_hidden()
+    finally:
+        context.close()

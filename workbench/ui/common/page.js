@@ -15,9 +15,8 @@
   const chosen = list => list.find(button => button.getAttribute('aria-selected') === 'true');
 
   const here = () => {
-    const tab = chosen(top());
-    if (!tab) return null;
-    const stem = stemOf(tab);
+    const stem = Object.keys(TITLES).find(stem => panelOf(stem) && panelOf(stem).offsetParent !== null);
+    if (!stem) return null;
     const sub = chosen(subsOf(stem));
     return {stem, sub: sub && sub !== subsOf(stem)[0] ? slug(sub.textContent) : ''};
   };
@@ -48,12 +47,20 @@
     again(tries);
   });
 
+  // On a phone most tabs are folded away behind a button; their entries are there only once it was pressed.
+  const folded = async stem => {
+    const more = document.querySelector('#tabs [aria-label="More tabs"]');
+    if (!more) return null;
+    more.click();
+    return wait(() => [...document.querySelectorAll('#tabs .overflow-dropdown button')].find(button => stemOf(button) === stem), 20);
+  };
+
   const go = async () => {
     const query = new URLSearchParams(window.location.search);
     const stem = query.get('tab'), sub = query.get('sub') || '';
     if (!stem || !TITLES[stem]) return;
     asked = true;
-    const tab = await wait(() => top().find(button => stemOf(button) === stem));
+    const tab = await wait(() => top().find(button => stemOf(button) === stem), 20) || await folded(stem);
     if (tab && tab.getAttribute('aria-selected') !== 'true') tab.click();
     const first = await wait(() => !sub && panelOf(stem) || subsOf(stem).find(button => slug(button.textContent) === sub), 30);
     if (sub && first && first.click) first.click();
@@ -75,7 +82,7 @@
     mend(document);
     new MutationObserver(() => mend(document)).observe(document.body, {childList: true, subtree: true});
     if (!top().length) return;
-    document.addEventListener('click', event => { if (event.target.closest && event.target.closest('button[role=tab]')) setTimeout(noted, 60); });
+    document.addEventListener('click', event => { if (event.target.closest && event.target.closest('button[role=tab], .overflow-dropdown button')) setTimeout(noted, 60); });
     document.addEventListener('keyup', event => { if (document.activeElement && document.activeElement.getAttribute('role') === 'tab') setTimeout(noted, 60); });
     window.addEventListener('popstate', go);
     await go();
