@@ -20,6 +20,7 @@ LIGHT = {
     "thresholds",
     "detections",
     "portraits",
+    "signs",
     "checks",
     "catalog",
 }

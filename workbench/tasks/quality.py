@@ -58,13 +58,17 @@ def assess(image: np.ndarray, face: Face, model: QualityModel | None = None) -> 
     findings += _pose(face)
     if model is None:
         return Quality(tuple(findings))
+    value, told = ask(image, face, model)
+    return Quality((*findings, *told), str(getattr(getattr(model, "spec", None), "id", type(model).__name__)), value)
+
+
+def ask(image: np.ndarray, face: Face, model: QualityModel) -> tuple[float, tuple[Finding, ...]]:
+    """What a network says of one face, and the finding in it: none where nobody knows which number is low."""
     value = float(model.score(image, face))
-    if model.low is not None:
-        words = (
-            f"A quality network finds it hard to recognise ({value:.2f}; {model.low:.2f} is usual for press photos)."
-        )
-        findings.append(_graded("network", value, "", value, (model.low / 2, model.low), words))
-    return Quality(tuple(findings), str(getattr(getattr(model, "spec", None), "id", type(model).__name__)), value)
+    if model.low is None:
+        return value, ()
+    words = f"A quality network finds it hard to recognise ({value:.2f}; {model.low:.2f} is usual for press photos)."
+    return value, (graded("network", value, "", value, (model.low / 2, model.low), words),)
 
 
 def face_grey(image: np.ndarray, face: Face) -> np.ndarray:
@@ -84,7 +88,7 @@ def sharpness(grey: np.ndarray) -> float:
     return float(fine.std() / max(float(grey.std()), 1.0))
 
 
-def _graded(name: str, value: float, unit: str, measure: float, bounds: tuple[float, float], words: str) -> Finding:
+def graded(name: str, value: float, unit: str, measure: float, bounds: tuple[float, float], words: str) -> Finding:
     """A finding whose grade rises from 0.2 at the first bound to 0.8 at the second and tells its words below 0.75."""
     bad, good = bounds
     grade = float(np.clip(0.2 + 0.6 * (measure - bad) / (good - bad), 0, 1))
@@ -92,27 +96,25 @@ def _graded(name: str, value: float, unit: str, measure: float, bounds: tuple[fl
 
 
 def _size(unit: float) -> Finding:
-    return _graded(
+    return graded(
         "size", unit, "px between the eyes", unit, (12, 32), f"The face is small ({unit:.0f} pixels between the eyes)."
     )
 
 
 def _sharpness(grey: np.ndarray) -> Finding:
     value = sharpness(grey)
-    return _graded(
-        "sharpness", value, "", value, (0.04, 0.08), f"It is blurred (sharpness {value:.2f}; 0.15 is usual)."
-    )
+    return graded("sharpness", value, "", value, (0.04, 0.08), f"It is blurred (sharpness {value:.2f}; 0.15 is usual).")
 
 
 def _light(grey: np.ndarray) -> Finding:
     level = float(grey.mean())
     words = f"It is too {'dark' if level < 128 else 'bright'} (mean brightness {level:.0f} of 255)."
-    return _graded("light", level, "of 255", min(level, 255 - level), (25, 55), words)
+    return graded("light", level, "of 255", min(level, 255 - level), (25, 55), words)
 
 
 def _contrast(grey: np.ndarray) -> Finding:
     value = float(grey.std())
-    return _graded(
+    return graded(
         "contrast", value, "of 255", value, (8, 18), f"It has little contrast (deviation {value:.0f} of 255)."
     )
 
@@ -120,14 +122,14 @@ def _contrast(grey: np.ndarray) -> Finding:
 def _clipped(grey: np.ndarray) -> Finding:
     share = float(((grey < 4) | (grey > 251)).mean())
     words = f"{share:.0%} of the face is pure black or white."
-    return _graded("clipped", share, "of the face", -share, (-0.4, -0.15), words)
+    return graded("clipped", share, "of the face", -share, (-0.4, -0.15), words)
 
 
 def _evenness(grey: np.ndarray) -> Finding:
     middle = grey.shape[1] // 2
     halves = sorted((float(grey[:, :middle].mean()) + 1, float(grey[:, -middle:].mean()) + 1))
     words = "One half of the face is in shadow."
-    return _graded(
+    return graded(
         "evenness", halves[0] / halves[1], "of one half to the other", halves[0] / halves[1], (0.25, 0.45), words
     )
 
@@ -137,9 +139,7 @@ def _inside(image: np.ndarray, face: Face) -> Finding:
     left, top, right, bottom = (float(edge) for edge in face.box)
     seen = max(0.0, min(right, width) - max(left, 0)) * max(0.0, min(bottom, height) - max(top, 0))
     share = seen / ((right - left) * (bottom - top))
-    return _graded(
-        "inside", share, "of the face", share, (0.6, 0.9), f"Only {share:.0%} of the face is in the picture."
-    )
+    return graded("inside", share, "of the face", share, (0.6, 0.9), f"Only {share:.0%} of the face is in the picture.")
 
 
 def _pose(face: Face) -> list[Finding]:
@@ -155,6 +155,6 @@ def _pose(face: Face) -> list[Finding]:
         ),
     )
     return [
-        _graded(name, angle, "degrees", -abs(angle), (-bounds[0], -bounds[1]), words(angle))
+        graded(name, angle, "degrees", -abs(angle), (-bounds[0], -bounds[1]), words(angle))
         for name, angle, bounds, words in turns
     ]
