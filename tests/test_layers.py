@@ -39,6 +39,7 @@ BELOW_BENCH = (
     "protection",
     "generation",
     "evaluation",
+    "video",
     "labeling",
 )
 
@@ -54,6 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "protection": {"tasks", "makeup", "catalog", "metrics"},
     "generation": {"tasks", "metrics", "labeling"},
     "evaluation": {"tasks", "metrics", "labeling", "catalog"},
+    "video": {"tasks", "metrics", "protection"},
     "bench": {"catalog", "sources", "tasks"},
     "publish": {"bench", "catalog", "sources", "tasks", "metrics"},
     "scale": {"bench", "catalog", "sources", "tasks", "explanation", "makeup", "protection"},

@@ -3,6 +3,8 @@
     WorkbenchError                 anything below; its text is a sentence for the person in front of the screen
     ├── BadImage                   the file or array is not a photo we can read
     │   └── ImageTooLarge          refused before it is decoded
+    ├── BadVideo                   the file is not a clip we can read
+    │   └── ClipTooLong            longer, or of larger pictures, than this machine was told to take
     ├── NoFace                     the photo holds no face we can find
     ├── FaceTooSmall               a face is there, but too small to work on
     ├── ManyFaces                  one face was needed, several were found
@@ -47,6 +49,18 @@ class ImageTooLarge(BadImage):
         self.got, self.most = got, most
 
 
+class BadVideo(WorkbenchError):
+    """The file is not a clip that can be read."""
+
+
+class ClipTooLong(BadVideo):
+    """The clip is longer than the limit, or its pictures are larger. got, most: in one unit."""
+
+    def __init__(self, message: str, *, got: float = 0, most: float = 0) -> None:
+        super().__init__(message)
+        self.got, self.most = got, most
+
+
 class NoFace(WorkbenchError):
     """No face was found in the photo of `width` × `height` pixels."""
 
@@ -76,18 +90,18 @@ class ManyFaces(WorkbenchError):
 
 
 class FacesLeft(WorkbenchError):
-    """A saved photo was searched again and still shows faces that were to be hidden; it was thrown away.
+    """What was saved was searched again and still shows faces that were to be hidden; a photo was thrown away.
 
-    left: how many are still found. hidden: how many are not found any more.
+    left: how many are still found. hidden: how many are not found any more. frames: of a clip, numbers from 0.
     """
 
-    def __init__(self, message: str = "", *, left: int = 0, hidden: int = 0) -> None:
+    def __init__(self, message: str = "", *, left: int = 0, hidden: int = 0, frames: tuple[int, ...] = ()) -> None:
         super().__init__(
             message
             or f"Nothing was saved: of {left + hidden} faces that were to be hidden, {left} can still be found in the "
             "result. Choose silhouette, or more strength."
         )
-        self.left, self.hidden = left, hidden
+        self.left, self.hidden, self.frames = left, hidden, frames
 
 
 class BadRequest(WorkbenchError):

@@ -16,7 +16,8 @@ class Settings:
 
     cache: folder for fetched weights. data: folder for judgements and signing secrets (never weights, never photos).
     max_pixels and max_bytes: larger pictures are refused before decoding. working_side: photos are shown at most
-    this many pixels wide or high. memory: bytes of loaded weights to keep before the least recently used is dropped.
+    this many pixels wide or high. max_clip_seconds, max_clip_bytes: longer or larger clips are refused on the screen;
+    the command line takes any. memory: bytes of loaded weights to keep before the least recently used is dropped.
     allowed_hosts: names the server answers to besides those of its own address (behind a proxy, the public name).
     proxies: how many proxies of one's own stand before the server, so that visitors are told apart by the address the
     outermost saw. photo_memory: bytes that photos being opened may take together; more wait. session_memory: bytes that
@@ -38,6 +39,8 @@ class Settings:
     threads: int = 0
     max_pixels: int = 60 * MEGA
     max_bytes: int = 40 * MEGA
+    max_clip_seconds: int = 600
+    max_clip_bytes: int = 400 * MEGA
     working_side: int = 2048
     memory: int = 1_500 * MEGA
     photo_lifetime: int = 3600
@@ -75,6 +78,8 @@ class Settings:
             threads=_positive(env, "WORKBENCH_THREADS", 0),
             max_pixels=_positive(env, "WORKBENCH_MAX_PIXELS", cls.max_pixels),
             max_bytes=_positive(env, "WORKBENCH_MAX_BYTES", cls.max_bytes),
+            max_clip_seconds=_positive(env, "WORKBENCH_MAX_CLIP_SECONDS", cls.max_clip_seconds),
+            max_clip_bytes=_positive(env, "WORKBENCH_MAX_CLIP_BYTES", cls.max_clip_bytes),
             working_side=_positive(env, "WORKBENCH_WORKING_SIDE", cls.working_side),
             memory=_positive(env, "WORKBENCH_MEMORY_MB", cls.memory // MEGA) * MEGA,
             photo_lifetime=_positive(env, "WORKBENCH_PHOTO_LIFETIME", cls.photo_lifetime),
