@@ -15,6 +15,7 @@ import numpy as np
 import pi_heif
 from PIL import Image, UnidentifiedImageError, features
 
+from workbench import marks
 from workbench.colour import to_srgb
 from workbench.errors import BadImage, ImageTooLarge
 from workbench.photo import Photo
@@ -109,7 +110,7 @@ def read(source: bytes | Path, settings: Settings, name: str = "") -> Photo:
         raise ImageTooLarge("The picture asks for more memory than there is. Make it smaller.") from error
     except _BROKEN as error:
         raise BadImage(f"The picture is damaged or breaks off ({error}). Save or download it again.") from error
-    return Photo(image, name or (source.name if isinstance(source, Path) else ""), notes)
+    return Photo(image, name or (source.name if isinstance(source, Path) else ""), notes, marks.read(data).source)
 
 
 def content(path: Path, settings: Settings) -> bytes:

@@ -22,12 +22,13 @@ class Photo:
     """A photo at its own size.
 
     image: (H, W, 3) uint8 sRGB, upright. name: of its file, "" when it has none. notes: sentences about what could not
-    be heeded when it was read.
+    be heeded when it was read. source: the digital source type its file names (`marks`), "" for none.
     """
 
     image: np.ndarray
     name: str = ""
     notes: tuple[str, ...] = ()
+    source: str = ""
 
     def __post_init__(self) -> None:
         check_image(self.image)

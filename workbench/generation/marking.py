@@ -1,5 +1,5 @@
 """What a PNG made here says of itself: drawn by a model, or an edited photo. Every picture that leaves carries one of
-the two."""
+the two, in words and as IPTC's digital source type."""
 
 import io
 from collections.abc import Mapping
@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from workbench import __version__
+from workbench import __version__, marks
 from workbench.colour import SRGB_CHUNK
 from workbench.values import check_image
+
+PACKET = "XML:com.adobe.xmp"
+"""The name of the chunk that holds XMP (XMP specification, part 3, section 1.1.5)."""
 
 
 def drawn(model: str, seed: int, **settings: object) -> dict[str, str]:
@@ -40,6 +43,8 @@ def png(image: np.ndarray, text: Mapping[str, str]) -> bytes:
     """The picture as PNG with these text chunks; every pixel survives."""
     note = PngImagePlugin.PngInfo()
     note.add(b"sRGB", SRGB_CHUNK)
+    source = marks.DRAWN if "AI-generated" in text else marks.EDITED
+    note.add_itxt(PACKET, marks.xmp(source, text.get("Description", "")).decode())
     for name, value in text.items():
         note.add_itxt(name, value) if not value.isascii() else note.add_text(name, value)
     buffer = io.BytesIO()
@@ -48,7 +53,7 @@ def png(image: np.ndarray, text: Mapping[str, str]) -> bytes:
 
 
 def read(source: Path | bytes) -> dict[str, str]:
-    """The text chunks of a PNG."""
+    """The text chunks of a PNG, without its XMP packet."""
     with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as picture:
         picture.load()
-        return {str(name): str(value) for name, value in getattr(picture, "text", {}).items()}
+        return {str(name): str(value) for name, value in getattr(picture, "text", {}).items() if name != PACKET}

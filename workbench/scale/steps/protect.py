@@ -5,6 +5,7 @@ from typing import Any
 
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
+from workbench.marks import kept
 from workbench.photo import Found, Photo
 from workbench.scale.step import Outcome, Step, Work
 from workbench.scale.steps.faces import finder_id, photo_and_faces
@@ -46,7 +47,7 @@ def _anonymiser(bench: Workbench, options: Mapping[str, Any]) -> Step:
             numbers = [1] if which == "largest" else []
             hidden = hide(Found(Photo(image), faces), numbers, bench.finder(), how)
             row = {"outcome": how, "faces": len(faces) + hidden.added, "worked on": len(hidden.faces)}
-            return Outcome((row,), {".jpg": hidden.data})
+            return Outcome((row,), {".jpg": kept(hidden.data, data)})
 
         return work
 
@@ -71,7 +72,7 @@ def _painter(bench: Workbench, options: Mapping[str, Any]) -> Step:
             for face in chosen:
                 painted = apply_makeup(painted, face, look, parsing)
             row = {"outcome": f"makeup: {look.name}", "faces": len(faces), "worked on": len(chosen)}
-            return Outcome((row,), {".jpg": encode_jpeg(painted, 94)})
+            return Outcome((row,), {".jpg": kept(encode_jpeg(painted, 94), data)})
 
         return work
 
@@ -120,7 +121,7 @@ def _search(bench: Workbench, settled: Mapping[str, Any], look: Any, parser: str
         image, faces = photo_and_faces(data, bench.finder(), bench.settings)
         found = protect(image, faces[0], _parts(bench, parser, image, faces), *models, finder, request, watch)
         figures = {"faces": len(faces), "worked on": 1, "look": look.name, "strength": strength, **row(found)}
-        return Outcome((figures,), {".jpg": found.photo})
+        return Outcome((figures,), {".jpg": kept(found.photo, data)})
 
     return work
 

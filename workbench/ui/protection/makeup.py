@@ -10,6 +10,7 @@ from workbench.bench import Workbench
 from workbench.images import encode_jpeg
 from workbench.makeup import looks
 from workbench.makeup.palettes import ORDER, PALETTES, shades
+from workbench.marks import kept
 from workbench.ui.common.events import GPU
 from workbench.ui.common.faces import choice, chosen
 from workbench.ui.protection import views
@@ -150,5 +151,5 @@ def apply_makeup(
     _, mine = chosen(waiting.found, face)
     painted = paint(waiting.image, mine, look_of(look, makeup), waiting.parsing)
     path = waiting.file("makeup.jpg")
-    path.write_bytes(encode_jpeg(painted, 94))
+    path.write_bytes(kept(encode_jpeg(painted, 94), waiting.found.photo.source))
     return pair(waiting.folder, waiting.image, painted, mine, "after"), ONLY, str(path)

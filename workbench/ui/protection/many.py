@@ -12,6 +12,7 @@ import pandas as pd
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, Cancelled, WorkbenchError
 from workbench.images import encode_jpeg
+from workbench.marks import kept
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.widgets import results
@@ -92,7 +93,7 @@ def _work(
         for number, path in enumerate(sources, start=1):
             watch.tell((number - 1) / len(sources), f"photo {number} of {len(sources)}")
             try:
-                data, row = _one(
+                data, source, row = _one(
                     bench, path, look, strength, sides, watch.part((number - 1) / len(sources), number / len(sources))
                 )
             except Cancelled:
@@ -101,7 +102,7 @@ def _work(
                 rows.append({"photo": Path(path).name, "file": "", "result": str(error)})
                 continue
             name = f"{number:03d}-{Path(path).stem[:60]}.jpg"
-            archive.writestr(name, data)
+            archive.writestr(name, kept(data, source))
             rows.append({"photo": Path(path).name, "file": name, **row})
         archive.writestr("summary.csv", pd.DataFrame(rows).to_csv(index=False))
     package = results(bench.settings) / "protected.zip"
@@ -111,8 +112,8 @@ def _work(
 
 def _one(
     bench: Workbench, path: str, look: str, strength: str, sides: tuple[list[str], list[str]], watch: Watch
-) -> tuple[bytes, dict[str, Any]]:
-    """The JPEG of one photo, and its row."""
+) -> tuple[bytes, str, dict[str, Any]]:
+    """The JPEG of one photo, the source type that the photo named, and its row."""
     from workbench.makeup.photo import apply_makeup
     from workbench.protection.protect import Request, protect
     from workbench.protection.summary import row
@@ -121,8 +122,12 @@ def _one(
     face = waiting.faces[0]
     if strength == "none":
         painted = apply_makeup(waiting.image, face, look_of(look, "{}"), waiting.parsing)
-        return encode_jpeg(painted, 94), {"result": "makeup only", "faces": len(waiting.faces)}
+        return (
+            encode_jpeg(painted, 94),
+            waiting.found.photo.source,
+            {"result": "makeup only", "faces": len(waiting.faces)},
+        )
     attacked, judges = ([bench.recogniser(model) for model in side] for side in sides)
     request = Request(look=look, strength=strength)
     found = protect(waiting.image, face, waiting.parsing, attacked, judges, bench.finder(), request, watch)
-    return found.photo, {"result": found.words, "faces": len(waiting.faces), **row(found)}
+    return found.photo, waiting.found.photo.source, {"result": found.words, "faces": len(waiting.faces), **row(found)}

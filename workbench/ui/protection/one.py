@@ -11,6 +11,7 @@ import numpy as np
 from workbench import checks
 from workbench.bench import Workbench
 from workbench.errors import WorkbenchError
+from workbench.marks import kept
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
@@ -280,7 +281,7 @@ def on_screen(
     from workbench.protection.summary import record
 
     photo, figures = waiting.file("protected.jpg"), waiting.file("protection.json")
-    photo.write_bytes(found.photo)
+    photo.write_bytes(kept(found.photo, waiting.found.photo.source))
     figures.write_text(json.dumps(record(found), indent=1, ensure_ascii=False) + "\n")
     after = opened(found.photo)
     titles = {spec.id: spec.title for spec in bench.specs("recognition")}

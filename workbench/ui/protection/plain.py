@@ -11,6 +11,7 @@ import numpy as np
 from workbench import checks, drawing
 from workbench.bench import Workbench
 from workbench.images import encode_jpeg, limit, within
+from workbench.marks import kept
 from workbench.photo import Found
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
@@ -95,7 +96,7 @@ def anonymise(
     hidden = hide(found, numbers, bench.finder(), str(kind), float(strength))
     folder = results(bench.settings)
     path = folder / f"{found.photo.stem}_hidden.jpg"
-    path.write_bytes(hidden.data)
+    path.write_bytes(kept(hidden.data, found.photo.source))
     words = f"<p>{hidden.words(len(found.faces))}</p>" + _words(bench, found, hidden, numbers)
     return _pair(folder, found.image, hidden.image), words, str(path)
 
