@@ -22,6 +22,9 @@ class Settings:
     proxies: how many proxies of one's own stand before the server, so that visitors are told apart by the address the
     outermost saw. photo_memory: bytes that photos being opened may take together; more wait. session_memory: bytes that
     open pages may keep between two clicks. upload_quota: bytes of uploads and results on disk at once.
+    database_url: a PostgreSQL server that several servers may share, "" for a file in the data folder;
+    database_connections: to it at once, from this process. root_path: the prefix a proxy puts before the addresses.
+    drain_seconds: how long a server that is asked to end (SIGTERM) says that it is not ready and lets work finish.
     models: TOML files with models of one's own, besides models.toml in the data folder.
     offline: never open a connection. hub_endpoint: address of the Hub, "" for huggingface.co. space: the process runs
     on Hugging Face Spaces. zero_gpu: it runs on one that is lent a graphics card per call. device: "auto" (CUDA, else
@@ -54,6 +57,9 @@ class Settings:
     hub_endpoint: str = ""
     hub_dataset: str = ""
     database_url: str = ""
+    database_connections: int = 8
+    root_path: str = ""
+    drain_seconds: int = 0
     models: tuple[str, ...] = ()
 
     @classmethod
@@ -95,6 +101,9 @@ class Settings:
             hub_endpoint=env.get("HF_ENDPOINT", ""),
             hub_dataset=env.get("WORKBENCH_HUB_DATASET", ""),
             database_url=env.get("WORKBENCH_DATABASE_URL", ""),
+            database_connections=_positive(env, "WORKBENCH_DATABASE_CONNECTIONS", cls.database_connections),
+            root_path=_prefix(env),
+            drain_seconds=_positive(env, "WORKBENCH_DRAIN_SECONDS", cls.drain_seconds),
             models=tuple(name.strip() for name in env.get("WORKBENCH_MODELS", "").split(",") if name.strip()),
         )
 
@@ -113,6 +122,13 @@ def _positive(env: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise BadRequest(f"{name} must be a whole number above 0, got {text!r}.")
     return int(text)
+
+
+def _prefix(env: Mapping[str, str]) -> str:
+    text = (env.get("WORKBENCH_ROOT_PATH") or env.get("GRADIO_ROOT_PATH") or "").rstrip("/")
+    if text and not re.fullmatch(r"(https?://[^/?#\s]+)?(/[A-Za-z0-9._~-]+)*", text):
+        raise BadRequest(f"WORKBENCH_ROOT_PATH must be a path as /faces or an address that ends so, got {text!r}.")
+    return text
 
 
 def _device(env: Mapping[str, str]) -> str:

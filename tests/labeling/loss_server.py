@@ -16,10 +16,10 @@ from workbench.labeling.serving.service import open_service, stop_on_signals
 from workbench.settings import Settings
 
 
-def main(study: str, data: str, port: str, hub: str) -> None:
+def main(study: str, data: str, port: str, hub: str, database: str = "") -> None:
     """Serve until killed."""
     logging.basicConfig(level=logging.WARNING)
-    settings = Settings(cache=Path(data), data=Path(data), owner_token="loss test owner token")
+    settings = Settings(cache=Path(data), data=Path(data), owner_token="loss test owner token", database_url=database)
     place = HuggingFaceHub("tester/loss", "hf_test", endpoint=hub, seconds=8)
     service = open_service(settings, Path(study), interval=1.0, hub=place)
     service.desk._pace.take = lambda rater, now: None  # type: ignore[method-assign] # the test's raters are faster than people

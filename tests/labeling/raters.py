@@ -110,3 +110,73 @@ class BrowserDouble:
             self.settle()
             good = self.step(vote=not self.done)
             time.sleep(self.rng.uniform(0.5, 1.5) * think if good else 0.1)
+
+
+class Visitor:
+    """A rater behind a proxy: asks one server as long as it answers (`sticky`) or any at random, and sends receipts
+    only when it is asked to, as the page does."""
+
+    def __init__(self, addresses: list[str], seed: int, sticky: bool) -> None:
+        """addresses: of the servers."""
+        self._addresses, self._sticky, self._rng = list(addresses), sticky, random.Random(seed)
+        self._rng.shuffle(self._addresses)
+        self._rater = self._boot = ""
+        self._receipts: dict[str, str] = {}
+        self._items: list[dict[str, Any]] = []
+        self._pending: list[dict[str, Any]] = []
+        self.acknowledged: set[str] = set()
+        self.resends = 0
+        self.refused: list[str] = []
+        self.times: list[float] = []
+        self.done = False
+
+    def post(self, path: str, asked: dict[str, Any]) -> dict[str, Any] | None:
+        """The answer of the first server that gives one, None when none does."""
+        if not self._sticky:
+            self._rng.shuffle(self._addresses)
+        for address in list(self._addresses):
+            answer = BrowserDouble(address, 0).post(path, asked)
+            if answer is not None:
+                return answer
+            self._addresses.append(self._addresses.pop(0))
+        return None
+
+    def step(self) -> bool:
+        """One exchange; False when nobody answered."""
+        if not self._rater:
+            entered = self.post("/enter", {"agree": True, "version": "v1"})
+            self._rater = entered["rater"] if entered else ""
+            return entered is not None
+        if self._items and not self._pending:
+            item = self._items.pop(0)
+            answer = self._rng.choice(["same_3", "different_3"])
+            self._pending = [{"lease": item["token"], "answer": answer, "response_ms": 1, "id": item["id"]}]
+        votes = [{name: value for name, value in vote.items() if name != "id"} for vote in self._pending]
+        have = [item["id"] for item in self._items]
+        began = time.perf_counter()
+        said = self.post("/sync", {"rater": self._rater, "boot": self._boot, "votes": votes, "have": have, "want": 3})
+        if said is None:
+            return False
+        if said["state"] == "resend":
+            self.resends += 1
+            self.post("/sync", {"rater": self._rater, "resend": list(self._receipts.values())[:100]})
+            self._boot = said["boot"]
+            return True
+        self.times += [time.perf_counter() - began] * len(votes)
+        self._boot = said["boot"]
+        for vote, result in zip(self._pending, said["votes"], strict=True):
+            if "receipt" in result:
+                self._receipts[vote["id"]] = result["receipt"]
+                self.acknowledged.add(vote["id"])
+            else:
+                self.refused.append(result["state"])
+        self._pending = []
+        self._items = [item for item in self._items if item["id"] in said["valid"]] + said["items"]
+        self.done = said["state"] == "complete"
+        return True
+
+    def run(self, stop: threading.Event) -> None:
+        """Judge until nothing is left or told to stop."""
+        while not stop.is_set() and not self.done:
+            if not self.step() or not self._items:
+                time.sleep(0.05)

@@ -224,9 +224,8 @@ def _compact(args: argparse.Namespace, settings: Settings) -> int:
 def _open(folder: Path, settings: Settings) -> "tuple[Study, Outbox]":
     """The study, and an outbox over the store that the settings name; nothing runs."""
     from workbench.labeling.hub.outbox import Outbox
-    from workbench.labeling.serving.service import database_of, hub_of
-    from workbench.labeling.store.store import Store
+    from workbench.labeling.serving.service import hub_of, open_store
     from workbench.labeling.study.study import load_study
 
     study = load_study(folder)
-    return study, Outbox(Store(database_of(settings), mounted=settings.space), hub_of(settings, study.name))
+    return study, Outbox(open_store(settings), hub_of(settings, study.name))

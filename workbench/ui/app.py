@@ -14,10 +14,12 @@ from starlette.middleware import Middleware
 
 from workbench.bench import Workbench
 from workbench.errors import WorkbenchError
+from workbench.labeling.serving.service import stop_on_signals
 from workbench.tabs import TABS, Tab
 from workbench.ui.common import uploads
 from workbench.ui.common.background import RUNNING
 from workbench.ui.common.door import Page, Quiet, SameSite
+from workbench.ui.common.draining import Draining
 from workbench.ui.common.health import Health
 from workbench.ui.common.limits import WAITING, Limits, client_of
 from workbench.ui.common.sessions import bounded
@@ -149,10 +151,12 @@ def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
     Returns when the person presses Ctrl-C, within seconds whatever runs; at once with `prevent_thread_lock`.
     """
     settings, blocks = bench.settings, not options.pop("prevent_thread_lock", False)
+    draining = Draining(lambda: _is_busy(demo), settings.drain_seconds)
     started = demo.queue(default_concurrency_limit=8, api_open=False, max_size=WAITING).launch(
         **{
             "server_name": settings.host,
             "server_port": settings.port,
+            "root_path": settings.root_path or None,
             "theme": theme(),
             "css": CSS,
             "js": script(
@@ -167,7 +171,7 @@ def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
             "show_error": False,
             "footer_links": ["api", "settings"],
             "app_kwargs": {
-                "middleware": _layers(demo, bench),
+                "middleware": _layers(demo, bench, draining),
                 "lifespan": bounded(settings.session_memory, settings.photo_lifetime),
             },
             "prevent_thread_lock": True,
@@ -175,8 +179,15 @@ def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
         }
     )
     if blocks:
+        if settings.drain_seconds:
+            stop_on_signals(draining)
         _until_interrupted(demo)
     return started
+
+
+def _is_busy(demo: gr.Blocks) -> bool:
+    """Whether a visitor's call runs or waits."""
+    return bool(len(demo._queue) or any(demo._queue.active_jobs) or RUNNING.count())
 
 
 def _until_interrupted(demo: gr.Blocks) -> None:
@@ -191,7 +202,7 @@ def _until_interrupted(demo: gr.Blocks) -> None:
         demo.close(verbose=False)
 
 
-def _layers(demo: gr.Blocks, bench: Workbench) -> list[Middleware]:
+def _layers(demo: gr.Blocks, bench: Workbench, draining: Draining) -> list[Middleware]:
     """What stands in front of Gradio, outermost first."""
     settings, sweeper = bench.settings, uploads.keep_swept(bench.settings)
 
@@ -201,7 +212,10 @@ def _layers(demo: gr.Blocks, bench: Workbench) -> list[Middleware]:
 
     return [
         Middleware(
-            Health, sweeper=sweeper, waiting=lambda: len(demo._queue), stopped=lambda: bool(demo._queue.stopped)
+            Health,
+            sweeper=sweeper,
+            waiting=lambda: len(demo._queue),
+            stopped=lambda: draining.begun or bool(demo._queue.stopped),
         ),
         Middleware(Quiet),
         Middleware(SameSite, bound_to=settings.host, hosts=settings.allowed_hosts),

@@ -33,12 +33,12 @@ ROOT = Path(__file__).resolve().parents[3]
 class Server:
     """The server process, on one port for all its lives."""
 
-    def __init__(self, study: Path, data: Path, hub: str) -> None:
+    def __init__(self, study: Path, data: Path, hub: str, database: str = "") -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
-        self.study, self.data, self.hub = study, data, hub
+        self.study, self.data, self.hub, self.database = study, data, hub, database
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -50,6 +50,7 @@ class Server:
             str(self.data),
             str(self.port),
             self.hub,
+            self.database,
         ]
         log = (self.data.parent / "server.log").open("ab")
         self.process = subprocess.Popen(words, cwd=ROOT, stderr=log, stdout=log)

@@ -9,7 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from workbench.labeling.hub.outbox import KINDS, Outbox
+from workbench.errors import StudyError
+from workbench.labeling.hub.outbox import KINDS, PUSHING, Outbox
 from workbench.labeling.store import entries, schema
 from workbench.labeling.store.clock import iso
 from workbench.labeling.store.entries import FOLDERS, LABEL, RATER, WITHDRAWAL
@@ -21,8 +22,15 @@ def compact(outbox: Outbox, *, before: str) -> dict[str, int]:
     rows.
 
     Everything waiting is pushed first. Doing it again changes nothing. Raises SourceUnreachable when the Hub does not
-    play along.
+    play along, StudyError while another server pushes.
     """
+    with outbox.store.database.only_one(PUSHING) as mine:
+        if not mine:
+            raise StudyError("Another server is pushing to the data set. Try again in a moment.")
+        return _compact(outbox, before)
+
+
+def _compact(outbox: Outbox, before: str) -> dict[str, int]:
     outbox.pull()
     outbox.seal()
     outbox.push()

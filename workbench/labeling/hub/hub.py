@@ -8,6 +8,7 @@ a status code, decides whether a commit happened.
 import hashlib
 import json
 import os
+import secrets
 import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -34,6 +35,10 @@ class Hub(Protocol):
     (yet)."""
 
     name: str
+
+    @property
+    def place(self) -> str:
+        """The same at two servers only if they push to the same place."""
 
     def ensure(self) -> None:
         """Make the place if it is not there."""
@@ -70,6 +75,20 @@ class LocalHub:
         """`folder` is made on first use."""
         self.folder = folder
         self.name = str(folder)
+
+    @property
+    def place(self) -> str:
+        """A random name that lies in the folder: whoever reads the same one shares it, over volumes and mounts too."""
+        note = self.folder / ".place"
+
+        def work() -> str:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / ".lock"):
+                if not note.is_file():
+                    note.write_text(secrets.token_hex(8), encoding="utf-8")
+                return note.read_text(encoding="utf-8")
+
+        return self._try(work)
 
     def ensure(self) -> None:
         """Make the folder, and clear away what a killed process had half written."""
@@ -169,7 +188,7 @@ class HuggingFaceHub:
             )
         from huggingface_hub import HfApi
 
-        self.name = dataset
+        self.name = self.place = dataset
         self._api = HfApi(endpoint=endpoint or None, token=token)
         self._seconds, self._private = seconds, private
 

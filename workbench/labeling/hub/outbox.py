@@ -10,7 +10,7 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from workbench.errors import SourceUnreachable, WorkbenchError
 from workbench.labeling.hub import card
 from workbench.labeling.hub.hub import HeadMoved, Hub
-from workbench.labeling.store import entries, schema
-from workbench.labeling.store.clock import iso
+from workbench.labeling.store import entries, replicas, schema
+from workbench.labeling.store.clock import iso, seconds
 from workbench.labeling.store.entries import FOLDERS, LABEL, RATER, WITHDRAWAL
 from workbench.labeling.store.store import Store
 
@@ -31,6 +31,14 @@ _SHARDS = 50
 _SLOWEST = 15.0
 _HURRY = 5.0
 _RACES = 12
+_LATEST = 3600.0
+"""Seconds after which a killed server's commit is no longer expected."""
+PUSHING = "pushing"
+"""What the server that pushes holds."""
+
+
+def _backoff(failures: int) -> float:
+    return random.uniform(0.5, 1.0) * min(_SLOWEST, 0.5 * 2 ** min(failures, 6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,8 @@ class Outbox:
         began without judgements and found some on the Hub."""
         self.store, self.hub, self.interval = store, hub, interval
         self.ready = self.recovered = False
+        self.beat: Callable[[], None] = lambda: None
+        """Called at least every few seconds while it runs."""
         self.last_push = self.last_error = ""
         self._wake, self._pushing = threading.Event(), threading.Lock()
         self._stopping = self._hurried = False
@@ -77,8 +87,8 @@ class Outbox:
         if self._thread:
             self._thread.join(max(0.0, seconds / 4))
         while time.monotonic() < deadline:
-            if self.attempt():
-                return True
+            if self.attempt() or (not self.last_error and not self.store.database.is_sqlite):
+                return True  # what still waits came in elsewhere meanwhile, and goes from there
             time.sleep(min(0.5, max(0.0, deadline - time.monotonic())))
         return self.waiting() == 0
 
@@ -97,6 +107,7 @@ class Outbox:
         paths: what the Hub holds, if that is known. parquet: look into compacted files too.
         Raises SourceUnreachable when the Hub does not answer.
         """
+        replicas.life(self.store.database)  # which remembers whether it began empty
         listed = [path for path in (self.hub.look()[1] if paths is None else paths) if path.startswith("data/")]
         self._mark_arrived(set(listed))
         query = sa.select(schema.shards.c.path)
@@ -141,7 +152,7 @@ class Outbox:
         for left in reversed(range(_RACES)):
             head = self._catch_up()
             shards = self._unpushed()
-            late = self.store.took_receipts  # only then can a commit of an earlier life hold the same rows
+            late = self._took_receipts()  # only then can a commit of an earlier life hold the same rows
             files = {shard["path"]: self._bytes(shard) for shard in shards}
             try:
                 if files:
@@ -180,17 +191,23 @@ class Outbox:
         self._described = set()  # after compaction no recent shard may be left
 
     def attempt(self) -> bool:
-        """Seal and push once; whether nothing waits any more. Never raises: the reason is kept in `last_error`."""
+        """Seal and push once; whether nothing waits any more. Never raises: the reason is kept in `last_error`.
+
+        Of several servers one pushes; while another does, nothing is done here.
+        """
         try:
-            self.seal()
-            self._ensure()
-            if self.push():
-                self.last_push = iso(self.store.now())
-            self.last_error = ""
+            with self.store.database.only_one(PUSHING) as mine:
+                if mine:
+                    self.seal()
+                    self._ensure()
+                    if self.push():
+                        self.last_push = iso(self.store.now())
+            self.last_error = "" if mine else "Another server is pushing."
+            return self.waiting() == 0
         except WorkbenchError as error:
             self.last_error = str(error)
             log.warning("push failed: %s", error)
-        return self.waiting() == 0
+            return False
 
     def waiting(self) -> int:
         """Rows that the Hub does not list yet."""
@@ -198,6 +215,13 @@ class Outbox:
         unpushed = sa.select(shards.c.shard).where(shards.c.pushed_at == "")
         query = sa.select(sa.func.count()).where(sa.or_(table.c.shard == "", table.c.shard.in_(unpushed)))
         return self.store.database.run(lambda c: c.scalar(query)) or 0
+
+    def missing(self, labels: Sequence[str]) -> set[str]:
+        """Which of these labels the store does not know: it was put back from an older copy since they were
+        acknowledged."""
+        table = schema.entries
+        query = sa.select(table.c.key).where(table.c.kind == LABEL, table.c.key.in_(list(labels)))
+        return set(labels) - set(self.store.database.run(lambda c: c.scalars(query).all())) if labels else set()
 
     def on_hub(self, keys: Sequence[str], kind: str = LABEL, study: str = "") -> set[str]:
         """Which of these labels the Hub lists; with another kind and a study, which raters' entries of that kind."""
@@ -218,36 +242,65 @@ class Outbox:
         self._start_up()
         failures = 0
         while not self._stopping:
-            due = self._pushed_at + self._gap() - time.monotonic()
-            if due > 0 or not self.waiting():
-                self._pause(min(max(due, 0.05), 5.0) if due > 0 else min(self.interval, 5.0))
-                continue
-            self._hurried = False
-            failures = 0 if self.attempt() else failures + 1
-            self._hurried |= bool(failures)
-            if failures:
-                self._pause(random.uniform(0.5, 1.0) * min(_SLOWEST, 0.5 * 2 ** min(failures, 6)))
+            try:
+                failures = self._turn(failures)
+            except WorkbenchError as error:  # the database is away: this thread must be there when it is back
+                self.last_error = str(error)
+                failures += 1
+                self._pause(_backoff(failures))
+
+    def _turn(self, failures: int) -> int:
+        """One round: beat, wait until a push is due, push; how many pushes have failed in a row."""
+        self.beat()
+        due = self._pushed_at + self._gap() - time.monotonic()
+        if due <= 0 and not self.store.database.is_sqlite:
+            due = self._gap() - self._since_any_push()
+        if due > 0 or not self.waiting():
+            self._pause(min(max(due, 0.05), 5.0) if due > 0 else min(self.interval, 5.0))
+            return failures
+        self._hurried = False
+        failures = 0 if self.attempt() else failures + 1
+        self._hurried |= bool(failures)
+        if failures:
+            self._pause(_backoff(failures))
+        return failures
 
     def _gap(self) -> float:
         return min(self.interval, _HURRY) if self._hurried else self.interval
 
+    def _since_any_push(self) -> float:
+        """Seconds since a server of this database pushed."""
+        query = sa.select(sa.func.max(schema.shards.c.pushed_at))
+        last = self.store.database.run(lambda c: c.scalar(query))
+        return self.store.now() - seconds(last) if last else float("inf")
+
+    def _took_receipts(self) -> bool:
+        """Whether a commit of a life before this one may still be under way."""
+        return self.store.now() - replicas.life(self.store.database).receipts_at < _LATEST
+
     def _start_up(self) -> None:
         """Ready at once with judgements on the disk (the first push looks at the Hub); with none, when the Hub's were
-        brought back."""
+        brought back. Of several servers one does, and the others wait for it."""
         failures = 0
-        self.ready = self.store.has_judgements()
         while not self.ready and not self._stopping:
             try:
-                self._ensure()
-                found = self.pull()
-                log.info("brought back %d rows from %s", found, self.hub.name)
-                self.recovered = bool(found)
-                self.ready, self.last_error = True, ""
+                with self.store.database.only_one("restoring") as mine:
+                    if mine and not self.store.has_judgements():
+                        self._bring_back()
+                self.ready, self.last_error = mine, ""
+                if not mine:
+                    self._pause(0.5)
             except WorkbenchError as error:
                 self.last_error = str(error)
-                log.warning("start-up waits for the Hub: %s", error)
+                log.warning("start-up waits: %s", error)
                 failures += 1
-                self._pause(random.uniform(0.5, 1.0) * min(_SLOWEST, 0.25 * 2 ** min(failures, 8)))
+                self._pause(_backoff(failures))
+
+    def _bring_back(self) -> None:
+        self._ensure()
+        found = self.pull()
+        log.info("brought back %d rows from %s", found, self.hub.name)
+        self.recovered = bool(found)
 
     def _ensure(self) -> None:
         if not self._ensured:

@@ -5,7 +5,6 @@ acknowledged, a vote or a withdrawal, is answered with a receipt, the sealed row
 restores it even when the server's disk was lost before the Hub had it. Knows nothing of HTTP or of any screen.
 """
 
-import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from workbench.labeling.serving import asked as read
 from workbench.labeling.serving.pace import Pace
 from workbench.labeling.serving.pictures import Shelf
 from workbench.labeling.serving.tokens import Sealer
+from workbench.labeling.store import replicas
 from workbench.labeling.store.entries import COLUMNS, LABEL, RATER, WITHDRAWAL
 from workbench.labeling.store.exchange import Exchange
 from workbench.labeling.store.leases import REVISION, Lease, Outcome, Vote
@@ -59,9 +59,14 @@ class Desk:
         self.study, self.store, self.outbox, self.sealer = study, store, outbox, sealer
         self._pictures: dict[str, tuple[Picture, ...]] = {item.id: item.pictures for item in items}
         self._shelf = Shelf(study.folder, settings or Settings(cache=Path(), data=Path()))
-        self.boot = secrets.token_hex(8)
+        self._life = replicas.life(store.database)
         self._pace = Pace()
-        self._grace, self._opened, self._wiped = grace, 0.0, False
+        self._grace = grace
+
+    @property
+    def boot(self) -> str:
+        """The name of this life of the database, the same at every server of it."""
+        return self._life.boot
 
     def welcome(self) -> dict[str, Any]:
         """What a newcomer reads before agreeing to anything: no picture, no item."""
@@ -115,7 +120,7 @@ class Desk:
         check (label ids), want (0 to 4), boot (the server it last spoke to), recent (true: the last answers, which can
         be undone). Votes are durable when this returns. A vote that is refused says why and changes nothing. A browser
         that spoke to another server before is asked to send its receipts first ("resend"), so that this one knows what
-        it has judged.
+        it has judged; "missing" names checked labels that the store does not know (an older copy was put back).
         """
         self._need_ready()
         known = asked.get("boot") in (None, "", self.boot)
@@ -143,6 +148,8 @@ class Desk:
             "on_hub": sorted(self.outbox.on_hub(check)),
             "boot": self.boot,
         }
+        if found.rater != "withdrawn" and (missing := self.outbox.missing(check)):
+            answer["missing"] = sorted(missing)
         if asked.get("recent") is True:
             answer["recent"] = self.store.recent(self.study, rater)
         return answer | self._where(rater, found, dry=bool(want) and not found.leases, lend=lend)
@@ -193,14 +200,17 @@ class Desk:
 
     def _look_back(self, known: bool) -> None:
         """Note whether the disk was wiped: it began empty, and the Hub or a browser remembers an earlier life."""
-        self._opened = self._opened or self.store.now()
-        if self.store.began_empty and not self._wiped:
-            self._wiped = not known or self.outbox.recovered
+        if not self._life.opened_at:
+            self._life = replicas.open_life(self.store.database, self.store.now())
+        if self._life.began_empty and not self._life.wiped and (not known or self.outbox.recovered):
+            self._life = replicas.note_wiped(self.store.database)
 
     def _recovers(self) -> bool:
         """Whether pages may still come back with votes that nobody here knows."""
-        wiped = self._wiped or (self.store.began_empty and self.store.took_receipts)
-        return wiped and abs(self.store.now() - self._opened) < self._grace
+        if not self._life.began_empty or abs(self.store.now() - self._life.opened_at) >= self._grace:
+            return False
+        self._life = replicas.life(self.store.database)  # another server may have learnt of it
+        return self._life.wiped or bool(self._life.receipts_at)
 
     def _rater(self, asked: Mapping[str, Any], resend: list[Any]) -> tuple[str, str]:
         """Who is asking, and since when they agree; what they bring back is restored."""

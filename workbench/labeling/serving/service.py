@@ -1,18 +1,23 @@
 """A running study: store, outbox and desk put together from the settings, started and stopped as one."""
 
+import contextlib
 import logging
+import secrets
 import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from workbench.errors import StudyError
 from workbench.labeling.hub.hub import Hub, HuggingFaceHub, LocalHub
 from workbench.labeling.hub.outbox import Outbox
 from workbench.labeling.serving.desk import Desk
-from workbench.labeling.serving.tokens import Sealer, signing_secret
+from workbench.labeling.serving.tokens import Sealer, fingerprint, signing_secret
+from workbench.labeling.store.replicas import announce, leave
 from workbench.labeling.store.store import Store
 from workbench.labeling.study.reading import load_items
 from workbench.labeling.study.study import Study, load_study
@@ -30,15 +35,24 @@ class Service:
     store: Store
     outbox: Outbox
     desk: Desk
+    server: str = ""
 
     def stop(self, seconds: float = SECONDS_TO_STOP) -> bool:
         """Seal and push what waits; whether all of it is on the Hub."""
-        return self.outbox.stop(seconds)
+        done = self.outbox.stop(seconds)
+        with contextlib.suppress(StudyError):  # a database that is gone forgets this server by itself
+            leave(self.store.database, self.server)
+        return done
 
 
 def database_of(settings: Settings) -> str | Path:
     """Where judgements are kept: WORKBENCH_DATABASE_URL, else a file in the data folder."""
     return settings.database_url or settings.data / "labels.db"
+
+
+def open_store(settings: Settings) -> Store:
+    """The judgement database of the settings. Raises StudyError when it cannot be reached."""
+    return Store(database_of(settings), mounted=settings.space, connections=settings.database_connections)
 
 
 def hub_of(settings: Settings, study: str) -> Hub:
@@ -52,14 +66,19 @@ def open_service(settings: Settings, folder: Path, *, interval: float = 60.0, hu
     """Load the study in `folder`, register its items and start pushing. Raises StudyError when the study is wrong."""
     study = load_study(folder)
     items = load_items(study)
-    store = Store(database_of(settings), mounted=settings.space)
+    store = open_store(settings)
     said = log.warning if store.database.alone else log.info
     said("judgements in %s", store.database.describe())
     store.add_study(study, items)
     outbox = Outbox(store, hub or hub_of(settings, study.name), interval=interval)
-    desk = Desk(study, items, store, outbox, Sealer(signing_secret(settings.data, settings.owner_token)), settings)
+    secret = signing_secret(settings.data, settings.owner_token)
+    desk = Desk(study, items, store, outbox, Sealer(secret), settings)
+    server = secrets.token_hex(8)
+    if not store.database.is_sqlite:
+        outbox.beat = partial(announce, store.database, server, fingerprint(secret), outbox.hub.place)
+        outbox.beat()
     outbox.start()
-    return Service(study, store, outbox, desk)
+    return Service(study, store, outbox, desk, server)
 
 
 def stop_on_signals(stop: Callable[[], Any]) -> None:

@@ -81,3 +81,8 @@ def signing_secret(folder: Path, phrase: str = "") -> bytes:
         return bytes.fromhex(text)
     except ValueError as error:
         raise StudyError("secret.key in the data folder is damaged. Put it back, or remove it.") from error
+
+
+def fingerprint(secret: bytes) -> str:
+    """What tells one signing secret from another without giving it away."""
+    return hashlib.blake2b(secret, person=b"fingerprint", digest_size=16).hexdigest()

@@ -25,3 +25,8 @@ def iso(seconds: float) -> str:
         datetime.fromtimestamp(round(seconds, 3), _UTC).strftime("%Y-%m-%dT%H:%M:%S.")
         + f"{round(seconds * 1000) % 1000:03d}Z"
     )
+
+
+def seconds(written: str) -> float:
+    """Seconds since 1970 of what `iso` wrote."""
+    return datetime.fromisoformat(written.replace("Z", "+00:00")).timestamp()

@@ -5,18 +5,20 @@ share the next transaction, and so its wait for the disk. How the journal is kep
 alone, and what is deleted is overwritten. PostgreSQL: a pool, row locks, and another try after a deadlock.
 """
 
+import hashlib
 import os
 import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 from workbench.errors import StudyError
 from workbench.labeling.store.journal import Keeping, keeping
@@ -25,6 +27,8 @@ T = TypeVar("T")
 _TRIES = 8
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 72_610_411
+_PATIENCE = 20.0
+"""Seconds to wait for a connection to PostgreSQL while others use them all."""
 _MEMORY = ("temp_store=MEMORY", "cache_size=-65536")
 
 
@@ -43,10 +47,11 @@ class _Job:
 class Database:
     """A database by its address: `sqlite:///path` (or a plain path) or `postgresql://…`."""
 
-    def __init__(self, address: str | Path, *, mounted: bool = False) -> None:
+    def __init__(self, address: str | Path, *, mounted: bool = False, connections: int = 8) -> None:
         """Connect; nothing is created before `migrate`. Raises StudyError when there is no such database.
 
         mounted: the SQLite file may lie on a mounted bucket, whatever its file system says of itself (a Space).
+        connections: to PostgreSQL at once, at most; more callers wait, and one more is opened while pushing.
         """
         url = _url(address)
         self.is_sqlite = url.get_backend_name() == "sqlite"
@@ -57,7 +62,8 @@ class Database:
             self.keeping = keeping(Path(url.database or ":memory:"), mounted)
             self.engine = _sqlite_engine(url, self.keeping)
         elif url.get_backend_name() == "postgresql":
-            self.engine = _postgres_engine(url)
+            self.engine = _postgres_engine(url, connections)
+            self._aside = sa.create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
             self._unreachable = (self.engine.dialect.dbapi.OperationalError,)  # type: ignore[union-attr]
         else:
             raise StudyError(f"The database {url.render_as_string()!r} is neither sqlite nor postgresql.")
@@ -82,6 +88,10 @@ class Database:
                     raise StudyError(
                         "The judgement database is in use by another process, which keeps it for itself "
                         f"({self.keeping.reason}). Stop the server first, or use the owner's view."
+                    ) from error
+                if isinstance(error, sa.exc.TimeoutError):
+                    raise StudyError(
+                        "All connections to the judgement database are in use. Nothing was lost; try again in a moment."
                     ) from error
                 if isinstance(getattr(error, "orig", error), self._unreachable):
                     raise StudyError(
@@ -139,8 +149,33 @@ class Database:
         if not rows:
             return 0
         dialect = sqlite if self.is_sqlite else postgresql
-        statement = dialect.insert(table).on_conflict_do_nothing()
-        return connection.execute(statement, rows if len(rows) > 1 else rows[0]).rowcount
+        statement = dialect.insert(table).on_conflict_do_nothing().returning(next(iter(table.primary_key)))
+        return len(connection.execute(statement, rows).all())  # PostgreSQL's count of rows says -1 of many
+
+    def lock(self, connection: sa.Connection, name: str) -> None:
+        """Wait until no other server's transaction holds this name, and hold it to the end of this one. SQLite has one
+        writer at a time anyway."""
+        if not self.is_sqlite:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_number(name))))
+
+    @contextmanager
+    def only_one(self, name: str) -> Iterator[bool]:
+        """Whether this process alone has `name` as long as the block runs; at once, without waiting. Always, on SQLite.
+
+        Takes a connection of its own besides the pool's. Raises StudyError when the database cannot be reached.
+        """
+        if self.is_sqlite:
+            yield True
+            return
+        try:
+            connection = self._aside.connect()
+            mine = bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_number(name)))))
+        except sa.exc.OperationalError as error:
+            raise StudyError(f"The judgement database does not answer: {error.orig}") from error
+        try:
+            yield mine
+        finally:
+            connection.close()  # the session ends, and the lock with it
 
     def migrate(self) -> None:
         """Bring the tables to this version; safe to call at every start, by several processes at once."""
@@ -224,9 +259,14 @@ def _sqlite_engine(url: sa.URL, keeping: Keeping) -> sa.Engine:
     return engine
 
 
-def _postgres_engine(url: sa.URL) -> sa.Engine:
+def _number(name: str) -> int:
+    """A name as an advisory lock's: 64 bits, the same on every server."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def _postgres_engine(url: sa.URL, connections: int) -> sa.Engine:
     try:
-        return sa.create_engine(url, pool_size=8, max_overflow=16, pool_pre_ping=True)
+        return sa.create_engine(url, pool_size=connections, max_overflow=0, pool_timeout=_PATIENCE, pool_pre_ping=True)
     except ModuleNotFoundError as error:
         raise StudyError(
             'PostgreSQL needs the driver psycopg: pip install "psycopg[binary]" (extra `postgres`).'

@@ -124,6 +124,8 @@ def recount(connection: sa.Connection, study: str, items: Sequence[str] | None =
         leases.c.study == study, leases.c.item == table.c.item, leases.c.repeat_of == "", leases.c.supersedes == ""
     )
     where = [table.c.study == study] + ([table.c.item.in_(items)] if items is not None else [])
+    if connection.dialect.name == "postgresql":  # who lends one of them meanwhile waits, and then counts from here
+        connection.execute(sa.select(table.c.item).where(*where).order_by(table.c.item).with_for_update())
     filled = current.scalar_subquery() + lent.scalar_subquery()
     connection.execute(table.update().where(*where).values(filled=filled))
     connection.execute(

@@ -200,3 +200,23 @@ audit = Table(
     Column("what", Text, nullable=False),
     Column("detail", Text, nullable=False),
 )
+
+lives = Table(
+    "lives",
+    metadata,
+    Column("life", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("boot", Text, nullable=False),
+    Column("opened_at", Float, nullable=False),
+    Column("began_empty", Boolean, nullable=False),
+    Column("wiped", Boolean, nullable=False),
+    Column("receipts_at", Float, nullable=False),
+)
+
+servers = Table(
+    "servers",
+    metadata,
+    Column("server", Text, primary_key=True),
+    Column("secret", Text, nullable=False),  # a fingerprint
+    Column("hub", Text, nullable=False),
+    Column("seen_at", Float, nullable=False),  # seconds since 1970, by the database's clock
+)

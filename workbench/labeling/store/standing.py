@@ -1,12 +1,12 @@
 """Where a rater stands: how many answers can be counted for pay, gold, what may still come, and the last answers."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from workbench.labeling.store import schema
+from workbench.labeling.store.clock import seconds
 from workbench.labeling.study.study import Study
 from workbench.labeling.study.tasktypes import SKIP
 
@@ -65,7 +65,7 @@ def standing(connection: sa.Connection, study: Study, rater: str) -> Standing:
         rows=len(rows),
         valid=len(slow),
         claimed=sum(row["response_ms"] for row in rows) / 1000,
-        spent=_seconds(max(row["answered_at"] for row in rows)) - _seconds(began) if rows and began else 0.0,
+        spent=seconds(max(row["answered_at"] for row in rows)) - seconds(began) if rows and began else 0.0,
         gold=len(gold),
         gold_answered=len(answered),
         gold_right=sum(bool(row["correct"]) for row in answered),
@@ -107,7 +107,3 @@ def _current(connection: sa.Connection, study: str, rater: str) -> list[dict[str
     rows = [dict(row) for row in connection.execute(query).mappings()]
     undone = {row["supersedes"] for row in rows}
     return [row for row in rows if row["label"] not in undone]
-
-
-def _seconds(written: str) -> float:
-    return datetime.fromisoformat(written.replace("Z", "+00:00")).timestamp()

@@ -15,7 +15,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from workbench.errors import StudyError
-from workbench.labeling.store import assignment, entries, people, readout, schema, standing, votes
+from workbench.labeling.store import assignment, entries, people, readout, replicas, schema, standing, votes
 from workbench.labeling.store.clock import Clock, iso
 from workbench.labeling.store.database import Database
 from workbench.labeling.store.entries import LABEL, RATER
@@ -28,18 +28,20 @@ from workbench.labeling.study.study import Study
 class Store:
     """Judgements of any number of studies in one database."""
 
-    def __init__(self, address: str | Path, clock: Callable[[], float] | None = None, *, mounted: bool = False) -> None:
+    def __init__(
+        self,
+        address: str | Path,
+        clock: Callable[[], float] | None = None,
+        *,
+        mounted: bool = False,
+        connections: int = 8,
+    ) -> None:
         """Open (and migrate) the database at a path, `sqlite:///…` or `postgresql://…`. clock: seconds since 1970, for
-        tests. mounted: see `Database`."""
-        self.database = Database(address, mounted=mounted)
+        tests. mounted, connections: see `Database`."""
+        self.database = Database(address, mounted=mounted, connections=connections)
         self.database.migrate()
         self.now = clock or Clock().now
         self._swept_at = 0.0
-        self.began_empty = not self.has_judgements()
-        """Whether there was no judgement of any study when this process started: a new database, or a wiped disk."""
-        self.took_receipts = False
-        """Whether raters' browsers put rows back since this process started: then an earlier life's commit may still be
-        under way."""
 
     def has_judgements(self) -> bool:
         """Whether there is a judgement of any study."""
@@ -60,6 +62,7 @@ class Store:
         rows = [_item_row(study, item, rng.randrange(assignment.PLACES)) for item in items]
 
         def work(connection: sa.Connection) -> int:
+            self.database.lock(connection, f"study:{study.name}")  # of two servers that start, one registers
             query = sa.select(schema.items.c.item, schema.items.c.pictures).where(schema.items.c.study == study.name)
             known = {row.item: row.pictures for row in connection.execute(query)}
             for row in rows:
@@ -93,6 +96,8 @@ class Store:
         """
 
         def work(connection: sa.Connection) -> str:
+            if who := rater or (person or {}).get("participant", ""):
+                self.database.lock(connection, f"rater:{study.name}:{who}")  # one person, two servers, one moment
             found = rater or people.returning(connection, study.name, person or {})
             if found and connection.execute(_rater_query(study.name, found)).first() is not None:
                 return found
@@ -204,8 +209,11 @@ class Store:
 
         count: bring the items' and raters' counts up to date (otherwise call `recount` when everything is in).
         """
+        if not shard:
+            replicas.life(self.database)  # which remembers whether it began empty
         new = entries.restore(self.database, kind, rows, shard)
-        self.took_receipts |= bool(new) and not shard
+        if new and not shard:
+            replicas.note_receipts(self.database, self.now())
         if not count:
             return new
         for study in {str(row["study"]) for row in rows} if new else ():

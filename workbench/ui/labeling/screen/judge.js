@@ -114,7 +114,10 @@ async function exchange(want) {
   try {
     let answer = await ask("sync", asked);
     if (answer.state === "resend") { await resend(answer.boot); again = true; }
-    else take(answer, sent, want !== false);
+    else {
+      if (answer.missing && answer.missing.length) { await resend(answer.boot); again = true; }
+      take(answer, sent, want !== false);
+    }
     offline = false;
   } catch (error) {
     offline = !error.told;
