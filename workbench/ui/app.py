@@ -26,26 +26,8 @@ from workbench.ui.common.sessions import bounded
 from workbench.ui.common.widgets import Handoff
 
 TITLE = "Face Workbench"
+COMMON = Path(__file__).parent / "common"
 MOTTO = "See what face models do, and whether to believe them."
-
-CSS = """
-.gradio-container { width: 100%; max-width: 1280px !important; margin: 0 auto; }
-.send-to button { flex-grow: 0; }
-.dark button[role=tab][aria-selected=true] { color: #a5b4fc !important; }
-.skip { position: absolute; left: -9999px; }
-.skip:focus { position: static; display: inline-block; padding: 4px 8px; }
-#headline { padding: 6px 2px 0; }
-#headline h1 { margin: 0; font-size: 1.5rem; }
-#headline p { margin: 2px 0 6px; opacity: .85; }
-.gradio-container .block:has(table) { contain: inline-size; }
-.figures .thumbnail-item { aspect-ratio: auto; height: auto; }
-.figures .thumbnail-lg > img { aspect-ratio: 1; height: auto; }
-.figures .caption-label { display: block; position: static; max-width: none; white-space: normal; border: 0;
-  font-size: .75rem; line-height: 1.25; }
-.figures .grid-wrap { max-height: none; overflow: visible; }
-@media (max-width: 640px) { .figures .grid-container { grid-template-columns: 1fr 1fr !important; } }
-@media (max-width: 640px) { .gradio-container { padding: 6px !important; } }
-"""
 
 SKIP = '<a class="skip" href="#tabs">Skip to the tabs</a>'
 
@@ -78,9 +60,10 @@ def theme() -> gr.themes.Base:
 
 def script(tabs: tuple[Tab, ...]) -> str:
     """The page's own JavaScript: the tab one is in stands in the address, and Gradio's gaps in access are mended."""
-    text = (Path(__file__).parent / "common" / "page.js").read_text(encoding="utf-8")
+    page, outcome = ((COMMON / name).read_text(encoding="utf-8").strip() for name in ("page.js", "outcome.js"))
     titles = json.dumps({tab.stem: tab.title for tab in tabs}) if len(tabs) > 1 else "{}"
-    return text.replace("__TITLES__", titles).replace("__NAME__", json.dumps(TITLE))
+    page = page.replace("__TITLES__", titles).replace("__NAME__", json.dumps(TITLE))
+    return f"() => {{ {outcome};\n({page})(); }}"
 
 
 def _tabs_of(demo: gr.Blocks) -> tuple[Tab, ...]:
@@ -158,11 +141,11 @@ def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
             "server_port": settings.port,
             "root_path": settings.root_path or None,
             "theme": theme(),
-            "css": CSS,
+            "css": (COMMON / "page.css").read_text(encoding="utf-8"),
             "js": script(
                 TABS if any(getattr(block, "elem_id", "") == "tabs" for block in demo.blocks.values()) else ()
             ),
-            "favicon_path": str(Path(__file__).parent / "common" / "favicon.png"),
+            "favicon_path": str(COMMON / "favicon.png"),
             "max_file_size": settings.max_bytes,
             "run_history": False,
             "enable_monitoring": False,

@@ -159,7 +159,7 @@ def test_a_photo_is_searched_once_for_all_tabs(here, dropped, monkeypatch):
 
 def test_part_maps_of_a_large_photo_are_in_its_own_pixels_and_under_its_own_name(here, dropped, large):
     answer, viewer, _, _, palette = parsing_one.parse(here, dropped, "compact", quiet)
-    choices, _ = parsing_one.offer_faces(here, answer)
+    choices = parsing_one.offer_faces(here, answer)
     assert Image.open(_path(palette)).size == SIZE
     assert viewer["size"] == [2048, 1138]
     assert [value for _, value in choices.choices][1:] == faces.names(3)

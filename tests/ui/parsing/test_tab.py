@@ -32,7 +32,7 @@ def portrait(tmp_path: Path, astronaut: np.ndarray) -> str:
 
 def test_one_face_is_parsed_named_and_measured(here, portrait: str) -> None:
     answer, viewer, table, shown, part_map = parsing.parse(here, portrait, "compact")
-    faces, palette = parsing.offer_faces(here, answer)
+    faces = parsing.offer_faces(here, answer)
 
     assert answer.parsing.labels.shape == (512, 512)
     assert viewer["size"] == [512, 512]
@@ -41,7 +41,6 @@ def test_one_face_is_parsed_named_and_measured(here, portrait: str) -> None:
     assert shown == "All faces"
     assert Path(part_map).is_file()
     assert [name for name, _ in faces.choices] == ["All faces", "Face 1"]
-    assert palette.interactive
 
 
 def test_downloads_hold_what_they_say(here, portrait: str) -> None:

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import gradio as gr
 from gradio.utils import get_upload_folder
@@ -24,6 +25,8 @@ GONE = "That file is not among your uploads (any more). Drop it again."
 
 UNFIT = "What was sent does not fit. “Use via API” below the page says what each input takes."
 OURS = "Something went wrong on our side. Your photo is untouched; please report what you pressed."
+STOPPED = "Cancelled"
+"""The title of what ends because somebody wanted it to: no refusal."""
 DEEPEST = 40
 """Nothing the page sends is nested deeper."""
 
@@ -31,6 +34,9 @@ CLIENT: ContextVar[str] = ContextVar("client", default="")
 """Who sent the request that is being answered: an address, or the network of an IPv6 address."""
 WHO = "workbench.client"
 """Where a request's scope says so, for what is done later from the queue."""
+
+REFUSED: ContextVar[MutableMapping[int, str]] = ContextVar("refused")
+"""The last refusal of each event of the session that is being answered, for the screen to say it beside the button."""
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -47,6 +53,24 @@ class Page(gr.Blocks):
     Every call, through the queue or past it, brings its inputs through `preprocess_data`; Gradio checks only payloads
     that say of themselves that they are files. What goes wrong is answered with a sentence and logged in one line.
     """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """As Gradio's."""
+        self._refused: WeakKeyDictionary[Any, dict[int, str]] = WeakKeyDictionary()
+        super().__init__(*args, **options)
+
+    async def process_api(
+        self, block_fn: Any, inputs: list[Any], state: Any = None, *args: Any, **options: Any
+    ) -> dict[str, Any]:
+        """Gradio's own; what is refused is kept for the session's next question, which may be why."""
+        refused = self._refused.setdefault(state, {}) if state is not None else {}
+        REFUSED.set(refused)
+        try:
+            return await super().process_api(block_fn, inputs, state, *args, **options)
+        except gr.Error as error:
+            if error.title != STOPPED:
+                refused[block_fn if isinstance(block_fn, int) else block_fn._id] = str(error.message)
+            raise
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False) -> Any:
         """Gradio's own, after every value in `inputs` was looked at. Raises gr.Error with a sentence."""

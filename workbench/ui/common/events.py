@@ -19,7 +19,7 @@ from workbench.errors import Busy, Cancelled, WorkbenchError
 from workbench.places import BUSY, HELD, LOOK, PATIENCE
 from workbench.ui.common.admission import opening
 from workbench.ui.common.background import in_background
-from workbench.ui.common.door import where
+from workbench.ui.common.door import STOPPED, where
 from workbench.watch import Watch
 
 try:
@@ -182,7 +182,7 @@ def _toast(error: Exception) -> Exception:
     if isinstance(error, gr.Error):
         return error
     if isinstance(error, Cancelled):
-        return gr.Error("Stopped.", title="Cancelled", duration=4, print_exception=False)
+        return gr.Error("Stopped.", title=STOPPED, duration=4, print_exception=False)
     if isinstance(error, WorkbenchError):
         return gr.Error(str(error), title="Could not do that", duration=12, print_exception=False)
     if isinstance(error, MemoryError):

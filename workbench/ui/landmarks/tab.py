@@ -11,6 +11,7 @@ from workbench.images import encode_png
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import find_in
+from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import PLAIN, photo_box, receive, results, send_to
 from workbench.values import Face
 
@@ -22,8 +23,9 @@ def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
             with gr.Column(scale=2, min_width=280):
                 source = photo_box("Photo", elem_id="landmarks-photo")
                 example_row(bench, source)
-                start = gr.Button("Find faces", variant="primary", elem_id="landmarks-start")
+                start, stop = run_buttons("Find faces", "landmarks")
             with gr.Column(scale=3, min_width=320):
+                outcome = Outcome("landmarks", start, stop, empty="Drop a photo: its faces are found at once.")
                 drawn = gr.Image(
                     label="Faces", interactive=False, elem_id="landmarks-drawn", format="png", buttons=PLAIN
                 )
@@ -38,8 +40,9 @@ def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
             "concurrency_id": MODELS_QUEUE,
             "concurrency_limit": MODELS_AT_ONCE,
         }
-        start.click(**event, api_name="landmarks")
-        source.change(**event, api_visibility="private")
+        outcome.run(start.click, **event, api_name="landmarks")
+        outcome.photos([source], then=event)
+        outcome.cancels()
         receive("landmarks", photo, source)
     return tab
 

@@ -11,6 +11,7 @@ from workbench.parts import title
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import find_in
+from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import PLAIN, model_choice, part_viewer, photo_box, viewer_value
 
 
@@ -24,8 +25,11 @@ def build_inside(bench: Workbench) -> None:
             first = model_choice(bench, "parsing", "First model", elem_id="compare-first")
             second = model_choice(bench, "parsing", "Second model", elem_id="compare-second")
             second.value = here[min(1, len(here) - 1)] if here else None
-            start = gr.Button("Compare", variant="primary", elem_id="compare-start")
+            start, stop = run_buttons("Compare", "compare")
         with gr.Column(scale=3, min_width=320):
+            outcome = Outcome(
+                "compare", start, stop, named=[first, second], empty="Drop a photo and choose two models."
+            )
             with gr.Row():
                 left = part_viewer(elem_id="compare-left", min_width=280)
                 right = part_viewer(elem_id="compare-right", min_width=280)
@@ -40,7 +44,8 @@ def build_inside(bench: Workbench) -> None:
                 table = gr.Dataframe(
                     label="Agreement per part", interactive=False, elem_id="compare-table", min_width=240
                 )
-    start.click(
+    outcome.run(
+        start.click,
         bound(compare, bench),
         [source, first, second],
         [left, right, where, table],
@@ -49,6 +54,9 @@ def build_inside(bench: Workbench) -> None:
         concurrency_limit=MODELS_AT_ONCE,
         show_progress_on=[left, right],
     )
+    outcome.photos([source])
+    outcome.ages(first, second)
+    outcome.cancels()
 
 
 @GPU

@@ -11,7 +11,8 @@ import pandas as pd
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, Cancelled, WorkbenchError
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
-from workbench.ui.common.widgets import model_choice, offer, results
+from workbench.ui.common.outcome import Outcome, run_buttons
+from workbench.ui.common.widgets import model_choice, results
 
 MOST = 200
 """Photos one visit may send at once; a folder of more belongs on the command line."""
@@ -25,13 +26,14 @@ def build_inside(bench: Workbench) -> None:
                 label=f"Photos (up to {MOST})", file_count="multiple", file_types=["image"], elem_id="many-photos"
             )
             model = model_choice(bench, "parsing", elem_id="many-model")
-            start = gr.Button("Parse all", variant="primary", elem_id="many-start")
-            stop = gr.Button("Cancel", size="sm")
+            start, stop = run_buttons("Parse all", "many")
             gr.Markdown("Whole folders: `python -m workbench parse FOLDER --out DIR`")
         with gr.Column(scale=2, min_width=320):
+            outcome = Outcome("many", start, stop, named=[model])
             package = gr.DownloadButton("Everything (zip)", interactive=False, elem_id="many-zip")
             table = gr.Dataframe(label="Photos", interactive=False, elem_id="many-table")
-    run = start.click(
+    outcome.run(
+        start.click,
         bound(parse_many, bench),
         [sources, model],
         [package, table],
@@ -39,8 +41,9 @@ def build_inside(bench: Workbench) -> None:
         concurrency_id=MODELS_QUEUE,
         concurrency_limit=MODELS_AT_ONCE,
     )
-    offer(run, package)
-    stop.click(None, cancels=run, api_visibility="private")
+    outcome.photos([sources])
+    outcome.ages(model)
+    outcome.cancels()
 
 
 @GPU

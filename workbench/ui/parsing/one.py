@@ -19,6 +19,7 @@ from workbench.ui.common import faces
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.model_fetch import fetch_panel
+from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import (
     model_choice,
     part_viewer,
@@ -63,10 +64,11 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             face = gr.Dropdown(
                 [ALL], value=ALL, label="Faces", info="Or click a face in the picture.", elem_id="parsing-face"
             )
-            start = gr.Button("Parse", variant="primary", elem_id="parsing-start")
+            start, stop = run_buttons("Parse", "parsing")
             with gr.Accordion("Models and licences", open=False):
                 fetch_panel(bench, "parsing", choice=model)
         with gr.Column(scale=3, min_width=320):
+            outcome = Outcome("parsing", start, stop, named=[model], empty="Drop a photo: its parts show here.")
             viewer = part_viewer(elem_id="parsing-viewer")
             with gr.Row():
                 palette = gr.DownloadButton("Part map (PNG)", size="sm", interactive=False, elem_id="parsing-palette")
@@ -84,23 +86,18 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             send_to("parsing", source, photo, bench)
 
     shown = [answer, viewer, table, face, palette]
-    parse_event = {"fn": bound(parse, bench), "inputs": [source, model], "outputs": shown}
     queue = {"concurrency_id": MODELS_QUEUE, "concurrency_limit": MODELS_AT_ONCE, "show_progress_on": [viewer]}
+    asked: dict[str, Any] = {"fn": bound(parse, bench), "inputs": [source, model], "outputs": shown, **queue}
     runs = [
-        start.click(**parse_event, **queue, api_name="parse"),
-        source.change(**parse_event, **queue, api_visibility="private"),
-        model.input(**parse_event, **queue, api_visibility="private"),
+        outcome.run([start.click, model.input], **asked, api_name="parse"),
+        outcome.photos([source], clears=[masks, coco, sheet], then=asked),
     ]
+    outcome.cancels(clears=[masks, coco, sheet])
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     for run in runs:
-        run.success(
-            bound(offer_faces, bench), answer, [face, palette], api_visibility="private", show_progress="hidden"
-        )
-        run.success(
-            bound(write_downloads, bench),
-            answer,
-            [masks, coco, sheet],
-            api_visibility="private",
-            show_progress="hidden",
+        outcome.also(
+            run.success(bound(offer_faces, bench), answer, face, **quiet),
+            run.success(bound(write_downloads, bench), answer, [masks, coco, sheet], **quiet),
         )
     face.input(
         bound(show_face, bench), [answer, face], [viewer, table], api_visibility="private", show_progress="hidden"
@@ -136,10 +133,9 @@ def parse(bench: Workbench, source: str | None, model: str, progress: gr.Progres
     )
 
 
-def offer_faces(bench: Workbench, answer: Answer | None) -> tuple[Any, Any]:
-    """The faces to choose from after a photo was parsed, and whether its part map can be downloaded."""
-    count = len(answer.parsing.faces) if answer else 0
-    return gr.Dropdown([ALL, *faces.names(count)], value=ALL), gr.DownloadButton(interactive=answer is not None)
+def offer_faces(bench: Workbench, answer: Answer | None) -> Any:
+    """The faces to choose from after a photo was parsed."""
+    return gr.Dropdown([ALL, *faces.names(len(answer.parsing.faces) if answer else 0)], value=ALL)
 
 
 def run_parser(bench: Workbench, source: Any, model: str, progress: Any) -> Answer:

@@ -76,7 +76,7 @@ function name(spot) {
 async function show(value) {
   const ticket = ++view.ticket;
   const root = find(".pv");
-  if (!value || !value.photo) { root.dataset.state = "empty"; view.photo = null; chips(); say("Drop a photo to begin."); return; }
+  if (!value || !value.photo) { root.dataset.state = "empty"; view.photo = null; view.parts = []; chips(); say("Drop a photo to begin."); return; }
   const [photo, codes] = await Promise.all([load(value.photo), load(value.labels)]);
   if (ticket !== view.ticket) return;
   Object.assign(view, { photo: pixels(photo), codes: pixels(codes), width: value.size[0], height: value.size[1], parts: value.parts, faces: value.faces });

@@ -1,0 +1,92 @@
+(() => {
+  // The states of each result on the page: empty, running, done, out of date, failed. They turn over here, at once; the
+  // server says only why something failed. Values that go back to Gradio: the line, and whether Cancel can be pressed.
+  const known = {};
+  const of = about => (known[about.stem] = known[about.stem] || {});
+  const escaped = text => text.replace(/[&<>"]/g, sign => ({'&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;'})[sign]);
+  const line = (state, words, more = '') =>
+    `<div class="state" role="${state === 'error' ? 'alert' : 'status'}" data-state="${state}">${words}${more}</div>`;
+  const now = about => {
+    const shown = document.querySelector(`#${about.stem}-state [data-state]`);
+    return shown ? shown.dataset.state : 'empty';
+  };
+  const cancel = (about, able) => about.cancel ? [{__type__: 'update', interactive: able}] : [];
+  const press = (about, words) => `<button type="button" data-press="${about.start}">${words}</button>`;
+
+  // What a person reads in a choice: the words of a menu, the ticked ones of a group, a number.
+  const read = id => {
+    const box = document.getElementById(id);
+    if (!box) return '';
+    const ticked = [...box.querySelectorAll('label')].filter(label => label.querySelector('input:checked'));
+    if (ticked.length) return ticked.map(label => label.textContent.trim()).join(', ');
+    const field = box.querySelector('input:not([type=checkbox]):not([type=radio]), textarea');
+    return field ? String(field.value).trim() : '';
+  };
+  const names = about => about.named.map(read).filter(Boolean).join(' · ');
+  const seconds = since => {
+    const passed = (performance.now() - since) / 1000;
+    return passed < 10 ? passed.toFixed(1) + ' s' : Math.round(passed) + ' s';
+  };
+  const running = about => {
+    Object.assign(of(about), {since: performance.now(), aged: false, asked: names(about)});
+    return line('running', `<span class="turning"></span>Running${of(about).asked ? ': ' + escaped(of(about).asked) : ''} · <span class="elapsed" aria-hidden="true" data-stem="${about.stem}">0 s</span>`);
+  };
+  const stale = about => line('stale', 'Out of date: something was changed after this result. ', press(about, 'Again'));
+
+  window.outcome = {
+    paths: photos => {
+      const found = [];
+      const look = value => {
+        if (Array.isArray(value)) value.forEach(look);
+        else if (value && typeof value === 'object') {
+          if (typeof value.path === 'string') found.push(value.path); else Object.values(value).forEach(look);
+        } else if (typeof value === 'string') found.push(value);
+      };
+      photos.forEach(look);
+      return found.join('\n');
+    },
+    begun: about => [running(about), ...cancel(about, true)],
+    // A photo is new or gone: what is shown belongs to the old one, and what runs is being stopped.
+    cleared: about => {
+      Object.assign(of(about), {stopping: now(about) === 'running', clearing: true});
+      return [line('old', 'Clearing …'), ...cancel(about, false)];
+    },
+    // Gradio forgets a run that starts while the one before it is still being stopped, and shows what that still brings.
+    waited: async about => {
+      for (let tries = 0; of(about).stopping && tries < 100; tries++) await new Promise(done => setTimeout(done, 50));
+      return [];
+    },
+    ready: (about, [paths]) => {
+      of(about).clearing = false;
+      const next = paths && about.at_once;
+      if (next) return [running(about), ...cancel(about, true)];
+      return [line('empty', paths ? 'Ready. ' : escaped(about.empty), paths ? press(about, about.name) : ''), ...cancel(about, false)];
+    },
+    failed: about => { of(about).stopping = false; return []; },
+    stopped: about => [line('empty', 'Cancelled; nothing was kept.'), ...cancel(about, false)],
+    aged: about => {
+      if (now(about) === 'done') return [stale(about)];
+      if (now(about) === 'running') of(about).aged = true;
+      return undefined;
+    },
+    done: about => {
+      if (of(about).clearing) of(about).stopping = false;
+      const state = of(about), files = Array(about.files).fill({__type__: 'update', interactive: true});
+      if (now(about) !== 'running') return undefined;
+      const words = [state.asked, state.since ? seconds(state.since) : ''].filter(Boolean).map(escaped).join(' · ');
+      return [state.aged ? stale(about) : line('done', `<span aria-hidden="true">✓</span> ${words}`), ...cancel(about, false), ...files];
+    },
+  };
+
+  setInterval(() => {
+    for (const shown of document.querySelectorAll('.outcome .elapsed')) {
+      const state = known[shown.dataset.stem];
+      if (state && state.since) shown.textContent = seconds(state.since);
+    }
+  }, 500);
+  document.addEventListener('click', event => {
+    const pressed = event.target.closest && event.target.closest('[data-press]');
+    const target = pressed && document.getElementById(pressed.dataset.press);
+    if (target) (target.querySelector('button') || target).click();
+  });
+})()

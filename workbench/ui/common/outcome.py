@@ -1,0 +1,179 @@
+"""The state of one result on the screen: empty, running, done, out of date, failed. Every tab's results go through it.
+
+A new, failed or removed photo clears the results of the old one and disables its downloads; a changed choice marks them
+out of date; Cancel is there only while something runs; what failed says why beside its button. The states themselves
+turn over in the browser (`outcome.js`), so that nothing old is shown while the server is asked.
+"""
+
+import html
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from workbench.ui.common.door import REFUSED
+
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+def run_buttons(name: str, stem: str) -> tuple[gr.Button, gr.Button]:
+    """The primary button of a tab, always in reach, and its Cancel, which shows only while something runs."""
+    with gr.Row(elem_classes="actions"):
+        start = gr.Button(name, variant="primary", elem_id=f"{stem}-start", min_width=120)
+        stop = cancel_button(f"{stem}-stop")
+    return start, stop
+
+
+def cancel_button(elem_id: str) -> gr.Button:
+    """A Cancel that `Outcome` shows only while something runs."""
+    return gr.Button("Cancel", elem_id=elem_id, elem_classes="cancel", interactive=False, min_width=90)
+
+
+class Outcome:
+    """The line above a result that says in which state it is; made where it is to stand, first in the results' column.
+
+    Everything else in that column is dimmed while the line says that it is out of date.
+    """
+
+    def __init__(
+        self,
+        stem: str,
+        start: gr.Button,
+        stop: gr.Button | None = None,
+        named: Sequence[gr.components.Component] = (),
+        empty: str = "",
+    ) -> None:
+        """stem: a name of its own on the page. start: what "again" presses. stop: its Cancel. named: the choices a
+        result is told by, in the order model, target, method; each has an elem_id. empty: said before there is one."""
+        self.stem, self.start, self.stop, self.empty = stem, start, stop, empty
+        self._named = [str(choice.elem_id) for choice in named]
+        self._runs: list[Any] = []
+        self._shown: list[Any] = []
+        self.line = gr.HTML(line("empty", empty), elem_id=f"{stem}-state", elem_classes="outcome", padding=False)
+        self._outputs = [self.line] if stop is None else [self.line, stop]
+
+    def run(
+        self,
+        triggers: Callable[..., Any] | Sequence[Callable[..., Any]],
+        fn: Callable[..., Any],
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        **options: Any,
+    ) -> Any:
+        """The event that makes the result when one of `triggers` happens, e.g. `start.click`; options as for Gradio's.
+
+        Returns the event, to chain more on it. Call it before `photos`, `ages` and `cancels`.
+        """
+        asked = [triggers] if callable(triggers) else list(triggers)
+        gr.on(asked, None, None, self._outputs, js=self._call("begun"), **QUIET)
+        return self._followed(gr.on(asked, fn, list(inputs), list(outputs), **options), outputs)
+
+    def photos(
+        self,
+        sources: Sequence[gr.components.Component],
+        *,
+        clears: Sequence[Any] = (),
+        then: dict[str, Any] | None = None,
+    ) -> Any:
+        """Clear every result, and `clears`, when a photo of `sources` is new, failed or removed; stop what still runs.
+
+        then: fn, inputs, outputs and options of an event that follows at once, when there is a photo: once per change,
+        although a box tells a replaced photo twice. Returns that event, or the one after which results are clear.
+        """
+        paths = gr.Textbox("", visible="hidden", label="photo", elem_id=f"{self.stem}-paths")
+        several = list(sources)
+        gr.on([source.change for source in several], None, several, paths, js=_PATHS, **QUIET)
+        paths.change(None, paths, self._outputs, js=self._call("cleared"), **QUIET)
+        self._stopping = self._stops(paths)
+        waited = paths.change(None, None, None, js=self._call("waited"), **QUIET)
+        gone = waited.then(*self._emptying(clears), queue=False, **QUIET)
+        ready = gone.then(None, paths, self._outputs, js=self._call("ready", at_once=then is not None), **QUIET)
+        if then is None:
+            return ready
+        sure = ready.then(None, paths, None, js=_SURE, **QUIET)
+        asked = {"api_visibility": "private", "trigger_mode": "always_last", **then}
+        run = self._followed(sure.success(**asked), asked["outputs"])
+        self.also(run)
+        return run
+
+    def also(self, *events: Any) -> None:
+        """Stop these too when the photo changes: what follows a result and belongs to it. Call it after `photos`."""
+        self._stopping.cancels = [*self._stopping.cancels, *(event["id"] for event in events)]
+
+    def ages(self, *choices: Any) -> None:
+        """Mark the result out of date when a person changes one of `choices`."""
+        moved = [getattr(choice, "input", None) or choice.change for choice in choices]
+        gr.on(moved, None, None, self.line, js=self._call("aged"), **QUIET)
+
+    def cancels(self, *, clears: Sequence[Any] = ()) -> Any:
+        """Let Cancel end what runs and keep nothing of it."""
+        if self.stop is None:
+            raise ValueError("this outcome has no Cancel")
+        return self.stop.click(*self._emptying(clears), queue=False, cancels=self._runs, **QUIET)
+
+    def _stops(self, paths: gr.Textbox) -> Any:
+        """The event that stops what runs when a photo changes, before anything else; it learns of later runs."""
+        paths.change(None, None, None, cancels=self._runs, **QUIET)
+        here = gr.context.Context.root_block
+        return max(here.fns.values(), key=lambda fn: fn._id)  # Gradio makes it last, as an event of its own
+
+    def _emptying(self, clears: Sequence[Any]) -> tuple[Callable[[], Any], None, list[Any]]:
+        """Function, inputs and outputs of an event that takes every result away."""
+        shown = [*self._shown, *(each for each in clears if each not in self._shown)]
+        return lambda: _one_or_all([emptied(each) for each in shown]), None, shown
+
+    def _followed(self, run: Any, outputs: Sequence[Any]) -> Any:
+        """An event whose end the line tells."""
+        self._runs.append(run)
+        new = [each for each in outputs if each is not self.line and each not in self._shown]
+        self._shown += new
+        files = [each for each in outputs if isinstance(each, gr.DownloadButton)]
+        run.success(None, None, [*self._outputs, *files], js=self._call("done", files=len(files)), **QUIET)
+        number, shown = run["id"], list(outputs)
+
+        def failed() -> Any:
+            sentence = REFUSED.get().pop(number, None)
+            cancel = [] if self.stop is None else [gr.Button(interactive=False)]
+            if sentence is None:  # stopped by a newer photo or by Cancel, which say so themselves
+                return _one_or_all([gr.skip() for _ in (*self._outputs, *shown)])
+            return _one_or_all([line("error", sentence), *cancel, *(emptied(each) for each in shown)])
+
+        run.failure(failed, None, [*self._outputs, *shown], queue=False, js=self._call("failed"), **QUIET)
+        return run
+
+    def _call(self, step: str, **told: Any) -> str:
+        about = {
+            "stem": self.stem,
+            "start": self.start.elem_id,
+            "name": str(self.start.value),
+            "named": self._named,
+            "cancel": self.stop is not None,
+            "empty": self.empty,
+        }
+        return f"(...values) => window.outcome.{step}({json.dumps({**about, **told})}, values)"
+
+
+_PATHS = "(...photos) => window.outcome.paths(photos)"
+
+_SURE = "paths => { if (!paths) throw new Error('there is no photo'); return []; }"
+"""Ends a chain of events, without a word, where the photo was taken away."""
+
+
+def line(state: str, words: str) -> str:
+    """The line in a state: empty, running, done, stale or error."""
+    role = "alert" if state == "error" else "status"
+    return f'<div class="state" role="{role}" data-state="{state}">{html.escape(words)}</div>'
+
+
+def emptied(component: Any) -> Any:
+    """What takes a result away: a download that leads nowhere and cannot be pressed, else what stood there at first."""
+    if isinstance(component, gr.State):
+        return None
+    if isinstance(component, gr.DownloadButton):
+        return gr.update(value=None, interactive=False)
+    return gr.update(value=component.value if isinstance(component.value, str) else None, visible=component.visible)
+
+
+def _one_or_all(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else values
