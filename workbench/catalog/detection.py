@@ -28,6 +28,19 @@ MATTE = File(
     role="matte",
 )
 
+_FACENET = "ecb82b27beb226d106f2219efe8f829b01b87a8595badd01545679bdb9f19cca"
+
+
+def _mtcnn(role: str, sha256: str) -> File:
+    return File(f"wheel:facenet-pytorch==2.6.0:facenet_pytorch/data/{role}.pt", sha256, _FACENET, 1_881_930, role=role)
+
+
+MTCNN = (
+    _mtcnn("pnet", "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f"),
+    _mtcnn("rnet", "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86"),
+    _mtcnn("onet", "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d"),
+)
+
 ROWS = (
     ModelSpec(
         id="blazeface",
@@ -65,5 +78,19 @@ ROWS = (
         parameters=75_856,
         default=True,
         gives=("mesh",),
+    ),
+    ModelSpec(
+        id="mtcnn",
+        task="detection",
+        title="MTCNN (facenet-pytorch), with the 468-point mesh and iris refinement",
+        load="workbench.models.finders.mtcnn:load",
+        files=(*MTCNN, BACK, FULL, MESH, IRIS),
+        weights_license="MIT (facenet-pytorch)",
+        data_license="WIDER FACE and CelebA: research",
+        paper="Zhang et al., MTCNN, IEEE SPL 2016, arXiv 1604.02878",
+        parameters=495_850,
+        default=True,
+        gives=("mesh",),
+        note="the finder whose boxes FaceNet was trained on",
     ),
 )

@@ -20,17 +20,33 @@ from torch.nn import functional
 
 from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadWeights
+from workbench.geometry import apply, invert
 from workbench.models.blocks.chips import ExpressionModel
 from workbench.models.blocks.convnext_v2 import ConvNextV2
 from workbench.models.blocks.windows import mtcnn_box
 from workbench.models.files import checkpoint
 from workbench.models.files.whole import whole
-from workbench.values import check_image
+from workbench.signs import Signs
+from workbench.values import Face, check_image
 
 SIZE, CHIP, GROW = 224, 256, 1.2
 MESH, SHAPES, UNITS_WIDTH, PLACES_WIDTH = 478, 52, 512, 256
 ORDER = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")
 UNITS = tuple(f"AU{n:02d}" for n in (1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 17, 20, 23, 24, 25, 26, 28, 43))
+# fmt: off
+BLENDSHAPES = (
+    "_neutral", "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff",
+    "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight",
+    "eyeLookInLeft", "eyeLookInRight", "eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight",
+    "eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight", "jawForward", "jawLeft", "jawOpen", "jawRight",
+    "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight", "mouthFunnel",
+    "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight", "mouthPucker",
+    "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft",
+    "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
+    "noseSneerLeft", "noseSneerRight",
+)
+# fmt: on
+"""MediaPipe's order of its 52 blendshapes; left and right are the person's."""
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -216,6 +232,26 @@ class PyFeat(ExpressionModel):
             else:
                 chips = self.tensor(image)
             return {name: value[0].cpu().numpy() for name, value in network.everything(chips).items()}
+
+    def signs(self, image: np.ndarray, face: Face) -> Signs:
+        """Action units, valence and arousal, blendshapes and the network's own 478 points of one face.
+
+        Its gaze and head pose are given in degrees under `own`, with the signs the authors gave them: no document says
+        which way they count.
+        """
+        found = self.raw(self.crop(image, face))
+        back = invert(self.window(face, image.shape)[0])
+        angles = np.degrees([*found["gaze"], *found["pose"][:3]])
+        names = ("gaze yaw", "gaze pitch", "head yaw", "head pitch", "head roll")
+        return Signs(
+            self.spec.id,
+            points=apply(back, found["mesh"][:, :2].astype(np.float64) * SIZE - 0.5).astype(np.float32),
+            units=dict(zip(UNITS, map(float, found["units"]), strict=True)),
+            blendshapes=dict(zip(BLENDSHAPES, map(float, found["blendshapes"]), strict=True)),
+            valence=float(found["moods"][0]),
+            arousal=float(found["moods"][1]),
+            own={f"{name} (degrees, the model's own sign)": float(v) for name, v in zip(names, angles, strict=True)},
+        )
 
 
 def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> PyFeat:

@@ -24,7 +24,8 @@ from workbench.models.blocks.pixels import BICUBIC, IMAGENET, batch, resized
 from workbench.models.files.checkpoint import install, read
 from workbench.models.parsers.hub_parser import LAPA_ORDER, HubParser
 from workbench.models.parsers.segface import BACKBONES
-from workbench.values import Face, Scores, check_image
+from workbench.signs import Signs
+from workbench.values import Face, Pose, Scores, check_image
 
 SIDE = 224
 MARGIN = 0.25
@@ -79,7 +80,7 @@ def cut(image: np.ndarray, box: Sequence[float] | np.ndarray) -> np.ndarray:
 
 
 def everything(
-    network: FaceXFormerNet, image: np.ndarray, box: Sequence[float] | None, device: torch.device
+    network: FaceXFormerNet, image: np.ndarray, box: Sequence[float] | np.ndarray | None, device: torch.device
 ) -> dict[str, np.ndarray]:
     """What `raw` of both models answers."""
     chip = resized(image, SIDE, SIDE, BICUBIC) if box is None else cut(image, box)
@@ -87,6 +88,29 @@ def everything(
         found = network(IMAGENET(batch(chip, device)))
     answers = {name: value[0].cpu().numpy() for name, value in found.items()}
     return {**answers, "landmarks": answers["landmarks"].reshape(68, 2)}
+
+
+COFW = 29
+"""Points whose visibility is told, by number in COFW's order (Burgos-Artizzu et al., ICCV 2013)."""
+
+
+def signs(model: str, found: Mapping[str, np.ndarray], box: tuple[int, int, int, int]) -> Signs:
+    """What `everything` said of a face whose chip was cut out of `box`, in the photo's pixels and our signs.
+
+    The 68 points are those of 300-W; the pose counts as in 300W-LP (Zhu et al., arXiv 1511.07212): there a positive yaw
+    turns to the image's left.
+    """
+    left, top, right, bottom = box
+    share = (found["landmarks"].astype(np.float64) + 1) / 2
+    points = share * (right - left, bottom - top) + (left - 0.5, top - 0.5)
+    pitch, yaw, roll = np.degrees(found["pose"].astype(np.float64))
+    seen = 1 / (1 + np.exp(-found["visibility"].astype(np.float64)))
+    return Signs(
+        model,
+        points=points.astype(np.float32),
+        pose=Pose(-float(yaw), float(pitch), float(roll)),
+        visibility={f"COFW point {number}": float(value) for number, value in enumerate(seen, start=1)},
+    )
 
 
 class FaceXFormer(HubParser):
@@ -100,7 +124,11 @@ class FaceXFormer(HubParser):
         """The chip of a face as the authors cut it: (224, 224, 3) uint8."""
         return cut(image, face.box)
 
-    def raw(self, image: np.ndarray, box: Sequence[float] | None = None) -> dict[str, np.ndarray]:
+    def signs(self, image: np.ndarray, face: Face) -> Signs:
+        """The 68 points, head pose and visibility of one face."""
+        return signs(self.spec.id, self.raw(image, face.box), crop_box(face.box, image.shape))
+
+    def raw(self, image: np.ndarray, box: Sequence[float] | np.ndarray | None = None) -> dict[str, np.ndarray]:
         """All answers about one face, box: left, top, right, bottom in photo pixels; without one, the photo is the
         crop.
 
@@ -143,7 +171,11 @@ class FaceXFormerAttributes(ChipModel):
         """The probability of every attribute of one face."""
         return Scores(self.labels, self.batch(self.crop(image, face)[None])[0], self.spec.id, exclusive=False)
 
-    def raw(self, image: np.ndarray, box: Sequence[float] | None = None) -> dict[str, np.ndarray]:
+    def signs(self, image: np.ndarray, face: Face) -> Signs:
+        """The 68 points, head pose and visibility of one face."""
+        return signs(self.spec.id, self.raw(image, face.box), crop_box(face.box, image.shape))
+
+    def raw(self, image: np.ndarray, box: Sequence[float] | np.ndarray | None = None) -> dict[str, np.ndarray]:
         """All answers about one face, as the parser's `raw` gives them."""
         return everything(self.network, image, box, self.device)  # type: ignore[arg-type]
 

@@ -1,0 +1,53 @@
+"""What models say of a face besides their labels, in the photo's pixels and in our signs."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from workbench.errors import BadRequest
+from workbench.models.expressions.pyfeat import BLENDSHAPES, UNITS, PyFeat
+from workbench.models.parsers.facexformer import signs
+from workbench.signs import Signs
+
+
+def test_facexformers_points_come_back_in_the_photos_pixels_and_its_yaw_in_our_sign():
+    found = {
+        "landmarks": np.array([[-1, -1], [1, 1], [0, 0]], np.float32),
+        "pose": np.radians([10, 20, 5]).astype(np.float32),
+        "visibility": np.zeros(29, np.float32),
+    }
+    told = signs("facexformer", found, (100, 50, 300, 150))
+
+    assert told.points == pytest.approx(np.array([[99.5, 49.5], [299.5, 149.5], [199.5, 99.5]]))
+    assert (told.pose.yaw, told.pose.pitch, told.pose.roll) == pytest.approx((-20, 10, 5))
+    assert set(told.visibility.values()) == {0.5}
+    assert len(told.visibility) == 29
+
+
+def test_pyfeats_heads_are_named_and_its_mesh_lies_on_the_photo(astronaut_face, astronaut):
+    chip = np.zeros((224, 224, 3), np.uint8)
+    raw = {
+        "units": np.linspace(0, 1, 20), "moods": np.array([0.4, -0.2]), "gaze": np.radians([10, -5]),
+        "pose": np.radians([1.0, 2, 3, 0, 0, 0]), "mesh": np.full((478, 3), 0.5), "blendshapes": np.linspace(0, 1, 52),
+    }  # fmt: skip
+    model = SimpleNamespace(
+        spec=SimpleNamespace(id="pyfeat-multitask"),
+        crop=lambda image, face: chip,
+        raw=lambda image: raw,
+        window=lambda face, shape: (np.array([[2.0, 0, -10], [0, 2.0, 20]]), 224),
+    )
+    told = PyFeat.signs(model, astronaut, astronaut_face)
+
+    assert tuple(told.units) == UNITS
+    assert tuple(told.blendshapes) == BLENDSHAPES
+    assert len(set(BLENDSHAPES)) == 52
+    assert (told.valence, told.arousal) == pytest.approx((0.4, -0.2))
+    assert told.points[0] == pytest.approx([(111.5 + 10) / 2, (111.5 - 20) / 2])
+    assert told.own["gaze yaw (degrees, the model's own sign)"] == pytest.approx(10)
+    assert told.pose is None
+
+
+def test_points_of_another_shape_are_refused():
+    with pytest.raises(BadRequest, match=r"expected \(n, 2\) float32"):
+        Signs("x", points=np.zeros((3, 3), np.float32))
