@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from workbench import devices
 from workbench.catalog import own
 from workbench.catalog.spec import ModelSpec
+from workbench.corrections import Corrections
 from workbench.errors import BadRequest, ModelMissing
 from workbench.places import Places
 from workbench.settings import Settings
@@ -50,6 +51,8 @@ class Workbench:
         """Held by whoever works with models, until that work has really ended."""
         self.sightings = Sightings(settings.photo_lifetime)
         """The faces of photos that were looked at lately."""
+        self.corrections = Corrections(settings.photo_lifetime, settings.session_memory // 4)
+        """The masks that people corrected and whose pages are open."""
 
     @classmethod
     def from_env(cls) -> "Workbench":

@@ -103,3 +103,72 @@ def test_two_models_are_compared(page, server, portrait, keep) -> None:
     expect(page.locator("#compare-right .pv")).to_have_attribute("data-state", "ready", timeout=60_000)
     expect(page.locator("#compare-table")).to_contain_text("Hair")
     keep(page)
+
+
+TOUCHES = """stage => {
+  const box = stage.getBoundingClientRect(), x = box.left + box.width / 2, y = box.top + box.height / 2;
+  const send = (kind, id, dx) => stage.dispatchEvent(new PointerEvent(kind,
+    { pointerId: id, pointerType: "touch", clientX: x + dx, clientY: y, bubbles: true, isPrimary: id === 7 }));
+  send("pointerdown", 7, -20); send("pointerdown", 8, 20); send("pointermove", 8, 80);
+  send("pointerup", 8, 80); send("pointerup", 7, -20);
+}"""
+PEN = """(stage, [x, y]) => {
+  for (const kind of ["pointerdown", "pointermove", "pointerup"]) stage.dispatchEvent(new PointerEvent(kind,
+    { pointerId: 9, pointerType: "pen", pressure: 0.9, clientX: x, clientY: y, bubbles: true }));
+}"""
+
+
+def _editor(page):
+    page.get_by_role("tab", name="Correct", exact=True).click()
+    editor = page.locator("#correct-editor .me")
+    expect(editor).to_have_attribute("data-state", "ready", timeout=30_000)
+    return editor
+
+
+def test_a_mask_is_painted_undone_used_saved_and_opened_again(page, server, portrait, keep, tmp_path) -> None:
+    _upload(page, server, portrait)
+    editor = _editor(page)
+    editor.get_by_role("radio", name="Ear (image left)").click()
+    stage = editor.locator(".me-stage")
+    box = stage.bounding_box()
+    side = min(box["width"], box["height"])
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return box["x"] + (box["width"] - side) / 2 + x * side, box["y"] + (box["height"] - side) / 2 + y * side
+
+    page.mouse.move(*at(0.25, 0.2))
+    page.mouse.down()
+    page.mouse.move(*at(0.28, 0.26), steps=4)
+    page.mouse.up()
+    status = editor.locator(".me-status")
+    expect(status).to_have_text("Ear (image left): painted")
+    stage.press("Control+z")
+    expect(status).to_have_text("Undone: Ear (image left): painted")
+    stage.press("Control+y")
+    stage.press("g")
+    expect(status).to_have_text("Ear (image left): grown")
+    keep(page)
+    before = page.locator(".me-world").evaluate("world => world.style.transform")
+    stage.evaluate(TOUCHES)
+    assert page.locator(".me-world").evaluate("world => world.style.transform") != before, "two fingers zoom"
+    expect(status).to_have_text("Ear (image left): grown")
+    stage.press("0")
+    stage.evaluate(PEN, [*at(0.7, 0.3)])
+    expect(status).to_have_text("Ear (image left): painted")
+    stage.press("Enter")
+    editor.get_by_role("button", name="Use this mask").click()
+    expect(status).to_have_text("This mask is the photo's mask from now on.", timeout=30_000)
+    expect(page.locator("#correct-score")).to_contain_text("Ear (image left)")
+
+    with page.expect_download() as download:
+        page.locator("#correct-coco").click()
+    saved = tmp_path / "mask.json"
+    download.value.save_as(saved)
+    assert '"image_left_ear"' in saved.read_text()
+    page.locator("#correct-back").click()
+    expect(page.locator("#correct-score")).not_to_contain_text("Ear (image left)")
+    page.locator("#correct-open input[type=file]").set_input_files(saved)
+    expect(page.locator("#correct-score")).to_contain_text("Ear (image left)")
+    page.get_by_role("tab", name="One photo", exact=True).click()
+    expect(page.locator("#parsing-viewer .pv-status")).to_contain_text("corrected by hand")
+    keep(page, "after")

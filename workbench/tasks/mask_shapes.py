@@ -4,10 +4,17 @@ COCO: run lengths go down the columns and start with the zeros; outlines run alo
 pixel at (x, y) is the square from (x, y) to (x + 1, y + 1).
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import cv2
 import numpy as np
 
+from workbench.errors import BadRequest
+
 RIGHT, DOWN, LEFT, UP = range(4)
+MOST_CORNERS = 100_000
+"""Of one outline that is read."""
 _STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
 
 
@@ -32,6 +39,57 @@ def compressed_rle(mask: np.ndarray) -> str:
             more = rest != (-1 if bits & 16 else 0)
             text.append(chr(48 + bits + (32 if more else 0)))
     return "".join(text)
+
+
+def uncompressed(counts: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """(H, W) bool: the mask of run lengths, COCO's text or a list. Raises BadRequest for those of another size."""
+    lengths = _lengths(counts) if isinstance(counts, str) else counts
+    whole = isinstance(lengths, list) and all(isinstance(n, int) and 0 <= n <= shape[0] * shape[1] for n in lengths)
+    if not whole or sum(lengths) != shape[0] * shape[1]:
+        raise BadRequest(f"The run lengths of a mask do not fill its photo of {shape[1]} × {shape[0]} pixels.")
+    flat = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
+    return flat.reshape(shape[1], shape[0]).T
+
+
+def _lengths(text: str) -> list[int]:
+    lengths: list[int] = []
+    value = place = 0
+    for letter in text:
+        bits = ord(letter) - 48
+        if not 0 <= bits < 64 or place > 40:
+            raise BadRequest("The run lengths of a mask are damaged.")
+        value |= (bits & 31) << place
+        place += 5
+        if not bits & 32:
+            value -= (1 << place) if bits & 16 else 0
+            lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))
+            value = place = 0
+    return lengths
+
+
+def filled(outlines: Sequence[Sequence[float]], shape: tuple[int, ...]) -> np.ndarray:
+    """(H, W) bool: the pixels whose centres lie in COCO outlines, [x, y, x, y, ...] each. Raises BadRequest."""
+    mask = np.zeros(shape, np.uint8)
+    for outline in outlines:
+        points = np.asarray(outline, np.float64).reshape(-1, 2)
+        if not 3 <= len(points) <= MOST_CORNERS or not np.isfinite(points).all() or np.abs(points).max() > 1e5:
+            raise BadRequest(f"An outline of a mask needs 3 to {MOST_CORNERS} points, within reach of its photo.")
+        mask |= _inside(points, shape)
+    return mask > 0
+
+
+def _inside(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """(H, W) uint8: even-odd rule at pixel centres, row by row."""
+    out = np.zeros((shape[0], shape[1] + 1), np.int32)
+    ends = np.roll(points, -1, axis=0)
+    for (x0, y0), (x1, y1) in zip(points, ends, strict=True):
+        if y0 == y1:
+            continue
+        low, high = min(y0, y1), max(y0, y1)
+        rows = np.arange(max(int(np.ceil(low - 0.5)), 0), min(int(np.ceil(high - 0.5)), shape[0]))
+        crossing = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
+        np.add.at(out, (rows, np.clip(np.ceil(crossing - 0.5), 0, shape[1]).astype(int)), 1)
+    return (out.cumsum(axis=1)[:, :-1] % 2).astype(np.uint8)
 
 
 def polygons(mask: np.ndarray) -> list[np.ndarray]:

@@ -37,7 +37,7 @@ def masks_zip(parsing: Parsing) -> bytes:
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # PNGs are packed already
-        for face, part, mask in _masks(parsing):
+        for face, part, mask in masks(parsing):
             entry = zipfile.ZipInfo(f"face{face}/{part}.png", date_time=(2000, 1, 1, 0, 0, 0))
             archive.writestr(entry, _png(Image.fromarray(mask.astype(np.uint8) * 255)))
     return buffer.getvalue()
@@ -54,7 +54,7 @@ def coco_json(parsing: Parsing, file_name: str = "photo.png", form: str = "both"
     height, width = parsing.labels.shape
     annotations = [
         {"id": number, "image_id": 1, "category_id": INDEX[part], "face": face, "iscrowd": 0, **_shape(mask, form)}
-        for number, (face, part, mask) in enumerate(_masks(parsing), start=1)
+        for number, (face, part, mask) in enumerate(masks(parsing), start=1)
     ]
     content = {
         "info": {"description": f"Face parts found by the model {parsing.model}"},
@@ -125,7 +125,7 @@ def disagreement(first: Parsing, second: Parsing) -> np.ndarray:
     return (first.labels != second.labels).astype(np.uint8) * 255
 
 
-def _masks(parsing: Parsing) -> Iterator[tuple[int, str, np.ndarray]]:
+def masks(parsing: Parsing) -> Iterator[tuple[int, str, np.ndarray]]:
     """(face, part, mask) of every part of every face, but background; one mask at a time, as large as the photo."""
     for face in range(1, len(parsing.faces) + 1):
         mine = parsing.owners == face

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
+from PIL import Image
 
 from workbench.bench import Workbench
 from workbench.images import encode_png
+from workbench.parts import INDEX
 from workbench.settings import Settings
 from workbench.ui import app
 
@@ -49,6 +51,7 @@ def client(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def photo(tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray) -> Path:
     path = tmp_path_factory.mktemp("photos") / "astronaut.png"
     path.write_bytes(encode_png(astronaut))
+    Image.new("L", astronaut.shape[1::-1], INDEX["hair"]).save(path.with_name("mask.png"))
     return path
 
 
@@ -77,7 +80,8 @@ def _arguments(name: str, asked: list[dict[str, Any]], photo: Path, truth: Path)
             found[word] = [{"image": handle_file(str(photo)), "caption": None}]
         elif parameter["component"] == "File":
             several = "list" in kind.lower()
-            file = handle_file(str(truth if name == "evaluate" else photo))
+            named = {"evaluate": truth, "correct_mask": photo.with_name("mask.png")}
+            file = handle_file(str(named.get(name, photo)))
             found[word] = [file] if several else file
         elif not parameter["parameter_has_default"]:
             found[word] = parameter.get("example_input")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from workbench.places import HELD
+from workbench.ui.common.visitor import VISITOR, visitor
 from workbench.watch import CURRENT, Watch
 
 T = TypeVar("T")
@@ -55,7 +56,7 @@ def in_background(work: Callable[[Watch], T], progress: Any) -> Iterator[T | Non
     """
     stop, told = threading.Event(), [(0.0, "")]
     outcome: list[tuple[Any, BaseException | None]] = []
-    place = HELD.get()
+    place, who = HELD.get(), visitor()
 
     def tell(share: float, word: str) -> None:
         told[0] = (share, word)
@@ -63,6 +64,7 @@ def in_background(work: Callable[[Watch], T], progress: Any) -> Iterator[T | Non
     def run() -> None:
         watch = Watch(tell, stop.is_set)
         CURRENT.set(watch)
+        VISITOR.set(who)
         try:
             outcome.append((work(watch), None))
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked

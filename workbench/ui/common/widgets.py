@@ -136,7 +136,7 @@ def offer(run: Any, *buttons: gr.DownloadButton) -> None:
     The event itself returns their paths: an update, which could do both, reaches clients of the API as it is.
     """
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    enabled = [gr.DownloadButton(interactive=True) for _ in buttons]
+    enabled = [gr.update(interactive=True) for _ in buttons]  # a component made here would stand on the page itself
     run.success(lambda: enabled if len(buttons) > 1 else enabled[0], None, list(buttons), **quiet)
 
 

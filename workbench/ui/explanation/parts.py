@@ -12,6 +12,7 @@ from workbench.bench import Workbench
 from workbench.errors import BadRequest, ModelMissing
 from workbench.explanation.methods import METHODS, ROWS, Method, methods_for
 from workbench.parts import PARTS, title
+from workbench.ui.common.masks import parsing_of
 from workbench.values import Face, Parsing
 
 TASKS = ("expression", "attributes", "parsing")
@@ -58,12 +59,13 @@ def open_choice(choices: Sequence[Any], value: Any, label: str, elem_id: str) ->
 
 
 def parsed(bench: Workbench, image: np.ndarray, faces: Sequence[Face], parser: str | None) -> Parsing | None:
-    """The parsed photo, or None when no parser was chosen. Raises BadRequest for an unknown parser."""
-    from workbench.tasks.parsing import parse
+    """The parsed photo, as it was corrected if it was, or None when no parser was chosen.
 
+    Raises BadRequest for an unknown parser.
+    """
     if not parser or parser == NO_PARSER:
         return None
-    return parse(image, bench.parser(parser), faces)
+    return parsing_of(bench, image, faces, parser)
 
 
 def model_of(bench: Workbench, model_id: Any, tasks: Sequence[str] = TASKS) -> tuple[Any, str]:

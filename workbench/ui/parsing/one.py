@@ -1,5 +1,6 @@
 """One photo parsed: its parts in colour, named under the pointer, measured in a table, and as files."""
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.model_fetch import fetch_panel
 from workbench.ui.common.outcome import Outcome, run_buttons
+from workbench.ui.common.visitor import visitor
 from workbench.ui.common.widgets import (
     model_choice,
     part_viewer,
@@ -41,7 +43,8 @@ class Answer:
 
     photo: the name it goes by, without suffix, and with it. parsing: at the photo's own size. seen: the photo made
     small enough for a screen, (h, w, 3) uint8, and its parsing at that size. rows: what `measure_parts` says.
-    warnings: by face, what makes it hard to judge.
+    warnings: by face, what makes it hard to judge. model_parsing: what the model said, where a person corrected it.
+    key: names this answer to the page that shows it.
     """
 
     stem: str
@@ -51,9 +54,23 @@ class Answer:
     seen_parsing: Parsing
     rows: list[dict[str, Any]]
     warnings: tuple[str, ...]
+    model_parsing: Parsing | None = None
+    key: str = ""
 
 
-def build_inside(bench: Workbench, photo: gr.State | None) -> None:
+@dataclass(frozen=True, slots=True, eq=False)
+class Screen:
+    """The components of this tab that another one fills too: `shown` is what `parse` returns, `files` the
+    downloads."""
+
+    source: gr.Image
+    model: gr.Dropdown
+    answer: gr.State
+    shown: list[Any]
+    files: list[Any]
+
+
+def build_inside(bench: Workbench, photo: gr.State | None) -> Screen:
     """Lay it out in the tab that is open."""
     answer = gr.State(None, time_to_live=bench.settings.photo_lifetime)
     with gr.Row(equal_height=False):
@@ -106,18 +123,23 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         bound(show_face, bench), [answer, face], [viewer, table], api_visibility="private", show_progress="hidden"
     )
     receive("parsing", photo, source)
+    return Screen(source, model, answer, shown, [masks, coco, sheet])
 
 
 @GPU
 def parse(bench: Workbench, source: str | None, model: str, progress: gr.Progress = gr.Progress()) -> tuple[Any, ...]:  # noqa: B008
-    """Find every face of a photo and colour its parts.
+    """Find every face of a photo and colour its parts; a mask that was corrected on this page stays the photo's mask.
 
     Returns the viewer's content (photo and part map as data URLs), the table of parts per face, which faces it shows
     (all), and the part map as a palette PNG whose values are the canonical part indices.
     """
     if source is None:
         return None, None, None, ALL, None
-    answer = run_parser(bench, source, model, progress)
+    return shown_parts(bench, run_parser(bench, source, model, progress, corrected=True))
+
+
+def shown_parts(bench: Workbench, answer: Answer) -> tuple[Any, ...]:
+    """What the tab shows of an answer: `parse` says what."""
     path = results(bench.settings) / f"{answer.stem}_parts.png"
     path.write_bytes(_export().palette_png(answer.parsing))
     return (
@@ -125,7 +147,7 @@ def parse(bench: Workbench, source: str | None, model: str, progress: gr.Progres
         viewer_value(
             answer.seen,
             answer.seen_parsing,
-            _caption(answer.parsing) + _warning(answer, 1 if len(answer.parsing.faces) == 1 else 0),
+            _caption(answer) + _warning(answer, 1 if len(answer.parsing.faces) == 1 else 0),
         ),
         coloured(part_table(answer)),
         ALL,
@@ -138,8 +160,9 @@ def offer_faces(bench: Workbench, answer: Answer | None) -> Any:
     return gr.Dropdown([ALL, *faces.names(len(answer.parsing.faces) if answer else 0)], value=ALL)
 
 
-def run_parser(bench: Workbench, source: Any, model: str, progress: Any) -> Answer:
-    """Read, detect, parse. Raises BadRequest, BadImage, NoFace, ModelMissing."""
+def run_parser(bench: Workbench, source: Any, model: str, progress: Any, *, corrected: bool = False) -> Answer:
+    """Read, detect, parse. corrected: with the mask of this page, if the photo has one. Raises BadRequest, BadImage,
+    NoFace, ModelMissing."""
     if source is None:
         raise BadRequest("Drop a photo first.")
     if not model:
@@ -148,19 +171,26 @@ def run_parser(bench: Workbench, source: Any, model: str, progress: Any) -> Answ
     progress(0.1, desc="Looking for faces")
     found = faces.find_in(bench, source)
     progress(0.4, desc=f"Parsing {len(found.faces)} face{'s' if len(found.faces) > 1 else ''}")
-    return answer_of(bench, found, model)
+    answer = answer_of(bench, found, model)
+    kept = bench.corrections.of(visitor(), found.image, found.faces) if corrected else None
+    return answer if kept is None else answered(bench, found, kept, answer.parsing)
 
 
 def answer_of(bench: Workbench, found: Found, model: str) -> Answer:
     """A photo parsed at its own size, measured, and made ready for the screen."""
     from workbench.tasks.parsing import parse as parse_faces
 
-    parsing = parse_faces(found.image, bench.parser(model), found.faces)
+    return answered(bench, found, parse_faces(found.image, bench.parser(model), found.faces))
+
+
+def answered(bench: Workbench, found: Found, parsing: Parsing, model_parsing: Parsing | None = None) -> Answer:
+    """A photo with its parsing, measured and made ready for the screen; with the model's where it was corrected."""
     seen, small = _for_screen(found, parsing, bench.settings.working_side)
     rows = _export().measure_parts(found.image, parsing)
     warnings = tuple(_doubt(found.image, face) for face in found.faces)
     name = found.photo.name or "photo.png"
-    return Answer(found.photo.stem, name, parsing, seen, small, rows, warnings)
+    key = secrets.token_hex(8)
+    return Answer(found.photo.stem, name, parsing, seen, small, rows, warnings, model_parsing, key)
 
 
 def _for_screen(found: Found, parsing: Parsing, side: int) -> tuple[np.ndarray, Parsing]:
@@ -186,7 +216,7 @@ def show_face(bench: Workbench, answer: Answer | None, face: str) -> tuple[Any, 
         parsing = Parsing(
             np.where(mine, parsing.labels, 0).astype(np.uint8), parsing.owners, parsing.faces, parsing.model
         )
-    return viewer_value(answer.seen, parsing, _caption(parsing, number) + _warning(answer, number)), coloured(
+    return viewer_value(answer.seen, parsing, _caption(answer, number) + _warning(answer, number)), coloured(
         part_table(answer, number)
     )
 
@@ -264,10 +294,13 @@ def _export() -> Any:
     return parsing_export
 
 
-def _caption(parsing: Parsing, face: int = 0) -> str:
-    parts = len(np.unique(parsing.labels)) - 1
+def _caption(answer: Answer, face: int = 0) -> str:
+    parsing = answer.parsing
+    labels = np.where(parsing.owners == face, parsing.labels, 0) if face else parsing.labels
+    parts = int(np.count_nonzero(np.bincount(labels.ravel(), minlength=1)[1:]))
     who = f"Face {face}" if face else f"{len(parsing.faces)} face{'s' if len(parsing.faces) != 1 else ''}"
-    return f"{who}, {parts} parts. Point at one to read its name."
+    by = "" if answer.model_parsing is None else ", corrected by hand"
+    return f"{who}, {parts} parts{by}. Point at one to read its name."
 
 
 def _warning(answer: Answer, face: int) -> str:

@@ -1,16 +1,18 @@
-"""The Parsing tab: one photo, two models beside each other, or many photos at once."""
+"""The Parsing tab: one photo, corrected by hand, two models beside each other, or many photos at once."""
 
 import gradio as gr
 
 from workbench.bench import Workbench
-from workbench.ui.parsing import compare, many, one
+from workbench.ui.parsing import compare, correct, many, one
 
 
 def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
     """The tab. `photo` is the app's one photo that "Send to ..." carries; None in a Space of its own."""
     with gr.Blocks() as tab, gr.Tabs():
         with gr.Tab("One photo", id="one"):
-            one.build_inside(bench, photo)
+            screen = one.build_inside(bench, photo)
+        with gr.Tab("Correct", id="correct") as editing:
+            correct.build_inside(bench, screen, editing)
         with gr.Tab("Compare two models", id="compare"):
             compare.build_inside(bench)
         with gr.Tab("Many photos", id="many"):

@@ -15,6 +15,7 @@ from workbench.makeup import looks
 from workbench.makeup.looks import Look
 from workbench.photo import Found
 from workbench.ui.common.faces import find_in
+from workbench.ui.common.masks import parsing_of
 from workbench.ui.common.widgets import results
 from workbench.ui.protection.views import close_up
 from workbench.values import Face, Parsing
@@ -45,17 +46,17 @@ class Ready:
 
 
 def ready(bench: Workbench, source: Any, *, whole: bool = False) -> Ready:
-    """Read a photo, find its faces, parse them. whole: at its own resolution, however large; otherwise reduced to the
-    working size, with the same faces in the same order.
+    """Read a photo, find its faces, parse them or take the mask as it was corrected.
+
+    whole: at its own resolution, however large; otherwise reduced to the working size, with the same faces in the same
+    order.
 
     Raises BadRequest (empty box), BadImage, NoFace.
     """
-    from workbench.tasks.parsing import parse
-
     found = find_in(bench, source)
     found = found if whole else within(found, bench.settings.working_side)
     spec = bench.first("parsing")
-    parsing = parse(found.image, bench.parser(spec.id), found.faces) if bench.available(spec.id) else None
+    parsing = parsing_of(bench, found.image, found.faces, spec.id) if bench.available(spec.id) else None
     return Ready(found, parsing, results(bench.settings))
 
 

@@ -1,0 +1,220 @@
+"""A part map corrected by hand: painted, clicked, opened from a file; from then on it is the photo's mask."""
+
+import base64
+import binascii
+import secrets
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from workbench import drawing
+from workbench.bench import Workbench
+from workbench.errors import BadRequest
+from workbench.images import limit
+from workbench.parts import PARTS, title
+from workbench.photo import Found
+from workbench.ui.common.events import bound
+from workbench.ui.common.faces import find_in
+from workbench.ui.common.visitor import visitor
+from workbench.ui.common.widgets import offer, results, viewer_value
+from workbench.ui.parsing.one import Answer, Screen, answered, run_parser, shown_parts, write_downloads
+from workbench.values import Parsing
+
+_EDITOR = Path(__file__).parent / "mask_editor"
+COLUMNS = ["Part", "IoU with the model's", "Pixels, model", "Pixels, corrected"]
+HINT = (
+    "Paint, fill or lasso; the corrected mask is then the photo's mask in Explanation and Protection "
+    "(makeup and hiding) too, as long as this page is open."
+)
+
+
+def build_inside(bench: Workbench, one: Screen, tab: gr.Tab) -> None:
+    """Lay the editor out in the tab that is open. one: the tab whose answer is corrected."""
+    gr.Markdown(HINT)
+    editor = gr.HTML(
+        value=None,
+        patch=None,
+        elem_id="correct-editor",
+        html_template=(_EDITOR / "editor.html").read_text(encoding="utf-8"),
+        css_template=(_EDITOR / "editor.css").read_text(encoding="utf-8"),
+        js_on_load=(_EDITOR / "editor.js").read_text(encoding="utf-8"),
+    )
+    with gr.Row():
+        names = {"palette": "Part map (PNG)", "masks": "Masks (zip)", "coco": "COCO (JSON)", "own": "Mask (JSON)"}
+        files = [
+            gr.DownloadButton(name, size="sm", interactive=False, elem_id=f"correct-{word}")
+            for word, name in names.items()
+        ]
+    with gr.Row():
+        saved = gr.File(
+            label="Open a saved mask (PNG, COCO, zip, JSON)",
+            file_types=[".png", ".json", ".zip"],
+            elem_id="correct-open",
+            height=110,
+        )
+        back = gr.Button("Back to the model's mask", size="sm", elem_id="correct-back")
+    table = gr.Dataframe(
+        label="The model's mask against yours", headers=COLUMNS, interactive=False, elem_id="correct-score"
+    )
+
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    tab.select(bound(load, bench), one.answer, [editor, table, *files], **quiet)
+    outputs = [*one.shown, editor, table, *files]
+    runs = [
+        editor.submit(bound(keep, bench), [one.answer, one.source], outputs, **quiet),
+        saved.upload(
+            bound(open_mask, bench), [one.answer, one.source, one.model, saved], outputs, api_name="correct_mask"
+        ),
+        back.click(bound(forget, bench), [one.answer, one.source], outputs, **quiet),
+    ]
+    for run in runs:
+        offer(run, *files, one.shown[-1])
+        run.success(bound(write_downloads, bench), one.answer, one.files, **quiet)
+        run.failure(_sorry, None, editor, **quiet)
+
+
+def load(bench: Workbench, answer: Answer | None) -> tuple[Any, ...]:
+    """What the editor shows of an answer, the scores of a corrected mask, and no downloads of another photo's."""
+    mine = answer is not None and answer.model_parsing is not None
+    files = [gr.skip() if mine else gr.DownloadButton(value=None, interactive=False) for _ in range(4)]
+    return (None, None, *files) if answer is None else (editor_value(answer), score_table(answer), *files)
+
+
+def editor_value(answer: Answer) -> dict[str, Any]:
+    """Photo, part map, every part there is, and the answer's key."""
+    every = [
+        {"index": index, "name": title(part), "color": drawing.hex_color(part)}
+        for index, part in enumerate(PARTS)
+        if index
+    ]
+    return viewer_value(answer.seen, answer.seen_parsing, "Choose a part and paint.") | {
+        "parts": every,
+        "key": answer.key,
+    }
+
+
+def keep(bench: Workbench, answer: Answer | None, source: Any, event: gr.EventData) -> tuple[Any, ...]:
+    """The mask that came from the editor becomes the photo's. Raises BadRequest for one that is none."""
+    from workbench.tasks.mask_edit import carried, read_codes
+
+    answer = _same(answer, event)
+    seen = answer.seen_parsing
+    labels, owners = read_codes(_png(_sent(event).get("labels"), bench), seen.labels.shape, len(seen.faces))
+    parsing = carried(answer.parsing, seen, labels, owners)
+    new = _kept(bench, answer, source, parsing)
+    words = "This mask is the photo's mask from now on."
+    return (*shown_parts(bench, new), gr.HTML(patch=_patch(kept=new.key, words=words)), *_beside(bench, new))
+
+
+def open_mask(
+    bench: Workbench,
+    answer: Answer | None,
+    source: str | None,
+    model: str,
+    saved: str | None,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008
+) -> tuple[Any, ...]:
+    """Open a saved mask (part map PNG, COCO, zip of masks, our JSON) as the photo's mask from now on, on this page.
+
+    Returns what `parse` returns, the editor's content, the table of IoU per part against the model's mask, and the mask
+    as PNG, zip, COCO and JSON.
+    """
+    from workbench.tasks.mask_files import read_mask
+
+    if saved is None:
+        raise BadRequest("Choose a file with a saved mask.")
+    answer = answer or run_parser(bench, source, model, progress)
+    path = Path(saved)
+    if path.stat().st_size > bench.settings.max_bytes:
+        raise BadRequest(f"The file is larger than {bench.settings.max_bytes // 1_000_000} MB.")
+    new = _kept(bench, answer, source, read_mask(path.read_bytes(), answer.model_parsing or answer.parsing))
+    return (*shown_parts(bench, new), editor_value(new), *_beside(bench, new))
+
+
+def forget(bench: Workbench, answer: Answer | None, source: Any) -> tuple[Any, ...]:
+    """The model's mask is the photo's again."""
+    if answer is None or answer.model_parsing is None:
+        raise BadRequest("This photo has the model's mask already.")
+    found = _found(bench, answer, source)
+    for image in (found.image, limit(found.image, bench.settings.working_side)):
+        bench.corrections.drop(visitor(), image)
+    new = answered(bench, found, answer.model_parsing)
+    return (*shown_parts(bench, new), editor_value(new), *_beside(bench, new))
+
+
+def score_table(answer: Answer) -> pd.DataFrame:
+    """A row per part: how much the model's mask agrees with the corrected one; none while nothing was corrected."""
+    from workbench.tasks.mask_edit import score
+
+    rows = [] if answer.model_parsing is None else score(answer.model_parsing, answer.parsing)
+    cells = [[title(row["part"]), round(row["iou"], 3), row["pixels_model"], row["pixels_corrected"]] for row in rows]
+    return pd.DataFrame(cells, columns=COLUMNS)
+
+
+def _kept(bench: Workbench, answer: Answer, source: Any, parsing: Parsing) -> Answer:
+    """The answer with another mask, which everything on this page finds from now on."""
+    found = _found(bench, answer, source)
+    new = answered(bench, found, parsing, answer.model_parsing or answer.parsing)
+    bench.corrections.keep(visitor(), found.image, new.parsing)
+    if new.seen is not found.image:
+        bench.corrections.keep(visitor(), new.seen, new.seen_parsing)
+    return new
+
+
+def _found(bench: Workbench, answer: Answer, source: Any) -> Found:
+    found = find_in(bench, source)
+    if found.image.shape[:2] != answer.parsing.labels.shape or len(found.faces) != len(answer.parsing.faces):
+        raise BadRequest("The photo was changed meanwhile. Parse it again, then correct its mask.")
+    return found
+
+
+def _beside(bench: Workbench, answer: Answer) -> tuple[Any, ...]:
+    """The scores, and the mask as files: part map, zip, COCO, our JSON."""
+    from workbench.tasks import mask_files, parsing_export
+
+    folder = results(bench.settings)
+    written: dict[str, bytes] = {
+        "parts.png": parsing_export.palette_png(answer.parsing),
+        "masks.zip": parsing_export.masks_zip(answer.parsing),
+        "parts.coco.json": parsing_export.coco_json(answer.parsing, answer.name).encode(),
+        "mask.json": mask_files.parsing_json(answer.parsing, answer.name).encode(),
+    }
+    paths = [folder / f"{answer.stem}_{word}" for word in written]
+    for path, data in zip(paths, written.values(), strict=True):
+        path.write_bytes(data)
+    return (score_table(answer), *map(str, paths))
+
+
+def _same(answer: Answer | None, event: gr.EventData) -> Answer:
+    """The answer the editor works on. Raises BadRequest when another photo was parsed meanwhile."""
+    if answer is None:
+        raise BadRequest("Parse a photo first, under One photo.")
+    if _sent(event).get("key") != answer.key:
+        raise BadRequest("Another photo or mask is open by now. Leave this tab and come back to load it.")
+    return answer
+
+
+def _sent(event: gr.EventData) -> dict[str, Any]:
+    found = getattr(event, "_data", None)
+    return found if isinstance(found, dict) else {}
+
+
+def _png(url: Any, bench: Workbench) -> bytes:
+    """The bytes of a data URL. Raises BadRequest."""
+    if not isinstance(url, str) or len(url) > bench.settings.max_bytes:
+        raise BadRequest("The mask did not arrive. Please try again.")
+    try:
+        return base64.b64decode(url.removeprefix("data:image/png;base64,"), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadRequest("The mask did not arrive whole. Please try again.") from error
+
+
+def _patch(**told: Any) -> dict[str, Any]:
+    """Something for the editor, never twice the same, so that it is noticed."""
+    return {"number": secrets.token_hex(4), **told}
+
+
+def _sorry() -> Any:
+    return gr.HTML(patch=_patch(words="That did not work; your strokes are still here."))
