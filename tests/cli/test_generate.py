@@ -116,3 +116,18 @@ def test_weights_that_are_not_here_come_with_their_command(portrait, tmp_path, c
     assert main(["generate", portrait, "--out", str(tmp_path / "out"), "--model", "arc2face-lcm"]) == 2
     assert "python -m workbench models fetch arc2face-lcm" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_parts_of_an_array_draw_the_same_pictures_as_the_plain_command(drawing, portrait, tmp_path, capsys):
+    words = ["generate", portrait, "--count", "10", "--variation", "0.2", "--out"]
+    assert main([*words, str(tmp_path / "plain")]) == 0
+    out = tmp_path / "out"
+    assert main([*words, str(out), "--shard", "1/2", "--shard-size", "3"]) == 0
+    assert "1 of 2 shards are done" in capsys.readouterr().out
+    assert not (out / "report.json").exists()
+    assert main([*words, str(out), "--shard", "2/2", "--shard-size", "3"]) == 0
+    for number in range(1, 11):
+        name = f"portrait-{number:04d}.png"
+        assert (out / name).read_bytes() == (tmp_path / "plain" / name).read_bytes()
+    assert (out / "figures.csv").read_bytes() == (tmp_path / "plain" / "figures.csv").read_bytes()
+    assert main(["generate", "--study", str(tmp_path / "study"), "--engine", "local"]) == 2

@@ -33,6 +33,23 @@ def parsed_folder(tmp_path: Path, bench, astronaut) -> Path:
     return tmp_path / "truth"
 
 
+def test_parts_of_an_array_find_the_figures_of_the_plain_command(
+    parsed_folder: Path, tmp_path: Path, settings, monkeypatch, capsys
+) -> None:
+    monkeypatch.setenv("WORKBENCH_CACHE", str(settings.cache))
+    words = ["evaluate", str(parsed_folder), "--model", "compact", "--rounds", "100", "--least", "2", "--out"]
+    assert main([*words, str(tmp_path / "plain")]) == 0
+    out = tmp_path / "out"
+    assert main([*words, str(out), "--shard", "1/2", "--shard-size", "2"]) == 0
+    assert "1 of 2 shards are done" in capsys.readouterr().out
+    assert not (out / "report.html").exists()
+    assert main([*words, str(out), "--shard", "2/2", "--shard-size", "2"]) == 0
+    assert (out / "figures.json").read_text() == (tmp_path / "plain" / "figures.json").read_text()
+    with open(out / "answers" / "compact" / "answers.jsonl") as lines:
+        asked = sorted(json.loads(line).get("id", "") for line in lines)
+    assert asked == ["", *(f"images/{name}.png" for name in ("0", "1", "2", "blank"))]
+
+
 def test_a_parser_measured_on_its_own_answers_is_perfect(parsed_folder: Path, tmp_path: Path, bench) -> None:
     (parsed_folder / "masks" / "blank.png").unlink()
     found = evaluate(read_truth(parsed_folder), ["compact", "mesh"], tmp_path / "out", bench, rounds=100, least=2)

@@ -6,9 +6,11 @@ stopped.
 
 import argparse
 import hashlib
+import io
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +19,14 @@ from tqdm import tqdm
 
 from workbench import batch, images
 from workbench.batch import record
+from workbench.cli.folder import add_engine_arguments, ask, in_shards
 from workbench.errors import BadRequest
 from workbench.settings import Settings
 from workbench.watch import Watch
 
 if TYPE_CHECKING:
     from workbench.bench import Workbench
+    from workbench.portraits import Recipe
 
 MOST = 10_000
 
@@ -62,6 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--task", default="same_different", help="what a study asks: same_different, similarity_5 or similarity_7"
     )
+    parser.add_argument("--workers", type=int, help="with --engine: processes (default: one a core)")
+    parser.set_defaults(retry_errors=False)
+    add_engine_arguments(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -85,6 +92,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 def _check(args: argparse.Namespace) -> None:
     if args.study and (args.new is not None or args.out or args.photos):
         raise BadRequest("--study makes people of its own: leave out photos, --new and --out.")
+    if args.study and in_shards(args):
+        raise BadRequest("--study draws in this process: leave out --engine and --shard.")
     if not args.study and not args.out:
         raise BadRequest("Expected --out DIR for the pictures.")
     if not args.study and args.new is None and not args.photos:
@@ -153,6 +162,9 @@ def _album(
         print(f"warning: {warning}", file=sys.stderr)
     album.begin(args.out, _plan(args, model_id, files))
     record.begin(batch.Record("generate", "", {"model": model_id}), args.out)  # so that no folder command reads it
+    if in_shards(args) and not _draw_in_shards(args, vectors, files, bench, model_id, recipe):
+        print("The same command without --shard or --plan-only measures the pictures when all parts are done.")
+        return 0
     pictures = album.fill(
         args.out, vectors, _seeing(args, files, bench, model), model_id, recipe, watch.part(0.05, 0.85)
     )
@@ -170,6 +182,36 @@ def _album(
     print(f"\n{report.words()}")
     print(f"Wrote {len(pictures)} AI-generated pictures, report.json and figures.csv into {args.out}.")
     return 0
+
+
+def _draw_in_shards(
+    args: argparse.Namespace,
+    vectors: np.ndarray,
+    files: Sequence[Path],
+    bench: "Workbench",
+    model_id: str,
+    recipe: "Recipe",
+) -> bool:
+    """Draw in shards below `--out` and take the pictures out of them; whether all are there."""
+    from workbench.scale.collect import as_files
+    from workbench.scale.many import work_through_shards
+    from workbench.scale.source import of_vectors
+    from workbench.scale.step import settle
+
+    looks = bench.portrait(model_id).photo and args.new is None
+    kept, digest = args.out / "vectors.npy", hashlib.sha256(np.asarray(vectors, np.float32).tobytes()).hexdigest()
+    stream = io.BytesIO()
+    np.save(stream, np.asarray(vectors, np.float32))
+    batch.write_atomically(kept, stream.getvalue())
+    options = {"model": model_id, **asdict(recipe), "width": vectors.shape[1], "vectors": digest}
+    options |= {"photo": str(files[0].resolve()) if looks else "", "face": args.face}
+    step = settle("generate", bench, options)
+    plan, _ = work_through_shards(step, of_vectors(kept), args.out / "shards", bench, ask(args))
+    print(f"{len(plan.done()):,} of {plan.shards:,} shards are done.")
+    if len(plan.done()) < plan.shards:
+        return False
+    as_files(plan, args.out)
+    return True
 
 
 def _seeing(args: argparse.Namespace, files: Sequence[Path], bench: "Workbench", model: Any) -> Any:
@@ -227,8 +269,6 @@ def _plan(args: argparse.Namespace, model_id: str, files: Sequence[Path]) -> dic
 
 
 def _write(out: Path, report: Any, model_id: str, recipe: Any, warnings: Sequence[str]) -> None:
-    from dataclasses import asdict
-
     head = {"ai_generated": True, "model": model_id, **asdict(recipe), "warnings": list(warnings)}
     batch.write_atomically(
         out / "report.json", (json.dumps(head | report.figures(), indent=1, ensure_ascii=False) + "\n").encode()

@@ -106,5 +106,5 @@ def _parsed(line: str) -> dict[str, Any] | None:
     return row if isinstance(row, dict) else None
 
 
-Ask = Callable[[Case], tuple[Any, bytes]]
+Ask = Callable[[Path | bytes], tuple[Any, bytes]]
 """One photo's answer: a value that JSON can hold, and a part map or b""."""

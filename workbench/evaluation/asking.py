@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,7 +43,7 @@ def answer(truth: Truth, model_id: str, answers: Answers, bench: Models, watch: 
 
     Raises BadRequest for a model of a task that cannot be measured so, ModelMissing, Cancelled.
     """
-    ask = _asker(truth.kind, model_id, bench)
+    ask = asker(truth.kind, model_id, bench)
     todo = list(waiting(truth.cases, answers))
     with ThreadPoolExecutor(workers, thread_name_prefix="evaluate") as pool:
         pending: dict[Future[Any], Case] = {}
@@ -50,7 +51,7 @@ def answer(truth: Truth, model_id: str, answers: Answers, bench: Models, watch: 
         try:
             while pending or done < len(todo):
                 while len(pending) < 2 * workers and (case := next(source, None)) is not None:
-                    pending[pool.submit(ask, case)] = case
+                    pending[pool.submit(ask, case.photo)] = case
                 for future in wait(pending, return_when=FIRST_COMPLETED).done:
                     _keep(answers, pending.pop(future), future)
                     done += 1
@@ -68,7 +69,8 @@ def _keep(answers: Answers, case: Case, future: "Future[Any]") -> None:
         answers.add(case, value, labels=labels)
 
 
-def _asker(kind: str, model_id: str, bench: Models) -> Ask:
+def asker(kind: str, model_id: str, bench: Models) -> Ask:
+    """What asks a loaded model about one photo. Raises BadRequest for a model of a task that cannot be measured so."""
     spec = bench.spec(model_id)
     if spec.task not in TASKS[kind]:
         raise BadRequest(f"{spec.title} is of the task {spec.task}; this truth measures {' or '.join(TASKS[kind])}.")
@@ -81,8 +83,8 @@ def _parses(model: Any, finder: Any, settings: Settings) -> Ask:
     from workbench.tasks.parsing import parse
     from workbench.tasks.parsing_export import palette_png
 
-    def ask(case: Case) -> tuple[Any, bytes]:
-        image = decode(case.photo, settings)
+    def ask(photo: Path | bytes) -> tuple[Any, bytes]:
+        image = decode(photo, settings)
         faces = find_faces(image, finder)
         return {"faces": len(faces)}, palette_png(parse(image, model, faces))
 
@@ -92,8 +94,8 @@ def _parses(model: Any, finder: Any, settings: Settings) -> Ask:
 def _classifies(model: Any, finder: Any, settings: Settings) -> Ask:
     from workbench.tasks.expression import classify
 
-    def ask(case: Case) -> tuple[Any, bytes]:
-        image = decode(case.photo, settings)
+    def ask(photo: Path | bytes) -> tuple[Any, bytes]:
+        image = decode(photo, settings)
         values = classify(image, _face(image, finder), model).values
         return [round(float(value), 6) for value in values], b""
 
@@ -103,8 +105,8 @@ def _classifies(model: Any, finder: Any, settings: Settings) -> Ask:
 def _embeds(model: Any, finder: Any, settings: Settings) -> Ask:
     from workbench.tasks.recognition import embed
 
-    def ask(case: Case) -> tuple[Any, bytes]:
-        image = decode(case.photo, settings)
+    def ask(photo: Path | bytes) -> tuple[Any, bytes]:
+        image = decode(photo, settings)
         return pack(embed(image, _face(image, finder), model).vector), b""
 
     return ask

@@ -10,6 +10,7 @@ from typing import Any
 
 from workbench.batch.files import write_atomically
 from workbench.batch.names import cell
+from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest
 from workbench.evaluation import labels as classes
 from workbench.evaluation import measuring, parsing, recognition
@@ -51,8 +52,7 @@ def evaluate(
     with ExitStack() as stack:
         kept: dict[str, Answers] = {}
         for place, spec in enumerate(specs):
-            mark = f"{truth.kind}:" + ",".join(file.sha256 or file.source for file in spec.files)
-            kept[spec.id] = stack.enter_context(Answers(out / "answers" / spec.id, spec.id, mark))
+            kept[spec.id] = stack.enter_context(answers_of(out, truth.kind, spec))
             part = watch.part(0.9 * place / len(specs), 0.9 * (place + 1) / len(specs))
             answer(truth, spec.id, kept[spec.id], bench, part, workers)
         found = measuring.measure(
@@ -67,6 +67,12 @@ def evaluate(
         watch.tell(0.95, "writing the report")
         write(found, kept, out, {spec.id: spec.title for spec in specs}, bench.settings)
     return found
+
+
+def answers_of(out: Path, kind: str, spec: ModelSpec) -> Answers:
+    """Where a model's answers are kept; they depend on its weights and on what they are measured against."""
+    mark = f"{kind}:" + ",".join(file.sha256 or file.source for file in spec.files)
+    return Answers(out / "answers" / spec.id, spec.id, mark)
 
 
 def _metric(model: Any) -> tuple[str, float | None]:

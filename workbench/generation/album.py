@@ -50,7 +50,7 @@ def fill(
     given.
     """
     watch = watch or Watch()
-    files = [folder / f"portrait-{number + 1:04d}.png" for number in range(len(vectors))]
+    files = [folder / f"{name(number)}.png" for number in range(len(vectors))]
     for start in range(0, len(files), ROUND):
         these = files[start : start + ROUND]
         watch.tell(start / len(files), f"{start} of {len(files)} pictures")
@@ -58,13 +58,26 @@ def fill(
             continue
         now = replace(recipe, seed=recipe.seed + start // ROUND)
         part = watch.part(start / len(files), (start + len(these)) / len(files))
-        for place, (file, picture) in enumerate(
-            zip(these, model(vectors[start : start + ROUND], now, part), strict=True)
-        ):
-            told = {"picture": place + 1, "steps": now.steps, "guidance": now.guidance}
-            write_atomically(file, marking.png(picture, marking.drawn(model_id, now.seed, **told)))
+        for file, data in zip(these, drawn(vectors[start : start + ROUND], now, model, model_id, part), strict=True):
+            write_atomically(file, data)
     watch.tell(1.0, "drawn")
     return files
+
+
+def name(number: int) -> str:
+    """What picture `number`, from 0, is called."""
+    return f"portrait-{number + 1:04d}"
+
+
+def drawn(
+    vectors: np.ndarray, recipe: Recipe, model: PortraitModel, model_id: str, watch: Watch | None = None
+) -> list[bytes]:
+    """One round: a marked PNG for each of (n, d) vectors."""
+    told = {"steps": recipe.steps, "guidance": recipe.guidance}
+    return [
+        marking.png(picture, marking.drawn(model_id, recipe.seed, picture=place, **told))
+        for place, picture in enumerate(model(vectors, recipe, watch), 1)
+    ]
 
 
 class Files(Sequence[np.ndarray]):

@@ -12,7 +12,7 @@ from workbench.batch import Account
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.scale import local, plan, shard
-from workbench.scale.source import source_of
+from workbench.scale.source import Source, source_of
 from workbench.scale.step import Step
 
 ENGINES = ("local", "ray")
@@ -51,10 +51,13 @@ def part_of(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def work_through_shards(step: Step, source: str, out: Path, bench: Workbench, ask: Ask) -> tuple[plan.Plan, Account]:
+def work_through_shards(
+    step: Step, source: str | Source, out: Path, bench: Workbench, ask: Ask
+) -> tuple[plan.Plan, Account]:
     """Do the step with every photo of a source; exactly one row for each, in `out`. The plan, and what became of it,
     which is read from the disk before and after."""
-    made = plan.make(step, source_of(source), out, bench, ask.shard_size)
+    found = source_of(source) if isinstance(source, str) else source
+    made = plan.make(step, found, out, bench, ask.shard_size)
     if ask.plan_only:
         return made, Account()
     before = shard.counted(made)

@@ -20,6 +20,7 @@ from workbench.batch.files import held, make_folder, shown
 from workbench.batch.record import begin
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, BadWeights
+from workbench.generation.album import ROUND
 from workbench.scale.source import Item, Source
 from workbench.scale.step import Step, Work, record, settle
 
@@ -74,6 +75,8 @@ def make(step: Step, source: Source, out: Path, bench: Workbench, shard_size: in
     begun by another run."""
     if shard_size < 1:
         raise BadRequest(f"--shard-size: expected 1 or more, got {shard_size}.")
+    if source.kind == "vectors":
+        shard_size = -(-shard_size // ROUND) * ROUND  # what is drawn together stays together
     if os.path.realpath(out) == source.root:
         raise BadRequest(f"--out {shown(out)} is where the photos are. Choose another.")
     made = record(step, bench, shown(source.root))
@@ -107,7 +110,7 @@ def read(out: Path) -> Plan:
 
 def _write(source: Source, out: Path, size: int) -> tuple[int, int]:
     photos = number = 0
-    for number, items in enumerate(_shards(source.groups(out), size, whole=source.kind != "files"), 1):
+    for number, items in enumerate(_shards(source.groups(out), size, whole=source.kind in ("tar", "parquet")), 1):
         write_parquet(out / "_plan" / f"{number - 1:06d}.parquet", _columns(items))
         photos += len(items)
     if not photos:

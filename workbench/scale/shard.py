@@ -9,7 +9,7 @@ import socket
 import tarfile
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -169,6 +169,24 @@ def _old_files(plan: Plan, number: int, item: Item) -> dict[str, bytes]:
     with tarfile.open(plan.tar(number), "r:") as archive:
         found = {suffix: archive.extractfile(f"{item.id}{suffix}") for suffix in plan.files}
         return {suffix: stream.read() for suffix, stream in found.items() if stream is not None}
+
+
+@contextmanager
+def files_of(plan: Plan, number: int) -> Iterator[Callable[[str], bytes]]:
+    """What gives a file of a shard that is done by its name; b"" when there is none."""
+    if not plan.files:
+        yield lambda name: b""
+        return
+    with tarfile.open(plan.tar(number), "r:") as archive:
+
+        def read(name: str) -> bytes:
+            try:
+                stream = archive.extractfile(name)
+            except KeyError:
+                return b""
+            return b"" if stream is None else stream.read()
+
+        yield read
 
 
 class _Attempt:

@@ -6,7 +6,7 @@ Every photo has an id, unique in its source, and a place from which any machine 
 import glob
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from workbench.batch.listing import walk
 from workbench.batch.stamp import looks
 from workbench.decoding import SUFFIXES, content
 from workbench.errors import BadImage, BadRequest
+from workbench.generation import album
 from workbench.settings import Settings
 
 
@@ -34,7 +35,8 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What was named on the command line. kind: "files", "tar" or "parquet". root: what ids are relative to."""
+    """What was named on the command line. kind: "files", "tar", "parquet" or "vectors" (rows of a .npy, to be drawn).
+    root: what ids are relative to."""
 
     kind: str
     places: tuple[str, ...]
@@ -44,7 +46,9 @@ class Source:
         """Photos in pieces that are read together: a folder's, a tar's, a row group's. Raises BadRequest."""
         if self.kind == "files":
             yield from _folders(self, out)
-        for place in self.places if self.kind != "files" else ():
+        if self.kind == "vectors":
+            yield from _rows(self.places[0])
+        for place in self.places if self.kind in ("tar", "parquet") else ():
             named = os.path.relpath(place, self.root) if "://" not in place else place.removeprefix(self.root)
             yield from _tar(place, named) if self.kind == "tar" else _parquet(place, named)
 
@@ -68,6 +72,25 @@ def source_of(text: str) -> Source:
     if remote:
         raise BadRequest(f"{shown(text)}: of remote places only .tar and .parquet files are read.")
     return Source("files", tuple(places), root)
+
+
+def of_photos(paths: Iterable[Path]) -> Source:
+    """These photos, each once; ids are relative to the folder that holds them all."""
+    places = sorted({os.path.realpath(path) for path in paths})
+    return Source("files", tuple(places), os.path.commonpath([os.path.dirname(place) for place in places]))
+
+
+def of_vectors(path: Path) -> Source:
+    """The rows of a (n, d) float32 .npy file; row n is called what picture n is."""
+    return Source("vectors", (os.path.realpath(path),), os.path.dirname(os.path.realpath(path)))
+
+
+def _rows(place: str) -> Iterator[list[Item]]:
+    import numpy as np
+
+    count = len(np.load(place, mmap_mode="r"))
+    for start in range(0, count, album.ROUND):
+        yield [Item(album.name(number), place, number, 0) for number in range(start, min(start + album.ROUND, count))]
 
 
 def _local(text: str) -> list[str]:
@@ -194,10 +217,21 @@ class Reader:
         """A photo's bytes. Raises BadImage, ImageTooLarge."""
         if self._kind == "files":
             return content(Path(item.uri), self._settings)
+        if self._kind == "vectors":
+            return self._round(item)
         try:
             return self._from_tar(item) if self._kind == "tar" else self._from_table(item)
         except OSError as error:
             raise BadImage(f"{shown(item.uri)} cannot be read: {error}.") from error
+
+    def _round(self, item: Item) -> bytes:
+        """The rows that are drawn together with this one."""
+        import numpy as np
+
+        if self._at != item.uri:
+            self._held, self._at = np.load(item.uri, mmap_mode="r"), item.uri
+        start = item.offset // album.ROUND * album.ROUND
+        return np.ascontiguousarray(self._held[start : start + album.ROUND], np.float32).tobytes()
 
     def looks(self, item: Item) -> tuple[int, str]:
         """Size and times of a photo, as a stamp wants them."""
