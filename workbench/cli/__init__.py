@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "evaluate": "measure models on your own photos and truth, with intervals and per group",
     "explain": "write a heatmap with its proof for every photo of a folder",
     "protect": "write a photo that recognisers do not match, or a made-up or anonymised one, for every photo of a folder",  # noqa: E501
+    "hide-video": "write a clip in which every face is hidden, searched again picture by picture",
     "collect": "bring the shards of a very large run into one table, one .npz or a folder",
     "generate": "draw portraits of a person, people who do not exist, or a labeling study of drawn pairs",
     "spaces": "write, check, assemble and push the Spaces",
@@ -63,11 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, sentence in COMMANDS.items():
         command = commands.add_parser(name, help=sentence, description=sentence)
         if words[:1] == [name]:
-            importlib.import_module(f"workbench.cli.{name}").add_arguments(command)
+            importlib.import_module(_module(name)).add_arguments(command)
     args = parser.parse_args(words)
     try:
         settings = Settings.from_env(os.environ)
-        code: int = importlib.import_module(f"workbench.cli.{args.command}").run(args, settings)
+        code: int = importlib.import_module(_module(args.command)).run(args, settings)
         sys.stdout.flush()
     except (KeyboardInterrupt, Cancelled):
         print("Stopped. What was finished is kept; the same command goes on from there.", file=sys.stderr)
@@ -79,6 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads: the last flush must not complain
         return 141
     return code
+
+
+def _module(command: str) -> str:
+    return f"workbench.cli.{command.replace('-', '_')}"
 
 
 def _name() -> str:

@@ -4,7 +4,7 @@ import numpy as np
 
 from workbench.errors import NoFace
 from workbench.photo import Found, Photo
-from workbench.tasks.face_search import FaceFinder, Sighting, search
+from workbench.tasks.face_search import LIKELY, FaceFinder, Sighting, search
 from workbench.tasks.head_pose import eyes_open, head_pose, mouth_open
 from workbench.values import Face, check_image
 
@@ -50,6 +50,19 @@ def one_face(image: np.ndarray, finder: FaceFinder, choice: int | None = None) -
     """
     found = find(Photo(image), finder)
     return found.face(found.one() if choice is None else choice)
+
+
+def with_landmarks(image: np.ndarray, finder: FaceFinder, box: np.ndarray, keypoints: np.ndarray, score: float) -> Face:
+    """A candidate that is known to be a face, with its landmarks; without them where no mesh fits it.
+
+    box: (4,). keypoints: (6, 2) as in `Detections`.
+    """
+    mesh = finder.outline(image, box, keypoints)
+    if mesh.score < LIKELY:
+        return _without(Sighting(box, keypoints, score, None))
+    flat = mesh.points[:, :2]
+    around = np.concatenate([flat.min(axis=0), flat.max(axis=0)])
+    return _with_landmarks(image, finder, Sighting(around, keypoints, score, mesh))
 
 
 def _with_landmarks(image: np.ndarray, finder: FaceFinder, found: Sighting) -> Face:

@@ -195,10 +195,10 @@ class _Times:
 
 def _skipped(container: Any, stream: Any, start: int, times: Sequence[int]) -> int | None:
     """Leap to the last key picture before `start`. The number of the picture that comes first, None: ask its time."""
-    if start == 0 or start >= len(times):
+    if start == 0 or not len(times):
         return 0
     try:
-        container.seek(int(times[start]), stream=stream, backward=True)
+        container.seek(int(times[min(start, len(times) - 1)]), stream=stream, backward=True)
     except pyav().error.FFmpegError:
         container.seek(0)
         return 0
