@@ -13,7 +13,8 @@ import pytest
 from workbench.bench import Workbench
 from workbench.catalog import MODELS
 from workbench.catalog.spec import TASKS, File, ModelSpec, table
-from workbench.errors import BadRequest, BadWeights, ModelMissing
+from workbench.errors import BadRequest, BadWeights, ModelMissing, OutOfMemory
+from workbench.memory import give_back
 from workbench.settings import Settings
 
 
@@ -60,6 +61,49 @@ def test_the_least_recently_used_is_forgotten(toy: Workbench, calls: list[str]) 
     toy.model("a"), toy.model("b"), toy.model("a"), toy.model("c")
 
     assert toy.loaded() == ("a", "c")
+
+
+def test_room_is_made_before_a_model_is_loaded_not_after(toy: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[tuple[str, ...]] = []
+    monkeypatch.setattr(toy, "_load", lambda spec: (held.append(toy.loaded()) or object(), 400))
+    toy.model("a"), toy.model("b"), toy.model("c")
+
+    assert held == [(), ("a",), ("b",)]
+
+
+def test_a_second_large_model_is_let_in_only_when_it_fits(
+    toy: Workbench, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = [10_000, 450, 10_000]  # at first; too little for b beside a; without a
+    monkeypatch.setattr("workbench.bench.LARGE", 100)
+    monkeypatch.setattr("workbench.memory.free_bytes", lambda device: free[len(calls)] if toy.loaded() else free[2])
+    monkeypatch.setattr("workbench.memory.give_back", lambda: None)
+    toy.model("a"), toy.model("b")
+    assert toy.loaded() == ("b",)
+
+    monkeypatch.setattr("workbench.memory.free_bytes", lambda device: 399)
+    with pytest.raises(OutOfMemory, match=r"needs at least 0.0 GB of memory; .* all other models forgotten"):
+        toy.model("c")
+
+
+def test_what_was_freed_goes_back_to_the_system() -> None:
+    import ctypes
+
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    pieces = [libc.malloc(100_000) for _ in range(2_000)]  # too small to be mapped by themselves
+    for piece in pieces:
+        ctypes.memset(piece, 1, 100_000)
+    for piece in pieces[:-1]:
+        libc.free(piece)  # the last one keeps the pool from shrinking by itself
+    before = _resident()
+    give_back()
+    assert before - _resident() > 150_000_000
+    libc.free(pieces[-1])
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
 def test_on_zero_gpu_the_default_models_are_loaded_before_the_first_call(toy: Workbench, calls: list[str]) -> None:

@@ -26,7 +26,7 @@ LIGHT = {
 }
 """May import the standard library and numpy."""
 GROUND = LIGHT - {"catalog"} | {"devices", "mesh", "geometry", "images", "drawing", "batch", "__init__"}
-GROUND |= {"colour", "photo", "decoding", "sightings", "marks", "corrections"}
+GROUND |= {"memory", "colour", "photo", "decoding", "sightings", "marks", "corrections"}
 """The ground floor: single files, values and pure functions. They import each other and nothing else of ours."""
 
 BELOW_BENCH = (

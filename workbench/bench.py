@@ -3,6 +3,7 @@
 Knows no task and no screen: of the tasks it names only what they ask of a model.
 """
 
+import contextlib
 import functools
 import importlib
 import threading
@@ -10,11 +11,11 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from workbench import devices
+from workbench import devices, memory
 from workbench.catalog import own
 from workbench.catalog.spec import ModelSpec
 from workbench.corrections import Corrections
-from workbench.errors import BadRequest, ModelMissing
+from workbench.errors import BadRequest, ModelMissing, OutOfMemory
 from workbench.places import Places
 from workbench.settings import Settings
 from workbench.sightings import Sightings
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 2
 """Works with models that share the cores."""
+LARGE, SPARE = 200_000_000, 1.3
+"""Bytes of weights from which free memory is looked at, and how many times the weights must be free to keep others."""
 
 
 class Workbench:
@@ -47,6 +50,7 @@ class Workbench:
         self._loaded: OrderedDict[str, tuple[Any, int]] = OrderedDict()
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
+        self._loading = threading.RLock()
         self.places = Places(AT_ONCE, settings.photo_memory)
         """Held by whoever works with models, until that work has really ended."""
         self.sightings = Sightings(settings.photo_lifetime)
@@ -108,10 +112,12 @@ class Workbench:
                 if spec.id in self._loaded:
                     self._loaded.move_to_end(spec.id)
                     return self._loaded[spec.id][0]
-            model, size = self._load(spec)
-            with self._guard:
-                self._loaded[spec.id] = (model, size)
-                self._forget_oldest()
+            needed = self._bytes(spec)
+            with self._loading if needed >= LARGE else contextlib.nullcontext():  # each weighed after the other
+                self._make_room(spec, needed)
+                model, size = self._load(spec)
+                with self._guard:
+                    self._loaded[spec.id] = (model, size)
             return model
 
     def finder(self, model_id: str = "") -> "FaceFinder":
@@ -181,9 +187,38 @@ class Workbench:
         load = getattr(importlib.import_module(module), name)
         return load(spec, paths, self.device), sum(path.stat().st_size for path in paths.values())
 
-    def _forget_oldest(self) -> None:
-        while len(self._loaded) > 1 and sum(size for _, size in self._loaded.values()) > self.settings.memory:
-            self._loaded.popitem(last=False)
+    def _bytes(self, spec: ModelSpec) -> int:
+        paths = [sources.locate(file, self.settings) for file in spec.files]
+        return sum(path.stat().st_size for path in paths if path is not None)
+
+    def _make_room(self, spec: ModelSpec, needed: int) -> None:
+        """Forget models used longest ago until this one's weights fit beside the rest: within `settings.memory`, and,
+        where it is large, into what this machine has free.
+
+        Raises OutOfMemory, with both figures, when it does not fit even alone.
+        """
+        forgotten = False
+        while self._crowded(needed):
+            with self._guard:
+                self._loaded.popitem(last=False)
+            forgotten = True
+            memory.give_back()
+        free = memory.free_bytes(self.device) if needed >= LARGE else None
+        if free is not None and needed > free:
+            raise OutOfMemory(
+                f"{spec.title} needs at least {needed / 1e9:.1f} GB of memory; {free / 1e9:.1f} GB are free here"
+                f"{', with all other models forgotten' if forgotten else ''}. Close programs, or choose a smaller one."
+            )
+
+    def _crowded(self, needed: int) -> bool:
+        with self._guard:
+            held = sum(size for _, size in self._loaded.values())
+            if not self._loaded or (held + needed <= self.settings.memory and needed < LARGE):
+                return False
+        if held + needed > self.settings.memory:
+            return True
+        free = memory.free_bytes(self.device)
+        return free is not None and SPARE * needed > free
 
 
 _PROMISES = {

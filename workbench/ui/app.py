@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from workbench import memory
 from workbench.bench import Workbench
 from workbench.errors import WorkbenchError
 from workbench.labeling.serving.service import stop_on_signals
@@ -133,6 +134,7 @@ def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
 
     Returns when the person presses Ctrl-C, within seconds whatever runs; at once with `prevent_thread_lock`.
     """
+    memory.few_pools()
     settings, blocks = bench.settings, not options.pop("prevent_thread_lock", False)
     draining = Draining(lambda: _is_busy(demo), settings.drain_seconds)
     started = demo.queue(default_concurrency_limit=8, api_open=False, max_size=WAITING).launch(

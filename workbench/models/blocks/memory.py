@@ -8,40 +8,10 @@ from pathlib import Path
 import torch
 
 from workbench.errors import OutOfMemory
+from workbench.memory import free_bytes as free_bytes
 
 GIGA = 1e9
 _SIGNS = ("not enough memory", "out of memory", "can't allocate memory", "cannot allocate memory", "bad alloc")
-
-
-def free_bytes(device: str = "cpu", root: Path = Path("/")) -> int | None:
-    """Memory that could be used now: of the graphics card, or of this machine within its container's limit; None when
-    not known."""
-    if device.startswith("cuda"):
-        return int(torch.cuda.mem_get_info(device)[0])
-    found = [
-        value for value in (_machine(root / "proc/meminfo"), _container(root / "sys/fs/cgroup")) if value is not None
-    ]
-    return min(found, default=None)
-
-
-def _machine(path: Path) -> int | None:
-    try:
-        lines = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
-        return int(lines["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError, IndexError):
-        return None
-
-
-def _container(folder: Path) -> int | None:
-    """A control group's limit less what it holds; files it only caches count as free."""
-    try:
-        limit, used = (folder / "memory.max").read_text().strip(), int((folder / "memory.current").read_text())
-        if limit == "max":
-            return None
-        cached = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-        return int(limit) - used + int(cached.get("inactive_file", 0)) + int(cached.get("active_file", 0))
-    except (OSError, ValueError):
-        return None
 
 
 def require(needed: float, title: str, device: str = "cpu", root: Path = Path("/")) -> None:

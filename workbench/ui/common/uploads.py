@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from workbench import memory
 from workbench.settings import Settings
 
 log = logging.getLogger("workbench")
@@ -112,6 +113,7 @@ class Sweeper:
     def _loop(self) -> None:
         while True:
             self.once()
+            memory.trim()
             time.sleep(self.every)
 
 
