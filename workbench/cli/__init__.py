@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "hide-video": "write a clip in which every face is hidden, searched again picture by picture",
     "collect": "bring the shards of a very large run into one table, one .npz or a folder",
     "generate": "draw portraits of a person, people who do not exist, or a labeling study of drawn pairs",
+    "likeness": "measure how like their references pictures are that were made anywhere, and compare tools",
     "spaces": "write, check, assemble and push the Spaces",
     "label": "make, serve, watch and export labeling studies",
 }

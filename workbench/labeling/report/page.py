@@ -182,7 +182,7 @@ def gallery(pairs: pd.DataFrame, pictures: Pictures | None) -> str:
 
 def _pair(row: Mapping[str, Any], pictures: Pictures | None) -> str:
     shown = list(pictures(str(row["item"]))) if pictures else []
-    faces = "".join(f'<img src="{_data_address(image)}" alt="Picture {n}">' for n, image in enumerate(shown, start=1))
+    faces = "".join(f'<img src="{thumbnail(image)}" alt="Picture {n}">' for n, image in enumerate(shown, start=1))
     truth = (
         "Identity unknown" if row["same"] != row["same"] else "Same person" if row["same"] == 1 else "Different people"
     )
@@ -201,7 +201,8 @@ def _bar(name: str, share: float, colour: str) -> str:
     )
 
 
-def _data_address(image: np.ndarray) -> str:
+def thumbnail(image: np.ndarray) -> str:
+    """A small JPEG as an address of its own."""
     picture = Image.fromarray(image)
     picture.thumbnail((THUMB, THUMB))
     stream = io.BytesIO()

@@ -4,6 +4,7 @@ studies of them."""
 import gradio as gr
 
 from workbench.bench import Workbench
+from workbench.ui.generation import likeness as generation_likeness
 from workbench.ui.generation import mix as generation_mix
 from workbench.ui.generation import new as generation_new
 from workbench.ui.generation import portraits as generation_portraits
@@ -18,6 +19,8 @@ def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
             generation_portraits.build_inside(bench, photo)
         with gr.Tab("Re-pose", id="generate-repose"):
             generation_repose.build_inside(bench, photo)
+        with gr.Tab("Likeness", id="generate-likeness"):
+            generation_likeness.build_inside(bench)
         with gr.Tab("Mix two people", id="generate-mix"):
             generation_mix.build_inside(bench)
         with gr.Tab("New identities", id="generate-new"):

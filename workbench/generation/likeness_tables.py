@@ -1,0 +1,44 @@
+"""Ratings as a table and as plain numbers."""
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from workbench.batch import cell
+from workbench.errors import BadRequest
+from workbench.generation.likeness import Ratings, against, summary
+from workbench.metrics.roc import Interval
+
+
+def table(ratings: Ratings) -> str:
+    """A CSV, a row per picture; a spreadsheet takes no cell of it for a formula."""
+    rows = [row.row() for row in ratings.rated]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [",".join(f'"{name}"' for name in names)]
+    lines += [",".join(cell(row.get(name)) for name in names) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def figures(ratings: Ratings) -> dict[str, Any]:
+    """Every figure with its range, and the gaps between tools."""
+    gaps = {}
+    for first, second in combinations(ratings.tools, 2):
+        try:
+            gaps[f"{first} minus {second}"] = _plain(against(ratings, first, second))
+        except BadRequest as error:
+            gaps[f"{first} minus {second}"] = {"not compared": str(error)}
+    return {
+        "tools": {tool or "pictures": _plain(summary(ratings, tool)) for tool in ratings.tools},
+        "against": gaps,
+        "notes": list(ratings.notes),
+        "pictures": [row.row() for row in ratings.rated],
+    }
+
+
+def _plain(found: dict[str, Interval]) -> dict[str, Any]:
+    return {name: [_number(each) for each in (value.value, value.low, value.high)] for name, value in found.items()}
+
+
+def _number(value: float) -> float | None:
+    return round(float(value), 5) if np.isfinite(value) else None
