@@ -9,6 +9,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from tests.video import clips
+from workbench.tasks.detection import find_faces
+from workbench.video.reading import frames, open_clip
+
 SEARCH = 420_000
 
 
@@ -102,6 +106,25 @@ def test_blur_mosaic_silhouette(tab, portrait, keep):
     tab.get_by_label("Mosaic").check()
     tab.locator("#plain-start").click()
     expect(tab.locator("#plain-words")).to_contain_text("not matched", timeout=60_000)
+    keep(tab)
+
+
+def test_a_clip_is_hidden_and_downloaded(page, server, tmp_path, astronaut, keep, finder):
+    page.goto(server)
+    page.get_by_role("tab", name="Protection").click()
+    tab = page
+    clip = clips.write(tmp_path / "walk.mp4", [astronaut[:300, 20 + number : 320 + number] for number in range(8)])
+    tab.get_by_role("tab", name="Hide in video").click()
+    tab.locator("#hide-video-clip input[type=file]").set_input_files(clip)
+    expect(tab.locator("#hide-video-clip video")).to_be_visible(timeout=30_000)
+    tab.locator("#hide-video-start").click()
+    expect(tab.locator("#hide-video-words .verdict")).to_have_attribute("data-state", "hidden", timeout=90_000)
+    with tab.expect_download() as download:
+        tab.locator("#hide-video-file").click()
+    assert download.value.suggested_filename == "walk_hidden.mp4"
+    written = [frame.image for frame in frames(open_clip(Path(download.value.path())))]
+    assert len(written) == 8
+    assert find_faces(written[4], finder, landmarks=False) == ()
     keep(tab)
 
 

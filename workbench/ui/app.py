@@ -148,7 +148,7 @@ def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
                 TABS if any(getattr(block, "elem_id", "") == "tabs" for block in demo.blocks.values()) else ()
             ),
             "favicon_path": str(COMMON / "favicon.png"),
-            "max_file_size": settings.max_bytes,
+            "max_file_size": max(settings.max_bytes, settings.max_clip_bytes),
             "run_history": False,
             "enable_monitoring": False,
             "ssr_mode": False,

@@ -10,6 +10,7 @@ import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 
+from tests.video import clips
 from workbench.bench import Workbench
 from workbench.images import encode_png
 from workbench.parts import INDEX
@@ -30,6 +31,7 @@ FEW: dict[str, dict[str, Any]] = {
     "explain_similarity": {"method": "grad_cam", "prove": False},
     "protect": {"strength": "light"},
     "protect_many": {"strength": "none"},
+    "hide_video": {"keep": None},
     "compare_parsers": {"first": "compact", "second": "mesh"},
 }
 """The least work that still ends in an answer."""
@@ -52,6 +54,7 @@ def photo(tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray) -> Pa
     path = tmp_path_factory.mktemp("photos") / "astronaut.png"
     path.write_bytes(encode_png(astronaut))
     Image.new("L", astronaut.shape[1::-1], INDEX["hair"]).save(path.with_name("mask.png"))
+    clips.write(path.with_name("clip.mp4"), [astronaut[:300, 50:350]] * 4)
     return path
 
 
@@ -76,6 +79,8 @@ def _arguments(name: str, asked: list[dict[str, Any]], photo: Path, truth: Path)
             found[word] = True
         elif parameter["component"] == "Image" and word != "other":
             found[word] = handle_file(str(photo))
+        elif parameter["component"] == "Video":
+            found[word] = handle_file(str(photo.with_name("clip.mp4")))
         elif parameter["component"] == "Gallery":
             found[word] = [{"image": handle_file(str(photo)), "caption": None}]
         elif parameter["component"] == "File":
@@ -100,6 +105,8 @@ def _fits(value: Any, promised: dict[str, Any]) -> bool:
     kind, component = str(promised["python_type"]["type"]), promised["component"]
     if value is None:
         return component in ("Plot", "Image")
+    if component == "Video":
+        return Path(value["video"] if isinstance(value, dict) else value).is_file()
     if kind == "filepath":
         return isinstance(value, str) and Path(value).is_file()
     if component == "Dataframe":

@@ -17,6 +17,7 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.video import clips
 from workbench.bench import Workbench
 from workbench.errors import Busy
 from workbench.images import encode_png
@@ -241,13 +242,24 @@ def uploaded(served: Any, astronaut: np.ndarray) -> dict[str, Any]:
     return {"path": path, "meta": {"_type": "gradio.FileData"}}
 
 
-def _inputs(fn: Any, photo: dict[str, Any]) -> list[Any]:
+@pytest.fixture(scope="module")
+def moving(served: Any, astronaut: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A clip among the uploads."""
+    clip = clips.write(tmp_path_factory.mktemp("clip") / "a.mp4", [astronaut[:300, 50:350]] * 200)
+    files = {"files": ("a.mp4", clip.read_bytes(), "video/mp4")}
+    path = httpx.post(f"{served[0]}/gradio_api/upload", files=files, timeout=30).json()[0]
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+def _inputs(fn: Any, photo: dict[str, Any], moving: dict[str, Any]) -> list[Any]:
     """What the page would send: its own values, photos where photos go, consent given, and plenty to do."""
     data: list[Any] = []
     for component in fn.inputs:
         value = component.value
         if isinstance(component, gr.Image):
             value = photo
+        elif isinstance(component, gr.Video):
+            value = moving
         elif isinstance(component, gr.File):
             value = [photo] * 40
         elif isinstance(component, gr.Gallery):
@@ -262,18 +274,18 @@ def _inputs(fn: Any, photo: dict[str, Any]) -> list[Any]:
     return data
 
 
-LONG = ["parse_many", "protect", "protect_many", "explain", "explain_similarity", "explain_compare", "explain_many", "generate", "mix", "new_identities", "pair_study"]  # fmt: skip  # noqa: E501
+LONG = ["parse_many", "protect", "protect_many", "hide_video", "explain", "explain_similarity", "explain_compare", "explain_many", "generate", "mix", "new_identities", "pair_study"]  # fmt: skip  # noqa: E501
 
 
 @pytest.mark.parametrize("leaving", ["cancel", "disconnect"])
 @pytest.mark.parametrize("name", LONG)
 def test_every_long_event_ends_when_it_is_not_wanted(
-    served: Any, uploaded: dict[str, Any], name: str, leaving: str
+    served: Any, uploaded: dict[str, Any], moving: dict[str, Any], name: str, leaving: str
 ) -> None:
     address, bench, page = served
     fn = next(fn for fn in page.fns.values() if fn.api_name == name)
     session = f"{name}-{leaving}"
-    body = {"fn_index": fn._id, "data": _inputs(fn, uploaded), "session_hash": session}
+    body = {"fn_index": fn._id, "data": _inputs(fn, uploaded, moving), "session_hash": session}
     _idle(bench)
     with httpx.Client(base_url=f"{address}/gradio_api", timeout=30) as client:
         asked = client.post("/queue/join", json=body)

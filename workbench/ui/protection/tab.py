@@ -7,6 +7,7 @@ from workbench.bench import Workbench
 from workbench.ui.protection import many as protection_many
 from workbench.ui.protection import one as protection_one
 from workbench.ui.protection import plain as protection_plain
+from workbench.ui.protection import video as protection_video
 
 
 def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
@@ -16,6 +17,8 @@ def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
             protection_one.build_inside(bench, photo)
         with gr.Tab("Blur, mosaic, silhouette", id="protect-plain"):
             protection_plain.build_inside(bench)
+        with gr.Tab("Hide in video", id="protect-video"):
+            protection_video.build_inside(bench)
         with gr.Tab("Many photos", id="protect-many"):
             protection_many.build_inside(bench)
     return tab
