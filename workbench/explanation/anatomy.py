@@ -18,11 +18,16 @@ _QUERIES, _KEYS = ("query", "q_proj", "q", "to_q", "queries"), ("key", "k_proj",
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attention:
-    """One self-attention block: the linear maps that make queries and keys, and its number of heads."""
+    """One self-attention block: the linear maps that make queries and keys, and its number of heads.
+
+    One map may make queries, keys and values side by side; then it stands for both. owner: the block itself, whose
+    second argument may be a bias on its attention.
+    """
 
     query: nn.Module
     key: nn.Module
     heads: int
+    owner: nn.Module
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +101,12 @@ def grid_side(tokens: int) -> int:
 
 
 def attention_blocks(network: nn.Module) -> list[Attention]:
-    """Self-attention blocks: modules that own a query and a key map of equal width and know their number of heads."""
+    """Self-attention blocks: modules that own a query and a key map of equal width, or one map for queries, keys and
+    values, and know their number of heads.
+
+    Blocks with weights of their own beside their maps are left out: windows with learned places, attention between
+    channels.
+    """
     blocks = []
     for module in network.modules():
         query = next((c for name, c in module.named_children() if name in _QUERIES and isinstance(c, nn.Linear)), None)
@@ -112,5 +122,9 @@ def attention_blocks(network: nn.Module) -> list[Attention]:
         if not heads and hasattr(module, "config"):
             heads = int(getattr(module.config, "num_attention_heads", 0))
         if query is not None and key is not None and heads and query.out_features == key.out_features:
-            blocks.append(Attention(query, key, heads))
+            blocks.append(Attention(query, key, heads, module))
+        fused = getattr(module, "qkv", None)
+        plain = isinstance(fused, nn.Linear) and fused.out_features == 3 * fused.in_features
+        if plain and heads and not list(module.parameters(recurse=False)):
+            blocks.append(Attention(fused, fused, heads, module))
     return blocks

@@ -12,8 +12,9 @@ from workbench.explanation.question import ChipMap, Question
 
 
 def attention_rollout(question: Question) -> ChipMap:
-    """How much of each patch reaches the class token. It does not depend on the target: what the network looks at at
-    all.
+    """How much of each patch reaches the class token, or on average any token where there is none.
+
+    It does not depend on the target: what the network looks at at all.
 
     Source: Abnar and Zuidema, "Quantifying Attention Flow in Transformers" (2020), section 3: half attention, half the
     residual path, rows normalised, multiplied over layers, heads averaged. Raises BadRequest for a model without
@@ -35,6 +36,7 @@ def attention_rollout(question: Question) -> ChipMap:
 def _attentions(question: Question, blocks: list[Attention]) -> list[Tensor]:
     """(heads, T, T) attention of every block, worked out from the queries and keys that its linear maps put out."""
     seen: dict[int, Tensor] = {}
+    biases: dict[int, Tensor] = {}
 
     def keep(place: int) -> Any:
         def hook(module: Any, inputs: Any, output: Tensor) -> None:
@@ -42,20 +44,41 @@ def _attentions(question: Question, blocks: list[Attention]) -> list[Tensor]:
 
         return hook
 
+    def keep_bias(place: int) -> Any:
+        def hook(module: Any, inputs: Any) -> None:
+            if len(inputs) > 1 and isinstance(inputs[1], Tensor):
+                biases[place] = inputs[1].detach()[0].cpu()
+
+        return hook
+
     maps = [part for block in blocks for part in (block.query, block.key)]
     handles = [part.register_forward_hook(keep(place)) for place, part in enumerate(maps)]
+    handles += [block.owner.register_forward_pre_hook(keep_bias(place)) for place, block in enumerate(blocks)]
     try:
         question.scores(question.chip)
     finally:
         for handle in handles:
             handle.remove()
-    return [_softmax(seen[2 * i], seen[2 * i + 1], block.heads) for i, block in enumerate(blocks)]
+    pairs = [_queries_keys(seen, place, block) for place, block in enumerate(blocks)]
+    return [
+        _softmax(*pair, block.heads, biases.get(place))
+        for place, (pair, block) in enumerate(zip(pairs, blocks, strict=True))
+    ]
 
 
-def _softmax(queries: Tensor, keys: Tensor, heads: int) -> Tensor:
+def _queries_keys(seen: dict[int, Tensor], place: int, block: Attention) -> tuple[Tensor, Tensor]:
+    queries, keys = seen[2 * place], seen[2 * place + 1]
+    if block.query is not block.key:
+        return queries, keys
+    queries, keys, _ = queries.chunk(3, -1)
+    return queries, keys
+
+
+def _softmax(queries: Tensor, keys: Tensor, heads: int, bias: Tensor | None = None) -> Tensor:
     tokens, width = queries.shape
     q, k = (x.reshape(tokens, heads, width // heads).transpose(0, 1) for x in (queries, keys))
-    return (q @ k.transpose(1, 2) / (width // heads) ** 0.5).softmax(dim=-1)
+    logits = q @ k.transpose(1, 2) / (width // heads) ** 0.5
+    return (logits if bias is None else logits + bias).softmax(dim=-1)
 
 
 def _as_map(rolled: Tensor, size: int) -> np.ndarray:

@@ -51,9 +51,9 @@ class QualityNetwork(ChipModel):
 
 
 class Block(nn.Module):
-    """Two 3×3 convolutions beside a shortcut."""
+    """Two 3×3 convolutions beside a shortcut; squeeze: the shortcut's channels weighted, as HSFace trains."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, squeeze: bool = False) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(inputs)
         self.conv1 = nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False)
@@ -64,24 +64,30 @@ class Block(nn.Module):
         self.downsample: nn.Module | None = None
         if stride != 1 or inputs != outputs:
             self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+        self.attn = arcface_ir.Squeeze(outputs) if squeeze else None
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C', H / stride, W / stride)."""
         inner = self.bn3(self.conv2(self.prelu(self.bn2(self.conv1(self.bn1(x))))))
-        return inner + (x if self.downsample is None else self.downsample(x))
+        x = x if self.downsample is None else self.downsample(x)
+        return inner + (x if self.attn is None else self.attn(x))
 
 
 class IResNet(nn.Module):
-    """(N, 3, 112, 112) RGB in 0..255 to (N, 1), CR-FIQA's quality. depth: of `STAGES`. Names follow its files."""
+    """(N, 3, 112, 112) RGB in 0..255 to (N, 1), CR-FIQA's quality. depth: of `STAGES`. Names follow its files.
 
-    def __init__(self, depth: str) -> None:
+    squeeze: the first block of each stage weights its shortcut's channels.
+    """
+
+    def __init__(self, depth: str, squeeze: bool = False) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.prelu = nn.PReLU(64)
         inputs = 64
         for stage, (count, width) in enumerate(zip(STAGES[depth], (64, 128, 256, 512), strict=True), 1):
-            blocks = [Block(inputs if place == 0 else width, width, 2 if place == 0 else 1) for place in range(count)]
+            first = Block(inputs, width, 2, squeeze)
+            blocks = [first, *(Block(width, width, 1) for _ in range(count - 1))]
             self.add_module(f"layer{stage}", nn.Sequential(*blocks))
             inputs = width
         self.bn2 = nn.BatchNorm2d(512)

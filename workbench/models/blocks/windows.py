@@ -60,6 +60,28 @@ def upright_square(size: int, width: float, drop: float = 0.11) -> Window:
     return window
 
 
+def eyes_and_mouth(size: int, row: float, down: float) -> Window:
+    """A square turned until the eyes lie level: their middle in the middle column of row `row`, the mouth `down` rows
+    below it.
+
+    Raises BadRequest for a face whose points coincide or whose mouth is not below its eyes.
+    """
+
+    def window(face: Face) -> np.ndarray:
+        points = face.points.astype(np.float64)
+        eyes, mouth = points[:2].mean(0), points[3:].mean(0)
+        angle = float(np.arctan2(*(points[1] - points[0])[::-1]))
+        below = np.array([-np.sin(angle), np.cos(angle)])
+        length = float((mouth - eyes) @ below)
+        if not length > 1e-6:
+            raise BadRequest("The mouth is not below the eyes; expected a face seen from in front.")
+        side = size * length / down
+        centre = eyes + ((size - 1) / 2 - row) * length / down * below
+        return square_crop(centre, side, angle, size)
+
+    return window
+
+
 def mtcnn_box(size: int, grow: float = 1.0) -> Window:
     """The upright box MTCNN draws around a face, stretched to a square of `size` pixels, as FaceNet saw its faces.
 

@@ -119,6 +119,15 @@ def load_adaface_bgr(spec: ModelSpec, files: Mapping[str, Path], device: str) ->
     return _adaface(spec, files, device, bgr=True)
 
 
+def load_hyperface(spec: ModelSpec, files: Mapping[str, Path], device: str, bgr: bool = True) -> HubRecogniser:
+    """HyperFace from its training checkpoint: AdaFace's IR-50 under `model.`, blue first as in its authors' demo; what
+    else the checkpoint holds is left out.
+
+    bgr: False asks the same weights with red first.
+    """
+    return _adaface(spec, files, device, bgr, prefix="model.")
+
+
 def color_space(path: Path) -> str:
     """What a CVLFace config.json says of the order of colours: "RGB" or "BGR"; "RGB", CVLFace's own rule, when it says
     nothing.
@@ -135,13 +144,15 @@ def color_space(path: Path) -> str:
     return str(found)
 
 
-def _adaface(spec: ModelSpec, files: Mapping[str, Path], device: str, bgr: bool) -> HubRecogniser:
+def _adaface(spec: ModelSpec, files: Mapping[str, Path], device: str, bgr: bool, prefix: str = "") -> HubRecogniser:
+    """prefix: of the only names that count."""
     depth = spec.id.partition("-ir")[2].partition("-")[0]
     if depth not in DEPTHS:
         raise BadWeights(
             f"{spec.id}: expected an id such as adaface-ir50-webface4m, with a depth of {', '.join(DEPTHS)}."
         )
-    weights = checkpoint.stripped(checkpoint.read(files["weights"]), ANCHOR, PREFIXES, drop=("head.",))
+    found = {name: value for name, value in checkpoint.read(files["weights"]).items() if name.startswith(prefix)}
+    weights = checkpoint.stripped(found, ANCHOR, PREFIXES, drop=("head.",))
     network = checkpoint.install(partial(Backbone, depth, bgr=bgr), weights, spec.title, device)
     return HubRecogniser(spec, trim(network), arcface(SIZE), SIZE, "body")
 

@@ -36,8 +36,8 @@ def full_length(vectors: Tensor) -> Tensor:
 class VectorNetwork(IResNet):
     """(N, 3, 112, 112) RGB in 0..255 to (N, 512), not normalised. Names follow InsightFace's files."""
 
-    def __init__(self, depth: str) -> None:
-        super().__init__(depth)
+    def __init__(self, depth: str, squeeze: bool = False) -> None:
+        super().__init__(depth, squeeze)
         del self.qs
 
     def forward(self, chips: Tensor) -> Tensor:
@@ -47,8 +47,19 @@ class VectorNetwork(IResNet):
 
 def load_torch(spec: ModelSpec, files: Mapping[str, Path], device: str) -> HubRecogniser:
     """IResNet-100 from a `.pth` file. Raises BadWeights for another network's file."""
-    weights = checkpoint.stripped(checkpoint.read(files["weights"]), "conv1.weight", ("module.", ""))
-    network = checkpoint.install(partial(VectorNetwork, "100"), weights, spec.title, device)
+    return _torch(spec, files, device, "100")
+
+
+def load_torch_50(spec: ModelSpec, files: Mapping[str, Path], device: str) -> HubRecogniser:
+    """IResNet-50 from a `.pth` file, with weighted shortcuts if it holds any. Raises BadWeights for another network's
+    file."""
+    return _torch(spec, files, device, "50")
+
+
+def _torch(spec: ModelSpec, files: Mapping[str, Path], device: str, depth: str) -> HubRecogniser:
+    weights = checkpoint.stripped(checkpoint.read(files["weights"]), "conv1.weight", ("module.", "model.", ""))
+    make = partial(VectorNetwork, depth, squeeze="layer1.0.attn.fc1.weight" in weights)
+    network = checkpoint.install(make, weights, spec.title, device)
     return HubRecogniser(spec, trim(network), arcface(SIZE), SIZE, "layer4")
 
 
