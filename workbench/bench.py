@@ -20,6 +20,8 @@ from workbench.places import Places
 from workbench.settings import Settings
 from workbench.sightings import Sightings
 from workbench.sources import fetching as sources
+from workbench.thresholds import calibrated
+from workbench.thresholds import own as own_threshold
 
 if TYPE_CHECKING:
     from workbench.portraits import FaceGenerator, PortraitModel
@@ -120,6 +122,14 @@ class Workbench:
                     self._loaded[spec.id] = (model, size)
             return model
 
+    def threshold(self, model_id: str) -> float | None:
+        """The score at FAR 1 % that a recogniser is read against: ours, its row's, or the one the person made here."""
+        told = self.spec(model_id).input
+        for value in (calibrated(model_id), told.threshold if told else None):
+            if value is not None:
+                return value
+        return own_threshold(model_id, self.settings.data)
+
     def finder(self, model_id: str = "") -> "FaceFinder":
         """The face finder; as for all that follow, no id means the first one here, and `model` says what is raised."""
         return self._of("detection", model_id)
@@ -185,7 +195,10 @@ class Workbench:
         paths = {file.role: sources.verify(file, self.settings) for file in spec.files}
         module, _, name = spec.load.partition(":")
         load = getattr(importlib.import_module(module), name)
-        return load(spec, paths, self.device), sum(path.stat().st_size for path in paths.values())
+        model = load(spec, paths, self.device)
+        if spec.task == "recognition" and model.threshold is None:
+            model.threshold = self.threshold(spec.id)
+        return model, sum(path.stat().st_size for path in paths.values())
 
     def _bytes(self, spec: ModelSpec) -> int:
         paths = [sources.locate(file, self.settings) for file in spec.files]

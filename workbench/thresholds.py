@@ -4,6 +4,7 @@
 import json
 from enum import Enum
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from workbench import WEIGHTS
@@ -77,3 +78,20 @@ def calibrated(model_id: str) -> float | None:
     """The threshold at FAR 1 %, or None when this model was never calibrated."""
     row = table().get(model_id)
     return float(row["threshold"]) if row else None
+
+
+def own_file(data: Path) -> Path:
+    """Where the thresholds lie that a person made themselves, in their data folder."""
+    return data / "thresholds.json"
+
+
+def own(model_id: str, data: Path) -> float | None:
+    """The threshold a person made for this model, or None. Raises BadRequest for a file that is none of these."""
+    path = own_file(data)
+    if not path.is_file():
+        return None
+    try:
+        row = json.loads(path.read_text()).get(model_id)
+        return float(row["threshold"]) if row else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BadRequest(f"{path.name} cannot be read as thresholds ({error}). Calibrate again.") from error

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from workbench.bench import Workbench
 from workbench.catalog import own
 from workbench.catalog.spec import ModelSpec
-from workbench.cli import own_models
+from workbench.cli import calibrate, own_models
 from workbench.errors import BadWeights, WorkbenchError
 from workbench.settings import Settings
 from workbench.sources import fetching as sources
@@ -34,12 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("file", type=Path)
     check = actions.add_parser("check", help="load a model, run it on a face, and say what it makes of it")
     check.add_argument("ids", nargs="+", help="model ids")
+    measure = actions.add_parser("calibrate", help="make a threshold for a recogniser from photos of known people")
+    measure.add_argument("id", help="a recogniser")
+    measure.add_argument("folder", type=Path, help="a folder per person, at least a thousand pairs of two people")
     remove = actions.add_parser("remove", help="take a model of your own out again; its files stay")
     remove.add_argument("ids", nargs="+", help="model ids")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     actions = {"list": _list, "fetch": _fetch, "convert": _convert, "verify": _verify}
+    actions["calibrate"] = calibrate.run
     return (actions | {"add": own_models.add, "check": own_models.check, "remove": own_models.remove})[args.action](
         args, settings
     )

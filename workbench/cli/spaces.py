@@ -11,7 +11,7 @@ from workbench.settings import Settings
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("write", help="write every generated file of the Spaces and the README")
+    actions.add_parser("write", help="write every generated file of the Spaces and docs/models.md")
     actions.add_parser("check", help="fail when a generated file is out of date")
     assemble = actions.add_parser("assemble", help="put one Space together in a folder")
     assemble.add_argument("name", choices=publish.stems())
@@ -28,7 +28,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         return 0
     if args.action == "check":
         faults = publish.check()
-        print("\n".join(faults) or "Spaces and README are up to date.", file=sys.stderr if faults else sys.stdout)
+        said = "\n".join(faults) or "Spaces and docs/models.md are up to date."
+        print(said, file=sys.stderr if faults else sys.stdout)
         return 1 if faults else 0
     if args.action == "assemble":
         print(publish.assemble(args.name, args.out))

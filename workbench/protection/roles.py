@@ -10,10 +10,14 @@ ATTACKED = ("dlib", "mobilefacenet")
 """Attacked when the person has not chosen, as far as they are here; the others judge."""
 
 
-def calibrated_here(specs: Iterable[ModelSpec], available: Callable[[str], bool]) -> list[str]:
+def calibrated_here(
+    specs: Iterable[ModelSpec],
+    available: Callable[[str], bool],
+    threshold: Callable[[str], float | None] = calibrated,
+) -> list[str]:
     """Ids of the recognisers that are on this machine, have gradients and a calibrated threshold. Raises ModelMissing
     when none is."""
-    here = [spec.id for spec in specs if spec.gradients and calibrated(spec.id) is not None and available(spec.id)]
+    here = [spec.id for spec in specs if spec.gradients and threshold(spec.id) is not None and available(spec.id)]
     if not here:
         raise ModelMissing("No recogniser is on this machine. Run: python -m workbench models fetch")
     return here
@@ -31,7 +35,7 @@ def checked_roles(here: Sequence[str], attacked: Sequence[str], judges: Sequence
         if model not in here:
             raise BadRequest(
                 f"{str(model)[:60]!r} cannot take part: it is unknown, not on this machine, or has no calibrated "
-                f"threshold. "
+                f"threshold (python -m workbench models calibrate makes one). "
                 f"Here: {', '.join(here)}."
             )
     if not attacked:

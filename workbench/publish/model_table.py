@@ -1,4 +1,4 @@
-"""The README's generated tables: models with their licences and measured figures. Reads the catalogue and
+"""The generated tables of docs/models.md: models with their licences and measured figures. Reads the catalogue and
 `weights/figures.json`."""
 
 import json
@@ -28,7 +28,7 @@ def insert_tables(text: str) -> str:
     """`text` with everything between the markers written anew. Raises BadRequest when the markers are not there once
     each."""
     if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise BadRequest(f"README.md must hold {BEGIN!r} and {END!r} once each.")
+        raise BadRequest(f"docs/models.md must hold {BEGIN!r} and {END!r} once each.")
     head, _, rest = text.partition(BEGIN)
     tail = rest.partition(END)[2]
     return f"{head}{BEGIN}\n{models_table()}\n{parts_table()}\n{END}{tail}"

@@ -1,4 +1,4 @@
-"""Writes, checks, assembles and pushes the Spaces, and the generated parts of the README.
+"""Writes, checks, assembles and pushes the Spaces, and the tables of docs/models.md.
 
 A Space's folder holds an app of a few lines and a requirements list that are written whole, and a README whose front
 matter is written and whose words are by hand. Everything comes from `TABS`, the catalogue, requirements.txt and
@@ -36,11 +36,11 @@ def generated(root: Path = ROOT) -> dict[Path, str]:
         files[folder / "app.py"] = _app(stem, tabs)
         files[folder / "requirements.txt"] = _requirements(root, tabs)
         files[folder / "README.md"] = _front_matter(root, stem, tabs) + _words(folder / "README.md", stem)
-    readme = root / "README.md"
-    if readme.is_file():
+    page = root / "docs" / "models.md"
+    if page.is_file():
         from workbench.publish.model_table import insert_tables
 
-        files[readme] = insert_tables(readme.read_text())
+        files[page] = insert_tables(page.read_text())
     return files
 
 

@@ -134,6 +134,26 @@ class AttributeModel(ChipModel):
         return Scores(self.labels, self.batch(self.crop(image, face)[None])[0], self.spec.id, self.exclusive)
 
 
+class NumberModel(AttributeModel):
+    """Reads numbers with a unit of their own off a face: what the network says is the value."""
+
+    def __init__(self, spec: ModelSpec, network: nn.Module, window: Window, size: int, layer: str) -> None:
+        super().__init__(spec, network, window, size, layer)
+        self.exclusive = False
+
+    def values(self, chips: Tensor) -> Tensor:
+        """(N, number of labels), in the labels' units."""
+        return self.forward(chips)
+
+
+class ProbabilityModel(NumberModel):
+    """Reads attributes off a face, each a probability of its own."""
+
+    def values(self, chips: Tensor) -> Tensor:
+        """(N, number of labels) probabilities."""
+        return self.forward(chips).sigmoid()
+
+
 class Recogniser(ChipModel):
     """Turns a face into a vector; two vectors are compared by `metric`: "cosine" (more is nearer) or "l2" (less is
     nearer).

@@ -75,12 +75,20 @@ def read(path: Path) -> Weights:
     )
 
 
-def groups(path: Path, names: tuple[str, ...], other_names: Mapping[str, str] | None = None) -> dict[str, Weights]:
+def parts(path: Path, names: tuple[str, ...]) -> dict[str, Weights]:
+    """As `groups`, from a training checkpoint that holds more beside them, such as optimisers and counters."""
+    return groups(path, names, others=True)
+
+
+def groups(
+    path: Path, names: tuple[str, ...], other_names: Mapping[str, str] | None = None, others: bool = False
+) -> dict[str, Weights]:
     """The groups of weights in a file that holds several networks, such as an adapter's `image_proj` and `ip_adapter`.
 
     A PyTorch file holds a dictionary per group; a safetensors file puts the group's name and a dot before each
     weight's.
-    other_names: of groups in some files. Raises BadWeights unless exactly these groups are there.
+    other_names: of groups in some files. others: what else the file holds is left out. Raises BadWeights unless exactly
+    these groups are there.
     """
     start = _start(path)
     if start.startswith((b"PK\x03\x04", b"\x80\x02")):
@@ -93,6 +101,7 @@ def groups(path: Path, names: tuple[str, ...], other_names: Mapping[str, str] | 
             group, _, rest = key.partition(".")
             found.setdefault(group, {})[rest] = value
     found = told_apart(((other_names or {}).get(key, key), key, value) for key, value in found.items())
+    found = {key: value for key, value in found.items() if key in names} if others else found
     if set(found) != set(names) or not all(isinstance(group, Mapping) for group in found.values()):
         raise BadWeights(
             f"{path.name}: expected {', '.join(names)}; found {', '.join(sorted(found)[:5]) or 'no groups'}. Use the "

@@ -117,5 +117,5 @@ def _relus(layer: nn.PReLU) -> Slope:
 
 def scaled(chips: Tensor, bgr: bool = False) -> Tensor:
     """Pixels 0..255 to −1..1, as (x / 255 − 0.5) / 0.5; channels turned round when a network wants blue first."""
-    pixels = chips / 127.5 - 1
+    pixels = (chips - 127.5) / 127.5
     return pixels.flip(1) if bgr else pixels

@@ -58,9 +58,10 @@ def load_torch_50(spec: ModelSpec, files: Mapping[str, Path], device: str) -> Hu
 
 def _torch(spec: ModelSpec, files: Mapping[str, Path], device: str, depth: str) -> HubRecogniser:
     weights = checkpoint.stripped(checkpoint.read(files["weights"]), "conv1.weight", ("module.", "model.", ""))
-    make = partial(VectorNetwork, depth, squeeze="layer1.0.attn.fc1.weight" in weights)
-    network = checkpoint.install(make, weights, spec.title, device)
-    return HubRecogniser(spec, trim(network), arcface(SIZE), SIZE, "layer4")
+    squeeze = "layer1.0.attn.fc1.weight" in weights
+    network = checkpoint.install(partial(VectorNetwork, depth, squeeze), weights, spec.title, device)
+    network = network if squeeze else trim(network)  # weighted shortcuts double what folding costs in the last digit
+    return HubRecogniser(spec, network, arcface(SIZE), SIZE, "layer4")
 
 
 def load_onnx(spec: ModelSpec, files: Mapping[str, Path], device: str) -> HubRecogniser:

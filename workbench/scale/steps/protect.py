@@ -136,7 +136,7 @@ def _roles(bench: Workbench, options: Mapping[str, Any]) -> tuple[list[str], lis
     """Who is attacked and who judges."""
     from workbench.protection.roles import calibrated_here, checked_roles, usual_roles
 
-    here = calibrated_here(bench.specs("recognition"), bench.available)
+    here = calibrated_here(bench.specs("recognition"), bench.available, bench.threshold)
     if options.get("all_in"):
         return here, []
     usual = usual_roles(here)

@@ -65,7 +65,7 @@ def recognisers(bench: Workbench) -> list[tuple[str, str]]:
     from workbench.protection.roles import calibrated_here
 
     try:
-        here = calibrated_here(bench.specs("recognition"), bench.available)
+        here = calibrated_here(bench.specs("recognition"), bench.available, bench.threshold)
     except ModelMissing:
         return []
     return [(bench.spec(model).title, model) for model in here]
@@ -82,7 +82,7 @@ def roles(bench: Workbench, attacked: Any, judges: Any, all_in: bool) -> tuple[l
     """The asked roles, checked. all_in: everybody is attacked and nobody judges. Raises BadRequest, ModelMissing."""
     from workbench.protection.roles import calibrated_here, checked_roles
 
-    here = calibrated_here(bench.specs("recognition"), bench.available)
+    here = calibrated_here(bench.specs("recognition"), bench.available, bench.threshold)
     return (here, []) if all_in else checked_roles(here, [*map(str, attacked or ())], [*map(str, judges or ())])
 
 

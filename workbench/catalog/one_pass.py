@@ -1,0 +1,63 @@
+"""Networks that answer several questions in one pass, a row per question; the rows of one network share its file."""
+
+from workbench.catalog.celeba import CELEBA_40
+from workbench.catalog.spec import File, ModelSpec
+
+_SWINFACE = "swinface_checkpoint_step_79999_gpu_0.pt"
+
+
+def _swinface(id: str, task: str, title: str, load: str, labels: tuple[str, ...], data: str, note: str) -> ModelSpec:
+    return ModelSpec(
+        id=id,
+        task=task,
+        title=title,
+        load=f"workbench.models.attributes.swinface:{load}",
+        files=(File(f"local:{_SWINFACE}"),),
+        labels=labels,
+        weights_license="MIT code; terms of the weights not stated separately",
+        data_license=data,
+        paper="Qin et al., SwinFace, TCSVT 2023, arXiv 2308.11509",
+        parameters=67_809_266,
+        gradients=True,
+        note=f"put checkpoint_step_79999_gpu_0.pt of lxq1000/SwinFace into the folder local as {_SWINFACE}; {note}",
+    )
+
+
+ROWS = (
+    _swinface(
+        "swinface",
+        "recognition",
+        "SwinFace, who it is",
+        "load_recogniser",
+        (),
+        "MS-Celeb-1M (withdrawn): research",
+        "one pass also gives expression, age and attributes",
+    ),
+    _swinface(
+        "swinface-expression",
+        "expression",
+        "SwinFace, expression",
+        "load_expression",
+        ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger"),
+        "AffectNet and RAF-DB: research, non-commercial",
+        "published: RAF-DB 90.97; the order of its answers is taken to be RAF-DB's and is not verified",
+    ),
+    _swinface(
+        "swinface-age",
+        "attributes",
+        "SwinFace, apparent age",
+        "load_age",
+        ("age",),
+        "IMDB-WIKI, MORPH and others: research",
+        "years; how old somebody looks",
+    ),
+    _swinface(
+        "swinface-attributes",
+        "attributes",
+        "SwinFace, forty attributes",
+        "load_attributes",
+        CELEBA_40,
+        "CelebA: research, non-commercial",
+        "how a face looks; says nothing of a person",
+    ),
+)
