@@ -24,6 +24,7 @@ from tests.hub_double import HubDouble
 from tests.labeling.conftest import draw
 from workbench.labeling.store.store import Store
 from workbench.labeling.study.demo import build_demo, vary
+from workbench.labeling.study.tasktypes import display_order, find_task
 
 OWNER = "owner token of this test"
 
@@ -604,3 +605,40 @@ def test_the_owners_functions_answer_403_without_the_token(booth, action, token)
         status, body = call(address, function, {"action": action, "token": token})
         assert status == 403, body
         assert "pairs" not in body
+
+
+def test_most_and_least_of_four_are_picked_by_keys_and_by_touch(chromium, tmp_path) -> None:
+    for n in range(4):
+        draw(tmp_path / f"study/faces/{n}.png", n, side=64)
+    names = ["image_1", "image_2", "image_3", "image_4"]
+    rows = [",".join(f"faces/{(n + k) % 4}.png" for n in range(4)) for k in range(3)]
+    (tmp_path / "study/items.csv").write_text("\n".join([",".join(names), *rows]) + "\n")
+    text = TWELVE.replace('task = "category"', 'task = "best_worst"').replace('"kind"', '"lively"')
+    text = re.sub(r"choices = .*\n", "", text).replace('folder = "faces"', 'csv = "items.csv"')
+    (tmp_path / "study/study.toml").write_text(text)
+    with serving(tmp_path, {"WORKBENCH_OFFLINE": "1"}) as address:
+        page = chromium.new_context(viewport={"width": 390, "height": 800}, has_touch=True).new_page()
+        consent(page, address)
+        expect(page.locator("#labeling-judge .question")).to_have_text("Which looks most lively, and which least?")
+        first = wait_shown(page, "")
+        page.keyboard.press("2")
+        expect(page.locator("[data-part=step]")).to_have_text("Now the one with least.")
+        expect(page.locator("figure.picked")).to_have_count(1)
+        page.keyboard.press("4")
+        second = wait_shown(page, first)
+        page.locator("figure[data-place='0']").tap()
+        page.locator("figure[data-place='0']").tap()  # taken back
+        expect(page.locator("[data-part=step]")).to_have_text("First the one with most.")
+        page.locator("figure[data-place='3']").tap()
+        page.screenshot(path=ROOT / "artifacts/labeling-best-worst.png")
+        page.locator("figure[data-place='1']").tap()
+        wait_shown(page, second)
+        sent(page)
+        page.context.close()
+    table = Store(tmp_path / "data/labels.db").judgements("twelve")
+    assert len(table) == 2
+    order = [display_order(find_task("best_worst"), int(seed)) for seed in table["seed"]]
+    assert table["answer"].tolist() == [
+        f"image_{order[0][1] + 1}>image_{order[0][3] + 1}",
+        f"image_{order[1][3] + 1}>image_{order[1][1] + 1}",
+    ]

@@ -8,10 +8,13 @@ import pytest
 from tests.labeling.conftest import STUDY, write_study
 from tests.labeling.hub.test_outbox import settle
 from workbench.errors import BadRequest, NotAllowed, StudyError
+from workbench.labeling.hub.formats import from_file, to_file
 from workbench.labeling.hub.hub import LocalHub
 from workbench.labeling.hub.outbox import Outbox
+from workbench.labeling.report.report import report
 from workbench.labeling.serving.desk import Desk
 from workbench.labeling.serving.tokens import Sealer, signing_secret
+from workbench.labeling.statistics.analysis import analyse
 from workbench.labeling.store.store import Store
 from workbench.labeling.study.reading import load_items
 from workbench.labeling.study.study import parse_study
@@ -396,3 +399,50 @@ def test_pictures_a_browser_has_are_not_sent_again(desk):
     again = desk.sync({"rater": rater, "want": 4, "have": ids})
     assert again["valid"][:3] == ids
     assert [item["id"] for item in again["items"]] == again["valid"][3:]
+
+
+@pytest.mark.parametrize(
+    ("task", "images", "answer"),
+    [
+        ("better_of_two", 2, "tie"),
+        ("better_with_original", 3, "image_3"),
+        ("more_of_two", 2, "image_1"),
+        ("best_worst", 4, "image_4>image_2"),
+    ],
+)
+def test_tasks_that_compare_are_judged_exported_and_read_back_into_a_report(tmp_path, clock, task, images, answer):
+    folder = write_study(tmp_path / "study")
+    columns = [f"image_{n + 1}" for n in range(images)] + [f"source_{n + 1}" for n in range(images)]
+    names = [[f"images/{(4 * k + n) // 2}{'ab'[n % 2]}.png" for n in range(images)] for k in range(4)]
+    made = [",".join([*row, *("ABCD"[:images])]) for row in names]
+    (folder / "items.csv").write_text("\n".join([",".join(columns), *made]) + "\n")
+    text = (
+        STUDY.replace("gold = 2", "gold = 0")
+        .replace("repeats = 1", "repeats = 0")
+        .replace('task = "same_different"', f'task = "{task}"\nattribute = "clear"')
+    )
+    desk = open_desk(folder, tmp_path / "labels.db", clock, tmp_path / "hub", text)
+    shown = []
+    for _ in range(3):
+        rater = agree(desk)
+        found = desk.sync({"rater": rater, "want": 1})
+        while found["items"]:
+            shown.append(found["items"][0])
+            clock.seconds += 3
+            found = desk.sync({"rater": rater, "votes": [vote(found["items"][0], answer)], "want": 1})
+    assert len(shown) == 12
+    assert all(len(item["images"]) == images for item in shown)
+    assert not {"source", "sources"} & {key for item in shown for key in item}, "no rater is told what made a picture"
+    refused = desk.sync({"rater": rater, "votes": [vote(shown[0], "image_1>image_1")]})["votes"][0]
+    assert refused["state"] == "refused"
+    table = from_file(to_file(desk.store.judgements("pairs"), "parquet"), "parquet")
+    found = analyse(desk.study, table, desk.store.items("pairs"), rounds=20)
+    ranking = found.ranking
+    assert ranking.judgements == 12
+    assert ranking.table.iloc[0]["candidate"] == {"tie": "A", "image_3": "C", "image_1": "A"}.get(answer, "D")
+    if answer == "tie":
+        assert ranking.ties.value == 1
+        page = report(found)
+        assert "Preference" in page.html
+        assert "ranking" in page.tables
+    desk.store.close()

@@ -24,6 +24,12 @@ DEFINITIONS: tuple[tuple[str, str], ...] = (
         "range is that of the splits.",
     ),
     (
+        "Preference",
+        "Bradley and Terry (1952) with ties after Davidson (1970) and a place effect after Davidson and Beaver (1977); "
+        "most and least of four by Plackett–Luce, the order of the two in the middle unknown. Strengths are log odds "
+        "with mean 0, drawn a little towards each other. Intervals: percentile bootstrap over items.",
+    ),
+    (
         "Aggregation",
         "Majority of votes, ties told; one-coin and full Dawid–Skene (1979) by expectation–maximisation; with "
         "confidence: the same "

@@ -20,6 +20,7 @@ from workbench.labeling.report.datasheet import datasheet
 from workbench.labeling.report.definitions import DEFINITIONS
 from workbench.labeling.report.page import Pictures, card, figure, section, table, tiles
 from workbench.labeling.report.palette import LIGHT, PAGE, Look
+from workbench.labeling.report.report_ranking import ranking_figure, ranking_section
 from workbench.labeling.report.report_versus import versus_figures, versus_sections
 from workbench.labeling.statistics import quality
 from workbench.labeling.statistics.analysis import Analysis
@@ -59,6 +60,7 @@ def report(found: Analysis, pictures: Pictures | None = None, note: str = "") ->
         _raters(found, drawn),
         _agreement(found, drawn),
         _aggregation(found),
+        *([ranking_section(found.ranking, drawn)] if found.ranking else []),
         *(versus_sections(found.versus, drawn, pictures) if found.versus else []),
         _missing(found),
         section("Datasheet", page.definitions(datasheet(found.study, found.counts))),
@@ -105,6 +107,8 @@ def figures(found: Analysis, look: Look = LIGHT) -> dict[str, Figure]:
             made["answers"] = plots.answers(said, found.study.answers, look)
     if found.ceiling and found.halves:
         made["agreement"] = plots.agreement(found.alphas, found.ceiling, found.halves, look)
+    if found.ranking:
+        made["ranking"] = ranking_figure(found.ranking, look)
     return made | (versus_figures(found.versus, look) if found.versus else {})
 
 
@@ -115,6 +119,7 @@ def tables(found: Analysis) -> dict[str, pd.DataFrame]:
         "accuracy": found.accuracy,
         "strengths": found.strengths,
         "demographics": found.demographics,
+        "ranking": found.ranking.table if found.ranking else pd.DataFrame(),
     }
     if found.versus:
         made |= {f"performance_{against}": measured for against, measured in found.versus.performance.items()}
@@ -148,7 +153,7 @@ def _facts(found: Analysis) -> str:
     rows = [
         ("Question", study.question),
         ("Task", study.task.title),
-        ("Answers", " · ".join(answer.title for answer in study.answers)),
+        ("Answers", " · ".join(answer.title for answer in study.answers if study.task.picks == 1) or "two pictures"),
         ("Collected", f"{when.min()[:16]} to {when.max()[:16]}" if len(when) else "nothing yet"),
         (
             "Judgements",

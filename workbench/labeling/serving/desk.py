@@ -78,7 +78,11 @@ class Desk:
             "question": study.question,
             "images": study.task.images,
             "choose_image": study.task.choose_image,
-            "answers": [{"key": a.key, "title": a.title, "hotkey": a.hotkey} for a in study.answers],
+            "picks": study.task.picks,
+            "answers": [
+                {"key": a.key, "title": a.title, "hotkey": a.hotkey}
+                for a in (study.answers if study.task.picks == 1 else study.task.buttons)
+            ],
             "actions": ACTION_KEYS,
             "consent": {"version": study.consent.version, "text": study.consent.text, "age": study.consent.minimum_age},
             "demographics": [

@@ -13,6 +13,7 @@ from workbench.labeling.statistics import aggregate, agreement, crowds, humans_m
 from workbench.labeling.statistics.agreement import Ceiling, SplitHalf
 from workbench.labeling.statistics.humans_models import PEOPLE, TRUTH, Comparison
 from workbench.labeling.statistics.judgements import check_table, counted, given, latest
+from workbench.labeling.statistics.preference import Ranking, rank
 from workbench.labeling.statistics.quality import Verdict
 from workbench.labeling.study.study import Study
 from workbench.labeling.study.tasktypes import SKIP
@@ -47,6 +48,7 @@ class Analysis:
     accuracy: pd.DataFrame = field(default_factory=pd.DataFrame)
     strengths: pd.DataFrame = field(default_factory=pd.DataFrame)
     demographics: pd.DataFrame = field(default_factory=pd.DataFrame)
+    ranking: Ranking | None = None
     versus: "Versus | None" = None
     missing: tuple[str, ...] = ()
 
@@ -144,6 +146,7 @@ def analyse(
         accuracy(rows, truth),
         _strengths(study, rows, items, missing),
         _demographics(study, rows, items, raters, rounds, seed),
+        _ranking(study, rows, items, rounds, seed, missing),
         _versus(rows, facts(items), scores, rounds, seed, missing),
         tuple(missing),
     )
@@ -207,6 +210,21 @@ def _strengths(study: Study, rows: pd.DataFrame, items: pd.DataFrame, missing: l
     }
     table = aggregate.bradley_terry(rows, members)  # type: ignore[arg-type]
     return table.sort_values(["component", "strength"], ascending=[True, False], ignore_index=True)
+
+
+def _ranking(
+    study: Study, rows: pd.DataFrame, items: pd.DataFrame, rounds: int, seed: int, missing: list[str]
+) -> Ranking | None:
+    if not study.task.ranks:
+        return None
+    if "pictures" not in items.columns:
+        missing.append("A ranking needs to know the pictures of every item; they were not given.")
+        return None
+    try:
+        return rank(rows, items, min(rounds, 300), seed)
+    except StudyError as error:
+        missing.append(str(error))
+        return None
 
 
 def _demographics(

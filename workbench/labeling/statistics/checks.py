@@ -141,6 +141,7 @@ def check_side(own: Answers, rules: Exclusion) -> Check:
     where, count = own.place, own.places
     if count == 0:
         return _unknown("side", "The answers of this task name no place on the screen.", silent=True)
+    where = where[where >= 0]  # a tie names none
     if len(where) < rules.smallest:
         return _unknown("side", f"Only {len(where)} answers; the side test asks for {rules.smallest}.")
     chosen = np.bincount(where, minlength=count)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import StudyError
-from workbench.labeling.study.tasktypes import SKIP, display_order, find_task
+from workbench.labeling.study.tasktypes import SKIP, display_order, find_task, picked
 
 COLUMNS: dict[str, str] = {
     "study": "study name",
@@ -92,7 +92,8 @@ def kinds(table: pd.DataFrame) -> pd.Series:
 
 
 def places(table: pd.DataFrame) -> tuple[np.ndarray, int]:
-    """Where on the screen the chosen image stood: (n,) int, 0 leftmost of those that move, and how many move.
+    """Where on the screen the chosen image stood: (n,) int, 0 leftmost of those that move, −1 for a tie, and how many
+    move; of two images picked, the first.
 
     Follows the column seed where there is one; without it, swapped images are taken to be reversed. (empty, 0) for
     tasks whose answers name no image.
@@ -101,14 +102,19 @@ def places(table: pd.DataFrame) -> tuple[np.ndarray, int]:
     if task is None or not task.choose_image:
         return np.empty(0, dtype=int), 0
     moving = task.images - task.fixed
-    chosen = table["answer"].str.removeprefix("image_").astype(int).to_numpy() - 1
+    chosen = np.array([next(iter(picked(answer)), -1) for answer in table["answer"].astype(str)], dtype=int)
     if "seed" in table.columns:
         orders = [display_order(task, int(seed)) for seed in table["seed"]]
         return np.array(
-            [order.index(image) - task.fixed for order, image in zip(orders, chosen, strict=True)], dtype=int
+            [
+                order.index(image) - task.fixed if image >= 0 else -1
+                for order, image in zip(orders, chosen, strict=True)
+            ],
+            dtype=int,
         ), moving
     own = chosen - task.fixed
-    return np.where(table["swapped"].astype(bool), moving - 1 - own, own), moving
+    shown = np.where(table["swapped"].astype(bool), moving - 1 - own, own)
+    return np.where(chosen < 0, -1, shown), moving
 
 
 def _words(flags: object) -> list[str]:

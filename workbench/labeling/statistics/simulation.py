@@ -6,7 +6,7 @@ private noise (equal-variance signal detection, Green and Swets 1966), and cuts 
 out is simulated and must be called so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -231,3 +231,41 @@ def _likeness(task: str, at: Sequence[np.ndarray]) -> np.ndarray:
         return -float(np.linalg.norm(at[i] - at[j]))
 
     return np.array([near(0, 1), near(0, 2)]) if task == "triplet" else np.array([near(1, 2), near(0, 2), near(0, 1)])
+
+
+def simulate_preferences(
+    members: Mapping[str, Sequence[str]],
+    strengths: Mapping[str, float],
+    raters: Sequence[str],
+    task: str,
+    per_item: int = 5,
+    ties: float = 0.0,
+    left: float = 0.0,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Judgements of a study that compares. members: item to its candidates, a reference of `fixed` places before them
+    left out. Raters add Gumbel noise to the strengths, so that strengths are log odds; `left` pulls to the leftmost
+    place; a difference under `ties` is a tie where the task has one."""
+    shape = find_task(task)
+    rng = np.random.default_rng(seed)
+    rows = []
+    for item, candidates in members.items():
+        for index in rng.choice(len(raters), min(per_item, len(raters)), replace=False):
+            turn = int(rng.integers(2**31))
+            order = display_order(shape, turn)
+            felt = np.array([strengths[name] for name in candidates]) + rng.gumbel(size=len(candidates))
+            felt[order[shape.fixed] - shape.fixed] += left
+            names = [f"image_{n + 1 + shape.fixed}" for n in np.argsort(-felt)]
+            answer = names[0] if shape.picks == 1 else f"{names[0]}>{names[-1]}"
+            if ties and abs(felt[0] - felt[-1]) < ties:
+                answer = "tie"
+            rows.append((item, raters[int(index)], answer, order != list(range(shape.images)), turn))
+    table = pd.DataFrame(rows, columns=["item", "rater", "answer", "swapped", "seed"])
+    table["answered_at"] = pd.Timestamp("2026-01-05T09:00:00Z") + pd.to_timedelta(np.arange(len(table)), unit="s")
+    table = table.assign(
+        study="simulated", task_type=task, value=np.nan, correct=None, is_gold=False, is_repeat=False, repeat_of=""
+    )
+    table = table.assign(
+        supersedes="", shown_at=table["answered_at"], flags="", block=0, group="", propensity=1.0, response_ms=3000.0
+    )
+    return table.assign(label=[f"p{i:06d}" for i in range(len(table))])[["label", "seed", *COLUMNS]]

@@ -352,7 +352,7 @@ def _item_row(study: Study, item: Item, place: int) -> dict[str, Any]:
     return {
         "study": study.name,
         "item": item.id,
-        "pictures": json.dumps([[picture.file, picture.sha256] for picture in item.pictures]),
+        "pictures": json.dumps([[p.file, p.sha256, *([p.source] if p.source else [])] for p in item.pictures]),
         "grp": item.group,
         "gold": item.gold,
         "truth": item.truth,

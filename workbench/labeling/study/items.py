@@ -44,9 +44,15 @@ _COLUMNS = (
     "image_1",
     "image_2",
     "image_3",
+    "image_4",
     "sha256_1",
     "sha256_2",
     "sha256_3",
+    "sha256_4",
+    "source_1",
+    "source_2",
+    "source_3",
+    "source_4",
     "group",
     "gold",
     "truth",
@@ -56,10 +62,12 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture file. file: path below the study's folder, with forward slashes."""
+    """One picture file. file: path below the study's folder, with forward slashes. source: what made it (a model), for
+    the ranking; no rater is told."""
 
     file: str
     sha256: str = ""
+    source: str = ""
 
     @property
     def id(self) -> str:
@@ -112,7 +120,11 @@ def _items(study: Study, path: Path, rows: "csv.DictReader[str]") -> Iterator[It
             )
         row = {name: cells.plain(cell or "") for name, cell in row.items()}
         pictures = tuple(
-            Picture((base / row[name]).as_posix(), (row.get(f"sha256_{n + 1}") or "").lower())
+            Picture(
+                (base / row[name]).as_posix(),
+                (row.get(f"sha256_{n + 1}") or "").lower(),
+                row.get(f"source_{n + 1}") or "",
+            )
             for n, name in enumerate(needed)
         )
         yield Item(
@@ -170,7 +182,7 @@ def hashed(items: Iterable[Item], folder: Path) -> Iterator[Item]:
                     f"{picture.file}: its sha256 is {seen[picture.file][:12]}…, the item list says "
                     f"{picture.sha256[:12]}…."
                 )
-        yield replace(item, pictures=tuple(Picture(picture.file, seen[picture.file]) for picture in item.pictures))
+        yield replace(item, pictures=tuple(replace(one, sha256=seen[one.file]) for one in item.pictures))
 
 
 def write_items(items: Sequence[Item], path: Path) -> None:
@@ -179,10 +191,12 @@ def write_items(items: Sequence[Item], path: Path) -> None:
     A cell that a spreadsheet would run as a formula gets an apostrophe in front, which reading takes off.
     """
     shown = max((len(item.pictures) for item in items), default=1)
+    sourced = any(picture.source for item in items for picture in item.pictures)
     header = [
         "item",
         *(f"image_{n + 1}" for n in range(shown)),
         *(f"sha256_{n + 1}" for n in range(shown)),
+        *(f"source_{n + 1}" for n in range(shown if sourced else 0)),
         "group",
         "gold",
         "truth",
@@ -193,7 +207,8 @@ def write_items(items: Sequence[Item], path: Path) -> None:
         writer.writerow(header)
         for item in items:
             files, digests = [p.file for p in item.pictures], [p.sha256 for p in item.pictures]
-            row = [item.id, *files, *digests, item.group, item.gold, item.truth, "|".join(item.conflict)]
+            sources = [p.source for p in item.pictures] if sourced else []
+            row = [item.id, *files, *digests, *sources, item.group, item.gold, item.truth, "|".join(item.conflict)]
             writer.writerow([cells.safe(cell) for cell in row])
 
 
@@ -217,7 +232,12 @@ def check_items(study: Study, items: Sequence[Item]) -> None:
 
 def _check_names(item: Item) -> None:
     """Raises StudyError for a file or a folder whose name is not UTF-8: no database and no data set could hold it."""
-    for name in (*(picture.file for picture in item.pictures), item.group, item.truth, *item.conflict):
+    for name in (
+        *(word for one in item.pictures for word in (one.file, one.source)),
+        item.group,
+        item.truth,
+        *item.conflict,
+    ):
         try:
             name.encode()
         except UnicodeEncodeError as error:

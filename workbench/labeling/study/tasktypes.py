@@ -38,6 +38,8 @@ class TaskType:
     choose_image: the answer names one of the images, so side swaps rename it. ordinal: the answers' values form a
     scale.
     open_choices: the study itself lists the answers. fixed: this many images on the left never move (the reference).
+    picks: how many pictures an answer names, the most first and the least second. ranks: answers say which picture has
+    more of something, so that pictures, or what made them, can be ranked.
     """
 
     name: str
@@ -50,6 +52,29 @@ class TaskType:
     open_choices: bool = False
     needs_attribute: bool = False
     fixed: int = 0
+    picks: int = 1
+    ranks: bool = False
+
+    @property
+    def buttons(self) -> tuple[Answer, ...]:
+        """What the screen offers: the answers, or, where two pictures are picked one after the other, one for each."""
+        if self.picks == 1:
+            return self.answers
+        names = ("First", "Second", "Third", "Fourth")
+        return tuple(Answer(f"image_{n}", names[n - 1], hotkey=str(n)) for n in range(1, self.images + 1))
+
+
+def _best_and_worst(images: int) -> tuple[Answer, ...]:
+    every = range(1, images + 1)
+    return tuple(
+        Answer(f"image_{best}>image_{worst}", f"{best} most, {worst} least")
+        for best in every
+        for worst in every
+        if best != worst
+    )
+
+
+_TIE = Answer("tie", "No difference", hotkey="3")
 
 
 def _scale(top: int) -> tuple[Answer, ...]:
@@ -97,6 +122,48 @@ TASK_TYPES: dict[str, TaskType] = {
             choose_image=True,
         ),
         TaskType(
+            "better_of_two",
+            "Blind comparison of two results",
+            "Which result {attribute}?",
+            2,
+            (Answer("image_1", "The left one", hotkey="1"), Answer("image_2", "The right one", hotkey="2"), _TIE),
+            choose_image=True,
+            needs_attribute=True,
+            ranks=True,
+        ),
+        TaskType(
+            "better_with_original",
+            "Blind comparison of two results beside the original",
+            "The original is on the left. Which of the two results {attribute}?",
+            3,
+            (Answer("image_2", "The middle one", hotkey="1"), Answer("image_3", "The right one", hotkey="2"), _TIE),
+            choose_image=True,
+            needs_attribute=True,
+            fixed=1,
+            ranks=True,
+        ),
+        TaskType(
+            "more_of_two",
+            "Which of two has more of it",
+            "Which looks more {attribute}?",
+            2,
+            (Answer("image_1", "The left one", hotkey="1"), Answer("image_2", "The right one", hotkey="2")),
+            choose_image=True,
+            needs_attribute=True,
+            ranks=True,
+        ),
+        TaskType(
+            "best_worst",
+            "Most and least of four",
+            "Which looks most {attribute}, and which least?",
+            4,
+            _best_and_worst(4),
+            choose_image=True,
+            needs_attribute=True,
+            picks=2,
+            ranks=True,
+        ),
+        TaskType(
             "rating_5",
             "Attribute rating, 1 to 5",
             "How {attribute} does this face look?",
@@ -119,6 +186,11 @@ def find_task(name: str) -> TaskType:
     return TASK_TYPES[name]
 
 
+def picked(answer: str) -> list[int]:
+    """Which pictures of an item, from 0, an answer that chooses names, the most first; none for a tie."""
+    return [int(word.removeprefix("image_")) - 1 for word in answer.split(">") if word.startswith("image_")]
+
+
 def display_order(task: TaskType, seed: int) -> list[int]:
     """Which picture stands where, from left to right: a shuffle by the lease's seed that leaves a reference in its
     place."""
@@ -136,6 +208,8 @@ def check_keys(answers: tuple[Answer, ...]) -> None:
     """Raises StudyError when an answer has the key of another one, or of an action."""
     taken = {key: f"the action {name!r}" for name, key in ACTION_KEYS.items()}
     for answer in answers:
+        if not answer.hotkey:
+            continue
         if answer.hotkey in taken:
             raise StudyError(
                 f"Answer {answer.key!r} has the key {answer.hotkey!r}, which belongs to {taken[answer.hotkey]}. "

@@ -191,9 +191,11 @@ function prepare(item) {
   item.images.forEach((address, index) => {
     const image = make("img", "", { alt: `Picture ${index + 1} of ${item.images.length}`, decoding: "sync", draggable: "false" });
     image.src = address;
-    const figure = make("figure"); figure.append(image); pair.append(figure);
+    const place = index - (study.choose_image ? study.images - item.keys.length : study.images), figure = make("figure", "", place >= 0 ? { "data-place": place } : {});
+    figure.append(image); pair.append(figure);
   });
   if (item.fault) pair.append(make("p", item.fault, { class: "fault" }));
+  pair.dataset.shows = item.images.length;
   item.pair = pair;
   item.ready = Promise.all([...pair.querySelectorAll("img")].map((image) => image.decode().catch(() => { item.broken = true; })));
   return item;
@@ -205,7 +207,8 @@ async function next() {
   if (current === null && history.length && item.block > history[history.length - 1].block && !item.again && !item.rested && study.break_seconds) {
     item.rested = true; queue.unshift(item); return rest();
   }
-  current = item; shownAt = 0; flags = new Set(); before = item.before || ""; blurred = false;
+  current = item; shownAt = 0; flags = new Set(); before = item.before || ""; blurred = false; item.picked = "";
+  say("step", study.picks > 1 ? "First the one with most." : "");
   mark();
   await item.ready;
   if (current !== item) return;
@@ -287,11 +290,28 @@ function drawAnswers() {
 }
 
 /* When pictures are chosen, the button's place on the screen decides which picture it names. */
-const answerAt = (index) => (study.choose_image && current && current.keys ? current.keys[index] : study.answers[index] && study.answers[index].key);
+const answerAt = (index) => (study.choose_image && current && current.keys && current.keys[index]) || (study.answers[index] && study.answers[index].key);
+
+/* Where two pictures are picked, the first press says which has most, the second which has least; the same one again takes it back. */
+function choose(index) {
+  if (study.picks < 2) return vote(answerAt(index));
+  if (!current || !shownAt || index >= study.images) return;
+  const key = answerAt(index);
+  if (!current.picked) current.picked = key;
+  else if (current.picked === key) current.picked = "";
+  else return vote(`${current.picked}>${key}`);
+  say("step", current.picked ? "Now the one with least." : "First the one with most.");
+  mark();
+}
 
 function mark() {
   root.querySelectorAll("[data-flag]").forEach((button) => button.setAttribute("aria-pressed", flags.has(button.dataset.flag)));
-  root.querySelectorAll("[data-answer]").forEach((button) => button.classList.toggle("before", !!before && answerAt(+button.dataset.answer) === before));
+  root.querySelectorAll("[data-answer]").forEach((button) => {
+    const key = answerAt(+button.dataset.answer);
+    button.classList.toggle("before", !!before && before.split(">").includes(key));
+    button.classList.toggle("picked", !!(current && current.picked) && current.picked === key);
+  });
+  root.querySelectorAll(".pair figure").forEach((figure) => figure.classList.toggle("picked", !!(current && current.picked) && answerAt(+figure.dataset.place) === current.picked));
 }
 
 function toggle(flag) { if (flags.has(flag)) flags.delete(flag); else flags.add(flag); mark(); say("status", `${flag} ${flags.has(flag) ? "marked" : "not marked"}`); }
@@ -331,10 +351,11 @@ const DO = {
 };
 
 root.addEventListener("click", (event) => {
-  const button = event.target.closest("button");
+  const button = event.target.closest("button"), figure = event.target.closest("figure[data-place]");
+  if (figure && root.contains(figure)) return choose(+figure.dataset.place); // a finger goes to the picture
   if (!button || !root.contains(button)) return;
   if (button.dataset.do) DO[button.dataset.do]();
-  else if (button.dataset.answer) vote(answerAt(+button.dataset.answer));
+  else if (button.dataset.answer) choose(+button.dataset.answer);
   else if (button.dataset.flag) toggle(button.dataset.flag);
   else if (button.dataset.reason) { sheet(); skipWith(+button.dataset.reason); }
   else if (button.dataset.remap) { root.dataset.remap = button.dataset.remap; button.textContent = "press a key"; }

@@ -70,7 +70,7 @@ document.addEventListener("keydown", (event) => {
   const name = Object.keys(keys).find((candidate) => keys[candidate] === key);
   if (!name) return;
   event.preventDefault();
-  if (name.startsWith("answer")) vote(answerAt(+name.slice(6)));
+  if (name.startsWith("answer")) choose(+name.slice(6));
   else if (name === "broken" || name === "known") toggle(name);
   else DO[name]();
 });
