@@ -75,7 +75,7 @@ def test_without_consent_nothing_is_drawn_and_cancel_leaves_nothing(page, server
     page.locator("#generate-start").click()
     expect(page.locator("#generate-words")).to_contain_text("Drawing", timeout=60_000)
     page.locator("#generate-stop").click()
-    expect(page.locator("#generate-words")).to_contain_text("nothing was kept")
+    expect(page.locator("#generate-state")).to_contain_text("nothing was kept")
     expect(page.locator("#generate-gallery img")).to_have_count(0)
 
 

@@ -22,6 +22,7 @@ from workbench.ui.common.background import RUNNING
 from workbench.ui.common.door import Page, Quiet, SameSite
 from workbench.ui.common.draining import Draining
 from workbench.ui.common.health import Health
+from workbench.ui.common.light import Light
 from workbench.ui.common.limits import WAITING, Limits, client_of
 from workbench.ui.common.sessions import bounded
 from workbench.ui.common.widgets import Handoff
@@ -100,9 +101,7 @@ def build_app(bench: Workbench, tabs: tuple[Tab, ...] = TABS) -> gr.Blocks:
     """The whole workbench as one page."""
     prepare(bench)
     with Page(title=TITLE, analytics_enabled=False, delete_cache=(600, bench.settings.photo_lifetime)) as demo:
-        gr.HTML(
-            SKIP + f"<h1>{TITLE}</h1><p>See what face models do, and whether to believe them.</p>", elem_id="headline"
-        )
+        gr.HTML(SKIP + f"<h1>{TITLE}</h1><p>{MOTTO}</p>", elem_id="headline")
         photo = gr.State(None, time_to_live=bench.settings.photo_lifetime)
         with gr.Tabs(elem_id="tabs") as bar:
             for tab in tabs:
@@ -205,6 +204,7 @@ def _layers(demo: gr.Blocks, bench: Workbench, draining: Draining) -> list[Middl
         Middleware(Quiet),
         Middleware(SameSite, bound_to=settings.host, hosts=settings.allowed_hosts),
         Middleware(Limits, settings=settings, queue=waiting, room=sweeper),
+        Middleware(Light, title=str(demo.title), sentence=MOTTO),
     ]
 
 

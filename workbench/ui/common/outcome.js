@@ -3,6 +3,12 @@
   // server says only why something failed. Values that go back to Gradio: the line, and whether Cancel can be pressed.
   const known = {};
   const of = about => (known[about.stem] = known[about.stem] || {});
+  // The first line of an outcome says what it is about; the lines after it need not.
+  const told = about => {
+    const state = of(about), first = document.querySelector(`#${about.stem}-state [data-about]`);
+    if (!state.about && first) state.about = JSON.parse(first.dataset.about);
+    return {start: '', name: '', named: [], cancel: false, empty: '', ...state.about, ...about};
+  };
   const escaped = text => text.replace(/[&<>"]/g, sign => ({'&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;'})[sign]);
   const line = (state, words, more = '') =>
     `<div class="state" role="${state === 'error' ? 'alert' : 'status'}" data-state="${state}">${words}${more}</div>`;
@@ -33,7 +39,7 @@
   };
   const stale = about => line('stale', 'Out of date: something was changed after this result. ', press(about, 'Again'));
 
-  window.outcome = {
+  const steps = {
     paths: photos => {
       const found = [];
       const look = value => {
@@ -54,16 +60,19 @@
     // Gradio forgets a run that starts while the one before it is still being stopped, and shows what that still brings.
     waited: async about => {
       for (let tries = 0; of(about).stopping && tries < 100; tries++) await new Promise(done => setTimeout(done, 50));
+      of(about).clearing = of(about).stopping = false;
       return [];
     },
     ready: (about, [paths]) => {
-      of(about).clearing = false;
       const next = paths && about.at_once;
       if (next) return [running(about), ...cancel(about, true)];
       return [line('empty', paths ? 'Ready. ' : escaped(about.empty), paths ? press(about, about.name) : ''), ...cancel(about, false)];
     },
     failed: about => { of(about).stopping = false; return []; },
-    stopped: about => [line('empty', 'Cancelled; nothing was kept.'), ...cancel(about, false)],
+    stopped: about => {
+      Object.assign(of(about), {stopping: now(about) === 'running', clearing: true});
+      return [line('empty', 'Cancelled; nothing was kept.'), ...cancel(about, false)];
+    },
     aged: about => {
       if (now(about) === 'done') return [stale(about)];
       if (now(about) === 'running') of(about).aged = true;
@@ -77,6 +86,11 @@
       return [state.aged ? stale(about) : line('done', `<span aria-hidden="true">✓</span> ${words}`), ...cancel(about, false), ...files];
     },
   };
+
+  window.outcome = {paths: steps.paths};
+  for (const name of Object.keys(steps)) {
+    if (name !== 'paths') window.outcome[name] = (about, values) => steps[name](told(about), values);
+  }
 
   setInterval(() => {
     for (const shown of document.querySelectorAll('.outcome .elapsed')) {

@@ -47,10 +47,17 @@ class Outcome:
         """stem: a name of its own on the page. start: what "again" presses. stop: its Cancel. named: the choices a
         result is told by, in the order model, target, method; each has an elem_id. empty: said before there is one."""
         self.stem, self.start, self.stop, self.empty = stem, start, stop, empty
-        self._named = [str(choice.elem_id) for choice in named]
         self._runs: list[Any] = []
         self._shown: list[Any] = []
-        self.line = gr.HTML(line("empty", empty), elem_id=f"{stem}-state", elem_classes="outcome", padding=False)
+        self._stopping: list[Any] = []
+        about = {
+            "start": start.elem_id,
+            "name": str(start.value),
+            "named": [str(choice.elem_id) for choice in named],
+            "cancel": stop is not None,
+            "empty": empty,
+        }
+        self.line = gr.HTML(line("empty", empty, about), elem_id=f"{stem}-state", elem_classes="outcome", padding=False)
         self._outputs = [self.line] if stop is None else [self.line, stop]
 
     def run(
@@ -63,7 +70,7 @@ class Outcome:
     ) -> Any:
         """The event that makes the result when one of `triggers` happens, e.g. `start.click`; options as for Gradio's.
 
-        Returns the event, to chain more on it. Call it before `photos`, `ages` and `cancels`.
+        Returns the event, to chain more on it. Call it before `photos` and `cancels`.
         """
         asked = [triggers] if callable(triggers) else list(triggers)
         gr.on(asked, None, None, self._outputs, js=self._call("begun"), **QUIET)
@@ -85,7 +92,7 @@ class Outcome:
         several = list(sources)
         gr.on([source.change for source in several], None, several, paths, js=_PATHS, **QUIET)
         paths.change(None, paths, self._outputs, js=self._call("cleared"), **QUIET)
-        self._stopping = self._stops(paths)
+        self._stopping.append(self._stops(paths.change))
         waited = paths.change(None, None, None, js=self._call("waited"), **QUIET)
         gone = waited.then(*self._emptying(clears), queue=False, **QUIET)
         ready = gone.then(None, paths, self._outputs, js=self._call("ready", at_once=then is not None), **QUIET)
@@ -98,8 +105,18 @@ class Outcome:
         return run
 
     def also(self, *events: Any) -> None:
-        """Stop these too when the photo changes: what follows a result and belongs to it. Call it after `photos`."""
-        self._stopping.cancels = [*self._stopping.cancels, *(event["id"] for event in events)]
+        """Stop these too when the photo changes or on Cancel: what follows a result and belongs to it."""
+        for stopping in self._stopping:
+            stopping.cancels = [*stopping.cancels, *(event["id"] for event in events)]
+
+    def after(
+        self, event: Any, fn: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any], **options: Any
+    ) -> Any:
+        """As `run`, for an event that follows on another one that ended well, e.g. on the answer that comes first."""
+        begun = event.success(None, None, self._outputs, js=self._call("begun"), **QUIET)
+        run = self._followed(begun.then(fn, list(inputs), list(outputs), **options), outputs)
+        self.also(run)
+        return run
 
     def ages(self, *choices: Any) -> None:
         """Mark the result out of date when a person changes one of `choices`."""
@@ -110,11 +127,14 @@ class Outcome:
         """Let Cancel end what runs and keep nothing of it."""
         if self.stop is None:
             raise ValueError("this outcome has no Cancel")
-        return self.stop.click(*self._emptying(clears), queue=False, cancels=self._runs, **QUIET)
+        self.stop.click(None, None, self._outputs, js=self._call("stopped"), **QUIET)
+        self._stopping.append(self._stops(self.stop.click))
+        waited = self.stop.click(None, None, None, js=self._call("waited"), **QUIET)
+        return waited.then(*self._emptying(clears), queue=False, **QUIET)
 
-    def _stops(self, paths: gr.Textbox) -> Any:
-        """The event that stops what runs when a photo changes, before anything else; it learns of later runs."""
-        paths.change(None, None, None, cancels=self._runs, **QUIET)
+    def _stops(self, trigger: Callable[..., Any]) -> Any:
+        """The event that stops what runs, before anything else is done; it learns of later runs."""
+        trigger(None, None, None, cancels=self._runs, **QUIET)
         here = gr.context.Context.root_block
         return max(here.fns.values(), key=lambda fn: fn._id)  # Gradio makes it last, as an event of its own
 
@@ -143,15 +163,7 @@ class Outcome:
         return run
 
     def _call(self, step: str, **told: Any) -> str:
-        about = {
-            "stem": self.stem,
-            "start": self.start.elem_id,
-            "name": str(self.start.value),
-            "named": self._named,
-            "cancel": self.stop is not None,
-            "empty": self.empty,
-        }
-        return f"(...values) => window.outcome.{step}({json.dumps({**about, **told})}, values)"
+        return f"(...values) => window.outcome.{step}({json.dumps({'stem': self.stem, **told})}, values)"
 
 
 _PATHS = "(...photos) => window.outcome.paths(photos)"
@@ -160,10 +172,12 @@ _SURE = "paths => { if (!paths) throw new Error('there is no photo'); return [];
 """Ends a chain of events, without a word, where the photo was taken away."""
 
 
-def line(state: str, words: str) -> str:
-    """The line in a state: empty, running, done, stale or error."""
+def line(state: str, words: str, about: dict[str, Any] | None = None) -> str:
+    """The line in a state: empty, running, done, stale or error. about: what the browser is to know of the outcome; the
+    first line tells it."""
     role = "alert" if state == "error" else "status"
-    return f'<div class="state" role="{role}" data-state="{state}">{html.escape(words)}</div>'
+    told = f' data-about="{html.escape(json.dumps(about))}"' if about else ""
+    return f'<div class="state" role="{role}" data-state="{state}"{told}>{html.escape(words)}</div>'
 
 
 def emptied(component: Any) -> Any:

@@ -15,6 +15,7 @@ from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
+from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import results
 from workbench.watch import Watch
 
@@ -64,14 +65,13 @@ def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
                     models, value=[], multiselect=True, label="Models", info="None: the default for this truth. "
                     "Several are compared on the same photos.", elem_id="evaluation-models",
                 )  # fmt: skip
-                with gr.Row():
-                    start = gr.Button("Evaluate", variant="primary", elem_id="evaluation-start")
-                    stop = gr.Button("Cancel", elem_id="evaluation-cancel")
+                start, stop = run_buttons("Evaluate", "evaluation")
                 with gr.Accordion("Advanced", open=False):
                     least = gr.Number(10, precision=0, minimum=2, label="Photos below which a group is withheld")
                 with gr.Accordion("What the zip may hold", open=False):
                     gr.Markdown(LAYOUTS)
             with gr.Column(scale=2, min_width=320):
+                outcome = Outcome("evaluation", start, stop, named=[chosen])
                 words = gr.Markdown(EMPTY, elem_id="evaluation-words")
                 table = gr.Dataframe(label="Figures with 95 % intervals", interactive=False, elem_id="evaluation-table")
                 with gr.Row():
@@ -81,7 +81,8 @@ def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
                     figures = gr.DownloadButton("Figures (JSON)", size="sm", interactive=False)
                 shown = gr.HTML(elem_id="evaluation-page")
         outputs = [words, table, report, figures, shown]
-        run = start.click(
+        outcome.run(
+            start.click,
             bound(evaluate, bench),
             [source, kind, chosen, least],
             outputs,
@@ -90,17 +91,10 @@ def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
             concurrency_id=MODELS_QUEUE,
             concurrency_limit=MODELS_AT_ONCE,
         )
-        quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        run.success(lambda: [gr.DownloadButton(interactive=True)] * 2, None, [report, figures], **quiet)
-        stop.click(lambda: cleared("Stopped; nothing was kept."), None, outputs, cancels=run, **quiet)
-        source.change(lambda: cleared(EMPTY), None, outputs, **quiet)
+        outcome.photos([source])
+        outcome.ages(kind, chosen, least)
+        outcome.cancels()
     return tab
-
-
-def cleared(words: str) -> tuple[Any, ...]:
-    """No result, and these words."""
-    off = gr.DownloadButton(value=None, interactive=False)
-    return words, None, off, off, ""
 
 
 @GPU

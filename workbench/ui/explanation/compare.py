@@ -13,6 +13,7 @@ from workbench.explanation.methods import find
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.faces import chosen, find_in
+from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import PLAIN, photo_box
 from workbench.ui.explanation import views
 from workbench.ui.explanation.one import QUEUE
@@ -46,10 +47,9 @@ def build_inside(bench: Workbench) -> None:
             methods = gr.CheckboxGroup(method_rows(USUAL), value=USUAL_METHODS, label="Methods", elem_id="grid-methods")
             parser = gr.Dropdown(parsers(bench), value=parsers(bench)[0][1], label="Parts from")
             proving = gr.Checkbox(True, label="Prove every map (slower)")
-            with gr.Row():
-                start = gr.Button("Compare", variant="primary", elem_id="grid-start")
-                stop = gr.Button("Cancel")
+            start, stop = run_buttons("Compare", "grid")
         with gr.Column(scale=2, min_width=320):
+            outcome = Outcome("grid", start, stop, named=[chosen, label, methods])
             gallery = gr.Gallery(
                 label="Maps", columns=3, height="auto", elem_id="grid-gallery", buttons=PLAIN, object_fit="contain"
             )
@@ -57,7 +57,8 @@ def build_inside(bench: Workbench) -> None:
             table = gr.Dataframe(
                 label="Rank correlation of the maps (1: they order the pixels alike)", interactive=False
             )
-    run = start.click(
+    outcome.run(
+        start.click,
         bound(compare_maps, bench),
         [source, face, label, chosen, methods, parser, proving],
         [gallery, words, table],
@@ -65,14 +66,9 @@ def build_inside(bench: Workbench) -> None:
         show_progress_on=[gallery],
         **QUEUE,
     )
-    stop.click(
-        lambda: "Cancelled; nothing was kept.",
-        None,
-        words,
-        cancels=run,
-        api_visibility="private",
-        show_progress="hidden",
-    )
+    outcome.photos([source])
+    outcome.ages(face, label, chosen, methods, parser, proving)
+    outcome.cancels()
 
 
 @GPU

@@ -17,6 +17,7 @@ from workbench.explanation.methods import find
 from workbench.settings import Settings
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, bound
+from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import PLAIN, read_photo, results
 from workbench.ui.explanation import views
 from workbench.ui.explanation.compare import TASKS
@@ -39,13 +40,14 @@ def build_inside(bench: Workbench) -> None:
             name = f"Photos (up to {MOST}; the largest face counts)"
             sources = gr.File(label=name, file_count="multiple", file_types=["image"], elem_id="global-photos")
             label = gr.Textbox(OWN, label="Expression asked for", elem_id="global-label")
-            chosen = gr.CheckboxGroup(models, value=[value for _, value in models], label="Models")
-            method = gr.CheckboxGroup(methods, value=["occlusion"], label="Methods")
-            with gr.Row():
-                start = gr.Button("Average", variant="primary", elem_id="global-start")
-                stop = gr.Button("Cancel")
+            chosen = gr.CheckboxGroup(
+                models, value=[value for _, value in models], label="Models", elem_id="global-models"
+            )
+            method = gr.CheckboxGroup(methods, value=["occlusion"], label="Methods", elem_id="global-methods")
+            start, stop = run_buttons("Average", "global")
             gr.Markdown("Whole folders, every figure: `python -m workbench explain FOLDER --out DIR`")
         with gr.Column(scale=2, min_width=320):
+            outcome = Outcome("global", start, stop, named=[chosen, label, method])
             gallery = gr.Gallery(
                 label="Global heatmaps", columns=4, height="auto", elem_id="global-gallery", buttons=PLAIN
             )
@@ -55,7 +57,8 @@ def build_inside(bench: Workbench) -> None:
             )
             tree = gr.Plot(label="Which heatmaps are alike", elem_id="global-tree")
             numbers = gr.DownloadButton("Heatmaps (NPZ)", size="sm", interactive=False)
-    run = start.click(
+    outcome.run(
+        start.click,
         bound(explain_many, bench),
         [sources, label, chosen, method],
         [gallery, words, table, tree, numbers],
@@ -63,16 +66,9 @@ def build_inside(bench: Workbench) -> None:
         show_progress_on=[gallery],
         **QUEUE,
     )
-    enable = {"api_visibility": "private", "show_progress": "hidden"}
-    run.success(lambda: gr.DownloadButton(interactive=True), None, numbers, **enable)
-    stop.click(
-        lambda: "Cancelled; nothing was kept.",
-        None,
-        words,
-        cancels=run,
-        api_visibility="private",
-        show_progress="hidden",
-    )
+    outcome.photos([sources])
+    outcome.ages(label, chosen, method)
+    outcome.cancels()
 
 
 @GPU

@@ -18,6 +18,7 @@ from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import choice, chosen, find_in
 from workbench.ui.common.model_fetch import fetch_panel
+from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import PLAIN, photo_box, receive, results, send_to
 from workbench.ui.explanation import views
 from workbench.ui.explanation.parts import (
@@ -77,12 +78,11 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
                 parser = gr.Dropdown(parser_rows, value=parser_rows[0][1], label="Parts from", elem_id="explain-parser")
                 shuffle = gr.Checkbox(True, label="Also check against shuffled weights (slower)")
                 seed = gr.Number(0, precision=0, minimum=0, maximum=2**31 - 1, label="Seed")
-            with gr.Row():
-                start = gr.Button("Explain", variant="primary", elem_id="explain-start")
-                stop = gr.Button("Cancel", elem_id="explain-stop")
+            start, stop = run_buttons("Explain", "explain")
             with gr.Accordion("Models and licences", open=False):
                 fetch_panel(bench, "expression", "attributes")
         with gr.Column(scale=3, min_width=320):
+            outcome = Outcome("explain", start, stop, named=[model, target, method])
             heat = gr.Image(
                 label="Heatmap", interactive=False, format="png", elem_id="explain-heat", height=440, buttons=PLAIN
             )
@@ -110,31 +110,15 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         "outputs": [answer_box, face, target, method],
         **QUEUE,
     }
-    runs = [start.click(**asked, api_name="explain")]
-    arrival = source.change(bound(_first_face, bench), source, face, api_visibility="private", show_progress="hidden")
-    for event in (arrival.then(**say, api_visibility="private"), face.input(**say, api_visibility="private")):
-        runs.append(event.success(**asked, api_visibility="private"))
-    for run in runs:
-        run.success(_enable, None, [png, npz, record], api_visibility="private", show_progress="hidden")
+    outcome.run(start.click, **asked, api_name="explain")
+    said = outcome.photos([source], clears=[answer_box, face], then=say)
+    outcome.cancels()
+    for event in (said, face.input(**say, api_visibility="private")):
+        outcome.after(event, **asked, api_visibility="private")
+    outcome.ages(model, target, method, parser, shuffle, seed)
     model.input(**say, api_visibility="private")
     opacity.release(bound(repaint, bench), [shown, opacity], heat, api_visibility="private", show_progress="hidden")
-    stop.click(
-        lambda: "Cancelled; nothing was kept.",
-        None,
-        verdict,
-        cancels=runs,
-        api_visibility="private",
-        show_progress="hidden",
-    )
     receive("explanation", photo, source)
-
-
-def _enable() -> list[Any]:
-    return [gr.DownloadButton(interactive=True)] * 3
-
-
-def _first_face(bench: Workbench, source: Any) -> Any:
-    return choice(1)
 
 
 @GPU

@@ -14,6 +14,7 @@ from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.faces import choice, chosen, find_in
 from workbench.ui.common.model_fetch import fetch_panel
+from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import PLAIN, photo_box, results
 from workbench.ui.explanation import views
 from workbench.ui.explanation.one import QUEUE, seed_of, write
@@ -63,12 +64,11 @@ def build_inside(bench: Workbench) -> None:
                 parser = gr.Dropdown(parsers(bench), value=parsers(bench)[0][1], label="Parts from")
                 proving = gr.Checkbox(True, label="Prove both maps (slower)")
                 seed = gr.Number(0, precision=0, label="Seed")
-            with gr.Row():
-                start = gr.Button("Explain the pair", variant="primary", elem_id="pair-start")
-                stop = gr.Button("Cancel")
+            start, stop = run_buttons("Explain the pair", "pair")
             with gr.Accordion("Recognisers and licences", open=False):
                 fetch_panel(bench, "recognition", choice=model)
         with gr.Column(scale=3, min_width=320):
+            outcome = Outcome("pair", start, stop, named=[model, method])
             with gr.Row():
                 maps = [
                     gr.Image(label=f"{word} photo", interactive=False, format="png", height=340,
@@ -83,11 +83,8 @@ def build_inside(bench: Workbench) -> None:
         "outputs": [words, *faces],
         **QUEUE,
     }
-    for source in sources:
-        source.change(**say, api_visibility="private", show_progress="minimal")
-    for face in faces:
-        face.input(**say, api_visibility="private")
-    run = start.click(
+    outcome.run(
+        start.click,
         bound(explain_similarity, bench),
         [*sources, *faces, model, method, knobs, parser, proving, seed],
         [words, *maps, verdict, numbers],
@@ -95,16 +92,12 @@ def build_inside(bench: Workbench) -> None:
         show_progress_on=maps,
         **QUEUE,
     )
-    enable = {"api_visibility": "private", "show_progress": "hidden"}
-    run.success(lambda: gr.DownloadButton(interactive=True), None, numbers, **enable)
-    stop.click(
-        lambda: "Cancelled; nothing was kept.",
-        None,
-        verdict,
-        cancels=run,
-        api_visibility="private",
-        show_progress="hidden",
-    )
+    cleared = outcome.photos(sources, clears=faces)
+    outcome.cancels()
+    outcome.ages(*faces, model, method, parser, proving, seed)
+    cleared.then(**say, api_visibility="private", show_progress="minimal")
+    for face in faces:
+        face.input(**say, api_visibility="private")
 
 
 @GPU

@@ -15,7 +15,8 @@ from workbench import checks
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.ui.common.events import GPU, bound
-from workbench.ui.common.widgets import PLAIN, offer, results
+from workbench.ui.common.outcome import Outcome, run_buttons
+from workbench.ui.common.widgets import PLAIN, results
 from workbench.ui.generation import parts
 from workbench.watch import Watch
 
@@ -56,10 +57,9 @@ def build_inside(bench: Workbench) -> None:
             references = parts.reference_gallery("References, when the zip has none", "likeness-references")
             consent = parts.consent_tick("likeness-consent")
             keep = gr.Slider(1, 10, 1, step=1, label="The best of each person to keep", elem_id="likeness-keep")
-            with gr.Row():
-                start = gr.Button("Measure", variant="primary", elem_id="likeness-start")
-                stop = gr.Button("Cancel", elem_id="likeness-stop")
+            start, stop = run_buttons("Measure", "likeness")
         with gr.Column(scale=3, min_width=320):
+            outcome = Outcome("likeness", start, stop)
             words = gr.Markdown(EMPTY, elem_id="likeness-words")
             figures = gr.Dataframe(label="Figures with 95 % ranges", interactive=False, elem_id="likeness-figures")
             choice = gr.Dropdown(list(FILTERS), value="All", label="Show", elem_id="likeness-filter")
@@ -72,7 +72,8 @@ def build_inside(bench: Workbench) -> None:
                 page = gr.DownloadButton("Report (HTML)", size="sm", interactive=False, elem_id="likeness-report")
                 best = gr.DownloadButton("The best (zip)", size="sm", interactive=False, elem_id="likeness-best")
     outputs = [words, figures, gallery, table, page, best]
-    run = start.click(
+    outcome.run(
+        start.click,
         bound(likeness, bench),
         [source, references, consent, keep],
         [*outputs, rated],
@@ -80,15 +81,10 @@ def build_inside(bench: Workbench) -> None:
         show_progress_on=[table],
         **parts.QUEUE,
     )
-    offer(run, page, best)
+    outcome.photos([source, references])
+    outcome.ages(keep)
+    outcome.cancels()
     choice.input(filtered, [rated, choice], [gallery, table], **parts.QUIET)
-    stop.click(cleared, None, [*outputs, rated], cancels=[run], **parts.QUIET)
-
-
-def cleared() -> tuple[Any, ...]:
-    """No result is shown after Cancel."""
-    off = gr.DownloadButton(value=None, interactive=False)
-    return parts.CANCELLED, None, None, None, off, off, None
 
 
 @GPU

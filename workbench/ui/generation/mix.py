@@ -9,7 +9,7 @@ import numpy as np
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.ui.common.events import GPU, bound
-from workbench.ui.common.widgets import offer
+from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.generation import parts
 from workbench.watch import Watch
 
@@ -32,21 +32,20 @@ def build_inside(bench: Workbench) -> None:
             with gr.Accordion("Knobs", open=False):
                 seed, steps, guidance = parts.knobs("mix")
                 face = parts.face_menu("mix-face")
-            with gr.Row():
-                start = gr.Button("Mix", variant="primary", elem_id="mix-start")
-                stop = gr.Button("Cancel", elem_id="mix-stop")
+            start, stop = run_buttons("Mix", "mix")
             parts.licences(bench, model)
         with gr.Column(scale=3, min_width=320):
+            outcome = Outcome("mix", start, stop, named=[model])
             outputs = parts.sheet_outputs("mix")
             outputs[1].value = EMPTY
 
     inputs = [first, second, consent, model, count, seed, steps, guidance, face]
-    run = start.click(bound(mix, bench), inputs, outputs, api_name="mix", show_progress_on=[outputs[0]], **parts.QUEUE)
-    offer(run, outputs[3])
-    stopped = stop.click(parts.cleared, None, outputs, cancels=[run], **parts.QUIET)
-    stopped.then(
-        parts.cleared, None, outputs, **parts.QUIET
-    )  # a picture that was under way when Cancel came may still arrive
+    outcome.run(
+        start.click, bound(mix, bench), inputs, outputs, api_name="mix", show_progress_on=[outputs[0]], **parts.QUEUE
+    )
+    outcome.photos([first, second])
+    outcome.ages(model, count, seed, steps, guidance, face)
+    outcome.cancels()
 
 
 @GPU

@@ -9,7 +9,7 @@ import numpy as np
 from workbench import checks
 from workbench.bench import Workbench
 from workbench.ui.common.events import GPU, bound
-from workbench.ui.common.widgets import offer
+from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.generation import parts
 from workbench.watch import Watch
 
@@ -33,16 +33,16 @@ def build_inside(bench: Workbench) -> None:
                 face = parts.face_menu("new-face")
             with gr.Accordion("Knobs", open=False):
                 seed, steps, guidance = parts.knobs("new")
-            with gr.Row():
-                start = gr.Button("Draw new people", variant="primary", elem_id="new-start")
-                stop = gr.Button("Cancel", elem_id="new-stop")
+            start, stop = run_buttons("Draw new people", "new")
             parts.licences(bench, model)
         with gr.Column(scale=3, min_width=320):
+            outcome = Outcome("new", start, stop, named=[model])
             outputs = parts.sheet_outputs("new")
             outputs[1].value = EMPTY
 
     inputs = [model, count, least, seed, steps, guidance, gallery, consent, face]
-    run = start.click(
+    outcome.run(
+        start.click,
         bound(new_identities, bench),
         inputs,
         outputs,
@@ -50,11 +50,9 @@ def build_inside(bench: Workbench) -> None:
         show_progress_on=[outputs[0]],
         **parts.QUEUE,
     )
-    offer(run, outputs[3])
-    stopped = stop.click(parts.cleared, None, outputs, cancels=[run], **parts.QUIET)
-    stopped.then(
-        parts.cleared, None, outputs, **parts.QUIET
-    )  # a picture that was under way when Cancel came may still arrive
+    outcome.photos([gallery])
+    outcome.ages(model, count, least, seed, steps, guidance, face)
+    outcome.cancels()
 
 
 @GPU

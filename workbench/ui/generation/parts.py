@@ -23,7 +23,6 @@ from workbench.watch import Watch
 
 QUEUE: dict[str, Any] = {"concurrency_id": MODELS_QUEUE, "concurrency_limit": MODELS_AT_ONCE}
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-CANCELLED = "Cancelled; nothing was kept."
 CONSENT = "The photos are of me, or the people in them agreed to this"
 ASK = "Ask me"
 FACES = [ASK, "Face 1 (the largest)", "Face 2", "Face 3", "Face 4"]
@@ -225,11 +224,6 @@ def events(work: Callable[[Watch, Previews], Any], bench: Workbench, progress: A
             )
         else:
             yield on_screen(bench, result)
-
-
-def cleared() -> tuple[Any, ...]:
-    """A sheet's four outputs after Cancel: nothing of it is kept."""
-    return None, CANCELLED, None, gr.DownloadButton(value=None, interactive=False)
 
 
 def write(path: Path, data: bytes) -> str:

@@ -10,7 +10,8 @@ from workbench import checks
 from workbench.bench import Workbench
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.examples import example_row
-from workbench.ui.common.widgets import Handoff, offer
+from workbench.ui.common.outcome import Outcome, run_buttons
+from workbench.ui.common.widgets import Handoff
 from workbench.ui.generation import parts
 from workbench.watch import Watch
 
@@ -34,15 +35,15 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
                     0, 1, 0, step=0.05, label="Variation of the identity between pictures", elem_id="generate-variation"
                 )
                 face = parts.face_menu("generate-face")
-            with gr.Row():
-                start = gr.Button("Draw", variant="primary", elem_id="generate-start")
-                stop = gr.Button("Cancel", elem_id="generate-stop")
+            start, stop = run_buttons("Draw", "generate")
             parts.licences(bench, model)
         with gr.Column(scale=3, min_width=320):
+            outcome = Outcome("generate", start, stop, named=[model])
             outputs = parts.sheet_outputs("generate")
             outputs[1].value = EMPTY
 
-    run = start.click(
+    outcome.run(
+        start.click,
         bound(generate, bench),
         [references, consent, model, count, seed, steps, guidance, drift, variation, prompt, face],
         outputs,
@@ -50,11 +51,9 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         show_progress_on=[outputs[0]],
         **parts.QUEUE,
     )
-    offer(run, outputs[3])
-    stopped = stop.click(parts.cleared, None, outputs, cancels=[run], **parts.QUIET)
-    stopped.then(
-        parts.cleared, None, outputs, **parts.QUIET
-    )  # a picture that was under way when Cancel came may still arrive
+    outcome.photos([references])
+    outcome.ages(model, count, drift, prompt, seed, steps, guidance, variation, face)
+    outcome.cancels()
     model.input(
         bound(ranges, bench),
         model,

@@ -10,7 +10,8 @@ from workbench.photo import Found
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import chosen, find_in
-from workbench.ui.common.widgets import offer, photo_box, receive, results
+from workbench.ui.common.outcome import Outcome
+from workbench.ui.common.widgets import photo_box, receive, results
 from workbench.ui.generation import parts
 
 EMPTY = (
@@ -54,6 +55,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             with gr.Row():
                 make = gr.Button("Make the full-size photo", variant="primary", elem_id="repose-make")
                 reset = gr.Button("Reset", elem_id="repose-reset")
+            outcome = Outcome("repose", make)
             png = gr.DownloadButton("Edited photo (PNG)", size="sm", interactive=False, elem_id="repose-png")
 
     ready = {
@@ -61,7 +63,13 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         "inputs": [source, consent, face, *sliders],
         "outputs": [scene, shown, words, png],
     }
-    for event in (source.change, consent.input, face.input):
+    outcome.run(
+        make.click, bound(repose, bench), [source, *sliders, consent, face], [shown, words, png], api_name="repose",
+        **parts.QUEUE,
+    )  # fmt: skip
+    cleared = outcome.photos([source], clears=[scene])
+    outcome.ages(*sliders, face)
+    for event in (cleared.then, consent.input, face.input):
         event(**ready, api_visibility="private", show_progress_on=[shown], **parts.QUEUE)
     for slider in sliders:
         slider.change(
@@ -73,10 +81,6 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             **parts.QUIET,
         )
     reset.click(lambda: [0] * len(SLIDERS), None, sliders, **parts.QUIET)
-    made = make.click(
-        bound(repose, bench), [source, *sliders, consent, face], [shown, words, png], api_name="repose", **parts.QUEUE
-    )
-    offer(made, png)
     receive("generation", photo, source)
 
 

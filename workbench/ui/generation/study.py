@@ -14,7 +14,8 @@ from workbench.bench import Workbench
 from workbench.errors import BadRequest, StudyError
 from workbench.ui.common.door import CLIENT
 from workbench.ui.common.events import GPU, bound
-from workbench.ui.common.widgets import offer, results
+from workbench.ui.common.outcome import Outcome, run_buttons
+from workbench.ui.common.widgets import results
 from workbench.ui.generation import parts
 from workbench.ui.labeling.room import gate, studies_folder
 from workbench.watch import Watch
@@ -55,28 +56,20 @@ def build_inside(bench: Workbench) -> None:
                 type="password",
                 elem_id="study-token",
             )
-            with gr.Row():
-                start = gr.Button("Make the study", variant="primary", elem_id="study-start")
-                stop = gr.Button("Cancel", elem_id="study-stop")
+            start, stop = run_buttons("Make the study", "study")
             parts.licences(bench, model)
         with gr.Column(scale=3, min_width=320):
+            outcome = Outcome("study", start, stop, named=[model])
             gallery = parts.drawn_gallery("study-gallery", 5)
             words = gr.Markdown(EMPTY, elem_id="study-words")
             package = gr.DownloadButton("The study (zip)", size="sm", interactive=False, elem_id="study-zip")
 
     inputs = [name, model, people, pictures, widest, least, task, seed, steps, guidance, token]
     outputs = [gallery, words, package]
-    run = start.click(
-        bound(pair_study, bench), inputs, outputs, api_name="pair_study", show_progress_on=[gallery], **parts.QUEUE
-    )
-    offer(run, package)
-    stop.click(
-        lambda: (None, parts.CANCELLED, gr.DownloadButton(value=None, interactive=False)),
-        None,
-        outputs,
-        cancels=[run],
-        **parts.QUIET,
-    )
+    make = bound(pair_study, bench)
+    outcome.run(start.click, make, inputs, outputs, api_name="pair_study", show_progress_on=[gallery], **parts.QUEUE)
+    outcome.ages(name, model, people, pictures, widest, least, task, seed, steps, guidance)
+    outcome.cancels()
 
 
 @GPU

@@ -16,6 +16,7 @@ from workbench.photo import Found
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import chosen, find_in, names
+from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import FULL, photo_box, results
 from workbench.ui.protection import views
 from workbench.ui.protection.parts import recognisers
@@ -41,8 +42,9 @@ def build_inside(bench: Workbench) -> None:
             which = gr.Dropdown(
                 [], multiselect=True, allow_custom_value=True, label="Faces (none chosen: all)", elem_id="plain-faces"
             )
-            start = gr.Button("Hide", variant="primary", elem_id="plain-start")
+            start, stop = run_buttons("Hide", "plain")
         with gr.Column(scale=3, min_width=320):
+            outcome = Outcome("plain", start, stop, named=[kind])
             slider = gr.ImageSlider(
                 label="Before | after", interactive=False, elem_id="plain-slider", max_height=560, buttons=FULL
             )
@@ -58,12 +60,12 @@ def build_inside(bench: Workbench) -> None:
         "concurrency_limit": MODELS_AT_ONCE,
         "show_progress_on": [slider],
     }
-    source.change(bound(number_faces, bench), source, [which, slider], api_visibility="private", **queue)
-    hidden = start.click(
-        bound(anonymise, bench), [source, kind, strength, which], [slider, words, saved], api_name="anonymise", **queue
-    )
-    enable = {"api_visibility": "private", "show_progress": "hidden"}
-    hidden.success(lambda: gr.DownloadButton(interactive=True), None, saved, **enable)
+    hide, asked = bound(anonymise, bench), [source, kind, strength, which]
+    outcome.run(start.click, hide, asked, [slider, words, saved], api_name="anonymise", **queue)
+    cleared = outcome.photos([source])
+    cleared.then(bound(number_faces, bench), source, [which, slider], api_visibility="private", **queue)
+    outcome.ages(kind, strength, which)
+    outcome.cancels()
 
 
 @GPU
