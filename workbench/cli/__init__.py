@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "evaluate": "measure models on your own photos and truth, with intervals and per group",
     "explain": "write a heatmap with its proof for every photo of a folder",
     "protect": "write a photo that recognisers do not match, or a made-up or anonymised one, for every photo of a folder",  # noqa: E501
+    "analyse-video": "write what every face of a clip shows, a row per picture and person, and the annotated clip",
     "hide-video": "write a clip in which every face is hidden, searched again picture by picture",
     "collect": "bring the shards of a very large run into one table, one .npz or a folder",
     "generate": "draw portraits of a person, people who do not exist, or a labeling study of drawn pairs",
