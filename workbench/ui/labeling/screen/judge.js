@@ -281,6 +281,7 @@ function progress() {
 }
 
 function drawAnswers() {
+  part("answers").dataset.many = study.answers.length;
   part("answers").replaceChildren(...study.answers.map((answer, index) => {
     const button = make("button", "", { "data-answer": index, class: answer.key.split("_")[0] });
     button.append(make("span", answer.title), make("kbd", keys[`answer${index}`], { "data-key": `answer${index}` }));
