@@ -277,6 +277,7 @@ class Protection:
     against: what the scores compare with, in words. readings: every recogniser that was asked. ssim, psnr, skin_change
     (ΔE00 of bare skin), skin_tint (its chroma part), patchiness (above 1: patches show): of the saved file. change: (H,
     W) uint8, largest change of a channel. changed: False when the photo was left alone because nobody matches it.
+    visibility: of what lies under the makeup, in just noticeable differences at the worst place; nan: not measured.
     """
 
     photo: bytes
@@ -292,6 +293,7 @@ class Protection:
     changed: bool = True
     seconds: float = 0.0
     steps: int = 0
+    visibility: float = float("nan")
 
     def __post_init__(self) -> None:
         _expect("Protection.change", self.change, (None, None), np.uint8)

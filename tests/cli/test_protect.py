@@ -2,23 +2,21 @@
 listed."""
 
 import csv
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.protection.toys import hurry
 from workbench.cli import main
-from workbench.protection import protect as task
 
 
 @pytest.fixture
 def cache(settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """The real weights, and searches of three steps."""
     monkeypatch.setenv("WORKBENCH_CACHE", str(settings.cache))
-    quick = {name: replace(strength, plan=replace(strength.plan, steps=3)) for name, strength in task.STRENGTHS.items()}
-    monkeypatch.setattr(task, "STRENGTHS", quick)
+    hurry(monkeypatch)
 
 
 @pytest.fixture

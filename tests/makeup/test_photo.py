@@ -1,15 +1,18 @@
 """Makeup on a photo: it lands on the right side, spares what is not face, and leaves the rest of the photo alone."""
 
 import time
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from workbench import images
 from workbench.errors import BadRequest, FaceTooSmall
-from workbench.makeup import looks
+from workbench.makeup import looks, shapes
 from workbench.makeup.canvas import SIDE, UNIT, make_canvas
-from workbench.makeup.photo import apply_makeup, on_photo
+from workbench.makeup.photo import apply_makeup, moved_photo, on_photo
+from workbench.mesh import LIPS_INNER
 from workbench.parts import INDEX, MIRROR
 from workbench.tasks.detection import one_face
 from workbench.tasks.parsing import parse
@@ -78,6 +81,49 @@ def test_glasses_and_other_faces_are_spared(astronaut, astronaut_face, parsing) 
     assert change[_inside(glasses, 1)].max() <= 1
     assert change[_inside(stranger, 1)].max() <= 1
     assert change.max() > 40
+
+
+def test_a_hand_before_the_mouth_is_not_painted(astronaut, astronaut_face, parsing) -> None:
+    """Lipstick lay on fingers: a parser calls them skin, and the mesh draws lips wherever they should be."""
+    labels = parsing.labels.copy()
+    lips = np.isin(labels, [INDEX["upper_lip"], INDEX["lower_lip"], INDEX["mouth"]])
+    labels[lips] = INDEX["skin"]
+    hidden = replace(parsing, labels=labels)
+    canvases = [make_canvas(astronaut, astronaut_face, parts) for parts in (parsing, hidden)]
+
+    assert canvases[0].masks["lip"].sum() > 300
+    assert canvases[1].masks["lip"].sum() == 0
+
+
+def test_closed_lips_are_painted_to_their_seam(astronaut_face) -> None:
+    """A pale line stayed between closed lips: the mesh leaves a slit where nothing is open."""
+    points = astronaut_face.mesh[:, :2].copy()
+    opened = shapes.mouth(points, 512, 60.0).sum()
+    inner = list(dict.fromkeys(LIPS_INNER))
+    points[inner, 1] = points[inner, 1].mean() + np.resize([-0.5, 0.5], len(inner))
+    points[[13, 14], 1] = points[inner, 1].mean() + np.array([-0.6, 0.6])
+
+    assert opened > 50
+    assert shapes.mouth(points, 512, 60.0).max() == 0
+
+
+def test_features_move_at_full_detail_and_nothing_else_does(astronaut, astronaut_face) -> None:
+    canvas = make_canvas(astronaut, astronaut_face)
+    still, flow = np.zeros((2, SIDE, SIDE), np.float32), np.zeros((2, SIDE, SIDE), np.float32)
+    flow[0, 100:200, 100:200] = 1.0
+
+    moved = moved_photo(astronaut, canvas, flow)
+    assert np.array_equal(moved_photo(astronaut, canvas, still), astronaut)
+    left, right = images.apply(images.invert(canvas.matrix), np.array([[110.0, 150.0], [111.0, 150.0]]))
+    there = np.abs(moved.astype(int) - astronaut).max(axis=2) > 0
+    assert 0.01 < there.mean() < 0.5
+    shift = np.float32([[1, 0, left[0] - right[0]], [0, 1, left[1] - right[1]]])
+    expected = cv2.warpAffine(astronaut, shift, (512, 512), flags=cv2.INTER_LANCZOS4)
+    x, y = images.apply(images.invert(canvas.matrix), np.array([[150.0, 150.0]]))[0].round().astype(int)
+    window = np.s_[y - 10 : y + 10, x - 10 : x + 10]
+    assert np.abs(moved[window].astype(int) - expected[window]).mean() < 1.5
+    with pytest.raises(BadRequest, match="flow"):
+        moved_photo(astronaut, canvas, flow[0])
 
 
 def test_makeup_of_the_mirrored_photo_is_the_mirrored_makeup(bench, astronaut, astronaut_face, parsing, finder) -> None:

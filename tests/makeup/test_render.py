@@ -165,3 +165,14 @@ def test_half_a_paint_is_refused() -> None:
         render(_skin(), _everywhere(), Paint({"lip": torch.ones(1)}, {}))
     with pytest.raises(BadRequest, match="no region 'ear'"):
         render(_skin(), _everywhere(), Paint({"ear": torch.ones(1)}, {"ear": torch.ones(1, 2)}))
+
+
+def test_the_pale_look_is_pale_for_the_skin_it_is_on() -> None:
+    """Goth turned dark skin grey: it aimed at porcelain, whoever wore it."""
+    shades = [PALETTES["foundation"][name] for name in ("sand", "chestnut", "espresso")]
+    skins = [torch.tensor(shade, dtype=torch.float32).reshape(1, 3, 1, 1).expand(1, 3, 64, 64) for shade in shades]
+
+    for skin in skins:
+        chosen = colors(paint_of(looks.find("goth"), skin, _everywhere()), "foundation")[0] * 255
+        own = skin[0, :, 0, 0]
+        assert own.mean() < chosen.mean() < 1.35 * own.mean() + 12

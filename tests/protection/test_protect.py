@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.protection.toys import Spy, ToyRecogniser
+from tests.protection.toys import Spy, ToyRecogniser, hurry
 from workbench.errors import BadRequest, Cancelled, FaceTooSmall
-from workbench.makeup.canvas import make_canvas
-from workbench.protection import judge
+from workbench.protection import judge, outcome
 from workbench.protection import protect as protection
 from workbench.protection.judge import opened
-from workbench.protection.protect import STRENGTHS, Request, protect
+from workbench.protection.protect import Request, protect, protect_curve
+from workbench.protection.scene import make_scene
+from workbench.protection.strength import STRENGTHS, strength_of
 from workbench.tasks.parsing import parse
 from workbench.values import Face, Parsing
 from workbench.watch import Watch
@@ -73,7 +74,7 @@ def test_nothing_outside_the_face_changes_by_more_than_one_level(
 ) -> None:
     kept: list[np.ndarray] = []
     monkeypatch.setattr(
-        protection.images, "encode_jpeg", lambda image, quality=92: kept.append(image) or real(image, quality)
+        outcome.images, "encode_jpeg", lambda image, quality=92: kept.append(image) or real(image, quality)
     )
 
     protect(
@@ -86,14 +87,16 @@ def test_nothing_outside_the_face_changes_by_more_than_one_level(
         Request(steps=2, strength="strong", look="goth"),
     )
 
-    canvas = make_canvas(astronaut, astronaut_face, parsing)
-    face = protection.images.warp(canvas.masks["face"], protection.images.invert(canvas.matrix), (512, 512), "black")
+    scene = make_scene([astronaut], [astronaut_face], [parsing])
+    canvas = scene.canvases[0]
+    may = np.maximum(canvas.masks["face"], scene.oval[0, 0].numpy())
+    face = outcome.images.warp(may, outcome.images.invert(canvas.matrix), (512, 512), "black")
     change = np.abs(kept[0].astype(int) - astronaut).max(axis=2)
     assert change.max() > 10
     assert change[face < 0.001].max() <= 1
 
 
-real = protection.images.encode_jpeg
+real = outcome.images.encode_jpeg
 
 
 def test_previews_are_photos_of_the_same_size(made, astronaut) -> None:
@@ -204,15 +207,32 @@ def test_a_small_face_is_refused(astronaut, astronaut_face, finder) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"aim": "hide"}, {"strength": "huge"}, {"aim": "impersonate"}, {"steps": -1}, {"steps": 501}]
+    "wrong",
+    [{"aim": "hide"}, {"strength": "huge"}, {"aim": "impersonate"}, {"steps": -1}, {"steps": 501}, {"strength": 9.0}],
 )
 def test_wrong_requests_are_refused(wrong: dict) -> None:
     with pytest.raises(BadRequest):
         Request(**wrong)
 
 
-def test_stronger_means_a_larger_budget() -> None:
-    light, middle, strong = (STRENGTHS[name].plan for name in ("light", "middle", "strong"))
+def test_stronger_means_more_may_be_seen_and_any_number_is_a_strength() -> None:
+    light, middle, strong = (STRENGTHS[name].level for name in ("light", "middle", "strong"))
 
-    assert light.ssim > middle.ssim >= 0.88 > strong.ssim
-    assert light.patches < middle.patches <= 1 < strong.patches
+    assert light <= 1.5 < middle < strong
+    assert Request().strength == "light"
+    assert strength_of("1.2").plan.levels == (1.0, 1.2)
+    assert strength_of(2).plan.levels == STRENGTHS["middle"].plan.levels
+
+
+def test_a_curve_holds_every_level_and_its_last_is_the_protection_alone(
+    astronaut, astronaut_face, parsing, finder, monkeypatch
+) -> None:
+    hurry(monkeypatch, 2)
+    asked = (astronaut, astronaut_face, parsing, [ToyRecogniser("a", 1)], [ToyRecogniser("b", 2)], finder)
+    curve = protect_curve(*asked, Request(strength=2))
+    alone = protect(*asked, Request(strength=2))
+
+    assert len(curve) == 3
+    assert alone.photo == curve[-1].photo
+    assert [one.visibility for one in curve] == sorted(one.visibility for one in curve)
+    assert curve[-1].visibility < 2.5, "the file's own noise may add a little"

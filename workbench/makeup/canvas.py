@@ -146,7 +146,7 @@ def _share(parts: np.ndarray, *names: str) -> np.ndarray:
 
 
 def _masks(points: np.ndarray, parts: np.ndarray | None) -> dict[str, np.ndarray]:
-    eyes, mouth = shapes.openings(points, SIDE), shapes.mouth(points, SIDE)
+    eyes, mouth = shapes.openings(points, SIDE), shapes.mouth(points, SIDE, UNIT)
     whole = shapes.oval(points, SIDE, 0.45 * UNIT if parts is not None else 0.1 * UNIT)
     clear = np.ones_like(whole)
     if parts is not None:
@@ -156,7 +156,7 @@ def _masks(points: np.ndarray, parts: np.ndarray | None) -> dict[str, np.ndarray
     keep = clear * (1 - shapes.soft(eyes, 0.4)) * (1 - shapes.soft(mouth, 0.4))
     lip, brow = shapes.lips(points, SIDE, UNIT), shapes.brows(points, SIDE, UNIT)
     if parts is not None:
-        lip = _trusted(lip, _share(parts, "upper_lip", "lower_lip"), 0.05, 0.012)
+        lip = _seen(lip, _share(parts, "upper_lip", "lower_lip"), 0.05, 0.012)
         brow = _trusted(brow, _share(parts, "image_left_brow", "image_right_brow"), 0.06, 0.02)
     face = shapes.soft(whole, 0.06 * UNIT) * whole * keep
     bare = (1 - lip) * (1 - shapes.nostrils(points, SIDE, UNIT))
@@ -187,6 +187,12 @@ def _grown(mask: np.ndarray, units: float) -> np.ndarray:
     reach = 2 * round(units * UNIT) + 1
     flat = cv2.dilate((mask * 255).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     return flat.astype(np.float32) / 255
+
+
+def _seen(drawn: np.ndarray, seen: np.ndarray, reach: float, feather: float) -> np.ndarray:
+    """A region as parsed, where it agrees with the mesh, and nothing else: parsers call hands skin, and lips drawn by
+    the mesh would be painted on the fingers before them."""
+    return shapes.soft(seen * shapes.soft(_grown(drawn, reach), 0.5), feather * UNIT)
 
 
 def _trusted(drawn: np.ndarray, seen: np.ndarray, reach: float, feather: float) -> np.ndarray:

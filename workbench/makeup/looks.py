@@ -10,6 +10,9 @@ OWN = "own skin"
 """A foundation shade that is no shade: the palette's mixture nearest to the face's own skin, so that it evens and does
 not recolour."""
 
+PALER = "a shade paler"
+"""The same a shade lighter than the face's own skin, whichever skin it is: porcelain on dark skin is a grey mask."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -45,7 +48,7 @@ class Look:
         for region, layer in self.layers.items():
             if region not in PALETTES:
                 raise BadRequest(f"There is no region {region!r} to paint; expected one of {', '.join(ORDER)}.")
-            unknown = set(layer.shades) - set(PALETTES[region]) - ({OWN} if region == "foundation" else set())
+            unknown = set(layer.shades) - set(PALETTES[region]) - ({OWN, PALER} if region == "foundation" else set())
             if unknown:
                 raise BadRequest(
                     f"There is no {region} shade {sorted(unknown)[0]!r}; known: {', '.join(PALETTES[region])}."
@@ -172,7 +175,7 @@ LOOKS: Mapping[str, Look] = {
             "goth",
             "Pale skin, plum lids, heavy liner, oxblood lips.",
             {
-                "foundation": Layer(0.8, {OWN: 0.4, "porcelain": 0.6}),
+                "foundation": Layer(0.8, {PALER: 1.0}),
                 "contour": Layer(0.5, {"taupe": 1.0}),
                 "shadow": Layer(1.0, {"plum": 0.5, "charcoal": 0.5}, softness=0.03),
                 "liner": Layer(1.0, {"black": 1.0}, softness=0.01),

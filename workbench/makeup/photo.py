@@ -83,6 +83,30 @@ def on_photo(image: np.ndarray, canvas: Canvas, before: np.ndarray, after: np.nd
     return result
 
 
+def moved_photo(image: np.ndarray, canvas: Canvas, flow: np.ndarray) -> np.ndarray:
+    """A copy of the photo with features moved: every place of the face shows what lies `flow` away, at full detail.
+
+    flow: (2, S, S) float32, canvas pixels to the right and down; 0 at the canvas's edge. Raises BadRequest for another
+    shape.
+    """
+    check_image(image)
+    if flow.shape != (2, canvas.side, canvas.side):
+        raise BadRequest(f"flow: expected (2, {canvas.side}, {canvas.side}), got {flow.shape}.")
+    top, left, bottom, right = _window(canvas, image.shape)
+    result = image.copy()
+    if bottom <= top or right <= left:
+        return result
+    back = images.invert(canvas.matrix)
+    turned = np.einsum("ij,jyx->yxi", back[:, :2], flow).astype(np.float32)
+    here = images.compose(np.array([[1.0, 0, -left], [0, 1, -top]]), back)
+    by = cv2.warpAffine(turned, here, (right - left, bottom - top), flags=cv2.INTER_LINEAR)
+    rows, columns = np.mgrid[top:bottom, left:right].astype(np.float32)
+    result[top:bottom, left:right] = cv2.remap(
+        image, columns + by[..., 0], rows + by[..., 1], cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE
+    )
+    return result
+
+
 def _moved(change: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A change of the canvas at the photo's resolution: smooth where it is enlarged, averaged where it shrinks."""
     if abs(np.linalg.det(matrix[:, :2])) < 1:

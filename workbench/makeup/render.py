@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from workbench.errors import BadRequest
-from workbench.makeup.looks import OWN, Look
+from workbench.makeup.looks import OWN, PALER, Look
 from workbench.makeup.palettes import CAPS, FOUNDATION_SHIFT, ORDER, PALETTES
 
 LUMA = (0.299, 0.587, 0.114)
@@ -29,6 +29,8 @@ DETAIL = {
     "lip": 0.75,
 }
 """How much of the fine detail that a region's paint covers is put back."""
+LIGHTER = 1.12
+"""How much lighter than the skin the foundation a shade paler is."""
 EVENING = 0.5
 """Share of the skin's slow colour changes (redness, tan lines) that full foundation takes out."""
 CAST = 1.3
@@ -76,7 +78,7 @@ def nearest_shades(skin: Tensor) -> Tensor:
 
 def paint_of(look: Look, pixels: Tensor, masks: Mapping[str, Tensor]) -> Paint:
     """A look as tensors for these canvases (N, 3, S, S). The foundation's "own skin" becomes the shades nearest to each
-    face."""
+    face, "a shade paler" those nearest to a lighter one."""
     amounts, mixtures = {}, {}
     for region, layer in look.layers.items():
         names = tuple(PALETTES[region])
@@ -84,8 +86,9 @@ def paint_of(look: Look, pixels: Tensor, masks: Mapping[str, Tensor]) -> Paint:
             [float(layer.shades.get(name, 0.0)) for name in names], dtype=pixels.dtype, device=pixels.device
         )
         share = weights.repeat(len(pixels), 1)
-        if own := layer.shades.get(OWN, 0.0):
-            share = share + own * nearest_shades(skin_color(pixels, masks["skin"]))
+        for name, lighter in ((OWN, 1.0), (PALER, LIGHTER)):
+            if own := layer.shades.get(name, 0.0):
+                share = share + own * nearest_shades(skin_color(pixels, masks["skin"]) * lighter)
         share = share / share.sum(1, keepdim=True)
         mixtures[region] = torch.log(share + MANY)
         amounts[region] = torch.full((len(pixels),), layer.intensity, dtype=pixels.dtype, device=pixels.device)

@@ -31,6 +31,10 @@ NOSE_SIDES = ((122, 196, 236, 198), (351, 419, 456, 420))
 NOSE_BRIDGE = (6, 197, 195, 5)
 NOSTRILS = ((98, 97), (327, 326))
 CUPID = (37, 0, 267)
+LIPS_MIDDLE = (13, 14)
+"""The middle of the upper and of the lower lip's inner edge."""
+CLOSED = 0.04
+"""Lips nearer to each other than this, in eye distances, are closed; from twice this on they are open."""
 
 REACH = (0.3, 0.45, 0.6, 0.75, 0.9)
 """How far each of the nested eye shadow shapes goes from the lid to the brow: together they fade upwards."""
@@ -66,9 +70,11 @@ def openings(points: np.ndarray, side: int) -> np.ndarray:
     return np.maximum(*(area(points, path, side) for path in EYES))
 
 
-def mouth(points: np.ndarray, side: int) -> np.ndarray:
-    """What lies between the lips: teeth, tongue, dark."""
-    return area(points, LIPS_INNER, side)
+def mouth(points: np.ndarray, side: int, unit: float) -> np.ndarray:
+    """What lies between the lips: teeth, tongue, dark. Nothing where they are closed, or their seam would stay bare."""
+    gap = float(np.linalg.norm(points[LIPS_MIDDLE[1]] - points[LIPS_MIDDLE[0]])) / unit
+    opened: np.ndarray = area(points, LIPS_INNER, side) * np.float32(np.clip((gap - CLOSED) / CLOSED, 0, 1))
+    return opened
 
 
 def nostrils(points: np.ndarray, side: int, unit: float) -> np.ndarray:
@@ -92,7 +98,7 @@ def oval(points: np.ndarray, side: int, forehead: float) -> np.ndarray:
 
 def lips(points: np.ndarray, side: int, unit: float) -> np.ndarray:
     """Both lips without what lies between them."""
-    return soft(np.clip(area(points, LIPS_OUTER, side) - mouth(points, side), 0, 1), 0.012 * unit)
+    return soft(np.clip(area(points, LIPS_OUTER, side) - mouth(points, side, unit), 0, 1), 0.012 * unit)
 
 
 def brows(points: np.ndarray, side: int, unit: float) -> np.ndarray:

@@ -1,8 +1,7 @@
-"""The tone field: light and dark laid over a made-up face in three scales, each held to what the face itself hides.
+"""The tone field: light and dark laid over a made-up face in three scales, and features moved by less than is seen.
 
-Broad shading reads as light or contour, so it may be strong; finer tones are allowed as far as the photo's own texture
-masks them: brows, lashes, lids, nostrils, lips and stubble carry much, a smooth cheek next to nothing. Knows no
-recogniser.
+How far a tone may go is counted in just noticeable differences of its place: brows, lashes, lids, nostrils, lips and
+stubble carry much, a smooth cheek little. Knows no recogniser.
 """
 
 from dataclasses import dataclass, replace
@@ -18,34 +17,33 @@ from workbench.makeup.looks import Look
 from workbench.makeup.photo import softened, tensors
 from workbench.makeup.render import Paint, paint_of, render
 from workbench.protection.scene import Scene
-from workbench.protection.visibility import blur, contrast, luma
+from workbench.protection.seeing import Sight, sight
+from workbench.protection.visibility import blur, luma
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How far a field may go, in grey levels of 255.
+    """How far a field may go.
 
-    broad, middle, fine: on smooth skin. masked_middle, masked_fine: more of it per % of local contrast. most: all
-    together never more. beyond: how much darker or lighter a place may become than anything near it was, so that no
-    blots arise.
-    cells: grid cells across the canvas of the three scales. warp: canvas pixels by which features may move. paint: how
-    far the look's amounts may move, as an exponent.
+    reach: just noticeable differences per scale. most: grey levels, all together. beyond: how many levels darker or
+    lighter a place may become than anything near it was, so that no blots arise. cells: grid cells across the canvas of
+    the three scales. warp: canvas pixels by which features may move (60 lie between the eyes). even: share of the field
+    that is the same on both sides of a frontal face. richer: share by which a place may gain colour when it is
+    lightened. paint: how far the look's amounts may move, as an exponent.
     """
 
-    broad: float = 14.0
-    middle: float = 3.0
-    fine: float = 1.5
-    masked_middle: float = 3.0
-    masked_fine: float = 4.0
+    reach: float = 4.0
     most: float = 36.0
     beyond: float = 12.0
-    cells: tuple[int, int, int] = (10, 24, 72)
-    warp: float = 0.35
+    cells: tuple[int, int, int] = (10, 26, 72)
+    warp: float = 0.6
+    even: float = 0.7
+    richer: float = 0.02
     paint: float = 0.0
 
     def times(self, factor: float) -> "Bounds":
         """The same shape, stronger or weaker."""
-        names = ("broad", "middle", "fine", "masked_middle", "masked_fine", "most", "beyond", "warp")
+        names = ("reach", "most", "beyond", "warp")
         return replace(self, **{name: getattr(self, name) * factor for name in names})
 
 
@@ -54,6 +52,10 @@ NEAR = 12
 
 GAIN = 1.8
 """Splines weaken numbers that alternate from cell to cell; this gives back about what they take."""
+
+SOFT, SHARP = 0.15, 0.4
+"""Detail finer than 0.8 pixels over that of 3 pixels: photos up to the first get no fine tones, from the second on
+all."""
 
 
 @cache
@@ -70,20 +72,40 @@ def basis(cells: int, side: int = SIDE) -> Tensor:
 
 
 def spread(grid: Tensor, side: int = SIDE) -> Tensor:
-    """(N, C, n + 3, n + 3) numbers of a grid as a smooth (N, C, side, side) in -`GAIN`..`GAIN`.
+    """(N, C, n + 3, n + 3) numbers of a grid, -1..1, as a smooth (N, C, side, side) in -`GAIN`..`GAIN`.
 
     What is bent is the grid and not the picture: bent afterwards, tones that reach their bound would end in hard edges.
     """
     splines = basis(grid.shape[-1] - 3, side)
-    return GAIN * (splines @ torch.tanh(grid) @ splines.T)
+    return GAIN * (splines @ grid @ splines.T)
 
 
-def amplitudes(pixels: Tensor, mask: Tensor, bounds: Bounds) -> list[Tensor]:
+def evened(grid: Tensor, share: Tensor, sign: Tensor | float = 1.0) -> Tensor:
+    """The grid, a share (N,) of it replaced by the mean of both sides. sign: -1 for what points sideways."""
+    share = share[:, None, None, None]
+    return (1 - share / 2) * grid + share / 2 * sign * grid.flip(-1)
+
+
+def sharpness(pixels: Tensor, face: Tensor) -> Tensor:
+    """(N,): 0 for a photo with no detail finer than a canvas pixel, 1 for a sharp one; between `SOFT` and `SHARP`."""
+    from workbench.protection.seeing import bands
+
+    found = bands(luma(pixels))  # of full size, then of half
+    fine, middle = (
+        (band**2 * where).sum((1, 2, 3)) / where.sum((1, 2, 3)).clamp_min(1)
+        for band, where in ((found[0], face), (found[2], functional.avg_pool2d(face, 2)))
+    )
+    return (((fine / middle.clamp_min(1e-6)).sqrt() - SOFT) / (SHARP - SOFT)).clamp(0, 1)
+
+
+def amplitudes(scene: Scene, known: Sight, bounds: Bounds) -> list[Tensor]:
     """Per scale (N, 1, S, S): how far the field may go there, in grey levels."""
-    busy = blur(contrast(pixels), 1.5)
-    middle = (bounds.middle + bounds.masked_middle * busy).clamp_max(bounds.most / 2)
-    fine = (bounds.fine + bounds.masked_fine * busy).clamp_max(bounds.most / 2)
-    return [mask * bounds.broad, mask * middle, mask * fine]
+    broad, middle, fine = (functional.interpolate(known.thresholds[n], size=SIDE, mode="bilinear") for n in (5, 3, 2))
+    sharp = sharpness(scene.pixels, scene.face)[:, None, None, None]
+    return [
+        scene.field * (bounds.reach * threshold).clamp_max(bounds.most / 2)
+        for threshold in (blur(broad, 4.0), blur(middle, 3.0), blur(fine, 1.5) * sharp)
+    ]
 
 
 def room(light: Tensor, bounds: Bounds) -> tuple[Tensor, Tensor]:
@@ -104,18 +126,29 @@ def limited(tones: Tensor, darker: Tensor, lighter: Tensor) -> Tensor:
     )
 
 
+def toned(base: Tensor, tones: Tensor, richer: float) -> Tensor:
+    """Colours (N, 3, S, S) made lighter or darker by tones (N, 1, S, S): lighter ones gain at most the share `richer`
+    of colour, since reddish skin scaled up turns orange; darker ones lose half of what brightness loses, since skin in
+    grey shade looks dirty and in warm shade contoured."""
+    light = luma(base)
+    scale = (1 + tones / light.clamp_min(24)).clamp_min(0.05)
+    return light * scale + (base - light) * torch.where(scale < 1, scale.sqrt(), scale.clamp_max(1 + richer))
+
+
 class ToneField:
     """The free numbers of N fields, and the canvases they make of N faces in their look."""
 
     def __init__(self, scene: Scene, bounds: Bounds, look: Look | None = None, seed: int = 0) -> None:
         """look: painted first, under the field; None: bare faces. Starts next to no change at all."""
-        self.bounds, self.mask, self.pixels = bounds, scene.field, scene.pixels
+        self.bounds, self.scene, self.pixels = bounds, scene, scene.pixels
         self._look(scene, look)
         made = torch.Generator().manual_seed(seed)
         shapes = [(1, cells + 3) for cells in bounds.cells] + [(2, 13)] * bool(bounds.warp)
         self.grids = [torch.randn(len(scene), channels, n, n, generator=made) * 0.1 for channels, n in shapes]
-        self.amplitudes = amplitudes(scene.pixels, scene.field, bounds)
+        self.sight = sight(self.base, scene.face, scene.hairless)
+        self.amplitudes = amplitudes(scene, self.sight, bounds)
         self.room = room(luma(self.base), bounds)
+        self.even = bounds.even * scene.frontal
         for number in self.parameters():
             number.requires_grad_()
 
@@ -137,8 +170,18 @@ class ToneField:
 
     def tones(self) -> Tensor:
         """(N, 1, S, S): change of brightness in grey levels."""
-        parts = [amplitude * spread(grid) for amplitude, grid in zip(self.amplitudes, self.grids, strict=False)]
+        grids = [evened(torch.tanh(grid), self.even) for grid in self.grids[:3]]
+        parts = [amplitude * spread(grid) for amplitude, grid in zip(self.amplitudes, grids, strict=True)]
         return limited(torch.stack(parts).sum(0), *self.room)
+
+    def flow(self) -> Tensor | None:
+        """(N, 2, S, S): by how many canvas pixels each place moves to the right and down; None: features stay."""
+        if not self.bounds.warp:
+            return None
+        sideways = torch.tensor([-1.0, 1.0])[:, None, None]
+        free = spread(evened(torch.tanh(self.grids[3]), self.even, sideways)) * self.bounds.warp
+        length = free.square().sum(1, keepdim=True)
+        return free / torch.sqrt(1 + length / self.bounds.warp**2) * self.scene.oval
 
     def made_up(self) -> Tensor:
         """(N, 3, S, S): the faces in their look, its amounts as the search has moved them, without the field."""
@@ -150,12 +193,16 @@ class ToneField:
         }
         return render(self.pixels, self.masks, Paint(amounts, self.paint_of_look.mixtures))
 
+    def both(self) -> tuple[Tensor, Tensor]:
+        """(N, 3, S, S) twice: the faces in their look with features moved, and the same under the tones."""
+        base, flow, tones = self.made_up(), self.flow(), self.tones()
+        if flow is not None:
+            base = moved(base, flow)
+        return base, toned(base, tones, self.bounds.richer).clamp(0, 255)
+
     def paint(self) -> Tensor:
-        """(N, 3, S, S): the faces in look and field; the field scales brightness, so that colours keep their hue."""
-        base = self.made_up()
-        if self.bounds.warp:
-            base = moved(base, spread(self.grids[3]) * self.mask * self.bounds.warp)
-        return (base * (1 + self.tones() / luma(self.base).clamp_min(24))).clamp(0, 255)
+        """(N, 3, S, S): the faces in look and field."""
+        return self.both()[1]
 
     def keep(self) -> list[Tensor]:
         """A copy of the numbers."""
@@ -169,12 +216,9 @@ class ToneField:
 
 
 def moved(canvas: Tensor, flow: Tensor) -> Tensor:
-    """(N, C, S, S): every place showing what lies `flow` (N, 2, S, S) pixels to its right and below.
-
-    By the first two terms of Taylor's series: right for less than a pixel, many times as fast as sampling, and as
-    sharp.
-    """
-    wide = functional.pad(canvas, (1, 1, 1, 1), mode="replicate")
-    right = (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]) / 2
-    down = (wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]) / 2
-    return canvas + flow[:, :1] * right + flow[:, 1:] * down
+    """(N, C, S, S): every place showing what lies `flow` (N, 2, S, S) pixels to its right and below."""
+    side = canvas.shape[-1]
+    line = torch.arange(side, dtype=canvas.dtype)
+    x, y = line[None, None, :] + flow[:, 0], line[None, :, None] + flow[:, 1]
+    grid = torch.stack([x, y], -1) / (side - 1) * 2 - 1
+    return functional.grid_sample(canvas, grid, mode="bilinear", padding_mode="border", align_corners=True)

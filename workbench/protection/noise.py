@@ -10,8 +10,8 @@ import torch
 from workbench import images
 from workbench.makeup.photo import on_photo
 from workbench.protection.judge import Reader, name, opened, vectors
+from workbench.protection.outcome import QUALITY, measured
 from workbench.protection.pixel_noise import pixel_noise
-from workbench.protection.protect import QUALITY, measured
 from workbench.protection.scene import make_scene
 from workbench.protection.views import views
 from workbench.tasks.face_search import FaceFinder

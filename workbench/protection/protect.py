@@ -2,29 +2,26 @@
 saved file again.
 
 The search knows the surrogates only. Judges read the saved photo after everything is decided, and only they may say
-protected.
+protected. How strong a protection is, is how plainly it may be seen: a visibility in just noticeable differences.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from workbench import images
 from workbench.errors import BadRequest
 from workbench.makeup import looks as makeup
-from workbench.makeup.canvas import SIDE
 from workbench.makeup.looks import Look
 from workbench.makeup.photo import on_photo
-from workbench.protection import visibility as looks
-from workbench.protection.colours import skin_change
-from workbench.protection.fields import Bounds, ToneField
-from workbench.protection.judge import Reader, name, opened, vectors
+from workbench.protection.fields import ToneField
+from workbench.protection.judge import Reader, name, vectors
+from workbench.protection.outcome import Result
 from workbench.protection.scene import Scene, make_scene
 from workbench.protection.search import Plan, search
+from workbench.protection.strength import strength_of
 from workbench.protection.views import views
 from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.recognition import FaceRecogniser
@@ -33,39 +30,20 @@ from workbench.watch import Watch
 
 Preview = Callable[[np.ndarray], None]
 
-QUALITY = 92
-"""Of the saved JPEG."""
-
-
-@dataclass(frozen=True, slots=True)
-class Strength:
-    """A budget of looks: bounds of the field, and the plan of the search."""
-
-    bounds: Bounds
-    plan: Plan
-
-
-STRENGTHS: Mapping[str, Strength] = {
-    "light": Strength(Bounds().times(0.7), Plan(ssim=0.93, patches=0.6, enough=-0.8)),
-    "middle": Strength(Bounds(), Plan(ssim=0.881, patches=0.98)),
-    "strong": Strength(Bounds().times(1.4), Plan(steps=150, ssim=0.84, patches=1.5)),
-}
-"""By name, from hardly visible to visible. The light one stops as soon as the surrogates are well past their
-thresholds."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
     """What is asked for.
 
-    aim: "dodge" or "impersonate". strength: a name of `STRENGTHS`. look: a name of `makeup.LOOKS`, or a Look; "none"
-    paints nothing. other: another photo of the same person and its face; scores then compare with it, otherwise with
-    the photo as it came, which is stricter. target: for impersonation, the picture of somebody made up and its face.
-    steps: of the search, 0 for the strength's own. seed: of the field's start.
+    aim: "dodge" or "impersonate". strength: a name of `STRENGTHS`, or a visibility. look: a name of `makeup.LOOKS`, or
+    a Look; "none" paints nothing. other: another photo of the same person and its face; scores then compare with it,
+    otherwise with the photo as it came, which is stricter. target: for impersonation, the picture of somebody made up
+    and its face. steps: of the search's first level, 0 for the strength's own; then no level before the asked one is
+    searched. seed: of the field's start.
     """
 
     aim: str = "dodge"
-    strength: str = "middle"
+    strength: str | float = "light"
     look: Look | str = "neutral"
     other: tuple[np.ndarray, Face] | None = None
     target: tuple[np.ndarray, Face] | None = None
@@ -75,8 +53,7 @@ class Request:
     def __post_init__(self) -> None:
         if self.aim not in ("dodge", "impersonate"):
             raise BadRequest(f"aim: expected dodge or impersonate, got {self.aim!r}.")
-        if self.strength not in STRENGTHS:
-            raise BadRequest(f"strength: expected one of {', '.join(STRENGTHS)}, got {self.strength!r}.")
+        strength_of(self.strength)
         if self.aim == "impersonate" and self.target is None:
             raise BadRequest("Impersonation needs a target: the picture of a made-up person with a face.")
         if not 0 <= self.steps <= 500:
@@ -85,8 +62,8 @@ class Request:
     @property
     def plan(self) -> Plan:
         """The strength's plan with the steps asked for."""
-        plan = STRENGTHS[self.strength].plan
-        return Plan(self.steps or plan.steps, plan.rate, plan.ssim, plan.patches, plan.floor, plan.enough)
+        plan = strength_of(self.strength).plan
+        return replace(plan, levels=plan.levels[-1:], steps=self.steps) if self.steps else plan
 
     @property
     def against(self) -> str:
@@ -114,29 +91,51 @@ def protect(
     Raises FaceTooSmall, BadRequest (no landmarks, a profile, no surrogate, one recogniser in both roles, one without a
     threshold), Cancelled.
     """
+    return protect_curve(image, face, parsing, surrogates, judges, finder, request, watch, preview, whole=False)[-1]
+
+
+def protect_curve(
+    image: np.ndarray,
+    face: Face,
+    parsing: Parsing | None,
+    surrogates: Sequence[FaceRecogniser],
+    judges: Sequence[FaceRecogniser],
+    finder: FaceFinder,
+    request: Request | None = None,
+    watch: Watch | None = None,
+    preview: Preview | None = None,
+    whole: bool = True,
+) -> tuple[Protection, ...]:
+    """The same photo protected at every visibility of one search, each saved and read by itself, the least first.
+
+    whole: all of the levels; otherwise the one that was asked for. The rest as for `protect`.
+    """
     request, watch, started = request or Request(), watch or Watch(), time.perf_counter()
     _check(surrogates, judges)
     scene = make_scene([image], [face], [parsing])
     models = [*surrogates, *judges]
     reader = Reader(models, finder, face.box, (image.shape[1], image.shape[0]), _others(image, face, models, request))
     watch.tell(0.02, "reading")
+    result = Result(image, scene, reader, [name(model) for model in judges], request.aim, request.against, started)
     if request.aim == "dodge" and request.other is not None and _stranger(reader, image):
-        return _result(image, image, scene, reader, judges, request, 0, started, changed=False)
-    field = ToneField(scene, STRENGTHS[request.strength].bounds, _look(request), request.seed)
+        return (result.unchanged(),)
+    field = ToneField(scene, strength_of(request.strength).bounds, _look(request), request.seed)
     found = search(
         field,
         scene,
         views(surrogates, scene),
         request.plan,
         _targets(surrogates, request),
-        watch.part(0.05, 0.85),
+        watch.part(0.05, 0.8),
         _shown(image, scene, preview),
     )
-    protected = on_photo(image, scene.canvases[0], scene.canvases[0].pixels, found.pixels[0].numpy())
-    watch.tell(0.88, "reading the saved photo")
-    result = _result(image, protected, scene, reader, judges, request, found.steps, started)
+    made = []
+    stages = found.stages if whole else found.stages[-1:]
+    for number, stage in enumerate(stages):
+        watch.tell(0.8 + 0.2 * number / len(stages), "reading the saved photo")
+        made.append(result.of(stage, found.steps))
     watch.tell(1.0, "done")
-    return result
+    return tuple(made)
 
 
 def _check(surrogates: Sequence[FaceRecogniser], judges: Sequence[FaceRecogniser]) -> None:
@@ -184,53 +183,8 @@ def _targets(surrogates: Sequence[FaceRecogniser], request: Request) -> list[tor
 
 
 def _shown(image: np.ndarray, scene: Scene, preview: Preview | None) -> Callable[[torch.Tensor], None] | None:
-    """A preview of canvases as one of photos."""
+    """A preview of changes of the canvas as one of photos."""
     if preview is None:
         return None
     canvas = scene.canvases[0]
-    return lambda pixels: preview(on_photo(image, canvas, canvas.pixels, pixels[0].numpy()))
-
-
-def _result(
-    image: np.ndarray,
-    protected: np.ndarray,
-    scene: Scene,
-    reader: Reader,
-    judges: Sequence[FaceRecogniser],
-    request: Request,
-    steps: int,
-    started: float,
-    changed: bool = True,
-) -> Protection:
-    data = images.encode_jpeg(protected, QUALITY)
-    saved = opened(data)
-    figures = measured(image, saved, scene)
-    return Protection(
-        photo=data,
-        aim=request.aim,
-        against=request.against,
-        readings=reader.readings(image, data, [name(model) for model in judges]),
-        **figures,
-        change=np.abs(protected.astype(np.int16) - image).max(axis=2).astype(np.uint8),
-        changed=changed,
-        seconds=time.perf_counter() - started,
-        steps=steps,
-    )
-
-
-def measured(image: np.ndarray, saved: np.ndarray, scene: Scene, row: int = 0) -> dict[str, Any]:
-    """What the change of a saved photo looks like: SSIM, PSNR, ΔE00 of bare skin and patchiness, all on the canvas."""
-    canvas = scene.canvases[row]
-    before, after = (images.warp(photo, canvas.matrix, (SIDE, SIDE)) for photo in (image, saved))
-    first, second = (
-        torch.from_numpy(np.ascontiguousarray(photo.transpose(2, 0, 1))).float()[None] for photo in (before, after)
-    )
-    face, skin = scene.face[row : row + 1], scene.skin[row : row + 1]
-    colour, tint = skin_change(before, after, skin[0, 0].numpy())
-    return {
-        "ssim": float(looks.ssim(first, second, face)),
-        "psnr": float(looks.psnr(first, second, face)),
-        "skin_change": colour,
-        "skin_tint": tint,
-        "patchiness": float(looks.patchiness(first, second, skin)),
-    }
+    return lambda change: preview(on_photo(image, canvas, canvas.pixels, canvas.pixels + change[0].numpy()))

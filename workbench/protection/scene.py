@@ -18,11 +18,17 @@ from workbench.values import Face, Parsing
 LIDS, LINES = 0.2, 0.08
 """How far, in eye distances, lids reach around the eyes, and the edges of brows, lips and nostrils around these."""
 
+CHEEKS = ((117, 50, 205, 101), (346, 280, 425, 330))
+ABOVE_LIP = (98, 97, 2, 326, 327, 410, 270, 267, 0, 37, 40, 186)
+CHIN = (212, 182, 17, 406, 432, 365, 379, 400, 377, 152, 148, 176, 150, 136)
+"""Mesh points around both cheeks, and around the skin where moustaches and beards grow."""
+
 COLOURED = ("shadow", "liner", "brow", "lip")
 """Regions whose makeup is meant to be seen: no patch is looked for there."""
 
-HOLES, EDGES = 0.25, 0.1
-"""Gaps in the face that are filled before its outer edge is softened, and how soft it becomes; in eye distances."""
+HOLES, EDGES, RIMS = 0.25, 0.1, 0.06
+"""Gaps in the face that are filled before its outer edge is softened, how soft it becomes, and over which way a change
+grows from nothing beside eyes, mouth and frames; in eye distances."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,8 +36,10 @@ class Scene:
     """N faces on their canvases, S × S.
 
     pixels: (N, 3, S, S) float32 RGB, 0..255, as they are. field: (N, 1, S, S) 0..1, where tones may change: the face
-    without eyeballs, teeth, glasses and hair, feathered. face: where looks are measured. skin: bare skin, without lids,
-    brows, lips and nostrils.
+    without eyeballs, teeth, glasses and hair, feathered on every side. oval: the same with eyes and mouth, where
+    features may move. face: where looks are measured. skin: bare skin, without lids, brows, lips and nostrils.
+    hairless: skin above the lip and on the chin where no moustache or beard grows. frontal: (N,) 1 from the front, 0
+    from 25° on.
     """
 
     canvases: tuple[Canvas, ...]
@@ -40,6 +48,9 @@ class Scene:
     field: Tensor
     face: Tensor
     skin: Tensor
+    oval: Tensor
+    hairless: Tensor
+    frontal: Tensor
 
     def __len__(self) -> int:
         return len(self.canvases)
@@ -58,10 +69,25 @@ def make_scene(photos: Sequence[np.ndarray], faces: Sequence[Face], parsings: Se
     whole = np.stack([canvas.masks["face"] * frame() for canvas in canvases])
     soft = np.stack([_inwards(canvas) for canvas in canvases])
     bare = np.stack([_bare(canvas, face) for canvas, face in zip(canvases, faces, strict=True)])
+    smooth = np.stack([beardless(canvas, face) for canvas, face in zip(canvases, faces, strict=True)])
     pixels = torch.from_numpy(np.stack([canvas.pixels for canvas in canvases]))
+    rims = np.stack([_rims(canvas) for canvas in canvases])
     return Scene(
-        canvases, tuple(faces), pixels, _tensor(whole * soft), _tensor((whole > 0.5).astype(np.float32)), _tensor(bare)
+        canvases,
+        tuple(faces),
+        pixels,
+        _tensor(whole * soft * rims),
+        _tensor((whole > 0.5).astype(np.float32)),
+        _tensor(bare),
+        _tensor(soft * frame()),
+        _tensor(smooth),
+        torch.tensor([frontal(face) for face in faces]),
     )
+
+
+def frontal(face: Face) -> float:
+    """1 for a face up to 10° sideways, falling to 0 at 25°; 1 for one whose pose is not known."""
+    return 1.0 if face.pose is None else float(np.clip((25 - abs(face.pose.yaw)) / 15, 0, 1))
 
 
 def frame() -> np.ndarray:
@@ -90,6 +116,44 @@ def _bare(canvas: Canvas, face: Face) -> np.ndarray:
     return ((inner > 0) & (np.maximum(lids, lines) < 0.5) & (coloured < 0.03) & (canvas.masks["face"] > 0.9)).astype(
         np.float32
     )
+
+
+def beardless(canvas: Canvas, face: Face) -> np.ndarray:
+    """(S, S) float32 0..1: skin above the lip and on the chin, as far as nothing grows there.
+
+    No parser knows beards: a place counts as bearded where it is darker than the cheeks (from 0.85 of their brightness
+    on, wholly at 0.75), and all of it where the chin is covered with hair-fine contrast, as grey beards are.
+    """
+    assert face.mesh is not None
+    points = images.apply(canvas.matrix, face.mesh[:, :2].astype(np.float64)).astype(np.float32)
+    light = 0.299 * canvas.pixels[0] + 0.587 * canvas.pixels[1] + 0.114 * canvas.pixels[2]
+    lips = _grown(shapes.area(points, LIPS_OUTER, SIDE), LINES / 2)
+    cheeks = np.maximum(*(shapes.area(points, line, SIDE) for line in CHEEKS)) * canvas.masks["skin"]
+    usual = np.median(light[cheeks > 0.5]) if (cheeks > 0.5).any() else light.mean()
+    grain = (light - cv2.GaussianBlur(light, (0, 0), 0.8)) ** 2
+    found, hairy = [], 0.0
+    for place in (CHIN, ABOVE_LIP):
+        area = shapes.area(points, place, SIDE) * (lips < 0.1)
+        inside = area > 0.5
+        if not inside.any():
+            continue
+        if place is CHIN:
+            hairy = float(np.clip((np.sqrt(grain[inside].mean()) - 2.4) / 0.6, 0, 1))
+        dark = float(np.clip((0.85 - light[inside].mean() / max(usual, 1.0)) / 0.1, 0, 1))
+        found.append(area * (1 - max(dark, hairy)))
+    made = np.maximum.reduce(found) if found else np.zeros_like(light)
+    return shapes.soft(made, 0.05 * UNIT) * canvas.masks["skin"]
+
+
+def _rims(canvas: Canvas) -> np.ndarray:
+    """(S, S) float32: 0 beside eyes, mouth and frames, 1 from `RIMS` on: what ended hard there drew pen lines on
+    lids."""
+    inside = (canvas.masks["face"] > 0.5).astype(np.uint8)
+    filled = cv2.morphologyEx(inside, cv2.MORPH_CLOSE, _disc(HOLES))
+    away = cv2.distanceTransform(np.maximum(inside, 1 - filled), cv2.DIST_L2, 5)
+    ramp = np.clip(away / (RIMS * UNIT), 0, 1)
+    soft: np.ndarray = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
+    return soft
 
 
 def _inwards(canvas: Canvas) -> np.ndarray:

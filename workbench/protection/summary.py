@@ -12,6 +12,7 @@ def row(protection: Protection) -> dict[str, Any]:
         "outcome": protection.state,
         "aim": protection.aim,
         "compared with": protection.against,
+        "visibility": _rounded(protection.visibility),
         "ssim": round(protection.ssim, 4),
         "psnr": round(protection.psnr, 2),
         "skin_change": round(protection.skin_change, 2),
@@ -52,6 +53,7 @@ def record(protection: Protection) -> dict[str, Any]:
         for reading in protection.readings
     ]
     looks = {name: getattr(protection, name) for name in ("ssim", "psnr", "skin_change", "skin_tint", "patchiness")}
+    looks |= {"visibility": None if protection.visibility != protection.visibility else protection.visibility}
     return {
         "outcome": protection.state,
         "words": protection.words,

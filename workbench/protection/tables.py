@@ -11,7 +11,7 @@ from workbench.protection.evaluation import CLEAN, Rows, Tally, tally
 Bounds = Mapping[str, tuple[float, str]]
 """Model id to threshold and metric."""
 
-LOOKS = ("ssim", "psnr", "skin_change", "skin_tint", "patchiness", "seconds")
+LOOKS = ("visibility", "ssim", "psnr", "skin_change", "skin_tint", "patchiness", "seconds")
 
 
 def leave_one_out(rows: Rows, method: str, bounds: Bounds, treatment: str = "JPEG 75") -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ Methods: clean (nothing), look (the makeup alone), search (ours), noise (pixel n
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,14 @@ from torch import Tensor
 
 from workbench import images
 from workbench.makeup.looks import Look
-from workbench.makeup.photo import on_photo
 from workbench.protection.evaluation import CLEAN, Rows, Subject
 from workbench.protection.fields import ToneField
 from workbench.protection.judge import TREATMENTS, Reader, opened
+from workbench.protection.outcome import QUALITY, measured, placed
 from workbench.protection.pixel_noise import pixel_noise
-from workbench.protection.protect import QUALITY, Strength, measured
 from workbench.protection.scene import Scene, make_scene
-from workbench.protection.search import search
+from workbench.protection.search import Stage, search
+from workbench.protection.strength import Strength
 from workbench.protection.views import View, views
 from workbench.tasks.face_search import FaceFinder
 from workbench.values import Embedding
@@ -73,48 +74,43 @@ class Trial:
         scene = make_scene(
             [one.photo for one in subjects], [one.face for one in subjects], [one.parsing for one in subjects]
         )
-        done: dict[tuple[str, tuple[str, ...]], tuple[Tensor, float]] = {}
         for number, (method, names) in enumerate(self.wanted()):
             part = watch.part(number / len(self.wanted()), (number + 1) / len(self.wanted()))
             if all((one.pair.person, method, "+".join(names)) in self.rows for one in subjects):
                 continue
             started = time.perf_counter()
-            pixels = self._made(method, scene, [self.models[name] for name in names], done, part)
+            stages = self._made(method, scene, [self.models[name] for name in names], subjects, part)
             seconds = (time.perf_counter() - started) / len(subjects)
-            done[method, names] = pixels, seconds
-            for row, one in enumerate(subjects):
+            for (kind, stage), (row, one) in product(stages.items(), enumerate(subjects)):
                 part.check()
-                photo = (
-                    one.photo
-                    if method == CLEAN
-                    else on_photo(one.photo, scene.canvases[row], scene.canvases[row].pixels, pixels[row].numpy())
-                )
+                photo = one.photo if method == CLEAN else placed(one.photo, scene, stage, row)
+                look = one.photo if method == CLEAN else placed(one.photo, scene, stage, row, painted=False)
                 if keep:
-                    keep(one, "-".join((method, *names)), photo)
-                self.rows.add(self._row(one, method, names, photo, scene, row, seconds))
+                    keep(one, "-".join((kind, *names)), photo)
+                figures = measured(one.photo, opened(images.encode_jpeg(photo, QUALITY)), scene, row, look)
+                self.rows.add(self._row(one, kind, names, photo, figures, seconds))
 
     def _made(
-        self, method: str, scene: Scene, attacked: Sequence[Any], done: Mapping[Any, tuple[Tensor, float]], watch: Watch
-    ) -> Tensor:
+        self, method: str, scene: Scene, attacked: Sequence[Any], subjects: Sequence[Subject], watch: Watch
+    ) -> dict[str, Stage]:
+        """By the name of its rows, what a method made: of a search every level it climbed over."""
         if method == CLEAN:
-            return scene.pixels
+            return {method: _still(scene, scene.pixels)}
+        field = ToneField(scene, self.strength.bounds, self.look)
         if method == "look":
-            return ToneField(scene, self.strength.bounds, self.look).base
+            return {method: _still(scene, field.base)}
         seen = views(attacked, scene)
         if method == "noise":
-            return pixel_noise(scene, seen, self._alike(scene, attacked, done), watch=watch)
-        field = ToneField(scene, self.strength.bounds, self.look)
-        return search(field, scene, seen, self.strength.plan, self._targets(seen, len(scene)), watch).pixels
+            alike = torch.tensor([self._alike(one, attacked) for one in subjects])
+            return {method: _still(scene, pixel_noise(scene, seen, alike, watch=watch))}
+        found = search(field, scene, seen, self.strength.plan, self._targets(seen, len(scene)), watch)
+        return {f"search at {stage.level:g}": stage for stage in found.stages[:-1]} | {method: found.last}
 
-    def _alike(self, scene: Scene, attacked: Sequence[Any], done: Mapping[Any, tuple[Tensor, float]]) -> Tensor:
-        """(N,): the likeness that our own search left with the same surrogates; its budget when that was made in an
-        earlier run."""
-        from workbench.protection import visibility as looks
-
-        key = "search", tuple(model.spec.id for model in attacked)
-        if key not in done:
-            return torch.full((len(scene),), self.strength.plan.ssim)
-        return looks.ssim(scene.pixels, done[key][0], scene.face)
+    def _alike(self, one: Subject, attacked: Sequence[Any]) -> float:
+        """The likeness that our own search left this person with the same surrogates."""
+        key = one.pair.person, "search", "+".join(model.spec.id for model in attacked)
+        found: float = self.rows.rows[key]["ssim"]
+        return found
 
     def _targets(self, seen: Sequence[View], count: int) -> list[Tensor] | None:
         if self.target is None:
@@ -122,7 +118,13 @@ class Trial:
         return [torch.from_numpy(self.target[view.model.spec.id].vector)[None].expand(count, -1) for view in seen]
 
     def _row(
-        self, one: Subject, method: str, names: Sequence[str], photo: np.ndarray, scene: Scene, row: int, seconds: float
+        self,
+        one: Subject,
+        method: str,
+        names: Sequence[str],
+        photo: np.ndarray,
+        figures: Mapping[str, float],
+        seconds: float,
     ) -> dict[str, Any]:
         saved = opened(images.encode_jpeg(photo, QUALITY))
         reader = Reader(
@@ -137,16 +139,21 @@ class Trial:
         scores |= {
             kind: reader.scores(treat(photo if method == CLEAN else saved)) for kind, treat in treatments.items()
         }
-        figures = {key: round(value, 4) for key, value in measured(one.photo, saved, scene, row).items()}
         return {
             "person": one.pair.person,
             "aim": "dodge" if self.target is None else "impersonate",
             "method": method,
             "attacked": list(names),
             "scores": _rounded(scores),
-            **figures,
+            **{key: round(value, 4) for key, value in figures.items()},
             "seconds": round(seconds, 2),
         }
+
+
+def _still(scene: Scene, pixels: Tensor) -> Stage:
+    """Painted canvases as a stage of no level, whose changes all count as seen."""
+    nothing = torch.zeros(len(scene))
+    return Stage(0.0, pixels, scene.pixels, scene.pixels, None, nothing, nothing[:, None])
 
 
 def _rounded(scores: Mapping[str, dict[str, float] | None]) -> dict[str, dict[str, float] | None]:

@@ -4,7 +4,6 @@ bad input."""
 import json
 import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,11 @@ import pytest
 from PIL import Image
 
 from tests import bad_images
+from tests.protection.toys import hurry
 from workbench.errors import BadRequest, Cancelled, ManyFaces, NoFace, WorkbenchError
 from workbench.makeup import looks
-from workbench.protection import protect as task
 from workbench.protection.targets import draw_target
+from workbench.ui.protection import curve as protection_curve
 from workbench.ui.protection import makeup as protection_makeup
 from workbench.ui.protection import many as protection_many
 from workbench.ui.protection import noise as protection_noise
@@ -38,8 +38,7 @@ def _progress(share: float, desc: str = "") -> None:
 def here(bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The bench, with a folder of its own for results, and searches of three steps."""
     monkeypatch.setattr("workbench.ui.common.widgets.uploads.folder", lambda settings: tmp_path)
-    quick = {name: replace(strength, plan=replace(strength.plan, steps=3)) for name, strength in task.STRENGTHS.items()}
-    monkeypatch.setattr(task, "STRENGTHS", quick)
+    hurry(monkeypatch)
     return bench
 
 
@@ -103,7 +102,7 @@ def test_makeup_alone_paints_the_whole_photo_without_metadata(here, two: str, po
 
 def test_the_figures_are_those_of_the_saved_file(here, portrait: str, astronaut, finder) -> None:
     TOLD.clear()
-    (_, after), words, table, figures, heat, photo, numbers, state = _protect(
+    (_, after), words, table, figures, heat, photo, numbers, state, curve, climbed, levels = _protect(
         here, portrait, face="Face 1", look="natural"
     )
     data = Path(photo).read_bytes()
@@ -133,6 +132,14 @@ def test_the_figures_are_those_of_the_saved_file(here, portrait: str, astronaut,
     assert state == (told["looks"]["ssim"], ["dlib"], ["sface"])
     assert TOLD[-1][0] > 0.5
     assert Path(after).is_file()
+    assert [point["judges"] for point in told["curve"]] == [1] * 5
+    assert curve.count("<circle") == 5
+    assert (levels.value, levels.visible) == ("1.5", True)
+    picked = protection_curve.pick(here, climbed, "4")
+    assert json.loads(Path(picked[6]).read_text())["looks"]["visibility"] == climbed.found[-1].visibility
+    assert Path(picked[5]).read_bytes() == climbed.found[-1].photo != data
+    assert protection_curve.stronger(climbed, "1").value == "1.5"
+    assert protection_curve.stronger(climbed, "4").value == "4"
 
 
 def test_all_in_leaves_no_judge_and_claims_nothing(here, portrait: str) -> None:
@@ -168,6 +175,7 @@ def test_a_protection_that_fails_is_red_and_never_ticked() -> None:
     table = protection_views.table_html(_outcome(after=0.9), {"sface": "SFace"})
 
     assert "verdict bad" in html
+    assert protection_curve.NEXT in protection_views.verdict_html(_outcome(after=0.9), protection_curve.NEXT)
     assert "Not protected" in html
     assert "✓" not in html + table.split("<p")[0]
     assert "verdict good" in protection_views.verdict_html(_outcome(after=0.1))

@@ -12,7 +12,8 @@ from workbench.scale.steps.faces import finder_id, photo_and_faces
 from workbench.watch import Watch
 
 FIGURES = (
-    "outcome", "aim", "compared with", "ssim", "psnr", "skin_change", "skin_tint", "patchiness", "steps", "seconds",
+    "outcome", "aim", "compared with", "visibility", "ssim", "psnr", "skin_change", "skin_tint", "patchiness",
+    "steps", "seconds",
 )  # fmt: skip
 
 
@@ -82,13 +83,12 @@ def _painter(bench: Workbench, options: Mapping[str, Any]) -> Step:
 
 def _protector(bench: Workbench, options: Mapping[str, Any]) -> Step:
     from workbench.makeup import looks
-    from workbench.protection.protect import STRENGTHS
+    from workbench.protection.strength import strength_of
 
     attacked, judges = _roles(bench, options)
     look, parser = looks.find(options.get("look") or "neutral"), bench.first("parsing").id
-    strength, number = options.get("strength") or "middle", options.get("resemble")
-    if strength not in STRENGTHS:
-        raise BadRequest(f"strength: expected one of {', '.join(STRENGTHS)}, got {str(strength)[:40]!r}.")
+    strength, number = options.get("strength") or "light", options.get("resemble")
+    strength_of(strength)
     drawer = [] if number is None else [bench.first("generation").id]
     settled = {"attack": attacked, "judge": judges, "look": look.name, "strength": strength, "resemble": number}
     columns = ("faces", "worked on", "look", "strength", *FIGURES, *_readings([*attacked, *judges]))

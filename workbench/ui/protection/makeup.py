@@ -73,7 +73,7 @@ def adjustments(look: gr.Dropdown) -> gr.Textbox:
 
 
 def _shade_names(region: str) -> list[str]:
-    return [looks.OWN, *shades(region)] if region == "foundation" else list(shades(region))
+    return [looks.OWN, looks.PALER, *shades(region)] if region == "foundation" else list(shades(region))
 
 
 def _write(kind: str, region: str) -> str:
@@ -124,7 +124,8 @@ def dress(bench: Workbench, waiting: Ready | None, face: str, look: str, makeup:
 
 
 def blank() -> tuple[Any, ...]:
-    """Table, figures, heatmap and both downloads of a result that no longer holds, and the note of its likeness."""
+    """Table, figures, heatmap and both downloads of a result that no longer holds, the note of its likeness, its
+    curve."""
     return (
         gr.HTML("", visible=False),
         gr.Markdown("", visible=False),
@@ -132,6 +133,7 @@ def blank() -> tuple[Any, ...]:
         gr.DownloadButton(interactive=False),
         gr.DownloadButton(interactive=False),
         None,
+        "",
     )
 
 

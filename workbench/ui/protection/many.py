@@ -37,7 +37,7 @@ def build_inside(bench: Workbench) -> None:
             look = gr.Dropdown(
                 [(look.name.capitalize(), look.name) for look in LOOKS.values()], value=DEFAULT, label="Look"
             )
-            strength = gr.Radio(STRENGTHS, value="middle", label="Strength", elem_id="protect-many-strength")
+            strength = gr.Radio(STRENGTHS, value="light", label="Strength", elem_id="protect-many-strength")
             attack = gr.CheckboxGroup(recognisers(bench), value=attacked, label="Search against")
             judge = gr.CheckboxGroup(recognisers(bench), value=judges, label="Judge by")
             with gr.Row():
@@ -66,7 +66,7 @@ def protect_many(
     bench: Workbench,
     sources: list[str] | None,
     look: str = DEFAULT,
-    strength: str = "middle",
+    strength: str = "light",
     attack: list[str] | None = None,
     judge: list[str] | None = None,
     progress: gr.Progress = gr.Progress(),  # noqa: B008

@@ -1,17 +1,14 @@
 """One photo: choose a look, see it at once, then search for a protection and read what every recogniser says of the
 saved file."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
-from workbench import checks
 from workbench.bench import Workbench
 from workbench.errors import WorkbenchError
-from workbench.marks import kept
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
@@ -20,23 +17,35 @@ from workbench.ui.common.model_fetch import fetch_panel
 from workbench.ui.common.widgets import FULL, PLAIN, photo_box, receive, send_to
 from workbench.ui.explanation.parts import open_choice
 from workbench.ui.protection import views
+from workbench.ui.protection.curve import Climbed, choice, pick, shown, stronger
 from workbench.ui.protection.makeup import EMPTY, adjustments, apply_makeup, arrive, blank, dress, look_choice
+from workbench.ui.protection.nobody import made_up_person, show_target
 from workbench.ui.protection.noise import noise_panel
 from workbench.ui.protection.parts import Ready, look_of, pair, proposed_roles, ready, recognisers, roles
-from workbench.values import Face, Protection
+from workbench.values import Face
 from workbench.watch import Watch
 
 QUEUE: dict[str, Any] = {"concurrency_id": MODELS_QUEUE, "concurrency_limit": MODELS_AT_ONCE}
 AIMS = [("Not taken for me", "dodge"), ("Taken for somebody made up", "impersonate")]
-STRENGTHS = [("Light: hard to see", "light"), ("Middle", "middle"), ("Strong: visible", "strong")]
+STRENGTHS = [
+    ("Light: to post", "light"),
+    ("Middle: seen beside the original", "middle"),
+    ("Strong: seen by itself", "strong"),
+]
+ALONE = (
+    "**Only one photo?** Then scores compare with this very photo, the hardest test there is: expect “not protected” "
+    "more often. What a recogniser usually has is another photo of you; add one here to test against that."
+)
 TARGET = 3
 """Number of the made-up person that is proposed."""
 
 
-def build_inside(bench: Workbench, photo: gr.State | None) -> None:
-    """Lay the sub-tab out: photo and choices left, slider, verdict and figures right."""
+def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> None:
+    """Lay the sub-tab out: photo and choices left, slider, verdict, curve and figures right. tabs: the sub-tabs, to
+    lead to the plain ways to hide."""
     waiting = gr.State(None, time_to_live=bench.settings.photo_lifetime)
     result = gr.State(None, time_to_live=bench.settings.photo_lifetime)
+    climbed = gr.State(None, time_to_live=bench.settings.photo_lifetime)
     attacked, judges = proposed_roles(bench)
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
@@ -46,7 +55,13 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             look = look_choice()
             with gr.Accordion("Adjust the makeup", open=False, elem_id="protect-adjust"):
                 makeup = adjustments(look)
-            strength = gr.Radio(STRENGTHS, value="middle", label="Strength", elem_id="protect-strength")
+            strength = gr.Radio(
+                STRENGTHS,
+                value="light",
+                label="Strength",
+                info="Shown first. Protect computes a curve for your photo; pick another point of it afterwards.",
+                elem_id="protect-strength",
+            )
             aim = gr.Radio(AIMS, value="dodge", label="Goal", elem_id="protect-aim")
             with gr.Group(visible=False) as made_up:
                 target = gr.Number(
@@ -67,11 +82,10 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
                     False, label="All in: search against every one; no independent judge is left", elem_id="protect-all"
                 )
                 fetch_panel(bench, "recognition")
-            with gr.Accordion("Compare with another photo of the same person", open=False, elem_id="protect-compare"):
-                gr.Markdown(
-                    "What a recogniser usually has is another photo. Without one, scores compare with this very "
-                    "photo: stricter."
-                )
+            gr.Markdown(ALONE, elem_id="protect-alone")
+            with gr.Accordion(
+                "Compare with another photo of the same person", open=False, elem_id="protect-compare"
+            ) as comparing:
                 other = photo_box("Another photo", height=170, elem_id="protect-other")
             with gr.Row():
                 start = gr.Button("Protect", variant="primary", elem_id="protect-start")
@@ -82,6 +96,12 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
                 label="Before | after", interactive=False, elem_id="protect-slider", max_height=560, buttons=FULL
             )
             verdict = gr.HTML(EMPTY, elem_id="protect-verdict")
+            with gr.Row(visible=False, elem_id="protect-next") as further:
+                more = gr.Button("Stronger", size="sm", elem_id="protect-stronger")
+                second = gr.Button("Compare with a second photo", size="sm", elem_id="protect-second")
+                hide = gr.Button("Hide the face instead", size="sm", elem_id="protect-hide")
+            curve = gr.HTML(elem_id="protect-curve")
+            level = gr.Radio([], label="Pick a point", visible=False, elem_id="protect-level")
             table = gr.HTML(elem_id="protect-table", visible=False)
             figures = gr.Markdown(elem_id="protect-figures", visible=False)
             with gr.Row():
@@ -102,12 +122,12 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             gr.Markdown(views.HONEST)
             send_to("protection", source, photo, bench)
 
-    shown = [slider, verdict, table, figures, heat, saved, numbers, result]
+    outputs = [slider, verdict, table, figures, heat, saved, numbers, result, curve]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     source.change(
         bound(arrive, bench),
         [source, look, makeup],
-        [waiting, face, *shown],
+        [waiting, face, *outputs],
         api_visibility="private",
         show_progress_on=[slider],
         **QUEUE,
@@ -115,7 +135,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     live = {
         "fn": bound(dress, bench),
         "inputs": [waiting, face, look, makeup],
-        "outputs": shown,
+        "outputs": outputs,
         "trigger_mode": "always_last",
         **quiet,
     }
@@ -137,14 +157,22 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     run = start.click(
         bound(protect, bench),
         [source, face, look, makeup, aim, target, strength, attack, judge, all_in, other],
-        shown,
+        [*outputs, climbed, level],
         api_name="protect",
         show_progress_on=[verdict],
         **QUEUE,
     )
     painted.success(_offer, None, saved, **quiet)
     run.success(_reveal, None, [table, figures, heat, saved, numbers], **quiet)
-    stop.click(bound(stopped, bench), [waiting, face, look, makeup], shown, cancels=[run], **quiet)
+    picked = level.input(bound(pick, bench), [climbed, level], outputs, **quiet)
+    raised = more.click(stronger, [climbed, level], level, **quiet).then(
+        bound(pick, bench), [climbed, level], outputs, **quiet
+    )
+    for done in (run.success, picked.then, raised.then):
+        done(_further, verdict, further, **quiet)
+    second.click(lambda: gr.Accordion(open=True), None, comparing, **quiet)
+    hide.click(lambda: gr.Tabs(selected="protect-plain"), None, tabs, **quiet)
+    stop.click(bound(stopped, bench), [waiting, face, look, makeup], outputs, cancels=[run], **quiet)
     receive("protection", photo, source)
 
 
@@ -162,19 +190,9 @@ def _reveal() -> tuple[Any, ...]:
     return gr.HTML(visible=True), gr.Markdown(visible=True), gr.Image(visible=True), _offer(), _offer()
 
 
-def show_target(bench: Workbench, aim: str, target: Any) -> Any:
-    """The picture of a made-up person."""
-    if aim != "impersonate":
-        return None
-    return made_up_person(bench, target)[0]
-
-
-def made_up_person(bench: Workbench, target: Any) -> tuple[np.ndarray, Face]:
-    """Picture and face of a number's person. Raises BadRequest, NoFace, ModelMissing."""
-    from workbench.protection.targets import draw_target
-
-    number = checks.whole("target", target, -(2**31), 2**31, "the whole number of a made-up person")
-    return draw_target(bench.generator(), bench.finder(), number)
+def _further(verdict: str) -> Any:
+    """The three ways on, where a protection has failed."""
+    return gr.Row(visible="data-state='not protected'" in (verdict or ""))
 
 
 def stopped(bench: Workbench, waiting: Ready | None, face: str, look: str, makeup: str) -> tuple[Any, ...]:
@@ -196,7 +214,7 @@ def protect(
     makeup: str = "{}",
     aim: str = "dodge",
     target: float = TARGET,
-    strength: str = "middle",
+    strength: str = "light",
     attack: list[str] | None = None,
     judge: list[str] | None = None,
     all_in: bool = False,
@@ -207,8 +225,9 @@ def protect(
 
     face: "Face 1" is the largest, or a place in the photo ("x, y" or "left, top, right, bottom"); needed when there are
     several. makeup: JSON of changes to the look. aim: "dodge" or "impersonate" (a made-up person, by number). strength:
-    light, middle or strong. attack, judge: ids of recognisers. other: another photo of the person. Returns close-ups
-    before and after, the verdict, every recogniser's scores, the looks, a heatmap, the JPEG and the figures.
+    light, middle or strong, or a visibility in just noticeable differences; what is shown first of the curve. attack,
+    judge: ids of recognisers. other: another photo of the person. Returns close-ups before and after, the verdict,
+    every recogniser's scores, the looks, a heatmap, the JPEG, the figures, and the curve with the levels to pick from.
     """
     asked = (source, face, look, makeup, aim, target, strength, attack, judge, all_in, other)
     seen: list[Any] = []
@@ -219,14 +238,16 @@ def protect(
                 yield done
             elif seen:
                 picture = None
-                yield seen.pop(), _searching(), *blank()
+                yield seen.pop(), _searching(), *blank(), None, choice(None)
             else:
-                yield (gr.skip(),) * 8
+                yield (gr.skip(),) * 11
     except WorkbenchError:
         yield (
             picture,
             views.box("Not done", "Nothing was kept; the reason is in the message.", "plain", "failed"),
             *blank(),
+            None,
+            choice(None),
         )
         raise
 
@@ -241,8 +262,8 @@ def _searching() -> str:
 
 
 def _work(bench: Workbench, asked: tuple[Any, ...], seen: list[Any], watch: Watch) -> tuple[Any, ...]:
-    from workbench.protection.protect import Request
-    from workbench.protection.protect import protect as search
+    from workbench.protection.protect import Request, protect_curve
+    from workbench.protection.strength import strength_of, whole_curve
 
     source, face, look, makeup, aim, target, strength, attack, judge, all_in, other = asked
     wanted, (attacked, judges) = look_of(look, makeup), roles(bench, attack, judge, all_in)
@@ -251,7 +272,7 @@ def _work(bench: Workbench, asked: tuple[Any, ...], seen: list[Any], watch: Watc
     _, mine = chosen(waiting.found, face)
     request = Request(
         aim=str(aim),
-        strength=str(strength),
+        strength=whole_curve(strength),
         look=wanted,
         other=None if other is None else _only(bench, other),
         target=made_up_person(bench, target) if aim == "impersonate" else None,
@@ -261,37 +282,16 @@ def _work(bench: Workbench, asked: tuple[Any, ...], seen: list[Any], watch: Watc
         seen[:] = [pair(waiting.folder, waiting.image, picture, mine, f"search-{len(list(waiting.folder.iterdir()))}")]
 
     models = [bench.recogniser(model) for model in attacked], [bench.recogniser(model) for model in judges]
-    found = search(
+    found = protect_curve(
         waiting.image, mine, waiting.parsing, *models, bench.finder(), request, watch.part(0.1, 1.0), preview
     )
-    return on_screen(bench, waiting, mine, found, (attacked, judges))
+    levels = request.plan.levels if len(found) > 1 else (strength_of(strength).level,)
+    climbed = Climbed(waiting, mine, levels, found, (attacked, judges))
+    first = climbed.at(strength_of(strength).level)
+    return *shown(bench, climbed, first), climbed, choice(climbed, first)
 
 
 def _only(bench: Workbench, source: Any) -> tuple[np.ndarray, Face]:
     """The photo and largest face that scores compare with."""
     found = find_in(bench, source)
     return found.image, found.faces[0]
-
-
-def on_screen(
-    bench: Workbench, waiting: Ready, face: Face, found: Protection, sides: tuple[list[str], list[str]]
-) -> tuple[Any, ...]:
-    """Everything the screen shows of a protection; its picture is the saved file, opened again."""
-    from workbench.protection.judge import opened
-    from workbench.protection.summary import record
-
-    photo, figures = waiting.file("protected.jpg"), waiting.file("protection.json")
-    photo.write_bytes(kept(found.photo, waiting.found.photo.source))
-    figures.write_text(json.dumps(record(found), indent=1, ensure_ascii=False) + "\n")
-    after = opened(found.photo)
-    titles = {spec.id: spec.title for spec in bench.specs("recognition")}
-    return (
-        pair(waiting.folder, waiting.image, after, face, "after"),
-        views.verdict_html(found),
-        views.table_html(found, titles),
-        views.figures_markdown(found),
-        views.heat_view(waiting.image, found.change, face),
-        str(photo),
-        str(figures),
-        (found.ssim, *sides),
-    )

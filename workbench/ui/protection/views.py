@@ -47,9 +47,8 @@ HONEST = (
     "you that are already "
     "published stay readable, and one clear photo is enough. People who know you still do. Screenshots, filters and "
     "re-compression can "
-    "wear the protection off (the columns on the right show how far). Stronger is more visible: from the middle on, "
-    "brows, nose and "
-    "mouth look reshaped by light, as on a photo of a sibling."
+    "wear the protection off (the columns on the right show how far). Stronger is more visible: the curve shows what "
+    "each step buys on this photo."
 )
 
 
@@ -81,18 +80,18 @@ def heat_view(image: np.ndarray, change: np.ndarray, face: Face) -> np.ndarray:
     return drawing.heat((0.4 * grey + 150).clip(0, 255).astype(np.uint8), values.astype(np.float32), 0.9)
 
 
-def verdict_html(protection: Protection) -> str:
-    """The outcome in a coloured box: green only when a judge that the search never saw is passed, also after JPEG
-    75."""
+def verdict_html(protection: Protection, more: str = "") -> str:
+    """The outcome in a coloured box: green only when a judge that the search never saw is passed, also after JPEG 75.
+    more: HTML of ours under the words."""
     title, tone = TITLES[protection.state]
-    return box(title, protection.words, tone, protection.state)
+    return box(title, protection.words, tone, protection.state, more)
 
 
-def box(title: str, words: str, tone: str, state: str) -> str:
-    """A box with a coloured edge. tone: good, bad, open or plain."""
+def box(title: str, words: str, tone: str, state: str, more: str = "") -> str:
+    """A box with a coloured edge. tone: good, bad, open or plain. more: HTML of ours under the words."""
     return (
         f"{STYLE}<div class='verdict {tone}' data-state='{html.escape(state)}'><b>{html.escape(title)}</b>"
-        f"<div>{html.escape(words)}</div></div>"
+        f"<div>{html.escape(words)}</div>{more}</div>"
     )
 
 
@@ -145,11 +144,18 @@ def _mark(reading: Reading, score: float | None, aim: str) -> str:
 def figures_markdown(protection: Protection) -> str:
     """How visible the change is, and what it took, in a line."""
     return (
-        f"Looks of the saved file: SSIM {protection.ssim:.3f} inside the face, PSNR {protection.psnr:.1f} dB, skin ΔE00 "  # noqa: E501
+        f"Looks of the saved file: visibility {_seen(protection)} SSIM {protection.ssim:.3f} inside the face, PSNR {protection.psnr:.1f} dB, skin ΔE00 "  # noqa: E501
         f"{protection.skin_change:.1f} (chroma {protection.skin_tint:.1f}), patchiness {protection.patchiness:.2f} "
         f"(above 1 patches show). "
         f"{protection.steps} steps, {protection.seconds:.1f} s."
     )
+
+
+def _seen(protection: Protection) -> str:
+    """The visibility and what it means."""
+    if protection.visibility != protection.visibility:
+        return "not measured,"
+    return f"{protection.visibility:.2f} just noticeable differences at the worst place, makeup not counted;"
 
 
 def plain_table_html(rows: list[dict[str, Any]]) -> str:

@@ -1,0 +1,141 @@
+"""Visibility: how plainly a change of a face is seen, in just noticeable differences, on tensors with gradients.
+
+Every place of the photo has, in every band of detail, a smallest change that is noticed there: small on smooth or
+burnt-out skin, larger where the photo's own detail of that size hides it, and in the dark. A change counts by how often
+it is that large, the bands together, and the face is as bad as its worst region. Knows no recogniser.
+
+After Legge and Foley, "Contrast masking in human vision", JOSA 70, 1980 (thresholds rise with about the 0.7th power of
+the masking contrast), Lubin, "A visual discrimination model", 1995 (bands, then pooling over places), and Chou and Li,
+"A perceptually tuned subband image coder", IEEE TCSVT 5, 1995 (thresholds by luminance). Pictures are (N, 3, S, S)
+float32 RGB, 0..255, on the canvas, 60 pixels between the irises.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from workbench.protection.visibility import blur, halved, luma
+
+SCALES = (0.8, 1.6, 3.2, 6.4, 12.8, 25.6)
+"""Blurs, σ in canvas pixels, between which the bands lie; what is finer than the first is a band of its own, what is
+broader than the last is light and counts little."""
+
+LEAST = (3.0, 2.2, 2.0, 2.0, 2.4, 3.4, 8.0)
+"""Grey levels just noticed on smooth skin of middle brightness, per band, from the finest to the light."""
+
+LEAST_COLOUR = 2.0
+"""The same for colour, of (R − G) / 2 and (R + G − 2 B) / 4, coarser than 1.6 pixels."""
+
+TINTED = 0.02
+"""How much larger a change of colour must be per level of colour that is there, after the CIE's colour difference of
+1994."""
+
+MASKS, POWER = 1.5, 0.35
+"""Detail of so many thresholds begins to hide a change of its size; half the exponent by which it does."""
+
+BURNT, DARK = 228.0, 60.0
+"""Grey levels from which skin counts as burnt out, and below which the dark hides."""
+
+POOLED = 5.0
+"""σ of a region in canvas pixels: a twelfth of an eye distance."""
+
+WORST = 0.99
+"""The quantile over the face that is reported: the worst hundredth, half as large as the space above the lip."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """What is needed to judge changes of N faces, computed once.
+
+    thresholds: per band, the finest (N, 1, S, S), the others of half the size. tint: (N, 1, S / 2, S / 2) for colour.
+    face: (N, 1, S / 2, S / 2), where it is judged. dear: (N, 1, S / 2, S / 2), how many times as dear a place is when
+    it gets darker.
+    """
+
+    thresholds: tuple[Tensor, ...]
+    tint: Tensor
+    face: Tensor
+    dear: Tensor
+
+
+def bands(light: Tensor, grain: bool = True) -> list[Tensor]:
+    """A brightness (N, 1, S, S) in its bands, finest first: that one of S × S, the others of half the size. grain:
+    False leaves the finest out, which needs as long as all others and which tones on a grid do not have."""
+    found, small = [light - blur(light, SCALES[0])] if grain else [], halved(light)
+    below = small
+    for scale in SCALES[1:]:
+        broader = blur(small, scale / 2)
+        found.append(below - broader)
+        below = broader
+    return [*found, below]
+
+
+def sight(pixels: Tensor, face: Tensor, hairless: Tensor) -> Sight:
+    """Thresholds of faces (N, 3, S, S). face: (N, 1, S, S). hairless: (N, 1, S, S) 0..1, skin that would look bearded
+    if it were darkened."""
+    light = luma(pixels)
+    burnt = ((blur(pixels.amax(1, keepdim=True), 2.0) - BURNT) / (255 - BURNT)).clamp(0, 1)
+    dark = ((DARK - blur(light, 2.0)) / DARK).clamp(0, 1)
+    level = (1 - 0.4 * burnt) * (1 + dark)
+    found = []
+    for number, (band, least) in enumerate(zip(bands(light), LEAST, strict=True)):
+        here = level if band.shape[-1] == level.shape[-1] else halved(level)
+        found.append(least * here * _masking(band, number, least))
+    tint = LEAST_COLOUR * halved(level) * (1 + TINTED * _tints(pixels).square().sum(1, keepdim=True).sqrt())
+    return Sight(tuple(found), tint, halved(face), 1 + halved(blur(hairless, 2.0)))
+
+
+def _masking(band: Tensor, number: int, least: float) -> Tensor:
+    """How many times the least change a place hides in this band: by the quieter of two neighbourhoods, since beside an
+    edge nothing hides a patch."""
+    if number >= len(SCALES):
+        return torch.ones_like(band)
+    shrunk = 1 if number == 0 else 2
+    near, wide = (blur(band**2, times * SCALES[number] / shrunk).clamp_min(0) for times in (1.5, 4.0))
+    contrast = torch.minimum(near, wide).sqrt()
+    return (1 + (contrast / (MASKS * least)) ** 2) ** POWER
+
+
+def seen(before: Tensor, after: Tensor, sight: Sight, grain: bool = True) -> Tensor:
+    """(N, 1, S / 2, S / 2): how many just noticeable differences a change amounts to around each place. grain: as for
+    `bands`."""
+    change = after - before
+    thresholds = sight.thresholds if grain else sight.thresholds[1:]
+    ratios = [(band / least) ** 2 for band, least in zip(bands(luma(change), grain), thresholds, strict=True)]
+    if grain:
+        ratios[0] = halved(ratios[0])
+    dearer = torch.where(blur(halved(luma(change)), 1.5) < 0, sight.dear**2, torch.ones_like(sight.dear))
+    colour = _tints(change).square().sum(1, keepdim=True) / sight.tint**2
+    total = torch.stack(ratios).sum(0) * dearer + colour
+    pooled = blur(total * sight.face, POOLED / 2) / blur(sight.face, POOLED / 2).clamp_min(0.2)
+    found: Tensor = (pooled + 1e-6).sqrt()
+    return found
+
+
+def _tints(pixels: Tensor) -> Tensor:
+    """(N, 2, S / 2, S / 2): red against green and yellow against blue, coarser than grain."""
+    red, green, blue = halved(pixels).split(1, 1)
+    return blur(torch.cat([(red - green) / 2, (red + green - 2 * blue) / 4], 1), SCALES[1] / 2)
+
+
+def worst(seen: Tensor, sight: Sight) -> Tensor:
+    """(N,): the visibility, the worst hundredth of the face; below 1 nobody notices. No gradient."""
+    with torch.no_grad():
+        rows = [row[mask > 0.5] for row, mask in zip(seen, sight.face, strict=True)]
+        return torch.stack([torch.quantile(row, WORST) if len(row) else seen.new_tensor(0.0) for row in rows])
+
+
+def smooth_worst(seen: Tensor, sight: Sight) -> Tensor:
+    """(N,): a stand-in for `worst` that a search can follow, of the same height: the 8-norm leans on the worst
+    places."""
+    share = (sight.face > 0.5).float()
+    norm = ((seen**8 * share).sum((1, 2, 3)) / share.sum((1, 2, 3)).clamp_min(1)).clamp_min(1e-9) ** 0.125
+    return norm * (worst(seen, sight) / norm.detach().clamp_min(1e-9))
+
+
+def visibility(before: Tensor, after: Tensor, face: Tensor, hairless: Tensor) -> Tensor:
+    """(N,): the visibility of a change of whole faces, without gradient."""
+    with torch.no_grad():
+        known = sight(before, face, hairless)
+        return worst(seen(before, after, known), known)
