@@ -36,14 +36,15 @@ from workbench.bench import Workbench
 from workbench.cli.protect_evaluation import TWO_BY_TWO, run_trials
 from workbench.errors import WorkbenchError
 from workbench.makeup.looks import find
-from workbench.makeup.photo import on_photo
 from workbench.protection import tables
 from workbench.protection.evaluation import Rows, largest, pairs
 from workbench.protection.fields import ToneField
 from workbench.protection.judge import opened
-from workbench.protection.protect import QUALITY, STRENGTHS, Request, Strength, measured, protect
+from workbench.protection.outcome import QUALITY, measured, placed
+from workbench.protection.protect import Request, protect
 from workbench.protection.scene import make_scene
 from workbench.protection.search import search
+from workbench.protection.strength import LEVELS, STRENGTHS, Strength
 from workbench.protection.trial import Trial
 from workbench.protection.views import views
 from workbench.settings import Settings
@@ -52,6 +53,7 @@ from workbench.tasks.parsing import parse
 FOUR = ("dlib", "mobilefacenet", "sface", "faceres")
 LOOK = "neutral"
 MIDDLE = STRENGTHS["middle"]
+WHOLE = Strength.of(LEVELS[-1])
 RESULTS = Path(__file__).parent / "results" / "protection.json"
 
 
@@ -67,20 +69,17 @@ def variants() -> dict[str, tuple[Strength, str]]:
         "as shipped": changed(),
         "no makeup": changed(look="none"),
         "no mesh warp": changed({"warp": 0.0}),
-        "no broad shading": changed({"broad": 0.0}),
-        "no masking by texture": changed({"masked_middle": 0.0, "masked_fine": 0.0}),
-        "a third of the steps": changed(plan={"steps": MIDDLE.plan.steps // 3}),
+        "both sides free": changed({"even": 0.0}),
+        "both sides one": changed({"even": 1.0}),
+        "reach of four": changed({"reach": 4.0}),
+        "a third of the steps": changed(plan={"steps": MIDDLE.plan.steps // 3, "more": MIDDLE.plan.more // 3}),
         "stops at margin -0.3": changed(plan={"floor": -0.3}),
     }
 
 
 def curve() -> dict[str, tuple[Strength, str]]:
-    """Budgets from hardly visible to visible."""
-    budgets = {0.96: (0.4, 0.7), 0.93: (0.6, 0.85), 0.84: (1.5, 1.25)}
-    return {
-        f"SSIM {ssim}": (Strength(MIDDLE.bounds.times(factor), replace(MIDDLE.plan, ssim=ssim, patches=patches)), LOOK)
-        for ssim, (patches, factor) in budgets.items()
-    }
+    """Every visibility of a curve; one search climbs over all."""
+    return {"all levels": (WHOLE, LOOK)}
 
 
 def bounds_of(bench: Workbench) -> dict[str, tuple[float, str]]:
@@ -109,7 +108,7 @@ def colour(bench: Workbench, folder: Path, work: Path, count: int) -> None:
     else."""
     rows = Rows(work / "colour.jsonl")
     for path in tqdm(batch.photos(folder)[:count], desc="colour", unit="photo"):
-        if (path.stem, "search", "+".join(TWO_BY_TWO[0])) in rows:
+        if (path.stem, f"search at {WHOLE.level:g}", "+".join(TWO_BY_TWO[0])) in rows:
             continue
         try:
             one_colour(bench, path, work, rows)
@@ -122,11 +121,11 @@ def one_colour(bench: Workbench, path: Path, work: Path, rows: Rows) -> None:
     photo = images.limit(images.decode(path, bench.settings), 1024)
     face = largest(photo, bench.finder())
     scene = make_scene([photo], [face], [parse(photo, bench.model("compact"), [face])])
-    field = ToneField(scene, MIDDLE.bounds, find(LOOK))
+    field = ToneField(scene, WHOLE.bounds, find(LOOK))
     seen = views([bench.model(name) for name in TWO_BY_TWO[0]], scene)
-    for method, pixels in (("look", field.base), ("search", search(field, scene, seen, MIDDLE.plan).pixels)):
-        made = on_photo(photo, scene.canvases[0], scene.canvases[0].pixels, pixels[0].numpy())
-        saved = opened(images.encode_jpeg(made, QUALITY))
+    for stage in search(field, scene, seen, WHOLE.plan).stages:
+        method, look = f"search at {stage.level:g}", placed(photo, scene, stage, painted=False)
+        saved = opened(images.encode_jpeg(placed(photo, scene, stage), QUALITY))
         rows.add(
             {
                 "person": path.stem,
@@ -134,7 +133,7 @@ def one_colour(bench: Workbench, path: Path, work: Path, rows: Rows) -> None:
                 "attacked": list(TWO_BY_TWO[0]),
                 "scores": {},
                 "seconds": 0.0,
-                **measured(photo, saved, scene),
+                **measured(photo, saved, scene, look=look),
             }
         )
         (work / "sheets").mkdir(parents=True, exist_ok=True)
@@ -174,7 +173,7 @@ def report(bench: Workbench, work: Path) -> None:
     if (work / "colour.jsonl").is_file():
         rows = Rows(work / "colour.jsonl")
         found["colour"] = {
-            method: tables.looks(rows, method) | {"photos": len(list(rows.of(method)))} for method in ("look", "search")
+            method: tables.looks(rows, method) | {"photos": len(list(rows.of(method)))} for method in sorted({method for _, method, _ in rows.rows})
         }
         print("colour", json.dumps(found["colour"]))
     if (work / "time.json").is_file():
