@@ -173,7 +173,8 @@ def report(bench: Workbench, work: Path) -> None:
     if (work / "colour.jsonl").is_file():
         rows = Rows(work / "colour.jsonl")
         found["colour"] = {
-            method: tables.looks(rows, method) | {"photos": len(list(rows.of(method)))} for method in sorted({method for _, method, _ in rows.rows})
+            method: tables.looks(rows, method) | {"photos": len(list(rows.of(method)))}
+            for method in sorted({method for _, method, _ in rows.rows})
         }
         print("colour", json.dumps(found["colour"]))
     if (work / "time.json").is_file():

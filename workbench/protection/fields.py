@@ -32,11 +32,11 @@ class Bounds:
     lightened. paint: how far the look's amounts may move, as an exponent.
     """
 
-    reach: float = 4.0
+    reach: float = 6.0
     most: float = 36.0
     beyond: float = 12.0
     cells: tuple[int, int, int] = (10, 26, 72)
-    warp: float = 0.6
+    warp: float = 0.9
     even: float = 0.7
     richer: float = 0.02
     paint: float = 0.0
