@@ -80,7 +80,7 @@ def test_no_place_becomes_much_darker_or_lighter_than_its_surroundings() -> None
 
 def test_texture_hides_more_than_smooth_skin() -> None:
     scene = toys.scene()
-    fine = amplitudes(scene, sight(scene.pixels, scene.face, scene.hairless), Bounds())[2][0, 0]
+    fine = amplitudes(scene, sight(scene.pixels, scene.face, scene.hairless), Bounds(reach=4.0))[2][0, 0]
 
     assert float(fine[103:107, 100:120].mean()) > 1.6 * float(fine[150:200, 120:170].mean())
 
