@@ -23,7 +23,7 @@ def hurry(monkeypatch: Any, steps: int = 3) -> None:
     """Searches of a few steps at the first level and one at each other, wherever a Request is searched."""
     from workbench.protection.protect import Request
 
-    real = Request.plan.fget
+    real = vars(Request)["plan"].fget
     monkeypatch.setattr(Request, "plan", property(lambda self: replace(real(self), steps=steps, more=1)))
 
 
