@@ -32,13 +32,15 @@ NEXT = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Climbed:
-    """What one search found, as it waits in the session: the photo, the face, a protection per level, the roles."""
+    """What one search found, as it waits in the session: the photo, the face, a protection per level, the roles. first:
+    the level that was asked for."""
 
     waiting: Ready
     face: Face
     levels: tuple[float, ...]
     found: tuple[Protection, ...]
     sides: tuple[list[str], list[str]]
+    first: float
 
     def at(self, level: Any) -> int:
         """The number of the nearest level; the last for what is no number."""
@@ -150,12 +152,12 @@ def _point(found: Protection) -> dict[str, Any]:
     return {"visibility": visible, "outcome": found.state, "judges": len(found.judges), "no longer match": failing}
 
 
-def choice(climbed: Climbed | None, chosen: int = 0) -> Any:
+def choice(climbed: Climbed | None) -> Any:
     """The levels to pick from; hidden while there is no curve."""
     if climbed is None or len(climbed.found) < 2:
         return gr.Radio(choices=[], value=None, visible=False)
     rows = [(title(level), f"{level:g}") for level in climbed.levels]
-    return gr.Radio(choices=rows, value=f"{climbed.levels[chosen]:g}", visible=True)
+    return gr.Radio(choices=rows, value=f"{climbed.levels[climbed.at(climbed.first)]:g}", visible=True)
 
 
 def pick(bench: Workbench, climbed: Climbed | None, level: Any) -> tuple[Any, ...]:

@@ -157,13 +157,15 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
     run = start.click(
         bound(protect, bench),
         [source, face, look, makeup, aim, target, strength, attack, judge, all_in, other],
-        [*outputs, climbed, level],
+        [*outputs, climbed],
         api_name="protect",
         show_progress_on=[verdict],
         **QUEUE,
     )
     painted.success(_offer, None, saved, **quiet)
     run.success(_reveal, None, [table, figures, heat, saved, numbers], **quiet)
+    run.success(choice, climbed, level, **quiet)
+    curve.change(lambda drawn: gr.Radio(visible=bool(drawn)), curve, level, **quiet)
     picked = level.input(bound(pick, bench), [climbed, level], outputs, **quiet)
     raised = more.click(stronger, [climbed, level], level, **quiet).then(
         bound(pick, bench), [climbed, level], outputs, **quiet
@@ -238,16 +240,15 @@ def protect(
                 yield done
             elif seen:
                 picture = None
-                yield seen.pop(), _searching(), *blank(), None, choice(None)
+                yield seen.pop(), _searching(), *blank(), None
             else:
-                yield (gr.skip(),) * 11
+                yield (gr.skip(),) * 10
     except WorkbenchError:
         yield (
             picture,
             views.box("Not done", "Nothing was kept; the reason is in the message.", "plain", "failed"),
             *blank(),
             None,
-            choice(None),
         )
         raise
 
@@ -286,9 +287,8 @@ def _work(bench: Workbench, asked: tuple[Any, ...], seen: list[Any], watch: Watc
         waiting.image, mine, waiting.parsing, *models, bench.finder(), request, watch.part(0.1, 1.0), preview
     )
     levels = request.plan.levels if len(found) > 1 else (strength_of(strength).level,)
-    climbed = Climbed(waiting, mine, levels, found, (attacked, judges))
-    first = climbed.at(strength_of(strength).level)
-    return *shown(bench, climbed, first), climbed, choice(climbed, first)
+    climbed = Climbed(waiting, mine, levels, found, (attacked, judges), strength_of(strength).level)
+    return *shown(bench, climbed, climbed.at(climbed.first)), climbed
 
 
 def _only(bench: Workbench, source: Any) -> tuple[np.ndarray, Face]:
