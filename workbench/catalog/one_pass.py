@@ -60,4 +60,21 @@ ROWS = (
         "CelebA: research, non-commercial",
         "how a face looks; says nothing of a person",
     ),
+    ModelSpec(
+        id="fp-age",
+        task="attributes",
+        title="FP-Age, apparent age and which part gave it",
+        load="workbench.models.attributes.fp_age:load",
+        files=(File("local:fpage-resnet50-fcn-14-97.torch"), File("local:resnet50-fcn-14.torch", role="trunk")),
+        labels=("age",),
+        weights_license="MIT code (ibug-group/fpage); terms of the weights not stated separately",
+        data_license="IMDB-Clean (celebrities' photos): research, non-commercial",
+        paper="Lin et al., FP-Age, TIP 2022, arXiv 2106.11145",
+        parameters=35_160_000,
+        gradients=True,
+        note=(
+            "years; how old somebody looks. Put fpage-resnet50-fcn-14-97.torch of ibug-group/fpage and "
+            "resnet50-fcn-14.torch of hhj1897/face_parsing into the cache's folder local; Explanation shows its gates"
+        ),
+    ),
 )

@@ -34,13 +34,15 @@ class Attention:
 class Anatomy:
     """gradients: the score can be differentiated. places: "grid", "tokens" or "" (`features` has none).
 
-    attention: the blocks in the order they run. convolutions: whether there are any of more than one pixel.
+    attention: the blocks in the order they run. convolutions: whether there are any of more than one pixel. gate:
+    whether the network says itself how far it lets patches or parts through.
     """
 
     gradients: bool
     places: str
     attention: tuple[Attention, ...]
     convolutions: bool
+    gate: bool = False
 
     @property
     def abilities(self) -> frozenset[str]:
@@ -48,6 +50,7 @@ class Anatomy:
         words = {"gradients"} if self.gradients else set()
         words |= {"places"} if self.gradients and self.places else set()
         words |= {"attention"} if self.attention else set()
+        words |= {"gate"} if self.gate else set()
         words |= {"layers"} if self.convolutions and not self.attention else set()
         return frozenset(words)
 
@@ -77,7 +80,8 @@ def anatomy(model: Any, size: int | None = None) -> Anatomy:
         if handle is not None:
             handle.remove()
     convolutions = any(isinstance(m, nn.Conv2d) and max(m.kernel_size) > 1 for m in network.modules())
-    return Anatomy(gradients, places[0] if places else "", tuple(attention_blocks(network)), convolutions)
+    gate = callable(getattr(network, "gate", None))
+    return Anatomy(gradients, places[0] if places else "", tuple(attention_blocks(network)), convolutions, gate)
 
 
 def _kind(output: Any) -> str:

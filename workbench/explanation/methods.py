@@ -21,6 +21,7 @@ NEEDS = {
     "gradients": "a model with gradients",
     "places": "a network whose last layer still has places",
     "attention": "a vision transformer",
+    "gate": "a network with gates of its own",
     "parts": "a parsed face",
     "pair": "two faces and a recogniser",
 }
@@ -167,6 +168,14 @@ ROWS = (
         "Where a vision transformer gathers from; the same whatever is asked.",
         "rollout:attention_rollout",
         frozenset({"attention"}),
+        asks_target=False,
+    ),
+    Method(
+        "own_gates",
+        "The network's own gates",
+        "How far the network itself let each patch or part through; the same whatever is asked.",
+        "gate:own_gates",
+        frozenset({"gate"}),
         asks_target=False,
     ),
     Method(

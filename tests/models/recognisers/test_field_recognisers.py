@@ -20,6 +20,7 @@ from workbench.catalog import MODELS
 from workbench.catalog.spec import File, ModelSpec
 from workbench.errors import BadRequest, BadWeights
 from workbench.explanation.anatomy import anatomy
+from workbench.explanation.methods import find, run
 from workbench.explanation.question import Question
 from workbench.explanation.rollout import _attentions
 from workbench.explanation.targets import number
@@ -129,6 +130,11 @@ def test_transface_says_how_much_each_patch_counts() -> None:
     gate = network.gate(chips)
     assert gate.shape == (2, 12, 12)
     assert apart(gate.flatten(1).softmax(1).numpy(), golden["gate"]) <= EXACT
+    model = HubRecogniser(MODELS["transface-s"], network, lambda face: np.eye(2, 3), 112, "norm")
+    question = Question(number(model, "first", lambda vectors: vectors[:, 0]), chips[:1], places="tokens")
+    drawn = run(find("own_gates"), question, anatomy(model).abilities, {}).values
+    assert drawn.shape == (112, 112)
+    assert drawn.mean() == pytest.approx(float(gate[0].mean()), abs=1e-3)
     network.senet[2].weight.mul_(-3)
     assert not torch.allclose(network.gate(chips), gate)
 
