@@ -2,8 +2,8 @@
 
 Source: Lin et al., "FP-Age", TIP 2022, arXiv 2106.11145 (ibug-group/fpage, MIT; its trunk: hhj1897/face_parsing). A
 parser's features are weighted by its own parts, and each part by a gate of one number, 0 to 1. Names follow the two
-files. The face is seen in RTNet's polar frame. The authors add the answer to the mirrored photo, but mirror the box up and down;
-here the face itself is mirrored.
+files. The face is seen in RTNet's polar frame. The authors add the answer to the mirrored photo, but mirror the box up
+and down; here the face itself is mirrored.
 """
 
 from collections.abc import Mapping, Sequence
