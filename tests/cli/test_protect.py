@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.protection.toys import hurry
 from workbench.cli import main
+from workbench.tasks.detection import find_faces
 
 
 @pytest.fixture
@@ -109,3 +110,32 @@ def test_a_wrong_wish_is_one_line_before_anything_is_read(
 def test_without_a_place_to_write_it_says_what_is_missing(cache, folder: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["protect", str(folder)]) == 2
     assert "--out DIR" in capsys.readouterr().err
+
+
+def test_hiding_takes_the_same_choices_as_the_tab(cache, tmp_path: Path, astronaut, stranger, finder) -> None:
+    photos, out = tmp_path / "in", tmp_path / "out"
+    photos.mkdir()
+    pair = np.hstack([astronaut[:400, 56:456], np.asarray(Image.fromarray(stranger).resize((400, 400)))])
+    Image.fromarray(pair).save(photos / "pair.png")
+    Image.fromarray(astronaut).save(photos / "me.png")
+    words = ["protect", str(photos), "--out", str(out), "--anonymise", "silhouette", "--keep", str(photos / "me.png")]
+    words += ["--hide-shape", "outline", "--hide-size", "1.1", "--hide-strength", "2"]
+    assert main(words) == 0
+    rows = _table(out)
+    assert (rows["pair.png"]["worked on"], rows["pair.png"]["kept"]) == ("1", "1")
+    assert rows["me.png"]["outcome"] == "everybody kept"
+    left = find_faces(np.asarray(Image.open(out / "pair.jpg").convert("RGB")), finder)
+    assert [face.box[0] < 400 for face in left] == [True]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--hide-shape", "square"], "--hide-shape: expected one of ellipse, outline"),
+        (["--hide-size", "9"], "--hide-size: expected 0.7 to 2"),
+        (["--hide-strength", "nan"], "--hide-strength: expected 0.25 to 4"),
+    ],
+)
+def test_hiding_choices_out_of_range_are_sentences(cache, folder: Path, tmp_path: Path, capsys, words, said) -> None:
+    assert main(["protect", str(folder), "--out", str(tmp_path / "o"), "--anonymise", "blur", *words]) == 2
+    assert said in capsys.readouterr().err

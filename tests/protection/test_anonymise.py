@@ -89,3 +89,33 @@ def test_unknown_ways_are_refused_in_words(astronaut, astronaut_face) -> None:
         anonymise(astronaut, [astronaut_face], "swirl")
     with pytest.raises(BadRequest, match=r"expected 0\.25 to 4"):
         anonymise(astronaut, [astronaut_face], "blur", 9)
+
+
+def test_sizes_grow_and_shrink_what_is_hidden(astronaut, astronaut_face) -> None:
+    def changed(size: float) -> int:
+        hidden = anonymise(astronaut, [astronaut_face], "silhouette", 1.0, size)
+        return int((hidden != astronaut).any(axis=2).sum())
+
+    usual = changed(1.0)
+    assert changed(0.7) == pytest.approx(0.49 * usual, rel=0.03)
+    assert changed(1.5) == pytest.approx(2.25 * usual, rel=0.03)
+    with pytest.raises(BadRequest, match=r"size: expected 0\.7 to 2"):
+        anonymise(astronaut, [astronaut_face], "blur", 1.0, 3.0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_mask_is_hidden_to_its_last_pixel_and_little_around_it(kind: str, astronaut, astronaut_face) -> None:
+    mask = np.zeros(astronaut.shape[:2], bool)
+    mask[80:150, 190:250] = True
+    hidden = anonymise(astronaut, [astronaut_face], kind, 2.0, 1.0, {astronaut_face: mask})
+    wider = anonymise(astronaut, [astronaut_face], kind, 2.0, 1.2, {astronaut_face: mask})
+    changed = (hidden != astronaut).any(axis=2)
+    assert changed[mask].mean() > 0.9
+    assert not changed[:60].any()
+    assert not changed[:, :170].any()
+    assert (wider != astronaut).any(axis=2).sum() > changed.sum()
+
+
+def test_an_empty_mask_hides_nothing(astronaut, astronaut_face) -> None:
+    empty = np.zeros(astronaut.shape[:2], bool)
+    assert (anonymise(astronaut, [astronaut_face], "blur", 1.0, 1.0, {astronaut_face: empty}) == astronaut).all()

@@ -1,15 +1,19 @@
 """Hiding is not believed: the saved file is searched again."""
 
+import cv2
 import numpy as np
 import pytest
 
 from tests import bad_images
-from workbench.errors import BadRequest, FacesLeft
+from workbench.errors import BadRequest, FacesLeft, NoFace
 from workbench.images import decode
 from workbench.photo import Found, Photo
 from workbench.protection import hiding
-from workbench.protection.hiding import hide
+from workbench.protection.hiding import Manner, hide
+from workbench.protection.reference import known_people, strangers
 from workbench.tasks.detection import find, find_faces
+from workbench.tasks.parsing import parse
+from workbench.values import Parsing
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +62,53 @@ def test_chosen_faces_are_hidden_and_the_others_stay(crowd, finder):
     assert len(left) == 23
     with pytest.raises(BadRequest, match="There is no face 26"):
         hide(crowd, [26], finder)
+
+
+@pytest.fixture(scope="module")
+def two(astronaut, stranger, finder) -> Found:
+    """The astronaut and a stranger."""
+    return find(Photo(np.hstack([astronaut[:400, 56:456], cv2.resize(stranger, (400, 400))])), finder)
+
+
+def test_the_exact_outline_leaves_hair_and_ground_as_they_are(two, bench, finder):
+    parsing = parse(two.image, bench.parser("compact"), two.faces)
+    hidden = hide(two, [], finder, Manner("silhouette", 1.0, 1.0, "outline", parsing))
+    assert find_faces(hidden.image, finder) == ()
+    far = np.abs(hidden.image.astype(int) - two.image).max(axis=2) > 40  # more than JPEG does
+    face = np.logical_or.reduce([parsing.mask(part) for part in ("skin", "nose", "mouth", "upper_lip", "lower_lip")])
+    assert (np.abs(hidden.image.astype(int) - 58).max(axis=2) < 25)[face].mean() > 0.95, "one dark grey"
+    assert far[parsing.mask("hair")].mean() < 0.15
+    ellipse = hide(two, [], finder, "silhouette")
+    assert (np.abs(ellipse.image.astype(int) - two.image).max(axis=2) > 40).sum() > 1.2 * far.sum()
+
+
+def test_an_outline_that_is_too_narrow_gives_way_to_the_ellipse(two, finder):
+    labels = np.zeros(two.image.shape[:2], np.uint8)
+    owners = labels.copy()
+    for number, face in enumerate(two.faces, start=1):  # a parser that saw nothing but two foreheads
+        left, top, right, bottom = face.box.astype(int)
+        labels[top : top + (bottom - top) // 4, left:right] = 1
+        owners[top : top + (bottom - top) // 4, left:right] = number
+    narrow = Manner("silhouette", 1.0, 1.0, "outline", Parsing(labels, owners, two.faces, "toy"))
+    hidden = hide(two, [], finder, narrow)
+    assert find_faces(hidden.image, finder) == ()
+    assert hidden.stronger == 2
+
+
+def test_an_outline_needs_a_parser_and_a_shape_a_name():
+    with pytest.raises(BadRequest, match=r"needs a parser"):
+        Manner(shape="outline")
+    with pytest.raises(BadRequest, match=r"no shape 'square'"):
+        Manner(shape="square")
+
+
+def test_who_is_known_by_a_reference_photo_stays(two, bench, finder, astronaut, settings):
+    recogniser = bench.recogniser()
+    people = known_people([Photo(astronaut[:, ::-1].copy(), "me.jpg")], recogniser, finder)
+    numbers = strangers(two, people, recogniser)
+    assert [bool(two.face(number).box[0] > 400) for number in numbers] == [True]
+    hidden = hide(two, numbers, finder, "silhouette", unseen=True)
+    left = find_faces(decode(hidden.data, settings), finder)
+    assert [face.box[0] < 400 for face in left] == [True]
+    with pytest.raises(NoFace, match=r"wall\.jpg"):
+        known_people([Photo(np.zeros((90, 90, 3), np.uint8), "wall.jpg")], recogniser, finder)

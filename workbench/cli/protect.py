@@ -2,12 +2,19 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from workbench.cli.protect_evaluation import add_evaluation, evaluate
 from workbench.errors import BadRequest
 from workbench.settings import Settings
 
-OPTIONS = ("look", "strength", "attack", "judge", "all_in", "resemble", "faces", "makeup", "anonymise")
+if TYPE_CHECKING:
+    from workbench.bench import Workbench
+
+OPTIONS = (
+    *("look", "strength", "attack", "judge", "all_in", "resemble", "faces", "makeup", "anonymise"),
+    *("hide_strength", "hide_shape", "hide_size", "keep"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     other = parser.add_mutually_exclusive_group()
     other.add_argument("--makeup", metavar="LOOK", help="no protection: only paint this look")
     other.add_argument("--anonymise", metavar="HOW", help="no makeup: blur, mosaic or silhouette instead")
+    hiding = parser.add_argument_group("of --anonymise")
+    hiding.add_argument("--hide-strength", type=float, metavar="N", help="0.25 to 4 (default: 1)")
+    hiding.add_argument("--hide-shape", metavar="SHAPE", help="ellipse, or outline: exactly the face, by the parser")
+    hiding.add_argument("--hide-size", type=float, metavar="N", help="0.7 to 2 (default: 1)")
+    hiding.add_argument("--keep", type=Path, nargs="+", metavar="PHOTO", help="people who stay visible, one face each")
     add_evaluation(parser)
 
 
@@ -55,5 +67,19 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from workbench.scale.step import settle
 
     bench = Workbench(settings)
-    step = settle("protect", bench, {name: getattr(args, name) for name in OPTIONS})
+    options = {name: getattr(args, name) for name in OPTIONS}
+    if args.keep:
+        options["keep"] = _kept(bench, args.keep)
+    step = settle("protect", bench, options)
     return over_folder(step, args, args.out, args.out / "summary.csv", bench).tell()
+
+
+def _kept(bench: "Workbench", photos: list[Path]) -> dict[str, Any]:
+    """Who stays visible, as plain numbers, so that workers elsewhere need not see the photos."""
+    from workbench import images
+    from workbench.protection.reference import known_people
+
+    spec = bench.first("recognition")
+    read = [images.read(path, bench.settings) for path in photos]
+    people = known_people(read, bench.recogniser(spec.id), bench.finder())
+    return {"recogniser": spec.id, "people": [[round(float(value), 6) for value in each.vector] for each in people]}

@@ -3,26 +3,67 @@
 Knows the finder and the plain ways to hide; nothing of recognisers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from workbench.detections import overlap
-from workbench.errors import FacesLeft
+from workbench.errors import BadRequest, FacesLeft
 from workbench.images import encode_jpeg
 from workbench.photo import Found
 from workbench.protection.anonymise import anonymise
 from workbench.protection.judge import opened
 from workbench.tasks.detection import find_faces
 from workbench.tasks.face_search import FaceFinder
-from workbench.values import Face
+from workbench.values import Face, Parsing
 
 ROUNDS = 4
 """How often the saved photo is searched before it counts as not hidden."""
 STRONGEST = 4.0
 SAME = 0.3
 """Intersection over union from which a face that is found again is the one that was hidden."""
+
+
+SHAPES = ("ellipse", "outline")
+"""An ellipse around the detector's box; or what a parser takes for the face, hair and neck left as they are."""
+OUTLINED = (
+    *("skin", "nose", "eyeglasses", "image_right_eye", "image_left_eye", "image_right_brow", "image_left_brow"),
+    *("mouth", "upper_lip", "lower_lip"),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Manner:
+    """How faces are hidden. kind, strength, size: as `anonymise`. shape: of `SHAPES`; an outline needs `parsing`, whose
+    faces are those of the photo in their order. Raises BadRequest."""
+
+    kind: str = "blur"
+    strength: float = 1.0
+    size: float = 1.0
+    shape: str = "ellipse"
+    parsing: Parsing | None = None
+
+    def __post_init__(self) -> None:
+        if self.shape not in SHAPES:
+            raise BadRequest(f"There is no shape {str(self.shape)[:40]!r}; expected one of {', '.join(SHAPES)}.")
+        if self.shape == "outline" and self.parsing is None:
+            raise BadRequest("The exact outline needs a parser; none is on this machine. Choose ellipse.")
+
+    def masks(self, faces: Sequence[Face]) -> dict[Face, np.ndarray]:
+        """Outlines, (H, W) bool, by face; none for an ellipse, nor for a face in which the parser saw no skin."""
+        if self.shape == "ellipse" or self.parsing is None:
+            return {}
+        found = {}
+        for number, face in enumerate(faces, start=1):
+            mask = np.logical_or.reduce([self.parsing.mask(part, number) for part in OUTLINED])
+            if mask.sum() >= LEAST * face.size**2:
+                found[face] = mask
+        return found
+
+
+LEAST = 0.15
+"""Share of a face's square that its outline must cover, or else it is hidden by the ellipse."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,36 +92,53 @@ def hide(
     found: Found,
     numbers: Sequence[int],
     finder: FaceFinder,
-    kind: str = "blur",
+    manner: Manner | str = "blur",
     strength: float = 1.0,
     quality: int = 92,
+    *,
+    unseen: bool = False,
 ) -> Hidden:
     """The photo with these faces hidden (by number; none: every one), saved as JPEG and searched again.
 
-    A face that is still found is hidden more strongly; when every face is to be hidden, faces that only the second
-    search finds are hidden too. Raises FacesLeft when one can still be found after that, BadRequest as `anonymise`.
+    manner: how, or only the kind, with `strength`. A face that is still found is hidden more strongly, and at last by
+    the ellipse; when every face is to be hidden, or with `unseen`, faces that only the second search finds are hidden
+    too. Raises FacesLeft when one can still be found after that, BadRequest as `anonymise`.
     """
+    manner = manner if isinstance(manner, Manner) else Manner(manner, strength)
+    strength, masks = manner.strength, manner.masks(found.faces)
     chosen = [found.face(number) for number in dict.fromkeys(numbers)] or list(found.faces)
-    everyone = len(chosen) == len(found.faces)
+    everyone = unseen or len(chosen) == len(found.faces)
     others = [face for face in found.faces if not any(face is mine for mine in chosen)]
     asked, strengths = len(chosen), [float(strength)] * len(chosen)
     for _ in range(ROUNDS):
-        data = encode_jpeg(_hidden(found.image, chosen, kind, strengths), quality)
+        data = encode_jpeg(_hidden(found.image, chosen, manner, strengths, masks), quality)
         image = opened(data)
         left, new = _left(find_faces(image, finder), chosen, others)
         if not left and not (everyone and new):
             stronger = sum(value > strength for value in strengths)
             return Hidden(data, image, tuple(chosen), len(chosen) - asked, stronger)
+        masks = {face: mask for face, mask in masks.items() if not _is_strongest(face, chosen, strengths, left)}
         strengths = [min(2 * value, STRONGEST) if place in left else value for place, value in enumerate(strengths)]
         if everyone:
             chosen, strengths = [*chosen, *new], [*strengths, *[float(strength)] * len(new)]
     raise FacesLeft(left=len(left) + len(new if everyone else ()), hidden=len(chosen) - len(left))
 
 
-def _hidden(image: np.ndarray, faces: Sequence[Face], kind: str, strengths: Sequence[float]) -> np.ndarray:
+def _is_strongest(face: Face, chosen: Sequence[Face], strengths: Sequence[float], left: set[int]) -> bool:
+    """Whether a face is still found though it is hidden as strongly as can be: then its outline was too narrow."""
+    return any(chosen[place] is face and strengths[place] >= STRONGEST / 2 for place in left)
+
+
+def _hidden(
+    image: np.ndarray,
+    faces: Sequence[Face],
+    manner: Manner,
+    strengths: Sequence[float],
+    masks: Mapping[Face, np.ndarray],
+) -> np.ndarray:
     for value in sorted(set(strengths)):
         same = [face for face, its in zip(faces, strengths, strict=True) if its == value]
-        image = anonymise(image, same, kind, value)
+        image = anonymise(image, same, manner.kind, value, manner.size, masks)
     return image
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from workbench.detections import Detections
-from workbench.errors import FaceTooSmall, WorkbenchError
+from workbench.errors import FaceTooSmall
 from workbench.photo import Photo
-from workbench.tasks.detection import one_face, with_landmarks
+from workbench.protection.reference import known_people
+from workbench.tasks.detection import with_landmarks
 from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.recognition import FaceRecogniser, embed, match
 from workbench.values import Embedding
@@ -68,13 +69,7 @@ class Keep:
 
 def keep(photos: Sequence[Photo], recogniser: FaceRecogniser, finder: FaceFinder) -> Keep:
     """Keep the people of these photos, one face each. Raises NoFace, ManyFaces, FaceTooSmall, named by photo."""
-    people = []
-    for number, photo in enumerate(photos, start=1):
-        try:
-            people.append(embed(photo.image, one_face(photo.image, finder), recogniser))
-        except WorkbenchError as error:
-            raise error.about(photo.name or f"Reference photo {number}") from error
-    return Keep(tuple(people), recogniser, finder)
+    return Keep(known_people(photos, recogniser, finder), recogniser, finder)
 
 
 def kept(

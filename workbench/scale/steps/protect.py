@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.bench import Workbench
-from workbench.errors import BadRequest
 from workbench.marks import kept
-from workbench.photo import Found, Photo
 from workbench.scale.step import Outcome, Step, Work
 from workbench.scale.steps.faces import finder_id, photo_and_faces
+from workbench.scale.steps.hiding import hider
 from workbench.watch import Watch
 
 FIGURES = (
@@ -18,10 +17,10 @@ FIGURES = (
 
 
 def settle(bench: Workbench, options: Mapping[str, Any]) -> Step:
-    """options: one of anonymise (how), makeup (a look) with faces, "largest" or "all"; or look, strength, attack,
-    judge, all_in, resemble. Raises BadRequest."""
+    """options: one of anonymise (how; see `hiding.hider`), makeup (a look) with faces, "largest" or "all"; or look,
+    strength, attack, judge, all_in, resemble. Raises BadRequest."""
     if options.get("anonymise"):
-        return _anonymiser(bench, options)
+        return hider(bench, options)
     if options.get("makeup"):
         return _painter(bench, options)
     return _protector(bench, options)
@@ -31,28 +30,6 @@ def _step(
     bench: Workbench, settled: Mapping[str, Any], models: tuple[str, ...], columns: tuple[str, ...], open: Any
 ) -> Step:
     return Step("protect", settled, (finder_id(bench), *models), columns, open, (".jpg",))
-
-
-def _anonymiser(bench: Workbench, options: Mapping[str, Any]) -> Step:
-    from workbench.protection.anonymise import KINDS
-
-    how, which = options["anonymise"], options.get("faces") or "all"
-    if how not in KINDS:
-        raise BadRequest(f"There is no anonymisation {str(how)[:40]!r}; expected one of {', '.join(KINDS)}.")
-
-    def open(bench: Workbench) -> Work:
-        from workbench.protection.hiding import hide
-
-        def work(name: str, data: bytes, watch: Watch) -> Outcome:
-            image, faces = photo_and_faces(data, bench.finder(), bench.settings)
-            numbers = [1] if which == "largest" else []
-            hidden = hide(Found(Photo(image), faces), numbers, bench.finder(), how)
-            row = {"outcome": how, "faces": len(faces) + hidden.added, "worked on": len(hidden.faces)}
-            return Outcome((row,), {".jpg": kept(hidden.data, data)})
-
-        return work
-
-    return _step(bench, {"anonymise": how, "faces": which}, (), ("outcome", "faces", "worked on"), open)
 
 
 def _painter(bench: Workbench, options: Mapping[str, Any]) -> Step:
