@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.cli.protect_elsewhere import add_elsewhere, judge
 from workbench.cli.protect_evaluation import add_evaluation, evaluate
 from workbench.errors import BadRequest
 from workbench.settings import Settings
@@ -54,14 +55,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     hiding.add_argument("--hide-shape", metavar="SHAPE", help="ellipse, or outline: exactly the face, by the parser")
     hiding.add_argument("--hide-size", type=float, metavar="N", help="0.7 to 2 (default: 1)")
     hiding.add_argument("--keep", type=Path, nargs="+", metavar="PHOTO", help="people who stay visible, one face each")
+    add_elsewhere(parser)
     add_evaluation(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.evaluate:
         return evaluate(args, settings)
+    if args.elsewhere:
+        return judge(args, settings)
     if args.folder is None or args.out is None:
-        raise BadRequest("Expected a folder of photos and --out DIR (or --evaluate FOLDER).")
+        raise BadRequest(
+            "Expected a folder of photos and --out DIR, or --evaluate FOLDER, or --elsewhere BEFORE AFTER."
+        )
     from workbench.bench import Workbench
     from workbench.cli.folder import over_folder
     from workbench.scale.step import settle

@@ -98,7 +98,16 @@ class Reader:
         self, before: np.ndarray, data: bytes, judges: Sequence[str], treatments: Mapping[str, Treatment] = TREATMENTS
     ) -> tuple[Reading, ...]:
         """What every recogniser says of the saved file `data`; judges: ids of those the search never saw."""
-        saved = opened(data)
+        return self.read(before, opened(data), judges, treatments)
+
+    def read(
+        self,
+        before: np.ndarray,
+        saved: np.ndarray,
+        judges: Sequence[str],
+        treatments: Mapping[str, Treatment] = TREATMENTS,
+    ) -> tuple[Reading, ...]:
+        """The same of the pixels of a saved file."""
         clean, now = self.scores(before), self.scores(saved)
         survived = {kind: self.scores(treat(saved)) for kind, treat in treatments.items()}
         return tuple(self._reading(model, clean, now, survived, judges) for model in self.models)

@@ -21,7 +21,7 @@ SCALES = (0.8, 1.6, 3.2, 6.4, 12.8, 25.6)
 """Blurs, σ in canvas pixels, between which the bands lie; what is finer than the first is a band of its own, what is
 broader than the last is light and counts little."""
 
-LEAST = (3.0, 2.2, 2.0, 2.0, 2.4, 3.4, 8.0)
+LEAST = (3.0, 2.2, 2.0, 2.0, 2.0, 2.6, 8.0)
 """Grey levels just noticed on smooth skin of middle brightness, per band, from the finest to the light."""
 
 LEAST_COLOUR = 2.0

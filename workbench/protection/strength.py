@@ -6,7 +6,7 @@ from workbench.errors import BadRequest
 from workbench.protection.fields import Bounds
 from workbench.protection.search import Plan
 
-LEVELS = (1.0, 1.5, 2.0, 3.0, 4.0)
+LEVELS = (1.0, 1.5, 2.0, 3.0)
 """The visibilities of a curve, from hardly seen side by side to plain to see."""
 
 
@@ -33,7 +33,7 @@ class Strength:
 STRENGTHS: dict[str, Strength] = {
     "light": Strength.of(1.5),
     "middle": Strength.of(2.0),
-    "strong": Strength.of(4.0),
+    "strong": Strength.of(3.0),
 }
 """By name: light is what most people would post, middle shows beside the original, strong shows without it."""
 

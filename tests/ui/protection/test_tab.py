@@ -132,15 +132,15 @@ def test_the_figures_are_those_of_the_saved_file(here, portrait: str, astronaut,
     assert state == (told["looks"]["ssim"], ["dlib"], ["sface"])
     assert TOLD[-1][0] > 0.5
     assert Path(after).is_file()
-    assert [point["judges"] for point in told["curve"]] == [1] * 5
-    assert curve.count("<circle") == 5
+    assert [point["judges"] for point in told["curve"]] == [1] * 4
+    assert curve.count("<circle") == 4
     levels = protection_curve.choice(climbed)
     assert (levels.value, levels.visible) == ("1.5", True)
-    picked = protection_curve.pick(here, climbed, "4")
+    picked = protection_curve.pick(here, climbed, "3")
     assert json.loads(Path(picked[6]).read_text())["looks"]["visibility"] == climbed.found[-1].visibility
     assert Path(picked[5]).read_bytes() == climbed.found[-1].photo != data
     assert protection_curve.stronger(climbed, "1").value == "1.5"
-    assert protection_curve.stronger(climbed, "4").value == "4"
+    assert protection_curve.stronger(climbed, "3").value == "3"
 
 
 def test_all_in_leaves_no_judge_and_claims_nothing(here, portrait: str) -> None:

@@ -4,6 +4,7 @@ face."""
 import gradio as gr
 
 from workbench.bench import Workbench
+from workbench.ui.protection import elsewhere as protection_elsewhere
 from workbench.ui.protection import many as protection_many
 from workbench.ui.protection import one as protection_one
 from workbench.ui.protection import plain as protection_plain
@@ -21,4 +22,6 @@ def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
             protection_video.build_inside(bench)
         with gr.Tab("Many photos", id="protect-many"):
             protection_many.build_inside(bench)
+        with gr.Tab("Protected elsewhere", id="protect-elsewhere"):
+            protection_elsewhere.build_inside(bench)
     return tab
