@@ -9,7 +9,7 @@ class Tab:
 
     stem: the name every layer uses. build: "module:function", imported when the app is built; `(bench, photo) ->
     gr.Blocks`.
-    tasks: catalogue tasks whose default models it needs. takes_photo: "Send to ..." may carry a photo here.
+    tasks: catalogue tasks whose default models it needs. takes_photo: the page's photo is taken here.
     api: its main endpoint, "" when it has none.
     needs: groups of requirements.txt its Space installs. colors: of the Space's card.
     """

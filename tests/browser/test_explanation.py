@@ -57,9 +57,7 @@ def test_another_method_brings_its_knobs_and_cancel_stops_it(tab):
 
 
 def test_the_photo_goes_to_parsing(tab):
-    tab.locator("#tab-explanation, [role=tabpanel]").get_by_role(
-        "button", name=re.compile("Send to Parsing")
-    ).first.click()
+    tab.get_by_role("tab", name="Parsing").click()
     expect(tab.locator("#parsing-viewer .pv")).to_have_attribute("data-state", "ready", timeout=120_000)
 
 

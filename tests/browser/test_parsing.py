@@ -63,7 +63,7 @@ def test_pointing_names_the_part(page, server, portrait) -> None:
 
 def test_the_photo_travels_to_another_tab(page, server, portrait, keep) -> None:
     _upload(page, server, portrait)
-    page.get_by_role("button", name=re.compile("Send to Landmarks")).click()
+    page.get_by_role("tab", name="Landmarks").click()
     expect(page.locator("#tab-landmarks")).to_be_visible()
     expect(page.locator("#landmarks-drawn img")).to_be_visible(timeout=60_000)
     expect(page.locator("#landmarks-table")).to_contain_text("yaw")

@@ -1,5 +1,4 @@
-"""The page: one tab per row of `TABS`, the one photo that "Send to ..." carries between them, the look, and the
-launch."""
+"""The page: one tab per row of `TABS`, the one photo that all of them read, the look, and the launch."""
 
 import importlib
 import json
@@ -21,11 +20,11 @@ from workbench.ui.common import uploads
 from workbench.ui.common.background import RUNNING
 from workbench.ui.common.door import Page, Quiet, SameSite
 from workbench.ui.common.draining import Draining
+from workbench.ui.common.examples import thumbnails
 from workbench.ui.common.health import Health
 from workbench.ui.common.light import Light
 from workbench.ui.common.limits import WAITING, Limits, client_of
 from workbench.ui.common.sessions import bounded
-from workbench.ui.common.widgets import Handoff
 
 TITLE = "Face Workbench"
 COMMON = Path(__file__).parent / "common"
@@ -33,8 +32,9 @@ MOTTO = "See what face models do, and whether to believe them."
 
 SKIP = '<a class="skip" href="#tabs">Skip to the tabs</a>'
 
+PRIVACY = "Your photos stay on this server, for at most an hour."
 FOOTER = (
-    "Photos stay on this server for at most an hour, are never logged and never leave it. "
+    "Photos are never logged and never leave this server. "
     "Each model's licence, and that of its training data, stands beside it."
 )
 
@@ -101,14 +101,13 @@ def build_app(bench: Workbench, tabs: tuple[Tab, ...] = TABS) -> gr.Blocks:
     """The whole workbench as one page."""
     prepare(bench)
     with Page(title=TITLE, analytics_enabled=False, delete_cache=(600, bench.settings.photo_lifetime)) as demo:
-        gr.HTML(SKIP + f"<h1>{TITLE}</h1><p>{MOTTO}</p>", elem_id="headline")
-        photo = gr.State(None, time_to_live=bench.settings.photo_lifetime)
-        with gr.Tabs(elem_id="tabs") as bar:
+        gr.HTML(SKIP + f"<h1>{TITLE}</h1><p>{MOTTO} {PRIVACY}</p>", elem_id="headline")
+        photo = gr.Textbox("", visible="hidden", label="the page's photo", elem_id="page-photo")
+        with gr.Tabs(elem_id="tabs"):
             for tab in tabs:
                 with gr.Tab(f"{tab.emoji} {tab.title}", id=tab.stem, elem_id=f"tab-{tab.stem}"):
                     builder(tab)(bench, photo)
         gr.Markdown(FOOTER)
-        photo.change(_open_tab, photo, bar, api_visibility="private", show_progress="hidden")
     return demo
 
 
@@ -116,7 +115,7 @@ def build_tab(bench: Workbench, tab: Tab) -> gr.Blocks:
     """One tab as a page of its own, as its Space shows it."""
     prepare(bench)
     with Page(title=tab.title, analytics_enabled=False, delete_cache=(600, bench.settings.photo_lifetime)) as demo:
-        gr.HTML(f"<h1>{tab.emoji} {tab.title}</h1><p>{tab.sentence}</p>", elem_id="headline")
+        gr.HTML(f"<h1>{tab.emoji} {tab.title}</h1><p>{tab.sentence} {PRIVACY}</p>", elem_id="headline")
         builder(tab)(bench, None)
         gr.Markdown(FOOTER)
     return demo
@@ -142,7 +141,7 @@ def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
             "server_port": settings.port,
             "root_path": settings.root_path or None,
             "theme": theme(),
-            "css": (COMMON / "page.css").read_text(encoding="utf-8"),
+            "css": (COMMON / "page.css").read_text(encoding="utf-8") + thumbnails(settings),
             "js": script(
                 TABS if any(getattr(block, "elem_id", "") == "tabs" for block in demo.blocks.values()) else ()
             ),
@@ -206,7 +205,3 @@ def _layers(demo: gr.Blocks, bench: Workbench, draining: Draining) -> list[Middl
         Middleware(Limits, settings=settings, queue=waiting, room=sweeper),
         Middleware(Light, title=str(demo.title), sentence=MOTTO),
     ]
-
-
-def _open_tab(handoff: Handoff | None) -> Any:
-    return gr.skip() if handoff is None else gr.Tabs(selected=handoff.to)

@@ -7,7 +7,6 @@ import time
 import zipfile
 from pathlib import Path
 
-import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
@@ -21,7 +20,6 @@ from workbench.generation import marking
 from workbench.labeling.study.reading import load_items
 from workbench.labeling.study.study import load_study
 from workbench.settings import Settings
-from workbench.ui.common.widgets import Handoff
 from workbench.ui.generation import mix as generation_mix
 from workbench.ui.generation import new as generation_new
 from workbench.ui.generation import parts as generation_parts
@@ -178,10 +176,6 @@ class TestPortraits:
         events.close()
         time.sleep(1.0)
         assert list((tmp_path / "uploads").iterdir()) == []
-
-    def test_a_sent_photo_becomes_the_reference(self, astronaut):
-        assert generation_portraits.arrive(Handoff("photo.jpg", "generation")) == ["photo.jpg"]
-        assert generation_portraits.arrive(Handoff("photo.jpg", "parsing")) == gr.skip()
 
     def test_a_chosen_model_shows_its_ranges(self, here):
         steps, guidance, prompt = generation_portraits.ranges(here, "fake")

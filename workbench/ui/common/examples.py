@@ -5,16 +5,22 @@ They stay where they were made, outside the folder that is swept, and are copied
 example works as long as the server runs, and the page names no path.
 """
 
+import base64
+import io
 import shutil
 from pathlib import Path
 
 import gradio as gr
+from PIL import Image, ImageOps
 
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.settings import Settings
 from workbench.ui.common.events import bound
 from workbench.ui.common.widgets import results
+
+SIDE = 56
+"""Pixels of a small picture's sides."""
 
 
 def example_row(bench: Workbench, target: gr.components.Component, *, several: bool = True) -> None:
@@ -30,6 +36,7 @@ def example_row(bench: Workbench, target: gr.components.Component, *, several: b
         samples=[[name] for name in names],
         label="Examples",
         samples_per_page=6,
+        elem_classes="examples",
     )
     pick = bring_into_gallery if isinstance(target, gr.Gallery) else bring
     row.click(bound(pick, bench), row, target, api_visibility="private", show_progress="hidden")
@@ -41,6 +48,22 @@ def examples(settings: Settings) -> dict[str, Path]:
         path.stem.partition("-")[2].replace("-", " "): path
         for path in sorted((settings.cache / "examples").glob("*.png"))
     }
+
+
+def thumbnails(settings: Settings) -> str:
+    """CSS that puts a small picture of each example on its button; once for the whole page."""
+    rules = [
+        f".examples .gallery-item:nth-of-type({number})::before {{ background-image: url({_small(path)}); }}"
+        for number, path in enumerate(examples(settings).values(), start=1)
+    ]
+    return "\n".join(rules)
+
+
+def _small(path: Path) -> str:
+    picture = ImageOps.fit(Image.open(path).convert("RGB"), (SIDE, SIDE), centering=(0.5, 0.3))
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=70)
+    return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
 def bring(bench: Workbench, chosen: list[str]) -> str:

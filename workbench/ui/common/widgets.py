@@ -1,11 +1,10 @@
-"""Components that several tabs share: the photo box, the model choice, "Send to ...", the part viewer."""
+"""Components that several tabs share: the photo box, the model choice, the one photo of the page, the part viewer."""
 
 import base64
 import binascii
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import gradio as gr
 import numpy as np
@@ -16,7 +15,6 @@ from workbench.errors import BadImage, BadRequest
 from workbench.parts import PARTS, title
 from workbench.photo import Photo
 from workbench.settings import Settings
-from workbench.tabs import TABS
 from workbench.ui.common import uploads
 from workbench.values import Parsing
 
@@ -29,12 +27,10 @@ FULL = ["fullscreen"]
 """Buttons of a comparison: what it shows is a close-up and not the result, so it cannot be downloaded by mistake."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Handoff:
-    """A photo on its way to another tab. path: its file, as it was dropped. to: that tab's stem."""
-
-    path: str
-    to: str
+PagePhoto: TypeAlias = "gr.Textbox | gr.State | None"
+"""The photo of the whole page, as JSON of its upload that never leaves the browser but as a photo of a tab; None where
+a tab is a page of its own."""
+_QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 def photo_box(label: str = "Photo", **options: Any) -> gr.Image:
@@ -110,24 +106,10 @@ def model_notes(bench: Workbench, task: str) -> str:
     return "\n".join(lines)
 
 
-def send_to(stem: str, source: gr.components.Component, photo: gr.State | None, bench: Workbench) -> None:
-    """One button per other tab that takes a photo; pressing it carries `source`'s photo there. Nothing in a single-tab
-    Space."""
-    if photo is None:
-        return
-    from workbench.ui.common.events import bound
-
-    with gr.Row(elem_classes="send-to"):
-        for tab in TABS:
-            if tab.takes_photo and tab.stem != stem:
-                button = gr.Button(f"Send to {tab.title} {tab.emoji}", size="sm", min_width=170)
-                button.click(
-                    bound(_hand_over, bench),
-                    [source, gr.State(tab.stem)],
-                    photo,
-                    api_visibility="private",
-                    show_progress="hidden",
-                )
+def send_to(stem: str, source: gr.components.Component, photo: PagePhoto, bench: Workbench) -> None:
+    """Make what is dropped here the photo of the whole page, for every other tab. Nothing in a single-tab Space."""
+    if photo is not None:
+        source.change(None, source, photo, js="photo => photo ? JSON.stringify(photo) : undefined", **_QUIET)
 
 
 def offer(run: Any, *buttons: gr.DownloadButton) -> None:
@@ -135,29 +117,32 @@ def offer(run: Any, *buttons: gr.DownloadButton) -> None:
 
     The event itself returns their paths: an update, which could do both, reaches clients of the API as it is.
     """
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     enabled = [gr.update(interactive=True) for _ in buttons]  # a component made here would stand on the page itself
-    run.success(lambda: enabled if len(buttons) > 1 else enabled[0], None, list(buttons), **quiet)
+    run.success(lambda: enabled if len(buttons) > 1 else enabled[0], None, list(buttons), **_QUIET)
 
 
-def _hand_over(bench: Workbench, source: str | None, to: str) -> Handoff:
-    photo = read_photo(source, bench.settings)
-    if isinstance(source, str) and not source.startswith("data:"):
-        return Handoff(source, to)
-    path = results(bench.settings) / f"{photo.stem}.png"
-    path.write_bytes(images.encode_png(photo.image))
-    return Handoff(str(path), to)
-
-
-def receive(stem: str, photo: gr.State | None, target: gr.components.Component) -> Any:
-    """Put an arriving photo into this tab's box. Returns the event, to chain work on it; None in a single-tab Space."""
+def receive(stem: str, photo: PagePhoto, target: gr.components.Component) -> Any:
+    """Put the page's photo into this tab's box, or gallery, when the tab is opened. Returns the event, to chain work on
+    it; None in a single-tab Space."""
     if photo is None:
         return None
+    entry = "[{image: photo, caption: null}]" if isinstance(target, gr.Gallery) else "photo"
+    mine = "mine && mine[0] && mine[0].image && mine[0].image.path" if isinstance(target, gr.Gallery) else "mine?.path"
+    js = (
+        "(text, mine) => { if (!text) return undefined; const photo = JSON.parse(text); "
+        f"return photo.path === ({mine}) ? undefined : [{entry}]; }}"
+    )
+    opened = [tab.select for tab in _tabs_around()]
+    return gr.on(opened, None, [photo, target], target, js=js, **_QUIET) if opened else None
 
-    def arrive(handoff: Handoff | None) -> Any:
-        return gr.skip() if handoff is None or handoff.to != stem else handoff.path
 
-    return photo.change(arrive, photo, target, api_visibility="private", show_progress="hidden")
+def _tabs_around() -> list[gr.Tab]:
+    """The tabs that what is laid out now stands in, the innermost first."""
+    found, here = [], gr.context.Context.block
+    while here is not None:
+        found += [here] if isinstance(here, gr.Tab) else []
+        here = here.parent
+    return found
 
 
 def results(settings: Settings) -> Path:

@@ -14,7 +14,7 @@ from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.faces import chosen, find_in
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import PLAIN, photo_box
+from workbench.ui.common.widgets import PLAIN, PagePhoto, photo_box, receive, send_to
 from workbench.ui.explanation import views
 from workbench.ui.explanation.one import QUEUE
 from workbench.ui.explanation.parts import (
@@ -31,7 +31,7 @@ TASKS = ("expression",)
 USUAL_METHODS = ["grad_cam", "integrated_gradients", "occlusion"]
 
 
-def build_inside(bench: Workbench) -> None:
+def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
     """Lay the sub-tab out: one photo, two lists, a gallery and a table."""
     models = explainable(bench, TASKS)
     with gr.Row(equal_height=False):
@@ -69,6 +69,8 @@ def build_inside(bench: Workbench) -> None:
     outcome.photos([source])
     outcome.ages(face, label, chosen, methods, parser, proving)
     outcome.cancels()
+    send_to("explanation", source, photo, bench)
+    receive("explanation", photo, source)
 
 
 @GPU

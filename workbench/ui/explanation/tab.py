@@ -10,14 +10,14 @@ from workbench.ui.explanation import pair as explanation_pair
 
 
 def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
-    """The tab. `photo` is the app's one photo that "Send to ..." carries; None in a Space of its own."""
+    """The tab. `photo` is the one photo of the page, which every tab reads; None in a Space of its own."""
     with gr.Blocks() as tab, gr.Tabs():
         with gr.Tab("One face", id="explain-one"):
             explanation_one.build_inside(bench, photo)
         with gr.Tab("Why do these two match?", id="explain-pair"):
             explanation_pair.build_inside(bench)
         with gr.Tab("Methods × models", id="explain-compare"):
-            explanation_compare.build_inside(bench)
+            explanation_compare.build_inside(bench, photo)
         with gr.Tab("Many faces", id="explain-many"):
             explanation_many.build_inside(bench)
     return tab

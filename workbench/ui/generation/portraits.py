@@ -11,7 +11,7 @@ from workbench.bench import Workbench
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import Handoff
+from workbench.ui.common.widgets import receive
 from workbench.ui.generation import parts
 from workbench.watch import Watch
 
@@ -62,13 +62,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         show_progress_on=[model],
         **parts.QUEUE,
     )
-    if photo is not None:
-        photo.change(arrive, photo, references, **parts.QUIET)
-
-
-def arrive(handoff: Handoff | None) -> Any:
-    """A photo that another tab sent becomes the one reference."""
-    return gr.skip() if handoff is None or handoff.to != "generation" else [handoff.path]
+    receive("generation", photo, references)
 
 
 @GPU

@@ -11,7 +11,7 @@ from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import chosen, find_in
 from workbench.ui.common.outcome import Outcome
-from workbench.ui.common.widgets import photo_box, receive, results
+from workbench.ui.common.widgets import photo_box, receive, results, send_to
 from workbench.ui.generation import parts
 
 EMPTY = (
@@ -81,6 +81,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             **parts.QUIET,
         )
     reset.click(lambda: [0] * len(SLIDERS), None, sliders, **parts.QUIET)
+    send_to("generation", source, photo, bench)
     receive("generation", photo, source)
 
 

@@ -13,7 +13,7 @@ from workbench.ui.generation import study as generation_study
 
 
 def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
-    """The tab. `photo` is the app's one photo that "Send to ..." carries; None in a Space of its own."""
+    """The tab. `photo` is the one photo of the page, which every tab reads; None in a Space of its own."""
     with gr.Blocks() as tab, gr.Tabs():
         with gr.Tab("Portraits", id="generate-portraits"):
             generation_portraits.build_inside(bench, photo)

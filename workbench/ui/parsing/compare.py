@@ -12,10 +12,19 @@ from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import find_in
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import PLAIN, model_choice, part_viewer, photo_box, viewer_value
+from workbench.ui.common.widgets import (
+    PLAIN,
+    PagePhoto,
+    model_choice,
+    part_viewer,
+    photo_box,
+    receive,
+    send_to,
+    viewer_value,
+)
 
 
-def build_inside(bench: Workbench) -> None:
+def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
     """Lay the comparison out in the tab that is open."""
     here = [spec.id for spec in bench.specs("parsing") if bench.available(spec.id)]
     with gr.Row(equal_height=False):
@@ -57,6 +66,8 @@ def build_inside(bench: Workbench) -> None:
     outcome.photos([source])
     outcome.ages(first, second)
     outcome.cancels()
+    send_to("parsing", source, photo, bench)
+    receive("parsing", photo, source)
 
 
 @GPU

@@ -7,14 +7,14 @@ from workbench.ui.parsing import compare, correct, many, one
 
 
 def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
-    """The tab. `photo` is the app's one photo that "Send to ..." carries; None in a Space of its own."""
+    """The tab. `photo` is the one photo of the page, which every tab reads; None in a Space of its own."""
     with gr.Blocks() as tab, gr.Tabs():
         with gr.Tab("One photo", id="one"):
             screen = one.build_inside(bench, photo)
         with gr.Tab("Correct", id="correct") as editing:
             correct.build_inside(bench, screen, editing)
         with gr.Tab("Compare two models", id="compare"):
-            compare.build_inside(bench)
+            compare.build_inside(bench, photo)
         with gr.Tab("Many photos", id="many"):
             many.build_inside(bench)
     return tab

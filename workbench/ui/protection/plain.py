@@ -18,7 +18,7 @@ from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import chosen, find_in, names
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import FULL, photo_box, read_photo, results
+from workbench.ui.common.widgets import FULL, PagePhoto, photo_box, read_photo, receive, results, send_to
 from workbench.ui.protection import views
 from workbench.ui.protection.parts import recognisers
 from workbench.values import Parsing
@@ -36,7 +36,7 @@ READ = 12
 """Recognisers are asked about at most as many hidden faces: the rest of a crowd is only searched for."""
 
 
-def build_inside(bench: Workbench) -> None:
+def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
     """Lay the sub-tab out."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
@@ -81,6 +81,8 @@ def build_inside(bench: Workbench) -> None:
     cleared.then(bound(number_faces, bench), source, [which, slider], api_visibility="private", **queue)
     outcome.ages(kind, strength, which, shape, size, kept_people)
     outcome.cancels()
+    send_to("protection", source, photo, bench)
+    receive("protection", photo, source)
 
 
 @GPU

@@ -12,12 +12,12 @@ from workbench.ui.protection import video as protection_video
 
 
 def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
-    """The tab. `photo` is the app's one photo that "Send to ..." carries; None in a Space of its own."""
+    """The tab. `photo` is the one photo of the page, which every tab reads; None in a Space of its own."""
     with gr.Blocks() as tab, gr.Tabs() as tabs:
         with gr.Tab("Makeup that protects", id="protect-one"):
             protection_one.build_inside(bench, photo, tabs)
         with gr.Tab("Blur, mosaic, silhouette", id="protect-plain"):
-            protection_plain.build_inside(bench)
+            protection_plain.build_inside(bench, photo)
         with gr.Tab("Hide in video", id="protect-video"):
             protection_video.build_inside(bench)
         with gr.Tab("Many photos", id="protect-many"):
