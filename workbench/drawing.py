@@ -198,3 +198,10 @@ def _check_same(image: np.ndarray, other: np.ndarray) -> None:
 
 def _line(image: np.ndarray) -> int:
     return max(1, round(max(image.shape[:2]) / 600))
+
+
+def luminance(color: str) -> float:
+    """Relative luminance of "#rrggbb", 0 to 1 (WCAG 2.1); above 0.179 black is read better than white."""
+    parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -69,10 +69,24 @@
     name({stem});
   };
 
+  // What a picture shows, in words: its label, and what the line above it says of the result.
+  const finding = button => {
+    const block = button.closest('.block'), label = block && block.querySelector('label');
+    const line = button.closest('.column') && button.closest('.column').querySelector(':scope > .outcome [data-state=done]');
+    return [label ? label.textContent.trim() : 'Picture', line ? line.textContent.trim() : ''].filter(Boolean).join(': ');
+  };
+
   const mend = root => {
     for (const empty of root.querySelectorAll('.empty[aria-label]:not([role])')) empty.setAttribute('role', 'img');
-    for (const drop of root.querySelectorAll('[aria-label^="Click to upload"], [aria-label^="Drop an image"]')) {
+    for (const drop of root.querySelectorAll('[aria-label^="Click to upload"], [aria-label^="Drop a"], button[aria-label^="Thumbnail"]')) {
       if (drop.textContent.trim()) drop.removeAttribute('aria-label');  // what is written there is its name
+    }
+    for (const field of root.querySelectorAll('button input[type=file]')) field.hidden = true;  // a button holds no other control
+    for (const frame of root.querySelectorAll('button > .image-frame')) {
+      const button = frame.parentElement, picture = frame.querySelector('img');
+      const words = finding(button);
+      if (words && button.getAttribute('aria-label') !== words) button.setAttribute('aria-label', words);
+      if (words && picture && picture.alt !== words) picture.alt = words;
     }
   };
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from pandas.io.formats.style import Styler
 
+from workbench import drawing
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, FaceTooSmall
 from workbench.images import within
@@ -266,8 +267,7 @@ def coloured(table: pd.DataFrame) -> Any:
 
 
 def _swatch(color: str) -> str:
-    bright = sum(int(color[i : i + 2], 16) * weight for i, weight in ((1, 0.3), (3, 0.59), (5, 0.11)))
-    return f"background-color: {color}; color: {'#000' if bright > 140 else '#fff'}"
+    return f"background-color: {color}; color: {'#000' if drawing.luminance(color) > 0.179 else '#fff'}"
 
 
 def write_downloads(bench: Workbench, answer: Answer | None) -> list[Any]:

@@ -14,6 +14,7 @@ from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import chosen, find_in
 from workbench.ui.common.model_fetch import fetch_panel
+from workbench.ui.common.outcome import Outcome, cancel_button
 from workbench.ui.common.widgets import FULL, PLAIN, photo_box, receive, send_to
 from workbench.ui.explanation.parts import open_choice
 from workbench.ui.protection import views
@@ -87,11 +88,12 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
                 "Compare with another photo of the same person", open=False, elem_id="protect-compare"
             ) as comparing:
                 other = photo_box("Another photo", height=170, elem_id="protect-other")
-            with gr.Row():
+            with gr.Row(elem_classes="actions"):
                 start = gr.Button("Protect", variant="primary", elem_id="protect-start")
-                stop = gr.Button("Cancel", elem_id="protect-stop")
+                stop = cancel_button("protect-stop")
                 only = gr.Button("Makeup only", elem_id="protect-only")
         with gr.Column(scale=3, min_width=320):
+            outcome = Outcome("protect", start, stop, named=[look, strength, aim])
             slider = gr.ImageSlider(
                 label="Before | after", interactive=False, elem_id="protect-slider", max_height=560, buttons=FULL
             )
@@ -124,14 +126,6 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
 
     outputs = [slider, verdict, table, figures, heat, saved, numbers, result, curve]
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    source.change(
-        bound(arrive, bench),
-        [source, look, makeup],
-        [waiting, face, *outputs],
-        api_visibility="private",
-        show_progress_on=[slider],
-        **QUEUE,
-    )
     live = {
         "fn": bound(dress, bench),
         "inputs": [waiting, face, look, makeup],
@@ -146,7 +140,8 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
     aim.change(lambda goal: gr.Group(visible=goal == "impersonate"), aim, made_up, **quiet)
     for moved in (aim.change, target.change):
         moved(bound(show_target, bench), [aim, target], portrait, **quiet)
-    painted = only.click(
+    outcome.run(
+        only.click,
         bound(apply_makeup, bench),
         [source, face, look, makeup],
         [slider, verdict, saved],
@@ -154,7 +149,8 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
         show_progress_on=[slider],
         **QUEUE,
     )
-    run = start.click(
+    run = outcome.run(
+        start.click,
         bound(protect, bench),
         [source, face, look, makeup, aim, target, strength, attack, judge, all_in, other],
         [*outputs, climbed],
@@ -162,7 +158,15 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
         show_progress_on=[verdict],
         **QUEUE,
     )
-    painted.success(_offer, None, saved, **quiet)
+    outcome.photos([source], clears=[waiting, result, curve]).then(
+        bound(arrive, bench),
+        [source, look, makeup],
+        [waiting, face, *outputs],
+        api_visibility="private",
+        show_progress_on=[slider],
+        **QUEUE,
+    )
+    outcome.ages(look, strength, aim, target, attack, judge, all_in)
     run.success(_reveal, None, [table, figures, heat, saved, numbers], **quiet)
     run.success(choice, climbed, level, **quiet)
     curve.change(lambda drawn: gr.Radio(visible=bool(drawn)), curve, level, **quiet)
@@ -174,7 +178,7 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
         done(_further, verdict, further, **quiet)
     second.click(lambda: gr.Accordion(open=True), None, comparing, **quiet)
     hide.click(lambda: gr.Tabs(selected="protect-plain"), None, tabs, **quiet)
-    stop.click(bound(stopped, bench), [waiting, face, look, makeup], outputs, cancels=[run], **quiet)
+    outcome.cancels().then(bound(stopped, bench), [waiting, face, look, makeup], outputs, **quiet)
     receive("protection", photo, source)
 
 
