@@ -201,30 +201,61 @@ def _photo_maker(version: str, size: int, terms: str, note: str) -> ModelSpec:
     )
 
 
-_INSTANT_ID = ModelSpec(
-    id="instantid",
-    task="portrait",
-    title="InstantID (SDXL, GPU)",
-    load="workbench.models.portraits.instant_id:load",
-    files=(
-        *_xl(_XL),
-        *_hub(
-            "InstantX/InstantID",
-            ("adapter", "ip-adapter.bin", 1_690_000_000),
-            ("controlnet_config", "ControlNetModel/config.json", 1_380),
-            ("controlnet", "ControlNetModel/diffusion_pytorch_model.safetensors", 2_500_000_000),
+def _instant_id(id: str, title: str, repository: str, terms: str, data: str, paper: str, note: str) -> ModelSpec:
+    return ModelSpec(
+        id=id,
+        task="portrait",
+        title=title,
+        load="workbench.models.portraits.instant_id:load",
+        files=(
+            *_xl(_XL),
+            *_hub(
+                repository,
+                ("adapter", "ip-adapter.bin", 1_690_000_000),
+                ("controlnet_config", "ControlNetModel/config.json", 1_380),
+                ("controlnet", "ControlNetModel/diffusion_pytorch_model.safetensors", 2_500_000_000),
+            ),
         ),
+        weights_license=f"{terms}; {_XL_LICENSE}; its face vectors are InsightFace's: non-commercial",
+        data_license=f"{data}; SDXL: not published; recogniser: Glint360K",
+        paper=paper,
+        parameters=5_600_000_000,
+        reads_prompt=True,
+        photo="may",
+        gpu_seconds=60,
+        note=f"needs a graphics card; 1,024 pixels, reads a prompt{note}",
+    )
+
+
+_RETRAINED = "; InstantID's network trained anew; the names of the files in its repository are not verified"
+_INSTANT_IDS = (
+    _instant_id(
+        "instantid",
+        "InstantID (SDXL, GPU)",
+        "InstantX/InstantID",
+        "Apache-2.0 (card of InstantID)",
+        "LAION-Face and its own collection (paper)",
+        "Wang et al., InstantID, arXiv 2401.07519",
+        "",
     ),
-    weights_license=(
-        f"Apache-2.0 (card of InstantID); {_XL_LICENSE}; its face vectors are InsightFace's: non-commercial"
+    _instant_id(
+        "instantid-faceid-6m",
+        "InstantID trained on FaceID-6M (SDXL, GPU)",
+        "Super-shuhe/InstantID-FaceID-6M",
+        "not stated",
+        "FaceID-6M, filtered from LAION-5B: research",
+        "FaceID-6M, arXiv 2503.07091; Wang et al., InstantID, arXiv 2401.07519",
+        _RETRAINED,
     ),
-    data_license="LAION-Face and its own collection (paper); SDXL: not published; recogniser: Glint360K",
-    paper="Wang et al., InstantID, arXiv 2401.07519",
-    parameters=5_600_000_000,
-    reads_prompt=True,
-    photo="may",
-    gpu_seconds=60,
-    note="needs a graphics card; 1,024 pixels, reads a prompt",
+    _instant_id(
+        "instantid-crossfaceid",
+        "InstantID trained on CrossFaceID (SDXL, GPU)",
+        "Super-shuhe/CrossFaceID-InstantID",
+        "not stated",
+        "CrossFaceID, 2,000 people's photos from the web: research",
+        "Wang et al., CrossFaceID, arXiv 2501.15407; Wang et al., InstantID, arXiv 2401.07519",
+        _RETRAINED,
+    ),
 )
 
 _LCM = File("hub:latent-consistency/lcm-lora-sdv1-5:pytorch_lora_weights.safetensors", size=135_000_000, role="lora")
@@ -263,5 +294,5 @@ ROWS = (
         "Apache-2.0; its face vectors are InsightFace's: non-commercial",
         "needs a graphics card; reads a prompt with the word img, looks at the photo and hears a vector",
     ),
-    _INSTANT_ID,
+    *_INSTANT_IDS,
 )

@@ -77,4 +77,30 @@ ROWS = (
             "resnet50-fcn-14.torch of hhj1897/face_parsing into the cache's folder local; Explanation shows its gates"
         ),
     ),
+    *(
+        ModelSpec(
+            id=f"mivolo2-{name}",
+            task="attributes",
+            title=f"MiVOLO v2, apparent {name}",
+            load=f"workbench.models.attributes.mivolo:load_{name}",
+            files=(
+                File(
+                    "hub:iitolstykh/mivolo_v2:model.safetensors",
+                    size=115_000_000,
+                ),
+                File("hub:iitolstykh/mivolo_v2:config.json", role="config"),
+            ),
+            labels=labels,
+            weights_license="Apache-2.0 (card); its code has terms of its own",
+            data_license="proprietary and open sets (LAGENDA, IMDB-Clean and others), not published in full",
+            paper="Kuprashevich and Tolstykh, MiVOLO, arXiv 2307.04616 and 2403.02302",
+            parameters=28_761_054,
+            gradients=True,
+            note=note,
+        )
+        for name, labels, note in (
+            ("age", ("age",), "years; how old somebody looks. Published, with a body: MAE 3.65 on IMDB-Clean"),
+            ("sex", ("female", "male"), "how the face looks to a network with two boxes; says nothing of a person"),
+        )
+    ),
 )
