@@ -642,3 +642,31 @@ def test_most_and_least_of_four_are_picked_by_keys_and_by_touch(chromium, tmp_pa
         f"image_{order[0][1] + 1}>image_{order[0][3] + 1}",
         f"image_{order[1][3] + 1}>image_{order[1][1] + 1}",
     ]
+
+
+def test_the_screen_speaks_arabic_and_keeps_its_places(chromium, corner) -> None:
+    address, _ = corner
+    context = chromium.new_context(viewport={"width": 390, "height": 800}, locale="ar-EG")
+    page = context.new_page()
+    page.goto(address)
+    root = page.locator("#labeling-judge .judge")
+    expect(root).to_have_attribute("data-screen", "consent", timeout=60_000)
+    expect(root).to_have_attribute("dir", "rtl")
+    expect(page.locator("[data-do=agree]")).to_contain_text("أوافق، ابدأ")
+    page.locator("[data-part=age]").check()
+    page.locator("[data-do=agree]").click()
+    expect(root).to_have_attribute("data-screen", "judging")
+    wait_shown(page, "")
+    expect(page.locator(".question")).to_have_text("ما هو: kind؟")
+    places = page.locator("[data-answer]").evaluate_all(
+        "nodes => nodes.slice(0, 2).map(n => n.getBoundingClientRect().x)"
+    )
+    assert places[0] < places[1], "answers stand from left to right"
+    page.screenshot(path=ROOT / "artifacts/labeling-arabic.png")
+    page.locator("[data-part=language]").select_option("ja")
+    expect(root).to_have_attribute("dir", "ltr")
+    expect(page.locator(".question")).to_have_text("どれですか：kind？")
+    expect(page.locator("[data-do=skip]")).to_contain_text("スキップ")
+    page.reload()
+    expect(page.locator(".question")).to_have_text("どれですか：kind？", timeout=60_000)
+    context.close()

@@ -217,7 +217,7 @@ def test_a_missing_served_study_bricks_nothing_and_shows_no_path(own, tmp_path):
         all_of_them["owner"]({"token": OWNER, "action": "overview"}, asked_by(10))
     assert str(tmp_path) not in refused.value.detail
     listed = all_of_them["study"]({"token": OWNER, "action": "list"}, asked_by(10))
-    assert listed == {"studies": ["pairs"], "serving": "gone away"}
+    assert listed == {"studies": ["pairs"], "open": [], "serving": "gone away"}
     assert all_of_them["study"]({"token": OWNER, "action": "serve", "name": "pairs"}, asked_by(10)) == {
         "serving": "pairs"
     }

@@ -68,14 +68,17 @@ class Desk:
         """The name of this life of the database, the same at every server of it."""
         return self._life.boot
 
-    def welcome(self) -> dict[str, Any]:
-        """What a newcomer reads before agreeing to anything: no picture, no item."""
-        study = self.study
+    def welcome(self, language: str = "") -> dict[str, Any]:
+        """What a newcomer reads before agreeing to anything: no picture, no item. language: of the study's own texts,
+        where it has them in several."""
+        study, own = self.study, self.study.texts.get(language, {})
         return {
             "study": study.name,
-            "title": study.title,
-            "instructions": study.instructions,
+            "title": own.get("title", study.title),
+            "instructions": own.get("instructions", study.instructions),
             "question": study.question,
+            "question_words": study.task.question,
+            "attribute": own.get("attribute", study.attribute),
             "images": study.task.images,
             "choose_image": study.task.choose_image,
             "picks": study.task.picks,
@@ -84,7 +87,11 @@ class Desk:
                 for a in (study.answers if study.task.picks == 1 else study.task.buttons)
             ],
             "actions": ACTION_KEYS,
-            "consent": {"version": study.consent.version, "text": study.consent.text, "age": study.consent.minimum_age},
+            "consent": {
+                "version": study.consent.version,
+                "text": own.get("consent", study.consent.text),
+                "age": study.consent.minimum_age,
+            },
             "demographics": [
                 {"question": name, "options": list(options)} for name, options in study.demographics.items()
             ],

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from filelock import FileLock
+
 from workbench.errors import StudyError
 from workbench.labeling.study.study import FILE
 from workbench.settings import Settings
@@ -37,6 +39,33 @@ def choose_folder(settings: Settings, folder: Path) -> None:
     note = studies_folder(settings) / "serving"
     note.parent.mkdir(parents=True, exist_ok=True)
     note.write_text(str(folder.resolve()), encoding="utf-8")
+
+
+def opened(settings: Settings) -> list[str]:
+    """Studies that raters may open by their name, besides the one that is served."""
+    try:
+        lines = (studies_folder(settings) / "open").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return []
+    here = set(studies(settings))
+    return [name for name in dict.fromkeys(lines) if name in here]
+
+
+def set_opened(settings: Settings, name: str, is_open: bool) -> None:
+    """Let raters open a study by its name, or no more. Raises StudyError when there is none of that name."""
+    if name not in studies(settings):
+        raise StudyError(f"There is no study {name[:60]!r} here.")
+    note = studies_folder(settings) / "open"
+    with FileLock(note.with_name(".open.lock")):
+        names = [other for other in opened(settings) if other != name] + [name] * is_open
+        note.write_text("".join(f"{one}\n" for one in names), encoding="utf-8")
+
+
+def open_folder(settings: Settings, name: str) -> Path:
+    """The folder of a study that raters may open. Raises StudyError, the same for all others."""
+    if name not in opened(settings):
+        raise StudyError("This study is not open, or not here (any more). Ask whoever sent you the link.")
+    return studies_folder(settings) / name
 
 
 def check_there(folder: Path) -> None:

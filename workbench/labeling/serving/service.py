@@ -65,20 +65,32 @@ def hub_of(settings: Settings, study: str) -> Hub:
 def open_service(settings: Settings, folder: Path, *, interval: float = 60.0, hub: Hub | None = None) -> Service:
     """Load the study in `folder`, register its items and start pushing. Raises StudyError when the study is wrong."""
     study = load_study(folder)
-    items = load_items(study)
+    load_items(study)  # what is wrong with it is said before a database is opened
     store = open_store(settings)
     said = log.warning if store.database.alone else log.info
     said("judgements in %s", store.database.describe())
-    store.add_study(study, items)
     outbox = Outbox(store, hub or hub_of(settings, study.name), interval=interval)
     secret = signing_secret(settings.data, settings.owner_token)
-    desk = Desk(study, items, store, outbox, Sealer(secret), settings)
+    desk = _desk(study, store, outbox, Sealer(secret), settings)
     server = secrets.token_hex(8)
     if not store.database.is_sqlite:
         outbox.beat = partial(announce, store.database, server, fingerprint(secret), outbox.hub.place)
         outbox.beat()
     outbox.start()
     return Service(study, store, outbox, desk, server)
+
+
+def open_beside(other: Service, settings: Settings, folder: Path) -> Service:
+    """Serve a further study in the same database, pushed with the other's. Raises StudyError when the study is
+    wrong."""
+    desk = _desk(load_study(folder), other.store, other.outbox, other.desk.sealer, settings)
+    return Service(desk.study, other.store, other.outbox, desk)
+
+
+def _desk(study: Study, store: Store, outbox: Outbox, sealer: Sealer, settings: Settings) -> Desk:
+    items = load_items(study)
+    store.add_study(study, items)
+    return Desk(study, items, store, outbox, sealer, settings)
 
 
 def stop_on_signals(stop: Callable[[], Any]) -> None:

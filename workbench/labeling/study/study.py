@@ -4,6 +4,7 @@ Everything is checked on reading and an unknown key is refused, so that a typing
 """
 
 import hashlib
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +126,7 @@ class ItemSource:
 @dataclass(frozen=True, slots=True)
 class Study:
     """One study, read and checked. folder: where its file and its images are. sha256: of the file, kept with the
-    judgements."""
+    judgements. texts: language → its own title, instructions, attribute and consent in it."""
 
     name: str
     title: str
@@ -142,6 +143,7 @@ class Study:
     crowd: Crowd
     demographics: dict[str, tuple[str, ...]]
     source: ItemSource
+    texts: dict[str, dict[str, str]]
     license: str
     folder: Path
     text: str
@@ -216,6 +218,7 @@ def _parsed(root: Table, text: str, folder: Path) -> Study:
         crowd=_crowd(root.table("crowd")),
         demographics=_demographics(root.table("demographics")),
         source=_source(root.table("items")),
+        texts=_texts(root.table("texts")),
         folder=folder,
         text=text,
     )
@@ -325,6 +328,23 @@ def _demographics(table: Table) -> dict[str, tuple[str, ...]]:
                 f"otherwise. Taken are {', '.join(RATER_COLUMNS)}."
             )
     return questions
+
+
+def _texts(table: Table) -> dict[str, dict[str, str]]:
+    """Language → what of title, instructions, attribute and consent the study says in it."""
+    texts: dict[str, dict[str, str]] = {}
+    for language in table.names():
+        if not re.fullmatch("[a-z]{2,3}", language):
+            raise StudyError(f"[texts.{language[:20]}]: expected a language as de, es, fr, zh, ja or ar.")
+        own = table.table(language)
+        texts[language] = {
+            name: own.text(name, longest=20_000)
+            for name in ("title", "instructions", "attribute", "consent")
+            if own.has(name)
+        }
+        own.end()
+    table.end()
+    return texts
 
 
 def _source(table: Table) -> ItemSource:

@@ -81,6 +81,10 @@ class Table:
         """Whether the file has this key (and nobody took it out yet)."""
         return key in self._values
 
+    def names(self) -> list[str]:
+        """All remaining keys."""
+        return list(self._values)
+
     def words(self) -> dict[str, str]:
         """All remaining keys, whose values must be short texts."""
         return {key: self.text(key, longest=80) for key in list(self._values)}

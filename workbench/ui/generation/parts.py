@@ -148,6 +148,12 @@ def photos_of(bench: Workbench, gallery: Any, consent: Any) -> list[tuple[str, n
     return [(f"Photo {number}", read_photo(path, bench.settings).image) for number, path in enumerate(paths, start=1)]
 
 
+def pictures_of(bench: Workbench, gallery: Any) -> list[np.ndarray]:
+    """The pictures of a gallery, in order. Raises BadImage."""
+    paths = [entry[0] if isinstance(entry, (tuple, list)) else entry for entry in gallery or []]
+    return [read_photo(path, bench.settings).image for path in paths[:64]]
+
+
 def face_number(choice: Any) -> int | None:
     """The chosen face, None to be asked. Raises BadRequest."""
     number = None if str(choice or ASK).strip() == ASK else number_in(choice)

@@ -8,6 +8,7 @@ import numpy as np
 
 from workbench import checks
 from workbench.bench import Workbench
+from workbench.ui.common.ask_people import Shown, ask_panel
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.outcome import Outcome, run_buttons
@@ -41,6 +42,9 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             outcome = Outcome("generate", start, stop, named=[model])
             outputs = parts.sheet_outputs("generate")
             outputs[1].value = EMPTY
+            ask_panel(
+                bench, "generate", [("Same person as in the photo?", "same")], [references, outputs[0], model], asked
+            )
 
     outcome.run(
         start.click,
@@ -63,6 +67,12 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         **parts.QUEUE,
     )
     receive("generation", photo, references)
+
+
+def asked(bench: Workbench, question: str, references: Any, drawn: Any, model: str) -> list[Shown]:
+    """The first photo beside each drawn picture, for people to say whether they show one person."""
+    known, made = parts.pictures_of(bench, references), parts.pictures_of(bench, drawn)
+    return [[(known[0], ""), (picture, model)] for picture in made] if known else []
 
 
 @GPU

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import pandas as pd
 
@@ -17,10 +17,11 @@ from workbench.labeling.serving.folders import (
     choose_folder,
     chosen_folder,
     demo_folder,
+    open_folder,
     studies_folder,
 )
 from workbench.labeling.serving.owner import Owner
-from workbench.labeling.serving.service import Service, open_service, stop_on_signals
+from workbench.labeling.serving.service import Service, open_beside, open_service, stop_on_signals
 from workbench.labeling.study.demo import build_demo, vary
 from workbench.labeling.study.study import FILE, Study
 from workbench.settings import Settings
@@ -29,6 +30,8 @@ __all__ = ["GENERATOR", "Room", "gate", "studies_folder", "with_owner_token"]
 
 log = logging.getLogger("workbench")
 GENERATOR = "dcgan-digiface-64"
+_rooms: WeakKeyDictionary[Workbench, WeakSet["Room"]] = WeakKeyDictionary()
+"""Rooms of a workbench, so that other tabs can say that a study was added to."""
 _gates: WeakKeyDictionary[Workbench, Gate] = WeakKeyDictionary()
 """One per workbench, so that wrong tokens are counted wherever they are tried."""
 
@@ -40,12 +43,32 @@ class Room:
         """folder: the study's; None means the one chosen in the data folder, at first the demo."""
         self._bench, self._folder, self._interval = bench, folder, interval
         self._service: Service | None = None
+        self._others: dict[str, Service] = {}
         self._lock = threading.Lock()
+        _rooms.setdefault(bench, WeakSet()).add(self)
         stop_on_signals(self.stop)
         atexit.register(self.stop, 10.0)
 
-    def service(self) -> Service:
-        """The running study. Raises StudyError, or ModelMissing when the demo study needs weights that are not here."""
+    def service(self, name: str = "") -> Service:
+        """The running study, or another one that is open, by its name; all share one database and one way to the Hub.
+
+        Raises StudyError, or ModelMissing when the demo study needs weights that are not here.
+        """
+        first = self._first()
+        if name in ("", first.study.name):
+            return first
+        folder = open_folder(self._bench.settings, name)
+        with self._lock:
+            if name not in self._others:
+                self._others[name] = open_beside(first, with_owner_token(self._bench.settings), folder)
+            return self._others[name]
+
+    def renew(self, name: str) -> None:
+        """Read a study again that was added to, or forget one that was closed."""
+        with self._lock:
+            self._others.pop(name, None)
+
+    def _first(self) -> Service:
         with self._lock:
             if self._service is None:
                 folder = self._folder or chosen_folder(self._bench.settings)
@@ -60,10 +83,10 @@ class Room:
         """Raises NotAllowed unless `token` is the owner's; no study has to be open for that."""
         gate(self._bench).check(token, caller)
 
-    def owner(self) -> Owner:
-        """The owner's side."""
+    def owner(self, name: str = "") -> Owner:
+        """The owner's side of the running study, or of another open one."""
         here = [spec.id for spec in self._bench.specs("recognition") if self._bench.available(spec.id)]
-        return Owner(self.service(), gate(self._bench), here, self._score)
+        return Owner(self.service(name), gate(self._bench), here, self._score)
 
     def _score(self, study: Study, items: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
         from workbench.evaluation.pair_scores import score_items  # brings torch, which serving raters does not need
@@ -74,7 +97,7 @@ class Room:
         """Serve another study from now on: what waits is pushed first, and the choice is remembered."""
         self.stop(10.0)
         with self._lock:
-            self._service, self._folder = None, folder
+            self._service, self._folder, self._others = None, folder, {}
         choose_folder(self._bench.settings, folder)
 
     def stop(self, seconds: float = 25.0) -> None:
@@ -82,6 +105,12 @@ class Room:
         service = self._service
         if service is not None and not service.stop(seconds):
             log.warning("%d rows wait for the next start: %s", service.outbox.waiting(), service.outbox.last_error)
+
+
+def renewed(bench: Workbench, name: str) -> None:
+    """Tell every room of this workbench that a study was made or added to."""
+    for room in list(_rooms.get(bench, ())):
+        room.renew(name)
 
 
 def gate(bench: Workbench) -> Gate:

@@ -8,7 +8,7 @@ from typing import Any
 
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, StudyError
-from workbench.labeling.serving.folders import chosen_folder, demo_folder, studies, studies_folder
+from workbench.labeling.serving.folders import chosen_folder, demo_folder, opened, set_opened, studies, studies_folder
 from workbench.labeling.study.demo import build_demo, vary
 from workbench.labeling.study.reading import load_items
 from workbench.labeling.study.study import FILE, load_study, parse_study
@@ -27,11 +27,13 @@ class Studies:
         self._room, self._settings, self._bench = room, bench.settings, bench
 
     def do(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """list, template, check, make or serve. Raises NotAllowed without the token, StudyError with a sentence."""
+        """list, template, check, make, serve, open, close or link. Raises NotAllowed without the token, StudyError with
+        a sentence."""
         self._room.check_owner(asked.get("token"), str(asked.get("caller", "")))
         action = asked.get("action")
         if action == "list":
-            return {"studies": studies(self._settings), "serving": chosen_folder(self._settings).name}
+            told = {"studies": studies(self._settings), "open": opened(self._settings)}
+            return told | {"serving": chosen_folder(self._settings).name}
         if action == "template":
             return {"toml": TEMPLATE, "tasks": {name: row.title for name, row in TASK_TYPES.items()}}
         if action == "check":
@@ -45,7 +47,18 @@ class Studies:
             return self._make(asked)
         if action == "serve":
             return self._serve(asked)
-        raise BadRequest("There is no such action; expected list, template, check, make, serve.")
+        if action in ("open", "close"):
+            return self._set_open(str(asked.get("name", "")), action == "open")
+        if action == "link":
+            return {"svg": qr_code(asked.get("address"))}
+        raise BadRequest("There is no such action; expected list, template, check, make, serve, open, close, link.")
+
+    def _set_open(self, name: str, is_open: bool) -> dict[str, Any]:
+        if is_open:
+            load_items(load_study(studies_folder(self._settings) / name if NAME.fullmatch(name) else Path()))
+        set_opened(self._settings, name, is_open)
+        self._room.renew(name)
+        return {"open": opened(self._settings)}
 
     def _make(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -65,6 +78,19 @@ class Studies:
         load_items(load_study(folder))
         self._room.reopen(folder)
         return {"serving": self._room.service().study.name}
+
+
+def qr_code(address: Any) -> str:
+    """An address as a QR code: SVG, black on white. Raises BadRequest for what is no web address."""
+    import io
+
+    import segno
+
+    if not isinstance(address, str) or len(address) > 500 or not address.startswith(("http://", "https://")):
+        raise BadRequest("address: expected a web address of at most 500 characters.")
+    stream = io.BytesIO()
+    segno.make(address, error="m").save(stream, kind="svg", scale=4, border=4, light="white", xmldecl=False)
+    return stream.getvalue().decode()
 
 
 def _text(asked: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ Whatever arrives here came from outside: sizes are checked before anything is re
 caller may not do is answered with 403, through the page and through the raw address alike.
 """
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,13 +15,15 @@ import gradio as gr
 from fastapi import HTTPException
 
 from workbench.bench import Workbench
-from workbench.errors import NotAllowed, WorkbenchError
+from workbench.errors import BadRequest, NotAllowed, WorkbenchError
 from workbench.ui.common.door import CLIENT, Page
 from workbench.ui.labeling.room import Room
 from workbench.ui.labeling.studies import Studies
 
 log = logging.getLogger("workbench")
 SCREEN = Path(__file__).parent / "screen"
+LANGUAGES = ("en", "de", "es", "fr", "zh", "ja", "ar")
+"""What the raters' screen speaks; `screen/words/` has a file for each but English."""
 LARGEST = 512_000
 """Bytes a rater's browser may send at once; a hundred receipts are a fifth of it."""
 LARGEST_FROM_OWNER = 40_000_000
@@ -34,7 +37,7 @@ def build(bench: Workbench, photo: gr.State | None = None, room: Room | None = N
             gr.HTML(
                 html_template=_read("judge.html"),
                 css_template=_read("judge.css"),
-                js_on_load="".join(map(_read, ("box.js", "keys.js", "judge.js"))),
+                js_on_load="".join(map(_read, ("words.js", "box.js", "keys.js", "judge.js"))),
                 server_functions=[_guarded(function, LARGEST) for function in rater_functions(room)],
                 elem_id="labeling-judge",
             )
@@ -60,19 +63,21 @@ def rater_functions(room: Room) -> list[Callable[[Mapping[str, Any]], dict[str, 
     """What a rater's browser may call."""
 
     def welcome(asked: Mapping[str, Any]) -> dict[str, Any]:
-        return room.service().desk.welcome()
+        name = str(asked.get("language", ""))
+        told = room.service(_named(asked)).desk.welcome(name)
+        return told | {"words": words_of(name)}
 
     def enter(asked: Mapping[str, Any]) -> dict[str, Any]:
-        return room.service().desk.enter(asked)
+        return room.service(_named(asked)).desk.enter(asked)
 
     def sync(asked: Mapping[str, Any]) -> dict[str, Any]:
-        return room.service().desk.sync(asked)
+        return room.service(_named(asked)).desk.sync(asked)
 
     def undo(asked: Mapping[str, Any]) -> dict[str, Any]:
-        return room.service().desk.undo(asked)
+        return room.service(_named(asked)).desk.undo(asked)
 
     def withdraw(asked: Mapping[str, Any]) -> dict[str, Any]:
-        return room.service().desk.withdraw(asked)
+        return room.service(_named(asked)).desk.withdraw(asked)
 
     return [welcome, enter, sync, undo, withdraw]
 
@@ -82,12 +87,30 @@ def owner_functions(room: Room, bench: Workbench) -> list[Callable[[Mapping[str,
     studies = Studies(room, bench)
 
     def owner(asked: Mapping[str, Any]) -> dict[str, Any]:
-        return room.owner().do(asked)
+        room.check_owner(asked.get("token"), str(asked.get("caller", "")))
+        return room.owner(_named(asked)).do(asked)
 
     def study(asked: Mapping[str, Any]) -> dict[str, Any]:
         return studies.do(asked)
 
     return [owner, study]
+
+
+def words_of(language: str) -> dict[str, str]:
+    """The screen's words in a language: English → theirs; empty for English and for a language that is not here."""
+    path = SCREEN / "words" / f"{language}.json"
+    if language not in LANGUAGES or not path.is_file():
+        return {}
+    words: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    return words
+
+
+def _named(asked: Mapping[str, Any]) -> str:
+    """The study that a page was opened for; "" for the one that is served. Raises BadRequest."""
+    name = asked.get("study", "")
+    if not isinstance(name, str) or len(name) > 100:
+        raise BadRequest("study: expected the name of a study.")
+    return name
 
 
 def _guarded(function: Callable[[Mapping[str, Any]], dict[str, Any]], largest: int) -> Callable[..., dict[str, Any]]:

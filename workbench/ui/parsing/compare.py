@@ -8,6 +8,7 @@ import pandas as pd
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.parts import title
+from workbench.ui.common.ask_people import Shown, ask_panel
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import find_in
@@ -53,6 +54,7 @@ def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
                 table = gr.Dataframe(
                     label="Agreement per part", interactive=False, elem_id="compare-table", min_width=240
                 )
+            ask_panel(bench, "compare", [("Which mask is better?", "mask")], [source, first, second], asked)
     outcome.run(
         start.click,
         bound(compare, bench),
@@ -68,6 +70,20 @@ def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
     outcome.cancels()
     send_to("parsing", source, photo, bench)
     receive("parsing", photo, source)
+
+
+def asked(bench: Workbench, question: str, source: str | None, first: str, second: str) -> list[Shown]:
+    """The photo and both models' masks over it, as one item for people to judge."""
+    from workbench.drawing import overlay
+    from workbench.tasks.parsing import parse
+
+    if source is None:
+        return []
+    if first == second:
+        raise BadRequest("Choose two different models to compare.")
+    found = find_in(bench, source)
+    maps = [(model, parse(found.image, bench.parser(model), found.faces).labels) for model in (first, second)]
+    return [[(found.image, ""), *((overlay(found.image, labels), model) for model, labels in maps)]]
 
 
 @GPU

@@ -9,6 +9,7 @@ import numpy as np
 
 from workbench.bench import Workbench
 from workbench.errors import WorkbenchError
+from workbench.ui.common.ask_people import Shown, ask_panel
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
@@ -120,6 +121,13 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
                 buttons=PLAIN,
                 visible=False,
             )
+            ask_panel(
+                bench,
+                "protect",
+                [("Same person?", "same"), ("Does it look edited?", "edited")],
+                [slider],
+                asked,
+            )
             noise_panel(bench, waiting, face, result)
             gr.Markdown(views.HONEST)
             send_to("protection", source, photo, bench)
@@ -209,6 +217,15 @@ def stopped(bench: Workbench, waiting: Ready | None, face: str, look: str, makeu
         views.box("Cancelled", "Nothing was kept. The picture shows the makeup only.", "plain", "cancelled"),
         *rest,
     )
+
+
+def asked(bench: Workbench, question: str, slider: Any) -> list[Shown]:
+    """The photo and its protected copy for people to compare, or each by itself to say whether it looks edited."""
+    before, after = slider or (None, None)
+    if before is None or after is None:
+        return []
+    shown = [(np.asarray(before)[..., :3], ""), (np.asarray(after)[..., :3], "protected")]
+    return [shown] if question == "same" else [[one] for one in shown]
 
 
 @GPU

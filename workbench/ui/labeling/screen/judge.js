@@ -1,6 +1,7 @@
 /* The raters' screen. Draws nothing it was not given as text; keeps every vote in this browser (box.js) until the server says "on hub". */
 const root = element.querySelector(".judge");
 const part = (name) => root.querySelector(`[data-part="${name}"]`);
+const STUDY = new URLSearchParams(location.search).get("study") || "";
 const HOLD = 4, BEAT = 10000, LATER = 5000;
 let study = null, box = null, keys = {}, queue = [], current = null, history = [], busy = false, again = false;
 let checkedAt = 0, shownAt = 0, flags = new Set(), offline = false, dry = false, place = null, most = 1, blurred = false, before = "", countdown = 0, later = 0, noticed = 0, seeded = false;
@@ -30,7 +31,7 @@ async function call(name, payload) {
 }
 
 async function ask(name, payload) {
-  const answer = await call(name, payload);
+  const answer = await call(name, STUDY ? { ...payload, study: STUDY } : payload);
   if (answer === null || answer === undefined) throw new Error("The server did not answer.");
   return answer;
 }
@@ -38,11 +39,11 @@ async function ask(name, payload) {
 async function start() {
   for (;;) {
     try {
-      study = await ask("welcome", {});
+      await welcome(preferred());
       if (study.state !== "starting") break;
-      say("loading", "The study is starting and brings back earlier answers …");
+      say("loading", t("The study is starting and brings back earlier answers …"));
     } catch (error) {
-      say("loading", error.told ? error.message : "The server cannot be reached; trying again …");
+      say("loading", error.told ? t(error.message) : t("The server cannot be reached; trying again …"));
       if (error.told && !/starting/.test(error.message)) return;
     }
     await new Promise((next) => setTimeout(next, 1500));
@@ -56,10 +57,30 @@ async function start() {
   await begin();
 }
 
+/* The study's own texts in this language, where it has them, and the screen's. */
+async function welcome(name) {
+  study = await ask("welcome", { language: name });
+  speak(root, name, study.words || {});
+  const choice = part("language");
+  choice.replaceChildren(...Object.entries(LANGUAGES).map(([key, title]) => { const option = make("option", title, { value: key }); option.selected = key === name; return option; }));
+}
+
+/* Another language, in the middle of whatever is on the screen. */
+async function change(name) {
+  keepLanguage(name);
+  await welcome(name);
+  loadKeys(); warn(); drawConsent(); drawAnswers(); mark(); progress();
+  say("question", asking());
+  if (root.dataset.screen === "judging") say("step", step());
+}
+
+const asking = () => t(study.question_words, { attribute: study.attribute });
+const step = () => (study.picks < 2 ? "" : current && current.picked ? t("Now the one with least.") : t("First the one with most."));
+
 /* Said as long as a reload would lose something. */
 function warn() {
   part("storage").hidden = box.lasting;
-  if (!box.lasting) say("storage", "This browser keeps nothing for this page (a private window, or a frame of another site). Your answers are sent as you give them; what is not sent yet is lost on a reload, and you begin as somebody new. Please stay until it says “all on the Hub”.");
+  if (!box.lasting) say("storage", t("This browser keeps nothing for this page (a private window, or a frame of another site). Your answers are sent as you give them; what is not sent yet is lost on a reload, and you begin as somebody new. Please stay until it says “all on the Hub”."));
 }
 
 function drawConsent() {
@@ -67,33 +88,33 @@ function drawConsent() {
   write(part("instructions"), study.instructions);
   write(part("consent"), study.consent.text);
   part("synthetic").hidden = !study.synthetic;
-  say("age-text", `I am at least ${study.consent.age} years old and agree to take part (consent ${study.consent.version}).`);
-  const facts = [study.minutes ? `About ${study.minutes} minutes.` : "", study.pay ? `Pay: ${study.pay}.` : "", study.least ? `The completion code needs ${study.least} answers, or half of what you are given if that is less; skipped ones and those under ${study.floor_ms / 1000} s do not count.` : "", study.contact ? `Contact: ${study.contact}.` : ""];
+  say("age-text", t("I am at least {age} years old and agree to take part (consent {version}).", study.consent));
+  const facts = [study.minutes ? t("About {minutes} minutes.", study) : "", study.pay ? t("Pay: {pay}.", study) : "", study.least ? t("The completion code needs {least} answers, or half of what you are given if that is less; skipped ones and those under {seconds} s do not count.", { least: study.least, seconds: study.floor_ms / 1000 }) : "", study.contact ? t("Contact: {contact}.", study) : ""];
   say("pay", facts.filter(Boolean).join(" "));
   part("demographics").replaceChildren(...study.demographics.map((asked) => {
-    const label = make("label", asked.question + " (optional)"), select = make("select", "", { "data-question": asked.question });
-    select.append(make("option", "Prefer not to say", { value: "" }), ...asked.options.map((option) => make("option", option, { value: option })));
+    const label = make("label", `${asked.question} ${t("(optional)")}`), select = make("select", "", { "data-question": asked.question });
+    select.append(make("option", t("Prefer not to say"), { value: "" }), ...asked.options.map((option) => make("option", option, { value: option })));
     label.append(select);
     return label;
   }));
 }
 
 async function agree(yes) {
-  if (yes && !part("age").checked) { part("age").focus(); return say("status", "Please tick the box first."); }
+  if (yes && !part("age").checked) { part("age").focus(); return say("status", t("Please tick the box first.")); }
   if (yes && box.me().rater) return begin(); // agreed in another tab meanwhile
   const parameters = Object.fromEntries(new URLSearchParams(location.search));
   const demographics = {};
   root.querySelectorAll("[data-question]").forEach((select) => { if (select.value) demographics[select.dataset.question] = select.value; });
   try {
     const answer = await ask("enter", { agree: yes, version: study.consent.version, demographics, parameters });
-    if (!yes) return finish("You did not agree, so nothing was stored.", answer.redirect);
+    if (!yes) return finish(t("You did not agree, so nothing was stored."), answer.redirect);
     box.enter(answer.rater, answer.receipt); warn();
     await begin();
   } catch (error) { say("loading", error.message); show("loading"); }
 }
 
 async function begin() {
-  say("question", study.question);
+  say("question", asking());
   drawAnswers();
   show("judging");
   await exchange(true);
@@ -122,7 +143,7 @@ async function exchange(want) {
   } catch (error) {
     offline = !error.told;
     if (error.status === 403 && /rater token/.test(error.message)) return stranger();
-    say("error", error.told ? error.message : "No connection. Your answers are kept here and sent when it is back.");
+    say("error", error.told ? t(error.message) : t("No connection. Your answers are kept here and sent when it is back."));
     setTimeout(() => exchange(true), error.told ? 4000 : 1500);
   }
   busy = false;
@@ -134,7 +155,7 @@ async function exchange(want) {
 function stranger() {
   busy = false;
   box.empty(); queue = []; current = null; history = [];
-  say("pay", "This study was set up anew, so you are asked again.");
+  say("pay", t("This study was set up anew, so you are asked again."));
   show("consent");
 }
 
@@ -155,13 +176,13 @@ function take(answer, sent, wanted) {
     if (result.receipt) box.addReceipt(result.id, result.receipt); // before the vote goes: one of the two is always kept
     else history = history.filter((entry) => entry.id !== id);
     if (result.stands) history = history.map((entry) => (entry.id === id ? { ...entry, answer: result.stands } : entry));
-    if (result.message) notice(result.message);
+    if (result.message) notice(result.stands ? t("This one was answered before, perhaps in another tab: “{answer}”. That answer stands; undo to change it.", { answer: titleOf(result.stands) }) : t(result.message));
     box.dropVote(id);
   });
   answer.on_hub.forEach(box.dropReceipt);
   warn();
   place = answer.answered; most = answer.most;
-  if (answer.state === "withdrawn") return finish("Your answers were withdrawn.", "");
+  if (answer.state === "withdrawn") return finish(t("Your answers were withdrawn."), "");
   if (!wanted) return;
   const waiting = new Set(box.votes().map((vote) => vote.id));
   const known = new Set([...queue, ...(current ? [current] : [])].map((item) => item.id));
@@ -169,16 +190,16 @@ function take(answer, sent, wanted) {
   answer.items.filter((item) => !known.has(item.id) && !waiting.has(item.id)).forEach((item) => queue.push(prepare(item)));
   dry = !queue.length && !waiting.size;
   if (current && !current.again && !answer.valid.includes(current.id) && !waiting.has(current.id)) { current = null; }
-  if (answer.state === "paused" && !queue.length && !current) return idle("The study is paused. This page goes on by itself.", "");
-  if (answer.state === "waiting" && dry && !current) return idle(answer.message, answer.redirect);
-  if ((answer.state === "complete" || answer.state === "blocked") && dry && !current) return finish(answer.message || "There is nothing left for you to judge.", answer.redirect);
+  if (answer.state === "paused" && !queue.length && !current) return idle(t("The study is paused. This page goes on by itself."), "");
+  if (answer.state === "waiting" && dry && !current) return idle(t(answer.message), answer.redirect);
+  if ((answer.state === "complete" || answer.state === "blocked") && dry && !current) return finish(t(answer.message || "There is nothing left for you to judge."), answer.redirect);
   if (!current && root.dataset.screen === "judging") next();
 }
 
 /* Nothing to show for now: ask again in a while; who has earned it may go. */
 function idle(text, link) {
   show("judging");
-  const leave = make("a", "Return to the platform", { rel: "noopener" });
+  const leave = make("a", t("Return to the platform"), { rel: "noopener" });
   if (link && link.startsWith("https://")) leave.href = link;
   part("stage").replaceChildren(make("p", text, { class: "fault", "data-part": "idle" }), ...(leave.href ? [leave] : []));
   clearTimeout(later);
@@ -189,12 +210,12 @@ function idle(text, link) {
 function prepare(item) {
   const pair = make("div", "", { class: "pair" });
   item.images.forEach((address, index) => {
-    const image = make("img", "", { alt: `Picture ${index + 1} of ${item.images.length}`, decoding: "sync", draggable: "false" });
+    const image = make("img", "", { alt: t("Picture {n} of {all}", { n: index + 1, all: item.images.length }), decoding: "sync", draggable: "false" });
     image.src = address;
     const place = index - (study.choose_image ? study.images - item.keys.length : study.images), figure = make("figure", "", place >= 0 ? { "data-place": place } : {});
     figure.append(image); pair.append(figure);
   });
-  if (item.fault) pair.append(make("p", item.fault, { class: "fault" }));
+  if (item.fault) pair.append(make("p", t("A picture of this item is missing. Please skip it."), { class: "fault" }));
   pair.dataset.shows = item.images.length;
   item.pair = pair;
   item.ready = Promise.all([...pair.querySelectorAll("img")].map((image) => image.decode().catch(() => { item.broken = true; })));
@@ -202,13 +223,13 @@ function prepare(item) {
 }
 
 async function next() {
-  if (!queue.length) { current = null; part("stage").replaceChildren(make("p", "Loading the next one …", { class: "fault" })); return; }
+  if (!queue.length) { current = null; part("stage").replaceChildren(make("p", t("Loading the next one …"), { class: "fault" })); return; }
   const item = queue.shift();
   if (current === null && history.length && item.block > history[history.length - 1].block && !item.again && !item.rested && study.break_seconds) {
     item.rested = true; queue.unshift(item); return rest();
   }
   current = item; shownAt = 0; flags = new Set(); before = item.before || ""; blurred = false; item.picked = "";
-  say("step", study.picks > 1 ? "First the one with most." : "");
+  say("step", step());
   mark();
   await item.ready;
   if (current !== item) return;
@@ -224,10 +245,10 @@ async function next() {
 function vote(answer, reason) {
   if (!current || !shownAt || root.dataset.screen !== "judging") return;
   const item = current, shown = shownAt;
-  if (answer !== "skip" && item.fault) return say("error", "A picture is missing: please skip this one.");
+  if (answer !== "skip" && item.fault) return say("error", t("A picture of this item is missing. Please skip it."));
   const marks = [...flags, ...(blurred ? ["blur"] : [])];
   const earlier = box.vote(item.id);
-  if (earlier && earlier.answer !== answer) notice("This one was answered before, in another tab; that answer stands. Undo to change it.");
+  if (earlier && earlier.answer !== answer) notice(t("This one was answered before, in another tab; that answer stands. Undo to change it."));
   if (!earlier) box.addVote({ id: item.id, lease: item.token, answer, response_ms: Math.round(performance.now() - shown), flags: marks, reason: reason || "", at: Date.now() });
   history.push({ id: item.id, block: item.block, answer: earlier ? earlier.answer : answer });
   current = null; shownAt = 0;
@@ -239,7 +260,7 @@ function vote(answer, reason) {
 
 async function undo() {
   const last = history[history.length - 1];
-  if (!last) return say("error", "There is nothing to undo.");
+  if (!last) return say("error", t("There is nothing to undo."));
   if (!current && !dry && !queue.length) return;
   while (busy || box.votes().length) { await exchange(false); await new Promise((wait) => setTimeout(wait, 50)); if (offline) return; }
   try {
@@ -250,21 +271,21 @@ async function undo() {
     item.before = last.answer; item.rested = true;
     queue.unshift(prepare(item));
     show("judging");
-    say("status", "The last pair again.");
+    say("status", t("The last one again."));
     next();
-  } catch (error) { say("error", error.message); }
+  } catch (error) { say("error", t(error.message)); }
 }
 
 function rest() {
   show("break");
-  part("status").textContent = "Time for a short break.";
+  say("status", t("Time for a short break"));
   let left = study.break_seconds;
-  const tick = () => { say("countdown", left > 0 ? `${left} s` : "Whenever you are ready."); if (left-- > 0 && root.dataset.screen === "break") countdown = setTimeout(tick, 1000); };
+  const tick = () => { say("countdown", left > 0 ? t("{seconds} s", { seconds: left }) : t("Whenever you are ready.")); if (left-- > 0 && root.dataset.screen === "break") countdown = setTimeout(tick, 1000); };
   tick();
 }
 
 function finish(text, link) {
-  say("done-text", `${text} ${place ? `You gave ${place} answers.` : ""}`);
+  say("done-text", `${text} ${place ? t("You gave {n} answers.", { n: place }) : ""}`);
   const anchor = part("done-link");
   anchor.hidden = !link;
   if (link && link.startsWith("https://")) anchor.href = link;
@@ -274,9 +295,9 @@ function finish(text, link) {
 function progress() {
   if (!box) return;
   const saved = box.receiptIds().length, unsent = box.votes().length;
-  say("count", place === null ? "" : `${place + unsent} of at most ${most}`);
+  say("count", place === null ? "" : t("{n} of at most {most}", { n: place + unsent, most }));
   part("progress").max = most; part("progress").value = place || 0;
-  say("saved", unsent ? `${unsent} being sent` : saved ? `saved; ${saved} on the way to the Hub` : "all on the Hub");
+  say("saved", unsent ? t("{n} being sent", { n: unsent }) : saved ? t("saved; {n} on the way to the Hub", { n: saved }) : t("all on the Hub"));
   root.dataset.pending = unsent; root.dataset.unhubbed = saved;
 }
 
@@ -284,11 +305,13 @@ function drawAnswers() {
   part("answers").dataset.many = study.answers.length;
   part("answers").replaceChildren(...study.answers.map((answer, index) => {
     const button = make("button", "", { "data-answer": index, class: answer.key.split("_")[0] });
-    button.append(make("span", answer.title), make("kbd", keys[`answer${index}`], { "data-key": `answer${index}` }));
+    button.append(make("span", t(answer.title)), make("kbd", keys[`answer${index}`], { "data-key": `answer${index}` }));
     return button;
   }));
   root.querySelectorAll("kbd[data-key]").forEach((node) => { node.textContent = shownKey(keys[node.dataset.key]); });
 }
+
+const titleOf = (key) => { const answer = study.answers.find((one) => one.key === key); return answer ? t(answer.title) : key === "skip" ? t("skipped") : key; };
 
 /* When pictures are chosen, the button's place on the screen decides which picture it names. */
 const answerAt = (index) => (study.choose_image && current && current.keys && current.keys[index]) || (study.answers[index] && study.answers[index].key);
@@ -301,7 +324,7 @@ function choose(index) {
   if (!current.picked) current.picked = key;
   else if (current.picked === key) current.picked = "";
   else return vote(`${current.picked}>${key}`);
-  say("step", current.picked ? "Now the one with least." : "First the one with most.");
+  say("step", step());
   mark();
 }
 
@@ -315,10 +338,10 @@ function mark() {
   root.querySelectorAll(".pair figure").forEach((figure) => figure.classList.toggle("picked", !!(current && current.picked) && answerAt(+figure.dataset.place) === current.picked));
 }
 
-function toggle(flag) { if (flags.has(flag)) flags.delete(flag); else flags.add(flag); mark(); say("status", `${flag} ${flags.has(flag) ? "marked" : "not marked"}`); }
+function toggle(flag) { if (flags.has(flag)) flags.delete(flag); else flags.add(flag); mark(); say("status", flags.has(flag) ? t("Marked: {what}", { what: t(TITLES[flag]) }) : t("Not marked: {what}", { what: t(TITLES[flag]) })); }
 
 async function withdraw() {
-  sheet(make("h3", "Withdraw all your answers?"), make("p", "They will not be used and cannot be brought back."), make("button", "Withdraw", { "data-do": "really" }), make("button", "Keep them", { "data-do": "close" }));
+  sheet(make("h3", t("Withdraw all your answers?")), make("p", t("They will not be used and cannot be brought back.")), make("button", t("Withdraw"), { "data-do": "really" }), make("button", t("Keep them"), { "data-do": "close" }));
 }
 
 async function really() {
@@ -329,13 +352,13 @@ async function really() {
     box.empty();
     queue = []; current = null; place = null; history = [];
     await settle();
-  } catch (error) { say("error", error.message); }
+  } catch (error) { say("error", t(error.message)); }
 }
 
 /* The withdrawal is kept here, and brought back if need be, until it is in the data set. */
 async function settle() {
   for (let left = box.left(); left; left = box.left()) {
-    finish("Your answers were withdrawn and will not be used. Please leave this page open until the data set knows of it.", "");
+    finish(t("Your answers were withdrawn and will not be used. Please leave this page open until the data set knows of it."), "");
     try {
       const answer = await ask("withdraw", left);
       if (answer.on_hub) box.setLeft(null); else box.setLeft({ ...left, receipt: answer.receipt });
@@ -343,7 +366,7 @@ async function settle() {
     if (box.left()) await new Promise((next) => setTimeout(next, 2000));
   }
   root.dataset.withdrawn = "true";
-  finish("Your answers were withdrawn and will not be used; the data set knows of it. You may close this page.", "");
+  finish(t("Your answers were withdrawn and will not be used; the data set knows of it. You may close this page."), "");
 }
 
 const DO = {
@@ -359,7 +382,7 @@ root.addEventListener("click", (event) => {
   else if (button.dataset.answer) choose(+button.dataset.answer);
   else if (button.dataset.flag) toggle(button.dataset.flag);
   else if (button.dataset.reason) { sheet(); skipWith(+button.dataset.reason); }
-  else if (button.dataset.remap) { root.dataset.remap = button.dataset.remap; button.textContent = "press a key"; }
+  else if (button.dataset.remap) { root.dataset.remap = button.dataset.remap; button.textContent = t("press a key"); }
   if (root.dataset.screen === "judging" && !button.dataset.remap && !event.detail) button.blur();
 });
 
@@ -370,6 +393,7 @@ function notice(text) {
   noticed = setTimeout(() => say("notice", ""), 12000);
 }
 
+part("language").addEventListener("change", (event) => { change(event.target.value); });
 document.addEventListener("visibilitychange", () => { if (document.hidden) blurred = true; });
 window.addEventListener("blur", () => { if (shownAt) blurred = true; });
 window.addEventListener("online", () => exchange(true));
@@ -383,7 +407,7 @@ window.addEventListener("storage", (event) => {
   if (!name.startsWith("vote:") || !event.newValue) return;
   const id = name.slice(5);
   queue = queue.filter((item) => item.id !== id);
-  if (current && current.id === id) { current = null; shownAt = 0; say("status", "This pair was answered in another tab."); next(); exchange(true); }
+  if (current && current.id === id) { current = null; shownAt = 0; say("status", t("This one was answered in another tab.")); next(); exchange(true); }
 });
 
 setInterval(() => { if (study && box && box.me().rater && (box.votes().length || box.receiptIds().length)) exchange(root.dataset.screen === "judging"); }, BEAT);

@@ -10,31 +10,32 @@ function loadKeys() {
   for (const name in own) if (name in keys && typeof own[name] === "string" && !Object.keys(keys).some((other) => other !== name && keys[other] === own[name])) keys[name] = own[name];
 }
 
-const shownKey = (key) => (key === " " ? "space" : key);
+const shownKey = (key) => (key === " " ? t("space") : key);
+const named = (name) => t(TITLES[name] || study.answers[+name.slice(6)].title);
 
 function sheet(...nodes) { const node = part("sheet"); node.replaceChildren(...nodes); node.hidden = !nodes.length; if (nodes.length) { const first = node.querySelector("button"); if (first) first.focus(); } }
 
 function help() {
   const table = make("table");
   for (const name in keys) {
-    const row = make("tr"), cell = make("td"), change = make("button", shownKey(keys[name]), { "data-remap": name, "aria-label": `Key for ${name}, change` });
+    const row = make("tr"), cell = make("td"), change = make("button", shownKey(keys[name]), { "data-remap": name, "aria-label": t("Key for {what}, change", { what: named(name) }) });
     cell.append(change);
-    row.append(cell, make("td", TITLES[name] || study.answers[+name.slice(6)].title));
+    row.append(cell, make("td", named(name)));
     table.append(row);
   }
-  sheet(make("h3", "Keys"), make("p", "Press a button here, then the key you want for it. Escape closes.", { class: "quiet" }), table, make("button", "Close", { "data-do": "close" }));
+  sheet(make("h3", t("Keys")), make("p", t("Press a button here, then the key you want for it. Escape closes."), { class: "quiet" }), table, make("button", t("Close"), { "data-do": "close" }));
 }
 
 function remap(name, key) {
   const taken = Object.keys(keys).find((other) => other !== name && keys[other] === key);
-  if (taken) return say("error", `${shownKey(key)} is taken; free it first.`);
+  if (taken) return say("error", t("{key} is taken; free it first.", { key: shownKey(key) }));
   keys[name] = key;
   box.setKeys(keys);
   drawAnswers(); mark(); help();
 }
 
 function skip() {
-  sheet(make("h3", "Why skip?"), ...REASONS.map((reason, index) => make("button", `${index + 1}  ${reason}`, { "data-reason": index })), make("button", "Do not skip", { "data-do": "close" }));
+  sheet(make("h3", t("Why skip?")), ...REASONS.map((reason, index) => make("button", `${index + 1}  ${t(reason)}`, { "data-reason": index })), make("button", t("Do not skip"), { "data-do": "close" }));
 }
 
 function skipWith(index) {

@@ -20,7 +20,9 @@ async function call(name, payload) {
   throw error;
 }
 
-const ask = (name, payload) => call(name, { token, ...payload });
+/* The study that is looked at: another open one by its name, else the one that is served. */
+let looked = new URLSearchParams(location.search).get("study") || "";
+const ask = (name, payload) => call(name, { token, ...(name === "owner" && looked ? { study: looked } : {}), ...payload });
 
 async function guarded(work) {
   part("error").textContent = "";
@@ -40,6 +42,7 @@ async function refresh() {
   const studies = await ask("study", { action: "list" });
   root.dataset.screen = "open";
   part("studies").replaceChildren(...[...new Set(["demo", ...studies.studies])].map((name) => { const option = make("option", name, { value: name }); option.selected = name === studies.serving; return option; }));
+  part("links").replaceChildren(table(["Study", "", "Link for raters", ""], studies.studies.map((name) => linked(name, studies))));
   if (!part("toml").value) part("toml").value = (await ask("study", { action: "template" })).toml;
   const seen = await ask("owner", { action: "overview" });
   part("title").textContent = seen.title;
@@ -82,6 +85,25 @@ function raters(rows) {
     act.append(button, again);
     return [row.rater, row.state, row.answered, row.seconds === null ? "–" : row.seconds, row.gold, row.verdict, row.reasons.join(" "), act];
   }));
+}
+
+const linkTo = (name) => { const url = new URL(location.href); url.hash = ""; url.search = ""; if (document.querySelector("#tabs")) url.searchParams.set("tab", "labeling"); url.searchParams.set("study", name); return url.href; };
+
+/* A line of the list of studies: raters come by its link or its QR code while it is open. */
+function linked(name, studies) {
+  const isOpen = studies.open.includes(name) || name === studies.serving, act = make("td"), where = make("td");
+  if (isOpen) where.append(make("a", linkTo(name), { href: linkTo(name) }));
+  const add = (text, key) => { const button = make("button", text); button.dataset[key] = name; act.append(button); };
+  if (name !== studies.serving) add(isOpen ? "Close" : "Open to raters", isOpen ? "shut" : "admit");
+  if (isOpen) { add("Look at", "look"); add("QR code", "qr"); }
+  return [name, isOpen ? (name === studies.serving ? "served" : "open") : "closed", where, act];
+}
+
+async function admit(button) {
+  const { shut, admit, look, qr } = button.dataset;
+  if (shut || admit) { if (shut === looked) looked = ""; await ask("study", { action: shut ? "close" : "open", name: shut || admit }); await refresh(); }
+  if (look) { looked = look; await refresh(); root.scrollIntoView(); }
+  if (qr) { const image = make("img", "", { alt: `QR code of ${linkTo(qr)}`, width: 260 }); image.src = `data:image/svg+xml,${encodeURIComponent((await ask("study", { action: "link", address: linkTo(qr) })).svg)}`; part("qr").replaceChildren(image, make("p", linkTo(qr))); }
 }
 
 function save(name, data, type) {
@@ -131,9 +153,10 @@ const DO = {
 
 root.addEventListener("click", (event) => {
   const button = event.target.closest("button");
-  if (!button || button.type === "submit" && !button.dataset.do && !button.dataset.export && !button.dataset.block && !button.dataset.again) return;
+  if (!button || button.type === "submit" && !button.dataset.do && !button.dataset.export && !button.dataset.block && !button.dataset.again && !button.dataset.shut && !button.dataset.admit && !button.dataset.look && !button.dataset.qr) return;
   event.preventDefault();
   if (button.dataset.do) guarded(DO[button.dataset.do]);
+  if (button.dataset.shut || button.dataset.admit || button.dataset.look || button.dataset.qr) guarded(() => admit(button));
   if (button.dataset.export) guarded(async () => { const file = await ask("owner", { action: "export", format: button.dataset.export }); save(file.name, bytes(file.base64), "application/octet-stream"); });
   if (button.dataset.block) guarded(async () => { await ask("owner", { action: button.dataset.to, rater: button.dataset.block }); await refresh(); });
   if (button.dataset.again) guarded(async () => { await ask("owner", { action: "requeue", rater: button.dataset.again, more: 1 }); await refresh(); });

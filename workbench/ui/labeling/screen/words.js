@@ -1,0 +1,24 @@
+/* The screen's own words in the rater's language. A word's key is its English; where a language has none, it stays English. Read before box.js. */
+const LANGUAGES = { en: "English", de: "Deutsch", es: "Español", fr: "Français", zh: "中文", ja: "日本語", ar: "العربية" };
+let language = "en", words = {};
+
+/* The address says it, else what was chosen here before, else what the browser prefers. */
+function preferred() {
+  let kept = "";
+  try { kept = localStorage.getItem("labeling:language") || ""; } catch (error) { kept = ""; }
+  const asked = [new URLSearchParams(location.search).get("lang"), kept, ...(navigator.languages || [navigator.language])];
+  return asked.map((name) => String(name || "").toLowerCase().split("-")[0]).find((name) => name in LANGUAGES) || "en";
+}
+
+function keepLanguage(name) { try { localStorage.setItem("labeling:language", name); } catch (error) { /* asked again next time */ } }
+
+const t = (english, values) => (words[english] || english || "").replace(/\{(\w+)\}/g, (whole, name) => (values && name in values ? values[name] : whole));
+
+/* What stands in the page itself. Pictures keep their places from left to right in every language. */
+function speak(root, name, theirs) {
+  language = name; words = theirs;
+  root.lang = name; root.dir = name === "ar" ? "rtl" : "ltr";
+  root.querySelectorAll("[data-t]").forEach((node) => { node.textContent = t(node.dataset.t); });
+  root.querySelectorAll("[data-t-title]").forEach((node) => { node.title = t(node.dataset.tTitle); });
+  root.querySelectorAll("[data-t-label]").forEach((node) => { node.setAttribute("aria-label", t(node.dataset.tLabel)); });
+}
