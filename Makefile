@@ -54,8 +54,9 @@ lint: $(DEV)
 	$(BIN)/mypy
 	$(BIN)/python -m workbench spaces check
 
-docs: $(RUN) ## write the generated parts of the README and the Spaces
+docs: $(RUN) ## write the generated parts of the README, the Spaces and docs/api.md
 	$(BIN)/python -m workbench spaces write
+	$(BIN)/python -m workbench api --write
 
 bench: setup $(DEV) ## print every benchmark table (a quiet machine, please)
 	for script in $$(ls benchmarks/*.py | grep -v measure.py); do echo "== $$script"; $(OFF) $(BIN)/python $$script || exit 1; done

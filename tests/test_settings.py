@@ -1,5 +1,6 @@
 """Settings come from the environment once, and give no secret away."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,34 @@ def test_secrets_are_not_printed() -> None:
 
     assert "secret" not in repr(settings)
     assert "secret" not in str(settings)
+
+
+def _documented() -> dict[str, str]:
+    """The first cell of each row of docs/settings.md, with its default."""
+    page = (Path(__file__).resolve().parents[1] / "docs" / "settings.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", page, re.MULTILINE))
+
+
+def test_every_setting_that_is_read_stands_in_the_docs_and_no_other() -> None:
+    source = (Path(__file__).resolve().parents[1] / "workbench" / "settings.py").read_text(encoding="utf-8")
+    page = (Path(__file__).resolve().parents[1] / "docs" / "settings.md").read_text(encoding="utf-8")
+    read = set(re.findall(r'"((?:WORKBENCH|HF|GRADIO|SPACES?|XDG)_[A-Z_]+)"', source))
+
+    assert {name for name in read if f"`{name}`" not in page} == set()
+    assert set(_documented()) <= read
+
+
+def test_the_defaults_in_the_docs_are_the_defaults() -> None:
+    from workbench.settings import MEGA
+
+    usual = Settings.from_env({"HOME": "/home/me"})
+    checked = 0
+    for name, default in _documented().items():
+        number = re.match(r"`(\d+)`", default)
+        if number is None:
+            continue
+        field = name.removeprefix("WORKBENCH_").lower().removesuffix("_mb")
+        unit = MEGA if name.endswith("_MB") else 1
+        assert getattr(usual, field) == int(number.group(1)) * unit, name
+        checked += 1
+    assert checked >= 14

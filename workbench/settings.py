@@ -25,7 +25,8 @@ class Settings:
     database_url: a PostgreSQL server that several servers may share, "" for a file in the data folder;
     database_connections: to it at once, from this process. root_path: the prefix a proxy puts before the addresses.
     drain_seconds: how long a server that is asked to end (SIGTERM) says that it is not ready and lets work finish.
-    models: TOML files with models of one's own, besides models.toml in the data folder.
+    models: TOML files with models of one's own, besides models.toml in the data folder. mcp: agents may call the
+    endpoints of the API by the Model Context Protocol.
     offline: never open a connection. hub_endpoint: address of the Hub, "" for huggingface.co. space: the process runs
     on Hugging Face Spaces. zero_gpu: it runs on one that is lent a graphics card per call. device: "auto" (CUDA, else
     MPS, else the processor), "cpu", "cuda", "cuda:1", "mps"; `workbench.devices.choose` says which it is here.
@@ -61,6 +62,7 @@ class Settings:
     root_path: str = ""
     drain_seconds: int = 0
     models: tuple[str, ...] = ()
+    mcp: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -104,6 +106,7 @@ class Settings:
             database_connections=_positive(env, "WORKBENCH_DATABASE_CONNECTIONS", cls.database_connections),
             root_path=_prefix(env),
             drain_seconds=_positive(env, "WORKBENCH_DRAIN_SECONDS", cls.drain_seconds),
+            mcp=env.get("WORKBENCH_MCP", "") in ("1", "true", "yes"),
             models=tuple(name.strip() for name in env.get("WORKBENCH_MODELS", "").split(",") if name.strip()),
         )
 

@@ -33,7 +33,7 @@ def test_look_protect_slider_download_and_the_file_gives_the_same_figures(
     tab.get_by_role("option", name="Red lipstick").click()
     expect(tab.locator("#protect-look")).to_contain_text("Red lips")
     keep(tab, "look")
-    tab.get_by_label("Light: hard to see").check()
+    tab.get_by_label("Light: to post").check()
     tab.locator("#protect-start").click()
     expect(tab.locator("#protect-verdict .verdict")).to_have_attribute(
         "data-state", re.compile("^(protected|not protected)$"), timeout=SEARCH

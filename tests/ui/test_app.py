@@ -36,6 +36,23 @@ def test_public_api_names_are_stable(page) -> None:
     assert sorted(_public(page)) == sorted(promised)
 
 
+def test_the_page_of_the_api_is_fresh(page) -> None:
+    """Otherwise: python -m workbench api --write"""
+    from workbench.ui import api_page
+
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+
+    assert api_page.page(page) == text
+    assert {f"\n## /{name}\n" in text for name in _public(page)} == {True}
+
+
+def test_every_public_endpoint_says_what_it_does_and_what_each_input_is(page) -> None:
+    for fn in page.fns.values():
+        if fn.api_visibility == "public" and fn.api_name:
+            assert fn.fn.__doc__, fn.api_name
+            assert fn.outputs, fn.api_name
+
+
 @pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.stem)
 def test_every_tab_is_also_a_page_of_its_own(bench, tab) -> None:
     assert build_tab(bench, tab).blocks

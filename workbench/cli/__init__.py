@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "collect": "bring the shards of a very large run into one table, one .npz or a folder",
     "generate": "draw portraits of a person, people who do not exist, or a labeling study of drawn pairs",
     "likeness": "measure how like their references pictures are that were made anywhere, and compare tools",
+    "api": "print the page of the API's endpoints, or write it to docs/api.md",
     "spaces": "write, check, assemble and push the Spaces",
     "label": "make, serve, watch and export labeling studies",
 }

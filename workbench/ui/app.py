@@ -1,6 +1,7 @@
 """The page: one tab per row of `TABS`, the one photo that all of them read, the look, and the launch."""
 
 import importlib
+import importlib.util
 import json
 import os
 import time
@@ -134,6 +135,8 @@ def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
     """
     memory.few_pools()
     settings, blocks = bench.settings, not options.pop("prevent_thread_lock", False)
+    if settings.mcp:
+        _name_tools(demo)
     draining = Draining(lambda: _is_busy(demo), settings.drain_seconds)
     started = demo.queue(default_concurrency_limit=8, api_open=False, max_size=WAITING).launch(
         **{
@@ -151,6 +154,7 @@ def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
             "enable_monitoring": False,
             "ssr_mode": False,
             "pwa": False,
+            "mcp_server": settings.mcp and _mcp(),
             "show_error": False,
             "footer_links": ["api", "settings"],
             "app_kwargs": {
@@ -171,6 +175,20 @@ def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
 def _is_busy(demo: gr.Blocks) -> bool:
     """Whether a visitor's call runs or waits."""
     return bool(len(demo._queue) or any(demo._queue.active_jobs) or RUNNING.count())
+
+
+def _name_tools(demo: gr.Blocks) -> None:
+    """Let agents know every endpoint by its name in the API; Gradio would tell them the function's."""
+    for fn in demo.fns.values():
+        if fn.api_visibility == "public" and fn.api_name and fn.fn is not None:
+            fn.fn.__name__ = str(fn.api_name)
+
+
+def _mcp() -> bool:
+    """Whether agents can be served. Leaves with one sentence when the package for it is not here."""
+    if importlib.util.find_spec("mcp") is None:
+        raise SystemExit("error: WORKBENCH_MCP=1 needs the package mcp: pip install 'face-workbench[mcp]'")
+    return True
 
 
 def _until_interrupted(demo: gr.Blocks) -> None:

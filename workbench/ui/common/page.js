@@ -82,6 +82,12 @@
       if (drop.textContent.trim()) drop.removeAttribute('aria-label');  // what is written there is its name
     }
     for (const field of root.querySelectorAll('button input[type=file]')) field.hidden = true;  // a button holds no other control
+    for (const inner of root.querySelectorAll('button button')) {  // one of the two can be pressed: the inner one
+      const outer = inner.parentElement.closest('button');
+      outer.setAttribute('role', 'group');
+      outer.setAttribute('aria-label', 'Add more');
+      outer.tabIndex = -1;
+    }
     for (const frame of root.querySelectorAll('button > .image-frame')) {
       const button = frame.parentElement, picture = frame.querySelector('img');
       const words = finding(button);
