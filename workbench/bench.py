@@ -25,6 +25,7 @@ from workbench.thresholds import own as own_threshold
 
 if TYPE_CHECKING:
     from workbench.portraits import FaceGenerator, PortraitModel
+    from workbench.tasks.analysis import SignReader
     from workbench.tasks.attributes import AttributeScorer
     from workbench.tasks.expression import ExpressionScorer
     from workbench.tasks.face_search import FaceFinder
@@ -154,6 +155,10 @@ class Workbench:
         """A quality network."""
         return self._of("quality", model_id)
 
+    def landmarks(self, model_id: str = "") -> "SignReader":
+        """A landmark model."""
+        return self._of("landmarks", model_id)
+
     def portrait(self, model_id: str = "") -> "PortraitModel":
         """A portrait model."""
         return self._of("portrait", model_id)
@@ -241,6 +246,7 @@ _PROMISES = {
     "expression": "workbench.tasks.expression:ExpressionScorer",
     "attributes": "workbench.tasks.attributes:AttributeScorer",
     "quality": "workbench.tasks.quality:QualityModel",
+    "landmarks": "workbench.tasks.analysis:SignReader",
     "portrait": "workbench.portraits:PortraitModel",
     "generation": "workbench.portraits:FaceGenerator",
 }

@@ -38,13 +38,17 @@ TABS: tuple[Tab, ...] = (
         needs=("core", "runtimes", "models"),
     ),
     Tab(
-        stem="landmarks",
-        title="Landmarks",
+        stem="analysis",
+        title="Analysis",
         emoji="📍",
-        sentence="Where every face is, its 478 points, where the head turns and whether eyes and mouth are open.",
-        build="workbench.ui.landmarks.tab:build",
-        api="landmarks",
-        tasks=("detection",),
+        sentence=(
+            "Everything a face shows: points, where head and eyes turn, expression, age, and how well it can be seen; "
+            "each with what it may be off by."
+        ),
+        build="workbench.ui.analysis.tab:build",
+        api="analyse",
+        tasks=("detection", "parsing", "expression", "attributes"),
+        needs=("core", "runtimes", "models"),
     ),
     Tab(
         stem="explanation",

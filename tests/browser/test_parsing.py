@@ -63,10 +63,10 @@ def test_pointing_names_the_part(page, server, portrait) -> None:
 
 def test_the_photo_travels_to_another_tab(page, server, portrait, keep) -> None:
     _upload(page, server, portrait)
-    page.get_by_role("tab", name="Landmarks").click()
-    expect(page.locator("#tab-landmarks")).to_be_visible()
-    expect(page.locator("#landmarks-drawn img")).to_be_visible(timeout=60_000)
-    expect(page.locator("#landmarks-table")).to_contain_text("yaw")
+    page.get_by_role("tab", name="Analysis").click()
+    expect(page.locator("#tab-analysis")).to_be_visible()
+    expect(page.locator("#analysis-viewer svg")).to_be_visible(timeout=60_000)
+    expect(page.locator("#analysis-table")).to_contain_text("yaw")
     keep(page)
 
 

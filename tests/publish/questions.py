@@ -19,12 +19,17 @@ def _ask_parsing(address: str, portrait: str) -> None:
     assert {"Hair", "Skin", "Nose"} <= {part["name"] for part in viewer["parts"]}
 
 
-def _ask_landmarks(address: str, portrait: str) -> None:
+def _ask_analysis(address: str, portrait: str) -> None:
     client = Client(address, verbose=False, download_files=False)
-    _, table = client.predict(handle_file(portrait), api_name="/landmarks")
+    _, cards, table, sheet, *_ = client.predict(
+        handle_file(portrait), "blazeface", "compact-expression", [], api_name="/analyse"
+    )
+    _, earlier = client.predict(handle_file(portrait), api_name="/landmarks")
     client.close()
 
-    assert len(table["data"]) == 1
+    assert "Face 1" in cards
+    assert len(table["data"]) == len(earlier["data"]) == 1
+    assert sheet["path"].endswith("_analysis.csv")
 
 
 def _ask_explanation(address: str, portrait: str) -> None:
@@ -107,7 +112,7 @@ def _ask_evaluation(address: str, portrait: str) -> None:
 
 QUESTIONS = {
     "parsing": _ask_parsing,
-    "landmarks": _ask_landmarks,
+    "analysis": _ask_analysis,
     "explanation": _ask_explanation,
     "protection": _ask_protection,
     "generation": _ask_generation,

@@ -9,7 +9,7 @@ from tests.hub_double import Fault, HubDouble
 from workbench.errors import BadRequest, SourceUnreachable
 from workbench.publish import spaces as publish
 
-NAME = "tester/landmarks"
+NAME = "tester/analysis"
 
 
 @pytest.fixture
@@ -40,23 +40,23 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_hub_holds_exactly_the_assembled_space(double, allowed, tmp_path):
-    address = publish.push("landmarks", NAME, allowed, tmp_path)
+    address = publish.push("analysis", NAME, allowed, tmp_path)
     assert address == f"{double.address}/spaces/{NAME}"
-    assert pushed(double) == files_of(tmp_path / "landmarks")
+    assert pushed(double) == files_of(tmp_path / "analysis")
     assert "app.py" in pushed(double)
     assert double.tokens <= {"Bearer hf_test", ""}
 
 
 def test_pushing_again_makes_no_second_commit(double, allowed, tmp_path):
-    publish.push("landmarks", NAME, allowed, tmp_path / "a")
+    publish.push("analysis", NAME, allowed, tmp_path / "a")
     commits = len(double.repo("space", NAME).commits)
-    publish.push("landmarks", NAME, allowed, tmp_path / "b")
+    publish.push("analysis", NAME, allowed, tmp_path / "b")
     assert len(double.repo("space", NAME).commits) == commits
 
 
 def test_a_file_that_is_gone_here_goes_there_too(double, allowed, tmp_path):
     double.put("space", NAME, {"old.py": b"print()"})
-    publish.push("landmarks", NAME, allowed, tmp_path)
+    publish.push("analysis", NAME, allowed, tmp_path)
     assert "old.py" not in pushed(double)
 
 
@@ -64,18 +64,18 @@ def test_a_file_that_is_gone_here_goes_there_too(double, allowed, tmp_path):
 def test_a_refusal_names_the_status(double, allowed, tmp_path, status):
     double.faults.append(Fault("commit", status=status))
     with pytest.raises(SourceUnreachable, match=f"answered {status}"):
-        publish.push("landmarks", NAME, allowed, tmp_path)
+        publish.push("analysis", NAME, allowed, tmp_path)
 
 
 def test_an_interrupted_push_is_completed_by_the_next(double, allowed, tmp_path):
     double.faults.append(Fault("commit", status=500))
     with pytest.raises(SourceUnreachable):
-        publish.push("landmarks", NAME, allowed, tmp_path / "a")
-    publish.push("landmarks", NAME, allowed, tmp_path / "b")
-    assert pushed(double) == files_of(tmp_path / "b" / "landmarks")
+        publish.push("analysis", NAME, allowed, tmp_path / "a")
+    publish.push("analysis", NAME, allowed, tmp_path / "b")
+    assert pushed(double) == files_of(tmp_path / "b" / "analysis")
 
 
 def test_without_a_token_nothing_is_sent(double, settings, tmp_path):
     with pytest.raises(BadRequest, match="HF_TOKEN"):
-        publish.push("landmarks", NAME, replace(settings, hub_token=""), tmp_path)
+        publish.push("analysis", NAME, replace(settings, hub_token=""), tmp_path)
     assert double.requests == []

@@ -14,10 +14,10 @@ from workbench.errors import BadRequest
 def _all_rows() -> Iterable[ModelSpec]:
     from workbench.catalog import attributes, detection, expression, generation, parsing, portrait, quality, recognition
     from workbench.catalog import hub_expression, hub_parsing, hub_portrait, hub_recognition  # isort: skip
-    from workbench.catalog import hub_recognition_field, hub_recognition_synthetic, one_pass
+    from workbench.catalog import hub_recognition_field, hub_recognition_synthetic, landmarks, one_pass
 
     shipped = (detection, parsing, expression, attributes, recognition, generation, portrait)
-    for module in (*shipped, hub_portrait, hub_parsing, hub_expression, hub_recognition, quality):
+    for module in (*shipped, hub_portrait, hub_parsing, hub_expression, hub_recognition, quality, landmarks):
         yield from module.ROWS
     yield from hub_recognition.FOR_PORTRAITS
     yield from hub_recognition_synthetic.ROWS

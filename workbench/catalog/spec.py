@@ -91,7 +91,17 @@ PHOTO = ("", "may", "must")
 GIVES = ("landmarks", "mesh", "units", "moods", "gaze", "pose", "blendshapes", "visibility", "age", "gender", "race")
 """moods: valence and arousal. units: action units."""
 
-TASKS = ("detection", "parsing", "expression", "attributes", "recognition", "generation", "portrait", "quality")
+TASKS = (
+    "detection",
+    "parsing",
+    "expression",
+    "attributes",
+    "recognition",
+    "generation",
+    "portrait",
+    "quality",
+    "landmarks",
+)
 
 
 def table(rows: Iterable[ModelSpec]) -> dict[str, ModelSpec]:

@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "serve": "open the app, or one tab of it, in the browser",
     "models": "list, fetch, convert and verify weights",
     "parse": "write a part map for every photo of a folder",
+    "analyse": "write everything the faces of a folder's photos show, as a table and as points",
     "classify": "write the expression, age or gender of every photo of a folder",
     "embed": "write a vector for every photo of a folder",
     "verify": "measure a recogniser on a list of pairs",

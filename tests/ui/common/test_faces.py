@@ -14,10 +14,10 @@ from tests import bad_images
 from workbench.colour import UNREADABLE
 from workbench.errors import BadRequest, ManyFaces
 from workbench.photo import Found, Photo
+from workbench.ui.analysis import tab as landmarks
 from workbench.ui.common import faces, widgets
 from workbench.ui.explanation import one as explanation_one
 from workbench.ui.generation import repose as generation_repose
-from workbench.ui.landmarks import tab as landmarks
 from workbench.ui.parsing import compare as parsing_compare
 from workbench.ui.parsing import one as parsing_one
 from workbench.ui.protection import makeup as protection_makeup

@@ -17,7 +17,8 @@ from workbench.errors import BadRequest
 from workbench.models.blocks.chips import ExpressionModel
 from workbench.models.blocks.windows import mtcnn_box
 from workbench.models.files.onnx_box import OnnxBox
-from workbench.values import check_image
+from workbench.signs import Signs
+from workbench.values import Face, check_image
 
 EIGHT = ("anger", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 SEVEN = ("anger", "disgust", "fear", "happy", "neutral", "sad", "surprise")
@@ -59,6 +60,13 @@ class HsEmotion(ExpressionModel):
         return {"logits": found[: len(self.labels)]} | (
             {"moods": found[len(self.labels) :]} if len(found) > len(self.labels) else {}
         )
+
+    def signs(self, image: np.ndarray, face: Face) -> Signs:
+        """Valence and arousal, of the variants that say them."""
+        moods = self.raw(self.crop(image, face)).get("moods")
+        if moods is None:
+            return Signs(self.spec.id)
+        return Signs(self.spec.id, valence=float(moods[0]), arousal=float(moods[1]))
 
 
 def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> HsEmotion:

@@ -27,6 +27,13 @@ FIVE = (468, 473, 1, 61, 291)
 # fmt: on
 CONTOUR_98 = 33
 
+GROUPS_68 = (
+    ("jaw", 17),
+    ("brow (image left)", 5), ("brow (image right)", 5), ("bridge of the nose", 4), ("base of the nose", 5),
+    ("eye (image left)", 6), ("eye (image right)", 6), ("outer lips", 12), ("inner lips", 8),
+)  # fmt: skip
+"""The 68 points' parts in order, and how many points each has."""
+
 NAMES = {"mesh": 478, "68": 68, "98": 98, "5": 5}
 """Layouts by name, and how many points each has."""
 

@@ -3,6 +3,7 @@
   // Back goes back, and a reload returns. What Gradio's own parts leave out for people who hear the page is put right.
   const TITLES = __TITLES__;
   const NAME = __NAME__;
+  const EARLIER = {landmarks: 'analysis'};  // tabs that have another name now
   const slug = text => text.trim().toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-+|-+$/g, '');
   const tabs = root => [...root.querySelectorAll('button[role=tab]')];
   const top = () => tabs(document).filter(button => stemOf(button));
@@ -57,7 +58,7 @@
 
   const go = async () => {
     const query = new URLSearchParams(window.location.search);
-    const stem = query.get('tab'), sub = query.get('sub') || '';
+    const stem = EARLIER[query.get('tab')] || query.get('tab'), sub = query.get('sub') || '';
     if (!stem || !TITLES[stem]) return;
     asked = true;
     const tab = await wait(() => top().find(button => stemOf(button) === stem), 20) || await folded(stem);

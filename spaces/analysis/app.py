@@ -1,0 +1,9 @@
+"""The Analysis tab as a Space. Written by `make docs`."""
+
+from workbench.publish import examples
+from workbench.tabs import find
+from workbench.ui.app import build_tab, launch, opened
+
+bench = opened("detection", "parsing", "expression", "attributes", fetch=True)
+examples.make(bench)
+launch(build_tab(bench, find("analysis")), bench)

@@ -1,0 +1,1 @@
+"""The Analysis tab: everything a face shows, as pictures, cards, a table and files."""
