@@ -25,12 +25,14 @@ from workbench.geometry import turn, umeyama
 from workbench.images import read
 from workbench.mesh import LIPS_INNER, REGIONS
 from workbench.tasks.analysis import Gaze, angle_between, gaze
-from workbench.tasks.analysis.eyes import BALL, BEHIND, BELOW, CORNERS, INWARD
+from workbench.tasks.analysis.eyes import BEHIND, BELOW, CORNERS, INWARD
 from workbench.tasks.detection import FIVE, find_faces
 from workbench.tasks.head_pose import HEAD, INDICES, eyes_open, head_pose, mouth_open
 from workbench.values import Face, Pose
 
 HOLES = (REGIONS["image_left_eye"], REGIONS["image_right_eye"])
+BALL = 0.38
+"""From the middle of an eye to the middle of its iris, in widths between the corners: 10 mm of 26."""
 IRIS, PUPIL = 0.223, 0.08
 """Radii in widths between an eye's corners: 11.7 mm across of 26, and a pupil of about 4 mm."""
 COLOURS = ((92, 58, 34), (70, 92, 110), (84, 98, 62), (48, 32, 22))

@@ -69,7 +69,7 @@ def looked(face: Face, yaw: float, pitch: float) -> Face:
         ends = mesh[list(corners)].astype(np.float64)
         width = np.linalg.norm(ends[1] - ends[0])
         middle = ends.mean(0) + width * rotation @ np.array([INWARD if side == 0 else -INWARD, BELOW, BEHIND])
-        mesh[IRIS[side], :2] = (middle + BALL * width * ray)[:2]
+        mesh[IRIS[side], :2] = middle[:2] + BALL * width * ray[:2]
     return replace(face, mesh=mesh.astype(np.float32))
 
 

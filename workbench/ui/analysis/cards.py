@@ -104,9 +104,9 @@ def _looks(found: FaceAnalysis) -> str:
     gaze = found.gaze
     assert gaze is not None
     where = []
-    if abs(gaze.yaw) >= 8:
+    if abs(gaze.yaw) >= 10:
         where.append(f"{abs(gaze.yaw):.0f}° to the image's {_side(gaze.yaw)}")
-    if abs(gaze.pitch) >= 8:
+    if abs(gaze.pitch) >= 10:
         where.append(f"{abs(gaze.pitch):.0f}° {'up' if gaze.pitch > 0 else 'down'}")
     return ", ".join(where) or "about into the camera"
 
