@@ -51,6 +51,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="instead: a CSV with a column item and one column per recogniser, higher is more alike",
     )
+    report.add_argument(
+        "--models",
+        nargs="*",
+        default=[],
+        metavar="ID",
+        help="expression or attribute models whose labels to set beside people's",
+    )
+    report.add_argument(
+        "--labels",
+        type=Path,
+        help="instead: a CSV with a column item and one per model, its label, in the study's words",
+    )
     report.add_argument("--pictures", action="store_true", help="show the faces of disagreements on the page")
     _action(actions, "push", "push everything that waits to the Hub now")
     compact = _action(actions, "compact", "rewrite earlier days as Parquet on the Hub, without withdrawn raters")
@@ -168,13 +180,15 @@ def _export(args: argparse.Namespace, settings: Settings) -> int:
 def _report(args: argparse.Namespace, settings: Settings) -> int:
     from workbench.labeling.report.report import pictures_of, report
     from workbench.labeling.statistics.analysis import analyse
-    from workbench.labeling.statistics.scores import read_scores
+    from workbench.labeling.statistics.scores import read_labels, read_scores
 
     study, outbox = _open(args.folder, settings)
     store = outbox.store
     items = store.items(study.name)
     scores = read_scores(args.scores) if args.scores else _scores(study, items, args.recognisers, settings)
-    found = analyse(study, store.judgements(study.name), items, scores, store.raters(study.name))
+    labels = read_labels(args.labels) if args.labels else _labels(study, items, args.models, settings)
+    judged, raters = store.judgements(study.name), store.raters(study.name)
+    found = analyse(study, judged, items, scores, raters, predictions=labels)
     written = report(found, pictures_of(study, items) if args.pictures else None)
     print(f"Wrote {written.save(args.out or Path(f'{study.name}-report.html'))}")
     return 0
@@ -189,6 +203,18 @@ def _scores(study: "Study", items: "pd.DataFrame", recognisers: list[str], setti
     table, notes = score_items(study, items, recognisers, Workbench(settings), print)
     for note in notes:
         print(f"not scored: {note}")
+    return table
+
+
+def _labels(study: "Study", items: "pd.DataFrame", models: list[str], settings: Settings) -> "pd.DataFrame | None":
+    from workbench.bench import Workbench
+    from workbench.evaluation.item_labels import label_items
+
+    if not models:
+        return None
+    table, notes = label_items(study, items, models, Workbench(settings), print)
+    for note in notes:
+        print(f"not labelled: {note}")
     return table
 
 

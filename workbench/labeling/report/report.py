@@ -20,6 +20,7 @@ from workbench.labeling.report.datasheet import datasheet
 from workbench.labeling.report.definitions import DEFINITIONS
 from workbench.labeling.report.page import Pictures, card, figure, section, table, tiles
 from workbench.labeling.report.palette import LIGHT, PAGE, Look
+from workbench.labeling.report.report_labels import labels_figure, labels_section
 from workbench.labeling.report.report_ranking import ranking_figure, ranking_section
 from workbench.labeling.report.report_versus import versus_figures, versus_sections
 from workbench.labeling.statistics import quality
@@ -60,6 +61,7 @@ def report(found: Analysis, pictures: Pictures | None = None, note: str = "") ->
         _raters(found, drawn),
         _agreement(found, drawn),
         _aggregation(found),
+        *([labels_section(found.labelled, drawn)] if found.labelled else []),
         *([ranking_section(found.ranking, drawn)] if found.ranking else []),
         *(versus_sections(found.versus, drawn, pictures) if found.versus else []),
         _missing(found),
@@ -107,6 +109,8 @@ def figures(found: Analysis, look: Look = LIGHT) -> dict[str, Figure]:
             made["answers"] = plots.answers(said, found.study.answers, look)
     if found.ceiling and found.halves:
         made["agreement"] = plots.agreement(found.alphas, found.ceiling, found.halves, look)
+    if found.labelled:
+        made["labels"] = labels_figure(found.labelled, look)
     if found.ranking:
         made["ranking"] = ranking_figure(found.ranking, look)
     return made | (versus_figures(found.versus, look) if found.versus else {})
@@ -119,6 +123,7 @@ def tables(found: Analysis) -> dict[str, pd.DataFrame]:
         "accuracy": found.accuracy,
         "strengths": found.strengths,
         "demographics": found.demographics,
+        "labels": found.labelled.table if found.labelled else pd.DataFrame(),
         "ranking": found.ranking.table if found.ranking else pd.DataFrame(),
     }
     if found.versus:

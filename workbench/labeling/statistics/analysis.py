@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from workbench.errors import StudyError
-from workbench.labeling.statistics import aggregate, agreement, crowds, humans_models, quality
+from workbench.labeling.statistics import aggregate, agreement, crowds, humans_models, labels_models, quality
 from workbench.labeling.statistics.agreement import Ceiling, SplitHalf
 from workbench.labeling.statistics.humans_models import PEOPLE, TRUTH, Comparison
 from workbench.labeling.statistics.judgements import check_table, counted, given, latest
+from workbench.labeling.statistics.labels_models import Labelled
 from workbench.labeling.statistics.preference import Ranking, rank
 from workbench.labeling.statistics.quality import Verdict
 from workbench.labeling.study.study import Study
@@ -49,6 +50,7 @@ class Analysis:
     strengths: pd.DataFrame = field(default_factory=pd.DataFrame)
     demographics: pd.DataFrame = field(default_factory=pd.DataFrame)
     ranking: Ranking | None = None
+    labelled: Labelled | None = None
     versus: "Versus | None" = None
     missing: tuple[str, ...] = ()
 
@@ -65,6 +67,9 @@ class Analysis:
         per_item = counted(self.judgements).groupby("item").size()
         ordinary = self.items[~self.items["is_gold"].astype(bool)]["item"].astype(str)
         done = per_item.reindex(ordinary).fillna(0) >= self.study.assigning.raters_per_item
+        if self.study.assigning.certain and "is_open" in self.items.columns:
+            closed = self.items.assign(item=self.items["item"].astype(str)).set_index("item")["is_open"].astype(bool)
+            done |= ~closed.reindex(ordinary)
         skips = int((current["answer"] == SKIP).sum())
         return {
             "judgements": len(said),
@@ -109,6 +114,7 @@ def analyse(
     raters: pd.DataFrame | None = None,
     rounds: int = 1000,
     seed: int = 0,
+    predictions: pd.DataFrame | None = None,
 ) -> Analysis:
     """Analyse a study.
 
@@ -116,6 +122,7 @@ def analyse(
     are not read.
     scores: column item and one per recogniser, higher is more alike. raters: column rater and one per demographic
     question.
+    predictions: models' labels, as `labels_models.compare` takes them.
     rounds: bootstrap rounds behind every interval. Raises StudyError when the table is not one of judgements.
     """
     table = check_table(judgements)
@@ -147,6 +154,7 @@ def analyse(
         _strengths(study, rows, items, missing),
         _demographics(study, rows, items, raters, rounds, seed),
         _ranking(study, rows, items, rounds, seed, missing),
+        None if predictions is None else labels_models.compare(rows, items, predictions, rounds, seed),
         _versus(rows, facts(items), scores, rounds, seed, missing),
         tuple(missing),
     )

@@ -1,4 +1,4 @@
-"""Recognisers' scores from a file that somebody else wrote, for the report."""
+"""Recognisers' scores, and models' labels, from a file that somebody else wrote, for the report."""
 
 from pathlib import Path
 
@@ -14,7 +14,22 @@ def read_scores(path: Path) -> pd.DataFrame:
     Raises StudyError with a sentence for anything else: no file, no CSV, no such columns, an item twice, a cell that is
     no finite number.
     """
-    wanted = "expected a CSV with a column item and one per recogniser"
+    table, judges = _read(path, "expected a CSV with a column item and one per recogniser")
+    return pd.DataFrame({"item": table["item"]} | {name: _numbers(path, table, name) for name in judges})
+
+
+def read_labels(path: Path) -> pd.DataFrame:
+    """A CSV with a column item and one per model, its label in the study's words ("" for none); a column "MODEL
+    certainty" is a number. Raises StudyError as `read_scores`."""
+    table, models = _read(path, "expected a CSV with a column item and one per model")
+    columns = {
+        name: _numbers(path, table, name) if name.endswith(" certainty") else table[name].str.strip() for name in models
+    }
+    return pd.DataFrame({"item": table["item"]} | columns)
+
+
+def _read(path: Path, wanted: str) -> tuple[pd.DataFrame, list[str]]:
+    """The table, and its columns besides item."""
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except OSError as error:
@@ -26,7 +41,7 @@ def read_scores(path: Path) -> pd.DataFrame:
         raise StudyError(f"{path.name}: {wanted}, got {', '.join(map(str, table.columns))[:120] or 'none'}.")
     if (twice := table["item"][table["item"].duplicated()]).size:
         raise StudyError(f"{path.name}: item {twice.iloc[0][:60]!r} is there twice.")
-    return pd.DataFrame({"item": table["item"]} | {name: _numbers(path, table, name) for name in judges})
+    return table, judges
 
 
 def _numbers(path: Path, table: pd.DataFrame, name: str) -> pd.Series:

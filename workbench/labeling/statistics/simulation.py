@@ -6,6 +6,7 @@ private noise (equal-variance signal detection, Green and Swets 1966), and cuts 
 out is simulated and must be called so.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import StudyError
-from workbench.labeling.statistics.judgements import COLUMNS
+from workbench.labeling.statistics.judgements import COLUMNS, kinds
+from workbench.labeling.study.certainty import is_certain
 from workbench.labeling.study.tasktypes import display_order, find_task
 
 CUTS = (-1.2, -0.5, 0.0, 0.5, 1.2)
@@ -231,6 +233,23 @@ def _likeness(task: str, at: Sequence[np.ndarray]) -> np.ndarray:
         return -float(np.linalg.norm(at[i] - at[j]))
 
     return np.array([near(0, 1), near(0, 2)]) if task == "triplet" else np.array([near(1, 2), near(0, 2), near(0, 1)])
+
+
+def stopped(
+    table: pd.DataFrame, classes: int = 2, certain: float = 0.95, least: int = 3, accuracy: float = 0.8
+) -> pd.DataFrame:
+    """The judgements that would have been asked for had each item been retired when certain, in the order given: what
+    `[assignment] certain` does, for a table in which every item has all its raters."""
+    kind = kinds(table)
+    keep = np.zeros(len(table), bool)
+    for places in table.reset_index(drop=True).groupby("item", sort=False).indices.values():
+        counts: Counter[str] = Counter()
+        for place in places:
+            keep[place] = True
+            counts[str(kind.iloc[place])] += 1
+            if is_certain(counts, classes, accuracy, least, certain):
+                break
+    return table[keep]
 
 
 def simulate_preferences(

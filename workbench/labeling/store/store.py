@@ -320,7 +320,9 @@ class Store:
             connection.execute(table.update().where(table.c.study == study.name).values(**values))
             places = schema.items
             target = study.assigning.raters_per_item
-            lower = (places.c.study == study.name, places.c.target < target)
+            lower = [places.c.study == study.name, places.c.target < target]
+            if study.assigning.certain:
+                lower.append(places.c.is_open.is_(True))  # those that are certain stay closed
             connection.execute(places.update().where(*lower).values(target=target, is_open=sa.true()))
         self.note(
             connection,

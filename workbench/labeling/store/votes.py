@@ -10,6 +10,7 @@ from workbench.labeling.store.clock import iso
 from workbench.labeling.store.entries import LABEL, entry_row
 from workbench.labeling.store.leases import REPEAT, REVISION, Lease, Outcome, Vote
 from workbench.labeling.store.prepared import Prepared
+from workbench.labeling.store.retiring import retire
 from workbench.labeling.study.study import Study
 from workbench.labeling.study.tasktypes import SKIP
 
@@ -57,6 +58,8 @@ def record(connection: sa.Connection, study: Study, lease: Lease, vote: Vote, no
     _ENTER.change(connection, **entry_row(LABEL, lease.study, lease.lease, lease.rater))
     _END.change(connection, lease_=lease.lease)
     _account(connection, lease, row, now)
+    if study.assigning.certain and not (gold or row["is_repeat"] or row["answer"] == SKIP):
+        retire(connection, study, lease.item)
     return Outcome("recorded", row)
 
 

@@ -58,7 +58,8 @@ class Assigning:
     first.
 
     explore: share of adaptive choices that are made blindly, so that averages can be corrected by the stored
-    propensity.
+    propensity. certain: an item is asked no more when its class is at least this certain after `least` raters, each
+    taken to be right `accuracy` of the time; 0 asks all `raters_per_item`.
     """
 
     raters_per_item: int = 5
@@ -68,6 +69,9 @@ class Assigning:
     adaptive: bool = False
     explore: float = 0.2
     undo_window: int = 10
+    certain: float = 0.0
+    least: int = 3
+    accuracy: float = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,11 @@ class Study:
         """The question a rater reads."""
         return self.task.question.replace("{attribute}", self.attribute)
 
+    @property
+    def classes(self) -> int:
+        """How many different classes its answers have."""
+        return len({answer.kind or answer.key for answer in self.answers})
+
     def answer(self, key: str) -> Answer | None:
         """The answer of this key, None when the study does not offer it."""
         return next((answer for answer in self.answers if answer.key == key), None)
@@ -224,6 +233,8 @@ def _parsed(root: Table, text: str, folder: Path) -> Study:
     )
     head.end()
     root.end()
+    if study.assigning.certain and task.ordinal and not any(answer.kind for answer in answers):
+        raise StudyError(f"[assignment] certain: task {task.name!r} is a scale and has no classes to be certain of.")
     return study
 
 
@@ -281,6 +292,9 @@ def _assigning(table: Table) -> Assigning:
         table.flag("adaptive", usual.adaptive),
         table.number("explore", usual.explore, 0.01, 1),
         table.count("undo_window", usual.undo_window, 0, 100),
+        table.number("certain", usual.certain, 0, 0.9999),
+        table.count("least", usual.least, 1, 1000),
+        table.number("accuracy", usual.accuracy, 0.51, 0.999),
     )
     table.end()
     return read
