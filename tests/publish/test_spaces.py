@@ -30,6 +30,14 @@ def test_drift_is_noticed(tmp_path: Path) -> None:
     assert "make docs" in faults[0]
 
 
+def test_a_card_is_never_cut_inside_a_word() -> None:
+    """Three were: the Hub allows 60 characters."""
+    assert {stem: text for stem, text in publish.SHORT.items() if len(text) > 60} == {}
+    assert set(publish.SHORT) == {publish.ALL, *(tab.stem for tab in TABS)} == set(publish.TAGS)
+    long = "Which pixels are hair, skin, brows, eyes, lips and everything else: all"
+    assert publish.whole_words(long) == "Which pixels are hair, skin, brows, eyes, lips and"
+
+
 def test_words_by_hand_survive_writing(tmp_path: Path) -> None:
     for name in ("requirements.txt", "constraints.txt", "LICENSE"):
         (tmp_path / name).write_text((publish.ROOT / name).read_text())

@@ -171,6 +171,35 @@ def pinned(root: Path, package: str) -> str:
     return found[1]
 
 
+SHORT = {
+    ALL: "Parse, explain, generate, protect and label faces",
+    "parsing": "Every part of every face: coloured, measured, saved",
+    "analysis": "All a face shows: points, pose, gaze, expression, age",
+    "explanation": "Why a face model says so, and whether to believe it",
+    "generation": "Drawn faces with the figures that say how like they are",
+    "protection": "Makeup that face recognition cannot read through",
+    "evaluation": "How good face models are on your photos, and for whom",
+    "labeling": "Same person or not? People judge, and no vote is lost",
+}
+"""What a Space's card says: at most 60 characters, which the Hub allows."""
+TAGS = {
+    ALL: ("faces", "face-parsing", "explainability", "privacy", "annotation"),
+    "parsing": ("faces", "face-parsing", "segmentation"),
+    "analysis": ("faces", "landmarks", "head-pose", "gaze"),
+    "explanation": ("faces", "explainability", "saliency"),
+    "generation": ("faces", "portraits", "identity"),
+    "protection": ("faces", "privacy", "face-recognition"),
+    "evaluation": ("faces", "evaluation", "fairness"),
+    "labeling": ("faces", "annotation", "face-recognition"),
+}
+
+
+def whole_words(sentence: str, most: int = 60) -> str:
+    """The beginning of a sentence up to its colon, in whole words and at most so many characters."""
+    text = sentence.split(":")[0]
+    return text if len(text) <= most else text[: most + 1].rsplit(" ", 1)[0].rstrip(",;")
+
+
 def _front_matter(root: Path, stem: str, tabs: tuple[Tab, ...]) -> str:
     title = "Face Workbench" if stem == ALL else f"Face {tabs[0].title}"
     sentence = "Parse, explain, generate, protect and label faces." if stem == ALL else tabs[0].sentence
@@ -187,7 +216,8 @@ def _front_matter(root: Path, stem: str, tabs: tuple[Tab, ...]) -> str:
         ("license", "other"),
         ("license_name", "code-apache-2.0-weights-differ"),
         ("license_link", "workbench/weights/LICENSES.md"),
-        ("short_description", sentence.split(":")[0][:60]),
+        ("short_description", SHORT.get(stem) or whole_words(sentence)),
+        ("tags", f"[{', '.join(TAGS.get(stem, ('faces',)))}]"),
     )
     return "---\n" + "".join(f"{name}: {value}\n" for name, value in fields) + "---\n"
 
