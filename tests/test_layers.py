@@ -41,6 +41,7 @@ BELOW_BENCH = (
     "evaluation",
     "video",
     "labeling",
+    "glance",
 )
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -55,6 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "protection": {"tasks", "makeup", "catalog", "metrics"},
     "generation": {"tasks", "metrics", "labeling"},
     "evaluation": {"tasks", "metrics", "labeling", "catalog"},
+    "glance": {"tasks", "explanation"},
     "video": {"tasks", "metrics", "protection"},
     "bench": {"catalog", "sources", "tasks"},
     "publish": {"bench", "catalog", "sources", "tasks", "metrics"},

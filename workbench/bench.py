@@ -25,7 +25,7 @@ from workbench.thresholds import own as own_threshold
 
 if TYPE_CHECKING:
     from workbench.portraits import FaceGenerator, PortraitModel
-    from workbench.tasks.analysis import SignReader
+    from workbench.tasks.analysis import Readers, SignReader
     from workbench.tasks.attributes import AttributeScorer
     from workbench.tasks.expression import ExpressionScorer
     from workbench.tasks.face_search import FaceFinder
@@ -158,6 +158,25 @@ class Workbench:
     def landmarks(self, model_id: str = "") -> "SignReader":
         """A landmark model."""
         return self._of("landmarks", model_id)
+
+    def readers(self) -> "Readers":
+        """The default models that are here, as those who say what a face shows."""
+        from workbench.tasks.analysis import Readers
+
+        here = {task: self._defaults_here(task) for task in ("expression", "attributes", "parsing", "quality")}
+        return Readers(
+            expression=self.expression(here["expression"][0]) if here["expression"] else None,
+            attributes=tuple(self.attributes(name) for name in here["attributes"]),
+            parser=self.parser(here["parsing"][0]) if here["parsing"] else None,
+            quality=tuple(self.quality(name) for name in here["quality"]),
+        )
+
+    def default_recognisers(self) -> "tuple[FaceRecogniser, ...]":
+        """The default recognisers that are here."""
+        return tuple(self.recogniser(name) for name in self._defaults_here("recognition"))
+
+    def _defaults_here(self, task: str) -> list[str]:
+        return [spec.id for spec in self.specs(task) if spec.default and self.available(spec.id)]
 
     def portrait(self, model_id: str = "") -> "PortraitModel":
         """A portrait model."""

@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "verify": "measure a recogniser on a list of pairs",
     "evaluate": "measure models on your own photos and truth, with intervals and per group",
     "explain": "write a heatmap with its proof for every photo of a folder",
+    "glance": "write one page of everything that is known of a photo, to hand on",
     "protect": "write a photo that recognisers do not match, or a made-up or anonymised one, for every photo of a folder",  # noqa: E501
     "analyse-video": "write what every face of a clip shows, a row per picture and person, and the annotated clip",
     "hide-video": "write a clip in which every face is hidden, searched again picture by picture",

@@ -32,6 +32,7 @@ from workbench.ui.common.widgets import (
     send_to,
     viewer_value,
 )
+from workbench.ui.parsing.glance import glance_panel
 from workbench.values import Face, Parsing
 
 ALL = "All faces"
@@ -101,6 +102,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> Screen:
                 max_height=420,
                 buttons=["copy"],
             )
+            glance_panel(bench, source)
             send_to("parsing", source, photo, bench)
 
     shown = [answer, viewer, table, face, palette]
