@@ -40,14 +40,22 @@ class Augmenter:
         picture."""
         image, mask = self._lent(index, rng)
         matrix, flipped = _placement(side, rng)
-        border, fill = _border(rng)
-        colours = cv2.warpAffine(
-            image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=fill
-        )
+        colours = _moved(image, matrix, side, rng)
         labels = _nearest(mask, _rescaled(matrix, 0.5), side // 2)
         maps = self._maps(index, matrix, side, flipped, rng)
         labels = _MIRROR[labels] if flipped else labels
         return np.concatenate([relight(colours, rng), maps], axis=2), labels
+
+    def fine(self, index: int, side: int, rng: Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(side, side, 16) uint8 as `sample`, and the same view at 512 px: (512, 512, 3) colours, (512, 512) labels."""
+        image, mask = self._lent(index, rng)
+        matrix, flipped = _placement(side, rng)
+        closer = _rescaled(matrix, SIDE / side)
+        colours = relight(_moved(image, closer, SIDE, rng), rng)
+        labels = _nearest(mask, closer, SIDE)
+        crop = cv2.resize(colours, (side, side), interpolation=cv2.INTER_AREA)
+        crop = np.concatenate([crop, self._maps(index, matrix, side, flipped, rng)], axis=2)
+        return crop, colours, _MIRROR[labels] if flipped else labels
 
     def _maps(self, index: int, matrix: np.ndarray, side: int, flipped: bool, rng: Generator) -> np.ndarray:
         out = np.zeros((side, side, len(MAPS)), np.uint8)
@@ -114,6 +122,12 @@ def _turns(meshes: np.ndarray) -> np.ndarray:
     low, high, tip = meshes[:, 234, 0], meshes[:, 454, 0], meshes[:, 1, 0]
     turn: np.ndarray = (2 * tip - low - high) / (high - low)
     return turn
+
+
+def _moved(image: np.ndarray, matrix: np.ndarray, side: int, rng: Generator) -> np.ndarray:
+    border, fill = _border(rng)
+    size = (side, side)
+    return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=fill)
 
 
 def _nearest(mask: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:

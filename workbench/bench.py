@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from workbench.portraits import FaceGenerator, PortraitModel
     from workbench.tasks.analysis import Readers, SignReader
     from workbench.tasks.attributes import AttributeScorer
+    from workbench.tasks.clicks import ClickModel
     from workbench.tasks.expression import ExpressionScorer
     from workbench.tasks.face_search import FaceFinder
+    from workbench.tasks.matting import PersonMatte
     from workbench.tasks.parsing import Parser
     from workbench.tasks.quality import QualityModel
     from workbench.tasks.recognition import FaceRecogniser
@@ -186,6 +188,14 @@ class Workbench:
         """A network that draws faces of nobody."""
         return self._of("generation", model_id)
 
+    def clicks(self, model_id: str = "") -> "ClickModel":
+        """A model that mends a part by clicks."""
+        return self._of("clicks", model_id)
+
+    def matte(self, model_id: str = "") -> "PersonMatte":
+        """A person matte."""
+        return self._of("matte", model_id)
+
     def _of(self, task: str, model_id: str) -> Any:
         spec = self.spec(model_id or self.first(task).id, task)
         return _kept(self.model(spec.id), spec)
@@ -268,6 +278,8 @@ _PROMISES = {
     "landmarks": "workbench.tasks.analysis:SignReader",
     "portrait": "workbench.portraits:PortraitModel",
     "generation": "workbench.portraits:FaceGenerator",
+    "clicks": "workbench.tasks.clicks:ClickModel",
+    "matte": "workbench.tasks.matting:PersonMatte",
 }
 """What each task asks of a model."""
 

@@ -7,6 +7,7 @@ cv.iptc.org/newscodes/digitalsourcetype.
 
 import re
 import struct
+import zlib
 from dataclasses import dataclass
 from html import escape
 
@@ -23,6 +24,7 @@ GENERATED = (DRAWN, "algorithmicMedia", "virtualRecording")
 CHANGED = (EDITED, "compositeSynthetic", "algorithmicallyEnhanced", "composite", "compositeCapture", "humanEdits")
 
 _TYPE = re.compile(rb"digitalsourcetype/([A-Za-z]{3,60})")
+_PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\x00"
 _OTHERS = {
     "Stable Diffusion's parameters": (b"tEXtparameters\x00", b"iTXtparameters\x00", b"Negative prompt: "),
@@ -73,9 +75,10 @@ def after_edit(source: str) -> str:
 
 
 def kept(data: bytes, photo: bytes | str) -> bytes:
-    """The JPEG that was made of a photo, with the mark it inherits. photo: its file, or the source type that it
+    """The JPEG or PNG that was made of a photo, with the mark it inherits. photo: its file, or the source type that it
     named."""
-    return in_jpeg(data, after_edit(photo if isinstance(photo, str) else read(photo).source))
+    write = in_png if data.startswith(_PNG) else in_jpeg
+    return write(data, after_edit(photo if isinstance(photo, str) else read(photo).source))
 
 
 def xmp(source: str, description: str = "") -> bytes:
@@ -109,3 +112,15 @@ def in_jpeg(data: bytes, source: str) -> bytes:
     if data[2:4] == b"\xff\xe0":  # JFIF's own segment stays first
         place = 4 + struct.unpack(">H", data[4:6])[0]
     return data[:place] + b"\xff\xe1" + struct.pack(">H", len(packet) + 2) + packet + data[place:]
+
+
+def in_png(data: bytes, source: str) -> bytes:
+    """A PNG's bytes with a digital source type behind its header; unchanged for no type. Raises BadRequest."""
+    if not source:
+        return data
+    if not data.startswith(_PNG):
+        raise BadRequest("Expected a PNG to mark.")
+    chunk = b"iTXt" + b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + xmp(source)
+    place = 33  # the signature and the header, which has to come first
+    packed = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return data[:place] + packed + data[place:]

@@ -34,7 +34,7 @@ TABS: tuple[Tab, ...] = (
         sentence="Which pixels are hair, skin, brows, eyes, lips: every face of a photo, coloured and measured.",
         build="workbench.ui.parsing.tab:build",
         api="parse",
-        tasks=("detection", "parsing"),
+        tasks=("detection", "parsing", "clicks", "matte"),
         needs=("core", "runtimes", "models"),
     ),
     Tab(

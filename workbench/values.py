@@ -129,6 +129,20 @@ class FaceScores:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FaceFeatures:
+    """One look of a parser at a face, kept so that clicks need no second one.
+
+    scores: what it says. grid: (c, h, w) float32, what it says it from, at the same places.
+    """
+
+    scores: FaceScores
+    grid: np.ndarray
+
+    def __post_init__(self) -> None:
+        _expect("FaceFeatures.grid", self.grid, (None, *self.scores.scores.shape[1:]), np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Scores:
     """What a classifier says of one face: a number per label.
 

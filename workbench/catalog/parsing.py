@@ -6,6 +6,8 @@ from workbench.parts import PARTS
 
 _CELEBAMASK = "CelebAMask-HQ: non-commercial research and education"
 
+_COMPACT = "8c183ee9216cde184ae358e81f2ea4ad678e58bfb09a4cd530ec87f36531c1e7"
+
 ROWS = (
     ModelSpec(
         id="compact",
@@ -13,9 +15,7 @@ ROWS = (
         title="Compact parser (trained here)",
         load="workbench.models.parsers.compact_parser:load",
         files=(
-            File(
-                "builtin:compact_parser.safetensors", "8c183ee9216cde184ae358e81f2ea4ad678e58bfb09a4cd530ec87f36531c1e7"
-            ),
+            File("builtin:compact_parser.safetensors", _COMPACT),
             MATTE,
         ),
         labels=PARTS,
@@ -23,6 +23,35 @@ ROWS = (
         data_license=_CELEBAMASK,
         parameters=1_998_931,
         gradients=True,
+        default=True,
+    ),
+    ModelSpec(
+        id="clicks",
+        task="clicks",
+        title="Clicks on a part (trained here)",
+        load="workbench.models.parsers.clicks:load",
+        files=(
+            File(
+                "builtin:compact_clicks.safetensors", "51e95849733e6f0a9629c3e2014dad1723f9d63270a9093c44e2c8748005d1a2"
+            ),
+            File("builtin:compact_parser.safetensors", _COMPACT, role="parser"),
+            MATTE,
+        ),
+        labels=PARTS,
+        weights_license="non-commercial research and education, as its training data",
+        data_license=_CELEBAMASK,
+        paper="after RITM, arXiv 2102.06583",
+        parameters=207_045,
+        default=True,
+    ),
+    ModelSpec(
+        id="selfie",
+        task="matte",
+        title="Selfie segmentation (MediaPipe)",
+        load="workbench.models.parsers.selfie:load",
+        files=(MATTE,),
+        weights_license="Apache-2.0",
+        data_license="Google's own photos, not published",
         default=True,
     ),
     ModelSpec(

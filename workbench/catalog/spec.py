@@ -101,6 +101,8 @@ TASKS = (
     "portrait",
     "quality",
     "landmarks",
+    "clicks",
+    "matte",
 )
 
 

@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "models": "list, fetch, convert and verify weights",
     "parse": "write a part map for every photo of a folder",
     "analyse": "write everything the faces of a folder's photos show, as a table and as points",
+    "cutout": "cut the person, their hair or their face out of every photo of a folder",
     "classify": "write the expression, age or gender of every photo of a folder",
     "embed": "write a vector for every photo of a folder",
     "verify": "measure a recogniser on a list of pairs",

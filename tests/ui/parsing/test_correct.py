@@ -13,7 +13,7 @@ from workbench.errors import BadRequest
 from workbench.parts import INDEX
 from workbench.ui.common.visitor import VISITOR
 from workbench.ui.explanation import parts as explanation
-from workbench.ui.parsing import correct, one
+from workbench.ui.parsing import click, correct, cutting, one
 from workbench.ui.protection import parts as protection
 
 EAR = INDEX["image_left_ear"]
@@ -88,3 +88,56 @@ def test_what_the_browser_sends_is_checked(here, portrait: str) -> None:
         correct.keep(here, None, portrait, drawn(answer))
     with pytest.raises(BadRequest):
         correct.forget(here, answer, portrait)
+
+
+def test_a_click_in_the_editor_comes_back_as_what_it_changed(here, portrait: str) -> None:
+    answer = one.parse(here, portrait, "compact")[0]
+    nose = answer.seen_parsing.mask("nose")
+    y, x = np.nonzero(nose)
+    box = [int(x.min()), int(y.min()), int(x.max() - x.min()) + 1, int(y.max() - y.min()) + 1]
+    cut = nose[box[1] : box[1] + box[3], box[0] : box[0] + box[2]].astype(np.uint8) * 255
+    buffer = io.BytesIO()
+    Image.fromarray(cut).save(buffer, "PNG")
+    asked = {
+        "key": answer.key,
+        "part": INDEX["nose"],
+        "face": 1,
+        "box": box,
+        "mask": "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode(),
+        "clicks": [[int(x.max()) + 8, int(y.max()) - 4, 1]],
+    }
+
+    told, looks = click.refine(here, answer, None, SimpleNamespace(_data=asked))
+    patch = told.props["patch"]
+    codes = np.asarray(Image.open(io.BytesIO(base64.b64decode(patch["codes"].partition(",")[2]))))
+    assert codes.shape[:2] == (patch["box"][3], patch["box"][2])
+    assert codes[asked["clicks"][0][1] - patch["box"][1], asked["clicks"][0][0] - patch["box"][0]].tolist() == [
+        2,
+        0,
+        255,
+    ]
+    again = click.refine(here, answer, looks, SimpleNamespace(_data=asked))[1]
+    assert again is looks, "a face is looked at once"
+
+    for bad in ({"part": 0}, {"part": "nose"}, {"face": 2}, {"box": [0, 0, 9999, 2]}, {"box": "all"}, {"mask": None}):
+        with pytest.raises(BadRequest):
+            click.refine(here, answer, looks, SimpleNamespace(_data=asked | bad))
+
+
+def test_what_is_cut_out_follows_the_corrected_mask(here, portrait: str) -> None:
+    model = one.parse(here, portrait, "compact")[0]
+    before = np.asarray(Image.open(cutting.cut(here, model, portrait, "compact", "face")[2]))
+    answer = correct.keep(here, model, portrait, drawn(model))[0]
+
+    shown, saved, matte = cutting.cut(here, None, portrait, "compact", "face")
+
+    after = np.asarray(Image.open(matte))
+    assert before[120, 135] == 0
+    assert after[120, 135] > 250, "the ear that was painted"
+    assert Image.open(saved).mode == "RGBA"
+    assert Image.open(shown).size == (512, 512)
+    coloured = cutting.cut(here, answer, portrait, "compact", "hair", "Face 1", 0, 0, "colour", 0.03, "#00ff00")[1]
+    assert Path(coloured).suffix == ".jpg"
+    for bad in (("hat",), ("hair", "Face 3"), ("hair", "", 0, 0, "picture"), ("hat", "", 0, 0, "sky"), ("necklace",)):
+        with pytest.raises(BadRequest):
+            cutting.cut(here, answer, portrait, "compact", *bad)

@@ -5,9 +5,10 @@ network says of the crop and of its mirror image, a little larger. Faces without
 matte alone.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
@@ -25,7 +26,7 @@ from workbench.models.files import checkpoint
 from workbench.models.parsers.compact_network import STEPS, Convolution, Network, Wide, prepare
 from workbench.models.parsers.selfie import Matte
 from workbench.parts import MIRROR, PARTS
-from workbench.values import Face, FaceScores, check_image
+from workbench.values import Face, FaceFeatures, FaceScores, check_image
 
 MARGIN = 1 / 8
 """How much more than the CelebA-HQ square is looked at on every side, where the photo shows more, in sides of that
@@ -71,10 +72,7 @@ class CompactParser:
 
     def __call__(self, image: np.ndarray, face: Face) -> FaceScores:
         """Part probabilities around one face of the photo. Raises BadRequest for an array that is no photo."""
-        square, _ = self.window(face, check_image(image).shape)
-        margin = (
-            0 if aligned(square, image.shape, self.side) else round(self.side * MARGIN / (STEPS // 2)) * (STEPS // 2)
-        )
+        square, margin = self._window(face, check_image(image).shape)
         wide, side = square + np.array([[0, 0, margin]] * 2), self.side + 2 * margin
         finer = round(self.side * (1 + FINER) / STEPS) * STEPS
         to_finer = compose(stretch((self.side, self.side), finer), square)
@@ -84,6 +82,23 @@ class CompactParser:
         border = (scores.shape[-1] - finer // 2) // 2
         to_grid = compose(stretch((finer, finer), finer // 2), to_finer) + np.array([[0, 0, border]] * 2)
         return FaceScores(without_crumbs(scores) if margin else scores, to_grid.astype(np.float32))
+
+    def look(self, image: np.ndarray, face: Face) -> FaceFeatures:
+        """One look at a face: part probabilities, and the grid of 32 numbers per place they come from."""
+        square, margin = self._window(face, check_image(image).shape)
+        wide, side = square + np.array([[0, 0, margin]] * 2), self.side + 2 * margin
+        crop = torch.from_numpy(self.input(image, face.mesh, wide, (side, side))[None])
+        with torch.inference_mode():
+            grid = self._fast.features(prepare(crop.to(self._device), self._dtype))[0]
+            scores = (self._fast.head(grid)[0].float().cpu() + self._prior[:, None, None]).softmax(0)
+        to_grid = compose(stretch((side, side), side // 2), wide).astype(np.float32)
+        return FaceFeatures(FaceScores(scores.numpy(), to_grid), grid[0].float().cpu().contiguous().numpy())
+
+    def _window(self, face: Face, shape: Sequence[int]) -> tuple[np.ndarray, int]:
+        """The square's matrix, and how many pixels more are looked at on each of its sides."""
+        square, _ = self.window(face, shape)
+        whole = aligned(square, tuple(shape), self.side)
+        return square, 0 if whole else round(self.side * MARGIN / (STEPS // 2)) * (STEPS // 2)
 
     def input(
         self,
@@ -195,19 +210,21 @@ def without_crumbs(scores: np.ndarray) -> np.ndarray:
     return cleaned
 
 
-def fused(network: Network) -> Network:
+N = TypeVar("N", bound=nn.Module)
+
+
+def fused(network: N) -> N:
     """A copy for inference only: every convolution takes in the normalisation that follows it."""
-    copy = Network()
-    copy.load_state_dict(network.state_dict())
-    copy.eval().requires_grad_(False)
-    for module in copy.modules():
+    twin = copy.deepcopy(network)
+    twin.eval().requires_grad_(False)
+    for module in twin.modules():
         if isinstance(module, Convolution):
             module[0] = fuse_conv_bn_eval(cast(nn.Conv2d, module[0]), cast(nn.BatchNorm2d, module[1]))
             module[1] = nn.Identity()
         elif isinstance(module, Wide):
             module.look, module.norm = fuse_conv_bn_eval(module.look, module.norm), nn.Identity()
             module.narrow, module.scale = fuse_conv_bn_eval(module.narrow, module.scale), nn.Identity()
-    return copy
+    return twin
 
 
 def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> CompactParser:

@@ -1,10 +1,12 @@
 """MediaPipe's selfie segmentation: how surely each pixel belongs to a person. Input to both embedded parsers."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from workbench.catalog.spec import ModelSpec
 from workbench.models.files.litert import load_network
 from workbench.values import check_image
 
@@ -14,8 +16,10 @@ SIDE = 256
 class Matte:
     """Person or not, for one crop."""
 
-    def __init__(self, path: Path) -> None:
-        """path: selfie_segmentation.tflite. Raises BadWeights when it is another file."""
+    def __init__(self, path: Path, spec: ModelSpec | None = None) -> None:
+        """path: selfie_segmentation.tflite. Raises BadWeights when it is another file. spec: its row, when it is a
+        model of its own."""
+        self.spec = spec
         self._network = load_network(path, (1, SIDE, SIDE, 3), ((1, SIDE, SIDE, 1),))
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
@@ -37,3 +41,8 @@ class Matte:
             square = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         (probability,) = self._network((square.astype(np.float32) / 255.0)[None])
         return {"matte": probability[0, :, :, 0]}
+
+
+def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> Matte:
+    """The matte by itself. files: `matte`."""
+    return Matte(files["matte"], spec)

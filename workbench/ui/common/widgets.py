@@ -174,8 +174,8 @@ def viewer_value(image: np.ndarray, parsing: Parsing, scores: str = "") -> dict[
     codes = np.dstack([parsing.labels, parsing.owners & 255, parsing.owners >> 8]).astype(np.uint8)
     present = np.flatnonzero(np.bincount(parsing.labels.ravel(), minlength=len(PARTS)))
     return {
-        "photo": _data_url(images.encode_jpeg(image, 92), "image/jpeg"),
-        "labels": _data_url(_exact_png(codes), "image/png"),
+        "photo": data_url(images.encode_jpeg(image, 92), "image/jpeg"),
+        "labels": data_url(exact_png(codes), "image/png"),
         "size": [int(image.shape[1]), int(image.shape[0])],
         "parts": [
             {"index": int(i), "name": title(PARTS[i]), "color": drawing.hex_color(PARTS[i])} for i in present if i
@@ -185,10 +185,11 @@ def viewer_value(image: np.ndarray, parsing: Parsing, scores: str = "") -> dict[
     }
 
 
-def _data_url(data: bytes, kind: str) -> str:
+def data_url(data: bytes, kind: str) -> str:
+    """Bytes as a page embeds them."""
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _exact_png(image: np.ndarray) -> bytes:
+def exact_png(image: np.ndarray) -> bytes:
     """A small, quickly written PNG whose values survive: no colour profile, no gamma."""
     return images.encode_png(image, tagged=False)

@@ -1,46 +1,39 @@
 """A part map corrected by hand: painted, clicked, opened from a file; from then on it is the photo's mask."""
 
-import base64
-import binascii
-import secrets
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import pandas as pd
 
-from workbench import drawing
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.images import limit
-from workbench.parts import PARTS, title
+from workbench.parts import title
 from workbench.photo import Found
-from workbench.ui.common.events import bound
+from workbench.ui.common.events import MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.faces import find_in
 from workbench.ui.common.visitor import visitor
-from workbench.ui.common.widgets import offer, results, viewer_value
+from workbench.ui.common.widgets import offer, results
+from workbench.ui.parsing import mask_editor
+from workbench.ui.parsing.click import refine
+from workbench.ui.parsing.mask_editor import editor_value, png_bytes, same_answer, sent, sorry, told
 from workbench.ui.parsing.one import Answer, Screen, answered, run_parser, shown_parts, write_downloads
 from workbench.values import Parsing
 
-_EDITOR = Path(__file__).parent / "mask_editor"
 COLUMNS = ["Part", "IoU with the model's", "Pixels, model", "Pixels, corrected"]
+
+
 HINT = (
-    "Paint, fill or lasso; the corrected mask is then the photo's mask in Explanation and Protection "
-    "(makeup and hiding) too, as long as this page is open."
+    "Paint, fill, lasso, or click what belongs to a part and what does not. The corrected mask is then the photo's "
+    "mask in Explanation and Protection (makeup and hiding) too, as long as this page is open."
 )
 
 
 def build_inside(bench: Workbench, one: Screen, tab: gr.Tab) -> None:
     """Lay the editor out in the tab that is open. one: the tab whose answer is corrected."""
     gr.Markdown(HINT)
-    editor = gr.HTML(
-        value=None,
-        patch=None,
-        elem_id="correct-editor",
-        html_template=(_EDITOR / "editor.html").read_text(encoding="utf-8"),
-        css_template=(_EDITOR / "editor.css").read_text(encoding="utf-8"),
-        js_on_load=(_EDITOR / "editor.js").read_text(encoding="utf-8"),
-    )
+    editor = mask_editor.component("correct-editor")
     with gr.Row():
         names = {"palette": "Part map (PNG)", "masks": "Masks (zip)", "coco": "COCO (JSON)", "own": "Mask (JSON)"}
         files = [
@@ -62,6 +55,16 @@ def build_inside(bench: Workbench, one: Screen, tab: gr.Tab) -> None:
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     tab.select(bound(load, bench), one.answer, [editor, table, *files], **quiet)
     outputs = [*one.shown, editor, table, *files]
+    looks = gr.State(None, time_to_live=bench.settings.photo_lifetime)
+    click = editor.select(
+        bound(refine, bench),
+        [one.answer, looks],
+        [editor, looks],
+        concurrency_id=MODELS_QUEUE,
+        concurrency_limit=MODELS_AT_ONCE,
+        **quiet,
+    )
+    click.failure(sorry, None, editor, **quiet)
     runs = [
         editor.submit(bound(keep, bench), [one.answer, one.source], outputs, **quiet),
         saved.upload(
@@ -72,7 +75,7 @@ def build_inside(bench: Workbench, one: Screen, tab: gr.Tab) -> None:
     for run in runs:
         offer(run, *files, one.shown[-1])
         run.success(bound(write_downloads, bench), one.answer, one.files, **quiet)
-        run.failure(_sorry, None, editor, **quiet)
+        run.failure(sorry, None, editor, **quiet)
 
 
 def load(bench: Workbench, answer: Answer | None) -> tuple[Any, ...]:
@@ -82,30 +85,17 @@ def load(bench: Workbench, answer: Answer | None) -> tuple[Any, ...]:
     return (None, None, *files) if answer is None else (editor_value(answer), score_table(answer), *files)
 
 
-def editor_value(answer: Answer) -> dict[str, Any]:
-    """Photo, part map, every part there is, and the answer's key."""
-    every = [
-        {"index": index, "name": title(part), "color": drawing.hex_color(part)}
-        for index, part in enumerate(PARTS)
-        if index
-    ]
-    return viewer_value(answer.seen, answer.seen_parsing, "Choose a part and paint.") | {
-        "parts": every,
-        "key": answer.key,
-    }
-
-
 def keep(bench: Workbench, answer: Answer | None, source: Any, event: gr.EventData) -> tuple[Any, ...]:
     """The mask that came from the editor becomes the photo's. Raises BadRequest for one that is none."""
     from workbench.tasks.mask_edit import carried, read_codes
 
-    answer = _same(answer, event)
+    answer = same_answer(answer, event)
     seen = answer.seen_parsing
-    labels, owners = read_codes(_png(_sent(event).get("labels"), bench), seen.labels.shape, len(seen.faces))
+    labels, owners = read_codes(png_bytes(sent(event).get("labels"), bench), seen.labels.shape, len(seen.faces))
     parsing = carried(answer.parsing, seen, labels, owners)
     new = _kept(bench, answer, source, parsing)
     words = "This mask is the photo's mask from now on."
-    return (*shown_parts(bench, new), gr.HTML(patch=_patch(kept=new.key, words=words)), *_beside(bench, new))
+    return (*shown_parts(bench, new), gr.HTML(patch=told(kept=new.key, words=words)), *_beside(bench, new))
 
 
 def open_mask(
@@ -185,36 +175,3 @@ def _beside(bench: Workbench, answer: Answer) -> tuple[Any, ...]:
     for path, data in zip(paths, written.values(), strict=True):
         path.write_bytes(data)
     return (score_table(answer), *map(str, paths))
-
-
-def _same(answer: Answer | None, event: gr.EventData) -> Answer:
-    """The answer the editor works on. Raises BadRequest when another photo was parsed meanwhile."""
-    if answer is None:
-        raise BadRequest("Parse a photo first, under One photo.")
-    if _sent(event).get("key") != answer.key:
-        raise BadRequest("Another photo or mask is open by now. Leave this tab and come back to load it.")
-    return answer
-
-
-def _sent(event: gr.EventData) -> dict[str, Any]:
-    found = getattr(event, "_data", None)
-    return found if isinstance(found, dict) else {}
-
-
-def _png(url: Any, bench: Workbench) -> bytes:
-    """The bytes of a data URL. Raises BadRequest."""
-    if not isinstance(url, str) or len(url) > bench.settings.max_bytes:
-        raise BadRequest("The mask did not arrive. Please try again.")
-    try:
-        return base64.b64decode(url.removeprefix("data:image/png;base64,"), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise BadRequest("The mask did not arrive whole. Please try again.") from error
-
-
-def _patch(**told: Any) -> dict[str, Any]:
-    """Something for the editor, never twice the same, so that it is noticed."""
-    return {"number": secrets.token_hex(4), **told}
-
-
-def _sorry() -> Any:
-    return gr.HTML(patch=_patch(words="That did not work; your strokes are still here."))

@@ -1,9 +1,9 @@
-"""The Parsing tab: one photo, corrected by hand, two models beside each other, or many photos at once."""
+"""The Parsing tab: one photo, corrected by hand or cut out, two models beside each other, or many photos at once."""
 
 import gradio as gr
 
 from workbench.bench import Workbench
-from workbench.ui.parsing import compare, correct, many, one
+from workbench.ui.parsing import compare, correct, cutting, many, one
 
 
 def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
@@ -13,6 +13,8 @@ def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
             screen = one.build_inside(bench, photo)
         with gr.Tab("Correct", id="correct") as editing:
             correct.build_inside(bench, screen, editing)
+        with gr.Tab("Cut out", id="cutout"):
+            cutting.build_inside(bench, screen)
         with gr.Tab("Compare two models", id="compare"):
             compare.build_inside(bench, photo)
         with gr.Tab("Many photos", id="many"):

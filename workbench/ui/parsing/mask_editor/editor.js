@@ -427,7 +427,7 @@ const DO = {
   smooth: () => change(`${named(ed.part)}: smoothed`, smooth), in: () => zoom(1.4), out: () => zoom(1 / 1.4), fit, use,
   hide: () => { if (!ed.hidden.delete(ed.part)) ed.hidden.add(ed.part); paint(everything()); buttons(); },
 };
-const KEYS = { b: "brush", e: "eraser", f: "fill", l: "lasso", m: "move" };
+const KEYS = { b: "brush", e: "eraser", f: "fill", l: "lasso", c: "keep", x: "take", m: "move" };
 const DOES = { g: "grow", k: "shrink", s: "smooth", h: "hide", "+": "in", "=": "in", "-": "out", 0: "fit" };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
