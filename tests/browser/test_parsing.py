@@ -176,6 +176,13 @@ def test_a_mask_is_painted_undone_used_saved_and_opened_again(page, server, port
     expect(page.locator("#correct-score")).not_to_contain_text("Ear (image left)")
     page.locator("#correct-open input[type=file]").set_input_files(saved)
     expect(page.locator("#correct-score")).to_contain_text("Ear (image left)")
+    page.get_by_role("tab", name="Cut out", exact=True).click()
+    page.locator("#cutout-start").click()
+    expect(page.locator("#cutout-shown img")).to_be_visible(timeout=60_000)
+    with page.expect_download() as download:
+        page.locator("#cutout-saved").click()
+    assert Image.open(download.value.path()).mode == "RGBA"
+    keep(page, "cut")
     page.get_by_role("tab", name="One photo", exact=True).click()
     expect(page.locator("#parsing-viewer .pv-status")).to_contain_text("corrected by hand")
     keep(page, "after")

@@ -162,6 +162,7 @@ def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
                 "lifespan": bounded(settings.session_memory, settings.photo_lifetime),
             },
             "prevent_thread_lock": True,
+            "_frontend": False,  # else Gradio ends a busy machine that needs over three seconds for its first page
             **options,
         }
     )

@@ -7,7 +7,6 @@ import numpy as np
 
 from workbench.values import check_image
 
-
 EDGE = 2
 """Pixels on either side of the mask's edge that are found anew near a click."""
 
@@ -16,9 +15,9 @@ def grown(image: np.ndarray, mask: np.ndarray, clicks: Sequence[tuple[int, int, 
     """(h, w) bool: the mask after the last click, a watershed about it (Meyer's flooding, as OpenCV has it).
 
     A person clicks in the middle of what is wrong: the click's distance from the mask's edge tells how large that is.
-    So a disc as large (but not larger than half the part) takes the click's side; about it, as far again, the disc, the part's inside and its outside grow
-    along the picture's edges until they meet. image: (h, w, 3) uint8. mask: (h, w) bool. clicks: x, y in pixels, and 1
-    for "belongs" or -1 for "does not".
+    So a disc as large (but not larger than half the part) takes the click's side; about it, as far again, the disc, the
+    part's inside and its outside grow along the picture's edges until they meet. image: (h, w, 3) uint8. mask: (h, w)
+    bool. clicks: x, y in pixels, and 1 for "belongs" or -1 for "does not".
     """
     x, y, sign = clicks[-1]
     most = max(round(np.sqrt(mask.sum()) / 2), min(mask.shape) // 16, 4)
