@@ -138,8 +138,15 @@ def _tabs(stem: str) -> tuple[Tab, ...]:
     return TABS if stem == ALL else tuple(tab for tab in TABS if tab.stem == stem)
 
 
+LINE = 120
+"""Characters of a line of code."""
+
+
 def _app(stem: str, tabs: tuple[Tab, ...]) -> str:
-    tasks = ", ".join(f'"{task}"' for task in dict.fromkeys(task for tab in tabs for task in tab.tasks))
+    words = [f'"{task}"' for task in dict.fromkeys(task for tab in tabs for task in tab.tasks)] + ["fetch=True"]
+    opened = f"bench = opened({', '.join(words)})"
+    if len(opened) > LINE:  # as a formatter would break it
+        opened = "bench = opened(\n" + "".join(f"    {word},\n" for word in words) + ")"
     name, call = (
         ("build_app", "build_app(bench)") if stem == ALL else ("build_tab", f'build_tab(bench, find("{stem}"))')
     )
@@ -148,7 +155,7 @@ def _app(stem: str, tabs: tuple[Tab, ...]) -> str:
     return (
         f'"""{title} as a Space. Written by `make docs`."""\n\n'
         f"from workbench.publish import examples\n{find}from workbench.ui.app import {name}, launch, opened\n\n"
-        f"bench = opened({tasks}, fetch=True)\nexamples.make(bench)\nlaunch({call}, bench)\n"
+        f"{opened}\nexamples.make(bench)\nlaunch({call}, bench)\n"
     )
 
 
