@@ -9,7 +9,7 @@ import torch
 
 from tests.golden.archive import Golden, apart, stacked
 from tests.models.patterns import pattern
-from workbench.catalog import MODELS
+from workbench.catalog import MODELS, local_portrait
 from workbench.catalog.hub_portrait import ROWS
 from workbench.catalog.hub_recognition import FOR_PORTRAITS
 from workbench.errors import BadWeights
@@ -62,8 +62,9 @@ def test_unit_vectors_are_brought_to_full_length_and_longer_ones_stay() -> None:
 def test_every_portrait_model_is_told_by_a_recogniser_of_the_catalogue() -> None:
     from importlib import import_module
 
-    names = {row.id for row in FOR_PORTRAITS}
-    for row in ROWS:
+    names = {row.id for row in MODELS.values() if row.task == "recognition"}
+    assert {row.id for row in FOR_PORTRAITS} <= names
+    for row in (*ROWS, *local_portrait.ROWS):
         module = import_module(row.load.partition(":")[0])
         told = getattr(module, "RECOGNISER", "insightface-w600k-r50")
         assert told in names, row.id
