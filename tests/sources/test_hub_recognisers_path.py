@@ -13,10 +13,21 @@ from tests.hub_model_double import ModelHub
 from workbench.bench import Workbench
 from workbench.catalog import MODELS
 from workbench.errors import ModelMissing
+from workbench.evaluation import pair_scores
+from workbench.evaluation.calibrating import Calibration, keep
+from workbench.explanation.anatomy import anatomy
+from workbench.explanation.methods import find, run
+from workbench.explanation.question import Question
+from workbench.explanation.targets import similarity
+from workbench.generation.report import judges
+from workbench.protection.judge import Reader
+from workbench.protection.roles import calibrated_here
 from workbench.settings import Settings
 from workbench.sources import fetching as sources
 from workbench.tasks.detection import find_faces
-from workbench.tasks.recognition import verify
+from workbench.tasks.face_search import FaceFinder
+from workbench.tasks.recognition import embed, verify
+from workbench.values import Face
 
 ROWS = ("edgeface-xxs", "facelivt2-xs", "facelivt-s")
 
@@ -52,4 +63,35 @@ def test_three_recognisers_go_from_the_hub_to_a_verdict(
         turned = verify(astronaut, face, mirrored, other, mine.recogniser(row))
         assert same.score == pytest.approx(1, abs=1e-5)
         assert -1 <= turned.score < 1
-    assert mine.first("recognition").id == "edgeface-xxs"
+    _take_part(mine, astronaut, face, bench.finder())
+
+
+def _take_part(mine: Workbench, photo: np.ndarray, face: Face, finder: FaceFinder) -> None:
+    """In labeling's reports, generation's reports, explanations and protection, by what their rows say alone."""
+    assert set(ROWS) <= set(pair_scores.recognisers(mine))
+    assert judges(ROWS, "edgeface-xxs") == ["facelivt2-xs", "facelivt-s"]
+    known = [spec for spec in mine.specs("recognition") if spec.id in ROWS]
+    with pytest.raises(ModelMissing):
+        calibrated_here(known, mine.available, mine.threshold)
+    for row in ROWS:
+        keep(row, Calibration(0.3, 0.01, 1000, 46), mine.settings)
+    fresh = Workbench(mine.settings)
+    assert set(calibrated_here(known, fresh.available, fresh.threshold)) == set(ROWS)
+
+    models = [fresh.recogniser(row) for row in ROWS]
+    others = {row: embed(photo, face, model) for row, model in zip(ROWS, models, strict=True)}
+    box = (face.box, (photo.shape[1], photo.shape[0]))
+    readings = Reader(models, finder, *box, others).read(photo, photo, ["facelivt-s"], {})
+    assert [(reading.model, reading.role) for reading in readings] == [
+        ("edgeface-xxs", "surrogate"),
+        ("facelivt2-xs", "surrogate"),
+        ("facelivt-s", "judge"),
+    ]
+    assert [reading.after for reading in readings] == pytest.approx([1, 1, 1], abs=1e-5)
+
+    model = models[0]
+    found = anatomy(model)
+    chip = model.tensor(model.align(photo, face))
+    question = Question(similarity(model, chip.flip(3)), chip, places=found.places)
+    drawn = run(find("grad_cam"), question, found.abilities, {}, pair=True)
+    assert drawn.values.shape == (112, 112)
