@@ -90,7 +90,8 @@ def _scaled(face: Face, scale: np.ndarray) -> Face:
     mesh = face.mesh
     if mesh is not None:
         mesh = np.concatenate([moved(mesh[:, :2]), (mesh[:, 2:] * scale[0]).astype(np.float32)], axis=1)
-    return replace(face, box=moved(face.box.reshape(2, 2)).ravel(), points=moved(face.points), mesh=mesh)
+    own = None if face.mtcnn is None else moved(face.mtcnn.reshape(2, 2)).ravel()
+    return replace(face, box=moved(face.box.reshape(2, 2)).ravel(), points=moved(face.points), mesh=mesh, mtcnn=own)
 
 
 def shrink(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:

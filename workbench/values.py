@@ -53,7 +53,8 @@ class Face:
     pixels, z in the same unit, smaller is nearer; None when landmarks were not asked for or not found. mesh_score:
     0..1.
     pose: from the mesh. eyes_open: (image left, image right) lid gap over eye width. mouth_open: lip gap over mouth
-    width.
+    width. mtcnn: (4,) float32, MTCNN's own box where MTCNN found the face: what networks trained on its boxes want to
+    see.
     """
 
     box: np.ndarray
@@ -64,8 +65,11 @@ class Face:
     pose: Pose | None = None
     eyes_open: tuple[float, float] | None = None
     mouth_open: float | None = None
+    mtcnn: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        if self.mtcnn is not None:
+            _expect("Face.mtcnn", self.mtcnn, (4,), np.float32)
         _expect("Face.box", self.box, (4,), np.float32)
         _expect("Face.points", self.points, (5, 2), np.float32)
         if self.mesh is not None:

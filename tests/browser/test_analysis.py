@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 
 def test_a_face_is_read_drawn_and_saved(page, server, portrait, keep) -> None:
-    page.goto(f"{server}/?tab=analysis")
+    page.goto(f"{server}?tab=analysis")
     page.locator("#analysis-photo input[type=file]").set_input_files(portrait)
 
     expect(page.locator("#analysis-cards .card")).to_have_count(1, timeout=60_000)

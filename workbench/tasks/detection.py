@@ -1,5 +1,7 @@
 """The faces of a photo, each with its landmarks, head pose, and how wide eyes and mouth are open."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from workbench.errors import NoFace
@@ -31,7 +33,14 @@ def find_faces(
     if min(check_image(image).shape[:2]) < SMALLEST:
         return ()
     found = sorted(search(image, finder), key=lambda face: -face.size)[:limit]
-    return tuple(_with_landmarks(image, finder, face) if landmarks and face.mesh else _without(face) for face in found)
+    faces = (_with_landmarks(image, finder, face) if landmarks and face.mesh else _without(face) for face in found)
+    if not getattr(finder, "own_boxes", False):
+        return tuple(faces)
+    return tuple(replace(face, mtcnn=_own(seen)) for face, seen in zip(faces, found, strict=True))
+
+
+def _own(seen: Sighting) -> np.ndarray | None:
+    return None if seen.own is None else seen.own.astype(np.float32)
 
 
 def find(photo: Photo, finder: FaceFinder) -> Found:

@@ -76,12 +76,14 @@ class FaceFinder(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
-    """A face that was found. box: (4,), around its mesh where there is one. keypoints: (6, 2) of the detector."""
+    """A face that was found. box: (4,), around its mesh where there is one. keypoints: (6, 2) of the detector. own:
+    (4,), the detector's box."""
 
     box: np.ndarray
     keypoints: np.ndarray
     score: float
     mesh: Mesh | None
+    own: np.ndarray | None = None
 
     @property
     def size(self) -> float:
@@ -212,8 +214,8 @@ def _confirm(
         mesh = _turned_mesh(image, finder, box, keypoints) or mesh
     if mesh.score >= (bar.mesh if score >= LIKELY else FIRM):
         flat = mesh.points[:, :2]
-        return Sighting(np.concatenate([flat.min(axis=0), flat.max(axis=0)]), keypoints, score, mesh)
-    return Sighting(box, keypoints, score, None) if score >= bar.certain else None
+        return Sighting(np.concatenate([flat.min(axis=0), flat.max(axis=0)]), keypoints, score, mesh, box)
+    return Sighting(box, keypoints, score, None, box) if score >= bar.certain else None
 
 
 def _turned_mesh(image: np.ndarray, finder: FaceFinder, box: np.ndarray, keypoints: np.ndarray) -> Mesh | None:

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from workbench.errors import BadWeights
+from workbench.images import apply, within
+from workbench.models.blocks.windows import mtcnn_box
 from workbench.models.finders.mtcnn import Cascade, suppress, suppress_inside
+from workbench.photo import Found, Photo
 from workbench.sources.fetching import verify
 from workbench.tasks.detection import find_faces
 
@@ -78,3 +81,21 @@ def test_another_networks_file_is_told(bench):
     files = {file.role: verify(file, bench.settings) for file in bench.spec("mtcnn").files}
     with pytest.raises(BadWeights):
         Cascade(files | {"rnet": files["onet"]}, "MTCNN", "cpu")
+
+
+def test_a_network_trained_on_its_boxes_sees_its_real_box_not_a_guess(net, finder, portrait):
+    (face,) = find_faces(portrait, net)
+    (guessed,) = find_faces(portrait, finder)
+    left, top, right, bottom = np.trunc(BOX)
+    corners = apply(mtcnn_box(160)(face), np.array([[left - 0.5, top - 0.5], [right - 0.5, bottom - 0.5]]))
+
+    assert np.abs(face.mtcnn - BOX).max() < 1e-2
+    assert corners == pytest.approx(np.array([[-0.5, -0.5], [159.5, 159.5]]), abs=1e-6)
+    assert guessed.mtcnn is None
+    assert np.abs(mtcnn_box(160)(guessed) - mtcnn_box(160)(face)).max() > 0.05
+
+
+def test_its_box_shrinks_with_the_photo(net, portrait):
+    found = Found(Photo(portrait), find_faces(portrait, net))
+
+    assert within(found, 128).faces[0].mtcnn == pytest.approx(np.array(BOX) / 2, abs=0.5)

@@ -87,11 +87,14 @@ def mtcnn_box(size: int, grow: float = 1.0) -> Window:
 
     grow: how much wider and higher than that box, around its centre.
 
-    Fitted to MTCNN's boxes (facenet-pytorch) on 147 photos: intersection over union 0.86 in the median, 0.68 at the 5th
-    percentile.
+    A face that MTCNN found has its box, cut as facenet-pytorch cuts it: whole pixels, none left of or above the photo.
+    For any other face it is guessed from the points, as fitted to MTCNN's boxes on 147 photos: intersection over union
+    0.86 in the median, 0.68 at the 5th percentile.
     """
 
     def window(face: Face) -> np.ndarray:
+        if face.mtcnn is not None:
+            return _stretched(np.trunc(np.maximum(face.mtcnn.astype(np.float64), 0)), size, grow)
         points, unit = face.points.astype(np.float64), face_unit(face)
         if not unit > 1e-6:
             raise BadRequest("The face's points coincide; expected eyes and mouth at different places.")
@@ -102,3 +105,11 @@ def mtcnn_box(size: int, grow: float = 1.0) -> Window:
         return np.array([[across, 0, shift[0]], [0, down, shift[1]]])
 
     return window
+
+
+def _stretched(box: np.ndarray, size: int, grow: float) -> np.ndarray:
+    """The matrix of a box (left, top, right, bottom; edges of pixels), grown, to a square of `size` pixels."""
+    middle, sides = (box[:2] + box[2:]) / 2, np.maximum(box[2:] - box[:2], 1) * grow
+    share = size / sides
+    shift = (size - 1) / 2 - (middle - 0.5) * share
+    return np.array([[share[0], 0, shift[0]], [0, share[1], shift[1]]])

@@ -221,7 +221,9 @@ def _moved(boxes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 
 class Mtcnn(MeshFinder):
-    """Candidates by MTCNN, meshes by the face mesh."""
+    """Candidates by MTCNN, meshes by the face mesh. own_boxes: its faces keep the box it drew (`Face.mtcnn`)."""
+
+    own_boxes = True
 
     def __init__(self, spec: ModelSpec, files: Mapping[str, Path], device: str) -> None:
         """files: `pnet`, `rnet`, `onet`, and those of the mesh. Raises BadWeights."""
