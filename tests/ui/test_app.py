@@ -36,6 +36,23 @@ def test_public_api_names_are_stable(page) -> None:
     assert sorted(_public(page)) == sorted(promised)
 
 
+def test_a_new_photo_clears_every_result_of_the_old_one(page) -> None:
+    """Also the tab nobody thought of: an event without inputs takes away all that an endpoint shows."""
+    from gradio.components import File, Gallery, Image, Video
+
+    own = {"correct_mask", "landmarks"}  # goes with the answer that is cleared; kept for clients alone
+    clearing = [{part._id for part in fn.outputs} for fn in page.fns.values() if not fn.inputs and not fn.queue]
+    lacking = {
+        str(fn.api_name)
+        for fn in page.fns.values()
+        if fn.api_visibility == "public" and fn.api_name and str(fn.api_name) not in own
+        if any(isinstance(part, (File, Gallery, Image, Video)) for part in fn.inputs)
+        if not any({part._id for part in fn.outputs} <= cleared for cleared in clearing)
+    }
+
+    assert lacking == set()
+
+
 def test_the_page_of_the_api_is_fresh(page) -> None:
     """Otherwise: python -m workbench api --write"""
     from workbench.ui import api_page

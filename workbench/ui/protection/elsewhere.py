@@ -8,6 +8,7 @@ from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.faces import chosen, find_in
+from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import FULL, PLAIN, photo_box
 from workbench.ui.protection import views
 from workbench.ui.protection.parts import pair, ready, recognisers
@@ -23,8 +24,9 @@ def build_inside(bench: Workbench) -> None:
             after = photo_box("The photo as it is now", elem_id="elsewhere-after", height=220)
             with gr.Accordion("Compare with another photo of the same person", open=False):
                 other = photo_box("Another photo", height=170, elem_id="elsewhere-other")
-            start = gr.Button("Judge", variant="primary", elem_id="elsewhere-start")
+            start, stop = run_buttons("Judge", "elsewhere")
         with gr.Column(scale=3, min_width=320):
+            outcome = Outcome("elsewhere", start, stop)
             slider = gr.ImageSlider(
                 label="Before | after", interactive=False, elem_id="elsewhere-slider", max_height=560, buttons=FULL
             )
@@ -36,7 +38,8 @@ def build_inside(bench: Workbench) -> None:
                 "For photos from an app, Fawkes, LowKey or any other tool. Every recogniser here only judges: none was "
                 "attacked, as far as is known here. Whole photos, neither cropped nor turned; the largest face counts."
             )
-    start.click(
+    outcome.run(
+        start.click,
         bound(judge_protected, bench),
         [before, after, other],
         [slider, verdict, table, figures, heat],
@@ -45,6 +48,8 @@ def build_inside(bench: Workbench) -> None:
         concurrency_id=MODELS_QUEUE,
         concurrency_limit=MODELS_AT_ONCE,
     )
+    outcome.photos([before, after, other])
+    outcome.cancels()
 
 
 @GPU

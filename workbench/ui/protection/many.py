@@ -15,6 +15,7 @@ from workbench.images import encode_jpeg
 from workbench.marks import kept
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
+from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import results
 from workbench.ui.protection.makeup import DEFAULT
 from workbench.ui.protection.parts import look_of, proposed_roles, ready, recognisers, roles
@@ -34,20 +35,19 @@ def build_inside(bench: Workbench) -> None:
         with gr.Column(scale=1, min_width=280):
             name = f"Photos (up to {MOST}; the largest face counts)"
             sources = gr.File(label=name, file_count="multiple", file_types=["image"], elem_id="protect-many-photos")
-            look = gr.Dropdown(
-                [(look.name.capitalize(), look.name) for look in LOOKS.values()], value=DEFAULT, label="Look"
-            )
+            looks = [(look.name.capitalize(), look.name) for look in LOOKS.values()]
+            look = gr.Dropdown(looks, value=DEFAULT, label="Look", elem_id="protect-many-look")
             strength = gr.Radio(STRENGTHS, value="light", label="Strength", elem_id="protect-many-strength")
             attack = gr.CheckboxGroup(recognisers(bench), value=attacked, label="Search against")
             judge = gr.CheckboxGroup(recognisers(bench), value=judges, label="Judge by")
-            with gr.Row():
-                start = gr.Button("Protect all", variant="primary", elem_id="protect-many-start")
-                stop = gr.Button("Cancel")
+            start, stop = run_buttons("Protect all", "protect-many")
             gr.Markdown("Whole folders, resumable: `python -m workbench protect FOLDER --out DIR`")
         with gr.Column(scale=2, min_width=320):
+            outcome = Outcome("protect-many", start, stop, named=[look, strength])
             package = gr.DownloadButton("Everything (zip)", interactive=False, elem_id="protect-many-zip")
             table = gr.Dataframe(label="Photos", interactive=False, elem_id="protect-many-table")
-    run = start.click(
+    outcome.run(
+        start.click,
         bound(protect_many, bench),
         [sources, look, strength, attack, judge],
         [package, table],
@@ -56,9 +56,9 @@ def build_inside(bench: Workbench) -> None:
         concurrency_id=MODELS_QUEUE,
         concurrency_limit=MODELS_AT_ONCE,
     )
-    enable = {"api_visibility": "private", "show_progress": "hidden"}
-    run.success(lambda: gr.DownloadButton(interactive=True), None, package, **enable)
-    stop.click(None, cancels=run, api_visibility="private")
+    outcome.photos([sources])
+    outcome.ages(look, strength, attack, judge)
+    outcome.cancels()
 
 
 @GPU

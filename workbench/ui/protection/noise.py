@@ -10,24 +10,27 @@ from workbench.errors import BadRequest
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.faces import chosen
+from workbench.ui.common.outcome import Outcome, cancel_button
 from workbench.ui.common.widgets import FULL
 from workbench.ui.protection import views
 from workbench.ui.protection.parts import Ready, pair
 from workbench.watch import Watch
 
 
-def noise_panel(bench: Workbench, waiting: gr.State, face: gr.Dropdown, result: gr.State) -> None:
-    """A folded panel: noise of equal visibility, its slider and its scores."""
-    with gr.Accordion("Compare with pixel noise of equal visibility", open=False, elem_id="protect-noise"):
+def noise_panel(bench: Workbench, waiting: gr.State, face: gr.Dropdown, result: gr.State) -> Outcome:
+    """A folded panel: noise of equal visibility, its slider and its scores. Returns their state."""
+    with gr.Accordion("Compare with pixel noise of equal visibility", open=False, elem_id="protect-noise"), gr.Column():
         gr.Markdown(
             "The same recognisers attacked by sign steps on single pixels (PGD), scaled to the same SSIM inside the face."  # noqa: E501
         )
         with gr.Row():
             start = gr.Button("Compare", size="sm", elem_id="noise-start")
-            stop = gr.Button("Cancel", size="sm", elem_id="noise-stop")
+            stop = cancel_button("noise-stop")
+        outcome = Outcome("noise", start, stop)
         slider = gr.ImageSlider(label="Before | pixel noise", interactive=False, max_height=460, buttons=FULL)
         table = gr.HTML(elem_id="noise-table")
-    run = start.click(
+    outcome.run(
+        start.click,
         bound(compare, bench),
         [waiting, face, result],
         [slider, table],
@@ -36,7 +39,8 @@ def noise_panel(bench: Workbench, waiting: gr.State, face: gr.Dropdown, result: 
         concurrency_id=MODELS_QUEUE,
         concurrency_limit=MODELS_AT_ONCE,
     )
-    stop.click(None, cancels=run, api_visibility="private")
+    outcome.cancels()
+    return outcome
 
 
 @GPU

@@ -128,7 +128,7 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
                 [slider],
                 asked,
             )
-            noise_panel(bench, waiting, face, result)
+            noise = noise_panel(bench, waiting, face, result)
             gr.Markdown(views.HONEST)
             send_to("protection", source, photo, bench)
 
@@ -174,6 +174,7 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
         show_progress_on=[slider],
         **QUEUE,
     )
+    noise.photos([source])
     outcome.ages(look, strength, aim, target, attack, judge, all_in)
     run.success(_reveal, None, [table, figures, heat, saved, numbers], **quiet)
     run.success(choice, climbed, level, **quiet)
