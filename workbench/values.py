@@ -340,13 +340,28 @@ class Protection:
         ]
         return "protected" if all(held) else "not protected"
 
+    def _still(self) -> str:
+        """Which judges are not convinced, in words."""
+        wanted = self.aim == "impersonate"
+        kept = [
+            reading.model
+            for reading in self.judges
+            if (score := reading.survival["JPEG 75"]) is not None and reading.matches(score) != wanted
+        ]
+        others = len(self.judges) - len(kept)
+        told = f"{' and '.join(kept)} still {'does not take it for them' if wanted else 'matches it'}"
+        return f"{told}, {others} no longer" if others and not wanted else told
+
     @property
     def words(self) -> str:
         """The outcome as sentences a person can act on."""
         names = " and ".join(reading.model for reading in self.judges)
         told = {
             "protected": f"Protected from {names}, which the search never saw, also after JPEG 75. Other recognisers may differ.",  # noqa: E501
-            "not protected": f"Not protected: a recogniser that the search never saw ({names}) still reads this photo as before.",  # noqa: E501
+            "not protected": (
+                f"Not protected: of {len(self.judges)} recognisers that the search never saw, {self._still()} after "
+                "JPEG 75."
+            ),
             "face lost": (
                 "No figure: the face is no longer found in the saved photo. That is not counted as protection."
             ),

@@ -44,6 +44,16 @@ def test_look_protect_slider_download_and_the_file_gives_the_same_figures(
     assert tab.locator("#protect-table tr[data-role=judge]").count() >= 1
     expect(tab.locator("#protect-heat img")).to_be_visible()
 
+    expect(tab.locator("#protect-curve circle").first).to_be_attached()
+    expect(tab.locator("#protect-level input:checked")).to_have_value("1.5", timeout=30_000)
+    failed = "not protected" in (tab.locator("#protect-verdict .verdict").get_attribute("data-state") or "")
+    assert tab.locator("#protect-next").is_visible() == failed, "three ways on where it failed, none where it did not"
+    shown = tab.locator("#protect-figures").inner_text()
+    tab.locator("#protect-level label").first.click()
+    expect(tab.locator("#protect-figures")).not_to_have_text(shown, timeout=30_000)
+    tab.locator("#protect-level label").nth(1).click()
+    expect(tab.locator("#protect-figures")).to_have_text(shown, timeout=30_000)
+
     handle, after = tab.locator("#protect-slider .outer .icon-wrap"), tab.locator("#protect-slider img").last
     before = after.evaluate("image => image.style.clipPath")
     handle.scroll_into_view_if_needed()

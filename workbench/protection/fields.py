@@ -42,8 +42,8 @@ class Bounds:
     paint: float = 0.0
 
     def times(self, factor: float) -> "Bounds":
-        """The same shape, stronger or weaker."""
-        names = ("reach", "most", "beyond", "warp")
+        """The same shape, tones stronger or weaker; features move no further."""
+        names = ("reach", "most", "beyond")
         return replace(self, **{name: getattr(self, name) * factor for name in names})
 
 

@@ -24,18 +24,20 @@ class Strength:
 
     @staticmethod
     def of(level: float) -> "Strength":
-        """The strength of any visibility from 0.3 to 6; the search climbs to it over the lower `LEVELS`."""
+        """The strength of any visibility from 0.3 to 6; the search climbs to it over the lower `LEVELS`. Beyond
+        the last of these the field may do more, too: within its usual bounds it ends at about 2.5."""
         if not 0.3 <= level <= 6:
             raise BadRequest(f"strength: expected a visibility from 0.3 to 6, got {level:g}.")
-        return Strength(Bounds(), Plan((*(step for step in LEVELS if step < level - 0.01), level)))
+        bounds = Bounds().times(max(1.0, level / LEVELS[-1]))
+        return Strength(bounds, Plan((*(step for step in LEVELS if step < level - 0.01), level)))
 
 
 STRENGTHS: dict[str, Strength] = {
     "light": Strength.of(1.5),
     "middle": Strength.of(2.0),
-    "strong": Strength.of(3.0),
+    "strong": Strength.of(5.0),
 }
-"""By name: light is what most people would post, middle shows beside the original, strong shows without it."""
+"""By name: light is what most people would post, middle shows beside the original, strong is plain to see."""
 
 
 def strength_of(strength: str | float) -> Strength:

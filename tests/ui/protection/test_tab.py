@@ -178,6 +178,7 @@ def test_a_protection_that_fails_is_red_and_never_ticked() -> None:
     assert "verdict bad" in html
     assert protection_curve.NEXT in protection_views.verdict_html(_outcome(after=0.9), protection_curve.NEXT)
     assert "Not protected" in html
+    assert "sface still matches it" in html
     assert "✓" not in html + table.split("<p")[0]
     assert "verdict good" in protection_views.verdict_html(_outcome(after=0.1))
     assert "verdict open" in protection_views.verdict_html(_outcome(after=None))

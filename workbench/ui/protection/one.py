@@ -32,7 +32,7 @@ AIMS = [("Not taken for me", "dodge"), ("Taken for somebody made up", "impersona
 STRENGTHS = [
     ("Light: to post", "light"),
     ("Middle: seen beside the original", "middle"),
-    ("Strong: seen by itself", "strong"),
+    ("Strong: plain to see", "strong"),
 ]
 ALONE = (
     "**Only one photo?** Then scores compare with this very photo, the hardest test there is: expect “not protected” "
