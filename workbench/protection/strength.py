@@ -9,6 +9,9 @@ from workbench.protection.search import Plan
 LEVELS = (1.0, 1.5, 2.0, 3.0)
 """The visibilities of a curve, from hardly seen side by side to plain to see."""
 
+LONGER = 40
+"""Steps of each further level when more than the last of `LEVELS` may be seen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Strength:
@@ -25,11 +28,11 @@ class Strength:
     @staticmethod
     def of(level: float) -> "Strength":
         """The strength of any visibility from 0.3 to 6; the search climbs to it over the lower `LEVELS`. Beyond
-        the last of these the field may do more, too: within its usual bounds it ends at about 2.5."""
+        the last of these every step up takes longer: wider bounds with as many steps found less."""
         if not 0.3 <= level <= 6:
             raise BadRequest(f"strength: expected a visibility from 0.3 to 6, got {level:g}.")
-        bounds = Bounds().times(max(1.0, level / LEVELS[-1]))
-        return Strength(bounds, Plan((*(step for step in LEVELS if step < level - 0.01), level)))
+        more = LONGER if level > LEVELS[-1] else Plan().more
+        return Strength(Bounds(), Plan((*(step for step in LEVELS if step < level - 0.01), level), more=more))
 
 
 STRENGTHS: dict[str, Strength] = {
