@@ -1,6 +1,7 @@
 """Imports point one way, heavy packages stay where they belong, files make no circles and stay small enough to read."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -227,6 +228,18 @@ def test_the_ui_imports_torch_only_when_it_is_needed() -> None:
         if _area(path) in {"ui", "cli", "bench", "publish", "batch", "sources"}:
             names = {name.split(".")[0] for name in _imports(path, top_level_only=True)}
             assert not names & set(HEAVY), f"{path} imports {names & set(HEAVY)} at start-up"
+
+
+def test_the_page_is_built_without_what_it_does_not_need_yet() -> None:
+    code = (
+        "import sys\nfrom workbench.tabs import TABS\nfrom workbench.ui.app import builder\n"
+        "for tab in TABS: builder(tab)\n"
+        "late = ('torch', 'scipy', 'matplotlib', 'transformers', 'onnxruntime')\n"
+        "print([name for name in late if name in sys.modules])"
+    )
+    asked = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=200)
+
+    assert asked.stdout.strip() == "[]", asked.stdout + asked.stderr
 
 
 def test_only_settings_reads_the_environment() -> None:

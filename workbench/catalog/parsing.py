@@ -32,7 +32,7 @@ ROWS = (
         load="workbench.models.parsers.clicks:load",
         files=(
             File(
-                "builtin:compact_clicks.safetensors", "51e95849733e6f0a9629c3e2014dad1723f9d63270a9093c44e2c8748005d1a2"
+                "builtin:compact_clicks.safetensors", "c9e813f17800d90742f8b797db70147fd7f80f33ef332012884f9b25e72099cd"
             ),
             File("builtin:compact_parser.safetensors", _COMPACT, role="parser"),
             MATTE,

@@ -1,13 +1,15 @@
 """Reads attributes off a face: what it looks like to a network, which may be wrong about the person."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from torch import Tensor
 
 from workbench.tasks.expression import check_size
 from workbench.values import Face, Scores, check_image
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class AttributeScorer(Protocol):
@@ -27,10 +29,10 @@ class AttributeScorer(Protocol):
     def crop(self, image: np.ndarray, face: Face) -> np.ndarray:
         """The chip of a face, (S, S, 3) uint8."""
 
-    def forward(self, chips: Tensor) -> Tensor:
+    def forward(self, chips: "Tensor") -> "Tensor":
         """(N, k) logits, with gradients."""
 
-    def values(self, chips: Tensor) -> Tensor:
+    def values(self, chips: "Tensor") -> "Tensor":
         """(N, n) numbers as a person reads them (years, shares), with gradients."""
 
     def batch(self, chips: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from torch import Tensor
 
 from workbench.errors import FaceTooSmall
 from workbench.values import Face, Scores, check_image
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SMALLEST = 20.0
 """Faces smaller than this many pixels are not judged: less than a third of the smallest chip would be left to guess
@@ -33,10 +35,10 @@ class ExpressionScorer(Protocol):
     def crop(self, image: np.ndarray, face: Face) -> np.ndarray:
         """The chip of a face, (S, S, 3) uint8."""
 
-    def forward(self, chips: Tensor) -> Tensor:
+    def forward(self, chips: "Tensor") -> "Tensor":
         """(N, n) logits, with gradients."""
 
-    def values(self, chips: Tensor) -> Tensor:
+    def values(self, chips: "Tensor") -> "Tensor":
         """(N, n) probabilities, with gradients."""
 
     def batch(self, chips: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from torch import Tensor
 
 from workbench.errors import BadRequest
 from workbench.tasks.expression import check_size
 from workbench.thresholds import Metric
 from workbench.values import Embedding, Face, check_image
 from workbench.watch import look
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CLOSE = 0.1
 """A margin nearer to zero than this is called close: another photo may well tip it."""
@@ -34,7 +36,7 @@ class FaceRecogniser(Protocol):
     def align(self, image: np.ndarray, face: Face) -> np.ndarray:
         """The chip by the model's own template, (S, S, 3) uint8."""
 
-    def forward(self, chips: Tensor) -> Tensor:
+    def forward(self, chips: "Tensor") -> "Tensor":
         """(N, d) vectors as the metric wants them, with gradients."""
 
     def batch(self, chips: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
