@@ -1,8 +1,11 @@
 """The Analysis tab reads the face of an uploaded photo: drawn over it, on a card, in files named after it."""
 
+import csv
 from pathlib import Path
 
 from playwright.sync_api import expect
+
+from tests.video import clips
 
 
 def test_a_face_is_read_drawn_and_saved(page, server, portrait, keep) -> None:
@@ -21,4 +24,36 @@ def test_a_face_is_read_drawn_and_saved(page, server, portrait, keep) -> None:
     with page.expect_download() as saved:
         page.locator("#analysis-csv").click()
     assert saved.value.suggested_filename == f"{Path(portrait).stem}_analysis.csv"
+    keep(page)
+
+
+def test_a_clip_is_analysed_drawn_over_time_and_downloaded(page, server, tmp_path, astronaut, keep):
+    clip = clips.write(tmp_path / "walk.mp4", [astronaut[:300, 20 + number : 320 + number] for number in range(8)])
+    page.goto(server)
+    page.get_by_role("tab", name="Analysis").click()
+    page.get_by_role("tab", name="Clip").click()
+    page.locator("#clip-source input[type=file]").set_input_files(clip)
+    expect(page.locator("#clip-state")).to_contain_text("Ready", timeout=30_000)
+    page.locator("#clip-start").click()
+    expect(page.locator("#clip-words")).to_contain_text("8 faces of one person", timeout=90_000)
+    expect(page.locator("#clip-plot canvas, #clip-plot svg").first).to_be_visible(timeout=30_000)
+    with page.expect_download() as download:
+        page.locator("#clip-csv").click()
+    assert download.value.suggested_filename == "walk_faces.csv"
+    rows = list(csv.DictReader(Path(download.value.path()).read_text().splitlines()))
+    assert [row["picture"] for row in rows] == [str(number) for number in range(8)]
+    keep(page)
+
+
+def test_the_camera_is_seen_live(page, server, keep):
+    """Chromium's camera double shows no face; its pictures come back all the same."""
+    page.goto(server)
+    page.get_by_role("tab", name="Analysis").click()
+    page.get_by_role("tab", name="Camera").click()
+    page.locator("#live-camera").get_by_text("Click to Access Webcam").click()
+    page.locator("#live-camera .button-wrap button").first.click()
+    picture = page.locator("#live-faces img")
+    expect(picture).to_be_visible(timeout=60_000)
+    first = picture.get_attribute("src")
+    expect(picture).not_to_have_attribute("src", first or "", timeout=30_000)
     keep(page)

@@ -126,7 +126,7 @@ def test_a_clip_is_hidden_and_downloaded(page, server, tmp_path, astronaut, keep
     clip = clips.write(tmp_path / "walk.mp4", [astronaut[:300, 20 + number : 320 + number] for number in range(8)])
     tab.get_by_role("tab", name="Hide in video").click()
     tab.locator("#hide-video-clip input[type=file]").set_input_files(clip)
-    expect(tab.locator("#hide-video-clip video")).to_be_visible(timeout=30_000)
+    expect(tab.locator("#hide-video-state")).to_contain_text("Ready", timeout=30_000)
     tab.locator("#hide-video-start").click()
     expect(tab.locator("#hide-video-words .verdict")).to_have_attribute("data-state", "hidden", timeout=90_000)
     with tab.expect_download() as download:

@@ -34,7 +34,7 @@ def test_a_row_per_picture_and_person_with_times_and_places_unsmoothed(tmp_path)
     shown = analyse(open_clip(source), Eyes(SquareFinder()), Readers(SquareFinder()), tmp_path / "out.mp4")
     assert (shown.frames, shown.people, len(shown.rows)) == (10, 2, 20)
     assert [(row["picture"], row["person"]) for row in shown.rows[:4]] == [(0, 1), (0, 2), (1, 1), (1, 2)]
-    mine = [row for row in shown.rows if row["right"] - row["left"] < 17 and row["top"] < 30]
+    mine = [row for row in shown.rows if row["width"] < 17 and row["top"] < 30]
     assert [row["left"] for row in mine] == pytest.approx([5.5 + 3 * n for n in range(10)], abs=1.01)
     assert mine[3]["seconds"] == pytest.approx(0.12)
     written = open_clip(tmp_path / "out.mp4")
@@ -106,9 +106,9 @@ def test_real_faces_are_read_and_drawn_by_the_command(astronaut, stranger, setti
     table, again = pd.read_csv(out / "faces.csv"), pd.read_parquet(out / "faces.parquet")
     assert list(table.columns) == list(again.columns) == columns(again.to_dict("records"))
     assert table["person"].tolist() == [1, 2] * 4
-    assert table[["yaw", "mouth_open", "age"]].notna().all(axis=None)
+    assert table[["yaw", "gaze_yaw", "mouth_open", "age"]].notna().all(axis=None)
     assert {"mouth_open", "age"} <= set(measures(again.to_dict("records")))
     smiling = table[table["left"] < 240].iloc[0]
-    assert smiling["compact-expression"] == "happy"
+    assert smiling["expression"] == "happy"
     assert (out / "annotated.mp4").stat().st_size > 1000
     assert main(["analyse-video", str(source), "--out", str(out), "--every", "0"]) == 2

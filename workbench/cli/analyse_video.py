@@ -10,8 +10,9 @@ from workbench.settings import Settings
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("clip", type=Path, help="a video file")
     parser.add_argument("--out", type=Path, required=True, help="a folder: faces.csv, faces.parquet, annotated.mp4 …")
-    parser.add_argument("--expression", nargs="*", metavar="ID", help="expression models (default: the first one here)")
+    parser.add_argument("--expression", metavar="ID", help="an expression model (default: the first here; none: '')")
     parser.add_argument("--attributes", nargs="*", default=[], metavar="ID", help="such as age (default: none)")
+    parser.add_argument("--more", nargs="*", default=[], metavar="ID", help="models that say more, as of analyse")
     parser.add_argument("--parse", nargs="?", const="", metavar="ID", help="colour the parts in the written clip")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="measure every N-th picture (default: 1)")
     parser.add_argument("--no-clip", action="store_true", help="write no annotated clip")
@@ -22,6 +23,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from workbench.batch.files import make_folder, write_atomically
     from workbench.bench import Workbench
     from workbench.cli.hide_video import _told
+    from workbench.tasks.analysis import settled
     from workbench.video.analyse import Readers, analyse
     from workbench.video.clip import Limits
     from workbench.video.plotting import over_time
@@ -33,11 +35,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.every < 1:
         raise BadRequest(f"--every: expected 1 or more, got {args.every}.")
     clip, bench = open_clip(args.clip, Limits.of_command(settings)), Workbench(settings)
-    named = [bench.first("expression").id] if args.expression is None else args.expression
+    expression = bench.first("expression").id if args.expression is None else args.expression
     readers = Readers(
         bench.finder(),
-        {name: bench.expression(name) for name in named},
-        {name: bench.attributes(name) for name in args.attributes},
+        settled(bench, expression=expression, attributes=args.attributes, more=args.more),
         None if args.parse is None else bench.parser(args.parse),
         None if args.no_people else bench.recogniser(),
     )

@@ -14,9 +14,9 @@ import numpy as np
 from workbench.batch.files import make_folder
 from workbench.detections import Detections
 from workbench.errors import FaceTooSmall
-from workbench.tasks.attributes import AttributeScorer, read_attributes
+from workbench.tasks import analysis
+from workbench.tasks.analysis import export
 from workbench.tasks.detection import with_landmarks
-from workbench.tasks.expression import ExpressionScorer, classify
 from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.parsing import Parser, parse
 from workbench.tasks.recognition import FaceRecogniser, embed
@@ -27,7 +27,6 @@ from workbench.video.people import give_vectors, people
 from workbench.video.reading import frames
 from workbench.video.seeing import FIRM, Eyes
 from workbench.video.showing import Drawn, draw
-from workbench.video.table import of_face
 from workbench.video.tracks import follow
 from workbench.video.writing import join, write_piece
 from workbench.watch import Watch
@@ -38,28 +37,18 @@ ASK = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Readers:
-    """Who is asked about each face. finder: with the mesh. expression, attributes: by id. parser: colours parts.
-    recogniser: tells people apart over gaps, and its id."""
+    """Who is asked about each face. finder: with the mesh. models: those of a photo's analysis. parser: colours parts
+    in the annotated clip. recogniser: tells people apart over gaps."""
 
     finder: FaceFinder
-    expression: dict[str, ExpressionScorer] = field(default_factory=dict)
-    attributes: dict[str, AttributeScorer] = field(default_factory=dict)
+    models: analysis.Readers = analysis.Readers()  # noqa: RUF009 - a frozen value
     parser: Parser | None = None
     recogniser: FaceRecogniser | None = None
 
     def read(self, image: np.ndarray, face: Face) -> dict[str, Any]:
-        """The row of one face; what a model needs more pixels for is left empty."""
-        row = of_face(face)
-        for scorers, ask in ((self.expression, classify), (self.attributes, read_attributes)):
-            for name, model in scorers.items():
-                try:
-                    scores = ask(image, face, model)  # type: ignore[arg-type]
-                except FaceTooSmall:
-                    continue
-                single = len(scores.labels) == 1
-                row |= {} if single else {name: scores.top}
-                row |= {f"{name} {label}" if not single else name: value for label, value in scores.as_dict().items()}
-        return row
+        """The row of one face, as in the table of a photo; what a model needs more pixels for is left out."""
+        row = export.row(analysis.analyse_face(image, face, self.models))
+        return {name: value for name, value in row.items() if name not in ("face", "untold", "quality_words")}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 from workbench.video.showing import COLOURS
 from workbench.video.table import measures
 
-USUAL = ("yaw", "pitch", "mouth_open", "eye_left_open")
+USUAL = ("yaw", "pitch", "gaze_yaw", "mouth_open", "eye_open_image_left")
 MOST = 6
 """Panels of a picture, and MOST_PEOPLE lines of each: the rest is in the table."""
 MOST_PEOPLE = 10
@@ -21,7 +21,7 @@ def over_time(rows: Sequence[Mapping[str, Any]], chosen: Sequence[str] = ()) -> 
     from matplotlib.figure import Figure
 
     offered = measures(rows)
-    extra = [name for name in offered if " " in name][:2]
+    extra = [name for name in offered if name.startswith("expression_")][:1]
     names = [name for name in (chosen or (*USUAL, *extra)) if name in offered][:MOST]
     figure = Figure(figsize=(9, 1.2 + 1.6 * max(len(names), 1)), layout="constrained")
     panels = figure.subplots(max(len(names), 1), 1, sharex=True, squeeze=False)[:, 0]

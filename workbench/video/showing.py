@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 
 from workbench import drawing
-from workbench.parts import PARTS
 from workbench.values import Face, Parsing
 from workbench.video.smoothing import OneEuro
 
@@ -73,6 +72,6 @@ def _label(result: np.ndarray, words: str, corner: tuple[int, int], scale: float
 
 
 def _words(each: Drawn) -> str:
-    """ "Person 2: happy", by the first word a model said."""
-    said = next((value for value in each.row.values() if isinstance(value, str) and value not in PARTS), "")
+    """ "Person 2: happy", by what an expression model said."""
+    said = each.row.get("expression")
     return f"Person {each.person}" + (f": {said}" if said else "")

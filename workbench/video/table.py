@@ -6,26 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from workbench.values import Face
-
 FIXED = (
-    *("picture", "seconds", "person", "track", "score", "left", "top", "right", "bottom"),
-    *("yaw", "pitch", "roll", "eye_left_open", "eye_right_open", "mouth_open"),
+    *("picture", "seconds", "person", "track", "score", "left", "top", "width", "height", "yaw", "pitch", "roll"),
+    *("gaze_yaw", "gaze_pitch", "eye_open_image_left", "eye_open_image_right", "mouth_open"),
 )
-"""Columns of every table: places in pixels of the upright picture, angles in degrees, sides of the image."""
-
-
-def of_face(face: Face) -> dict[str, Any]:
-    """The columns that a face's landmarks give; empty where no mesh fitted."""
-    row: dict[str, Any] = dict(zip(("left", "top", "right", "bottom"), map(float, face.box), strict=True))
-    row["score"] = float(face.score)
-    if face.pose is not None:
-        row |= {"yaw": face.pose.yaw, "pitch": face.pose.pitch, "roll": face.pose.roll}
-    if face.eyes_open is not None:
-        row |= {"eye_left_open": face.eyes_open[0], "eye_right_open": face.eyes_open[1]}
-    if face.mouth_open is not None:
-        row["mouth_open"] = face.mouth_open
-    return row
+"""Columns of every table, named as in a photo's: pixels of the upright picture, degrees, sides of the image."""
 
 
 def columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -32,6 +32,7 @@ FEW: dict[str, dict[str, Any]] = {
     "protect": {"strength": "light"},
     "protect_many": {"strength": "none"},
     "hide_video": {"keep": None},
+    "analyse_video": {"every": 2},
     "compare_parsers": {"first": "compact", "second": "mesh"},
 }
 """The least work that still ends in an answer."""

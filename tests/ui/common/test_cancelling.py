@@ -274,7 +274,7 @@ def _inputs(fn: Any, photo: dict[str, Any], moving: dict[str, Any]) -> list[Any]
     return data
 
 
-LONG = ["parse_many", "protect", "protect_many", "hide_video", "explain", "explain_similarity", "explain_compare", "explain_many", "generate", "mix", "new_identities", "pair_study"]  # fmt: skip  # noqa: E501
+LONG = ["parse_many", "protect", "protect_many", "hide_video", "analyse_video", "explain", "explain_similarity", "explain_compare", "explain_many", "generate", "mix", "new_identities", "pair_study"]  # fmt: skip  # noqa: E501
 
 
 @pytest.mark.parametrize("leaving", ["cancel", "disconnect"])

@@ -13,6 +13,7 @@ from workbench.errors import BadRequest, NoFace
 from workbench.images import encode_png
 from workbench.photo import Found, Photo
 from workbench.tasks.analysis import FaceAnalysis, analyse, export, more_here, settled
+from workbench.ui.analysis import live, video
 from workbench.ui.analysis.cards import cards
 from workbench.ui.analysis.overlay import view
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
@@ -45,43 +46,51 @@ SHOWN = (
 
 def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
     """The tab."""
-    with gr.Blocks() as tab:
-        with gr.Row(equal_height=False):
-            with gr.Column(scale=2, min_width=280):
-                source = photo_box("Photo", elem_id="analysis-photo")
-                example_row(bench, source)
-                finder, expression, more = _choices(bench)
-                start, stop = run_buttons("Analyse", "analysis")
-            with gr.Column(scale=3, min_width=320):
-                choices = [finder, expression, more]
-                outcome = Outcome("analysis", start, stop, named=choices[:2], empty="Drop a photo: its faces are read.")
-                viewer = gr.HTML(None, css_template=CSS, elem_id="analysis-viewer", padding=False)
-                shown = gr.HTML(None, css_template=CSS, elem_id="analysis-cards", padding=False)
-                with gr.Row():
-                    files = [
-                        gr.DownloadButton(
-                            words, size="sm", interactive=False, min_width=120, elem_id=f"analysis-{name}"
-                        )
-                        for name, words in FILES.items()
-                    ]
-                table = gr.Dataframe(
-                    label="Faces, largest first (angles in degrees)", interactive=False, elem_id="analysis-table"
-                )
-                send_to("analysis", source, photo, bench)
-        event: dict[str, Any] = {
-            "fn": bound(read, bench),
-            "inputs": [source, *choices],
-            "outputs": [viewer, shown, table, *files],
-            "concurrency_id": MODELS_QUEUE,
-            "concurrency_limit": MODELS_AT_ONCE,
-            "show_progress_on": [viewer],
-        }
-        outcome.run([start.click, finder.input, expression.input, more.input], **event, api_name="analyse")
-        outcome.photos([source], then=event)
-        outcome.cancels()
-        _earlier(bench, source)
-        receive("analysis", photo, source)
+    with gr.Blocks() as tab, gr.Tabs():
+        with gr.Tab("Photo", id="analysis-one"):
+            _one(bench, photo)
+        with gr.Tab("Clip", id="analysis-clip"):
+            video.build_inside(bench)
+        with gr.Tab("Camera", id="analysis-live"):
+            live.build_inside(bench)
     return tab
+
+
+def _one(bench: Workbench, photo: gr.State | None) -> None:
+    """A photo: its faces as cards, overlay, table and files."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=280):
+            source = photo_box("Photo", elem_id="analysis-photo")
+            example_row(bench, source)
+            finder, expression, more = _choices(bench)
+            start, stop = run_buttons("Analyse", "analysis")
+        with gr.Column(scale=3, min_width=320):
+            choices = [finder, expression, more]
+            outcome = Outcome("analysis", start, stop, named=choices[:2], empty="Drop a photo: its faces are read.")
+            viewer = gr.HTML(None, css_template=CSS, elem_id="analysis-viewer", padding=False)
+            shown = gr.HTML(None, css_template=CSS, elem_id="analysis-cards", padding=False)
+            with gr.Row():
+                files = [
+                    gr.DownloadButton(words, size="sm", interactive=False, min_width=120, elem_id=f"analysis-{name}")
+                    for name, words in FILES.items()
+                ]
+            table = gr.Dataframe(
+                label="Faces, largest first (angles in degrees)", interactive=False, elem_id="analysis-table"
+            )
+            send_to("analysis", source, photo, bench)
+    event: dict[str, Any] = {
+        "fn": bound(read, bench),
+        "inputs": [source, *choices],
+        "outputs": [viewer, shown, table, *files],
+        "concurrency_id": MODELS_QUEUE,
+        "concurrency_limit": MODELS_AT_ONCE,
+        "show_progress_on": [viewer],
+    }
+    outcome.run([start.click, finder.input, expression.input, more.input], **event, api_name="analyse")
+    outcome.photos([source], then=event)
+    outcome.cancels()
+    _earlier(bench, source)
+    receive("analysis", photo, source)
 
 
 def _choices(bench: Workbench) -> tuple[gr.Dropdown, gr.Dropdown, gr.CheckboxGroup]:

@@ -10,7 +10,7 @@ from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import PLAIN, offer, read_photo, results
+from workbench.ui.common.widgets import PLAIN, read_photo, results
 from workbench.ui.protection import views
 from workbench.ui.protection.plain import KINDS
 from workbench.watch import CURRENT
@@ -51,7 +51,7 @@ def build_inside(bench: Workbench) -> None:
             saved = gr.DownloadButton(
                 "Clip (MP4, no metadata)", size="sm", interactive=False, elem_id="hide-video-file"
             )
-    run = outcome.run(
+    outcome.run(
         start.click,
         bound(hide_video, bench),
         [source, kind, strength, kept, sound],
@@ -61,7 +61,6 @@ def build_inside(bench: Workbench) -> None:
         concurrency_id=MODELS_QUEUE,
         concurrency_limit=MODELS_AT_ONCE,
     )
-    offer(run, saved)
     outcome.photos([source])
     outcome.ages(kind, strength, kept, sound)
     outcome.cancels()
