@@ -31,8 +31,17 @@ FINER = 40
 BROAD = 5.0
 """Pixels; what is broader than a blur of so many is left to the layers."""
 
-KINDS, DECAY = 28, 1e-3
-"""How many outlines there are to choose from, and how strongly the choice's regression is held back."""
+KINDS, LEAST_ALIKE = {False: 12, True: 16}, 18
+"""How many outlines of men and of women there are to choose from at most, and of how many photos each is made."""
+
+DECAYS = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1)
+"""How strongly regressions that choose may be held back."""
+
+WORN = 0.03
+"""Share of a face's box beyond which glasses count as worn."""
+
+NECK, RISE, SLOPE = 11.0, 7.5, 0.3
+"""In cells of the outlines: half the neck's width, how far above the chin shoulders may begin, how they fall away."""
 
 STRAIGHT, EVENED = 13.0, 0.35
 """Degrees of yaw up to which a photo's outline is learnt from, and how much of a kept outline is its mirror image."""
@@ -40,7 +49,7 @@ STRAIGHT, EVENED = 13.0, 0.35
 ASKEW = 0.4
 """How readily what makes left and right differ is drawn and moved, beside 1."""
 
-CALM = {"yaw": 0.6, "mouth": 0.5, "smile": 0.7, "pitch": 0.7}
+CALM = {"yaw": 0.6, "mouth": 0.6}
 """Attributes that the noise moves less than photos do."""
 
 WARMTH = 0.4
@@ -176,27 +185,61 @@ def brightnesses(
     return found[0][0], found[0][1] + 127.5, found[1][0]
 
 
-def outline_kinds(outlines: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(KINDS, d) means of outlines (n, d) that are alike (k-means, seeded, the best of 8 starts), and which each
-    photo's is, (n,).
+def outline_kinds(
+    outlines: np.ndarray, inside: np.ndarray, female: np.ndarray, mean: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(o, d) means of outlines (n, d) that are alike (k-means within either apparent sex, seeded, the best of 8
+    starts),
+    which each photo's is, (n,), and whether each was made of women, (o,).
 
-    inside: (n, 64, 64), how much of a cell a photo shows: a mean is of those that show it.
+    inside: (n, 64, 64), how much of a cell a photo shows: a mean is of those that show it. female: (n,) bool. mean:
+    (468,
+    2) of the frame. A mean of fewer than `LEAST_ALIKE` photos is dropped, and its photos join the nearest.
     """
     _, scores = components(outlines - outlines.mean(0), 24)
     loads = scores.T @ (outlines - outlines.mean(0)) / len(scores)
     scaled = (scores * np.linalg.norm(loads, axis=1)).astype(np.float32)
-    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 60, 1e-4)
-    cv2.setRNGSeed(0)
-    _, kinds, _ = cv2.kmeans(scaled, KINDS, None, criteria, 8, cv2.KMEANS_PP_CENTERS)
-    kinds = kinds.ravel()
-    print("photos per outline:", np.sort(np.bincount(kinds)))
     shown = np.repeat(inside[:, None], 3, 1).reshape(outlines.shape) + 1e-3
-    found = np.stack([np.average(outlines[kinds == kind], 0, shown[kinds == kind]) for kind in range(KINDS)])
-    flipped = found.reshape(KINDS, 3, OUTLINE, OUTLINE)[..., ::-1].reshape(KINDS, -1)
-    evened = ((1 - EVENED) * found + EVENED * flipped).reshape(KINDS, 3, OUTLINE, OUTLINE)
+    chosen, whose, women = np.zeros(len(outlines), int), [], []
+    for sex, count in KINDS.items():
+        rows = np.flatnonzero(female == sex)
+        criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 60, 1e-4)
+        cv2.setRNGSeed(0)
+        _, labels, centres = cv2.kmeans(scaled[rows], count, None, criteria, 8, cv2.KMEANS_PP_CENTERS)
+        kept = np.flatnonzero(np.bincount(labels.ravel(), minlength=count) >= LEAST_ALIKE)
+        nearest = np.linalg.norm(scaled[rows][:, None] - centres[kept], axis=2).argmin(1)
+        chosen[rows] = len(whose) + nearest
+        for kind in range(len(kept)):
+            own = rows[nearest == kind]
+            whose.append(np.average(outlines[own], 0, shown[own]))
+            women.append(sex)
+    print("photos per outline:", np.bincount(chosen), "women's:", sum(women))
+    count = len(whose)
+    found = np.stack(whose)
+    flipped = found.reshape(count, 3, OUTLINE, OUTLINE)[..., ::-1].reshape(count, -1)
+    evened = ((1 - EVENED) * found + EVENED * flipped).reshape(count, 3, OUTLINE, OUTLINE)
+    neck, below = throat(mean)
     for kind in evened:
+        kind[0] = np.maximum(kind[0], np.minimum(neck, kind[2] + 1))
+        kind[1] = np.maximum(kind[1], kind[0])
         kind[1:] = np.minimum(kind[1:], dome(kind[1]))
-    return evened.reshape(KINDS, -1), kinds
+        kind[2] = np.maximum(kind[1], np.minimum(np.maximum(kind[2], below), below))
+    return evened.reshape(count, -1), chosen, np.array(women)
+
+
+def throat(mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(64, 64) twice: signed distances to a neck below the face's lower half, and to what shoulders may cover.
+
+    Means of many photos' outlines leave no neck where some wear collars, and let collars rise beside the cheeks.
+    """
+    points = mean / (SIDE / OUTLINE)
+    chin, middle = points[152, 1], points[152, 0]
+    y, x = np.mgrid[:OUTLINE, :OUTLINE] + 0.0
+    away = np.abs(x - middle)
+    cells = 2 * REACH / (SIDE / OUTLINE)
+    neck = np.minimum(NECK + 0.12 * np.maximum(y - chin, 0) - away, y - (chin - 14))
+    line = chin - RISE + SLOPE * np.maximum(away - NECK, 0)
+    return np.clip(neck / cells, -1, 1), np.clip((y - line) / cells, -1, 1)
 
 
 def dome(head: np.ndarray) -> np.ndarray:
@@ -214,27 +257,63 @@ def dome(head: np.ndarray) -> np.ndarray:
     return np.where(y < row, (1 - far) * min(across, up) * SIDE / OUTLINE / (2 * REACH), 1.0)
 
 
-def likely(vectors: np.ndarray, kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(KINDS, d) and (KINDS,): a multinomial regression of the outline's kind on the vector, by gradient descent."""
-    x, y = torch.from_numpy(vectors).float(), torch.from_numpy(kinds).long()
+def told_apart(vectors: np.ndarray, classes: np.ndarray, count: int, decay: float) -> tuple[np.ndarray, np.ndarray]:
+    """(count, d) and (count,): a multinomial regression of classes (n,) on vectors, by gradient descent."""
+    x, y = torch.from_numpy(vectors).float(), torch.from_numpy(classes).long()
     mean = x.mean(0)
-    weight, bias = torch.zeros(KINDS, x.shape[1], requires_grad=True), torch.zeros(KINDS, requires_grad=True)
+    weight, bias = torch.zeros(count, x.shape[1], requires_grad=True), torch.zeros(count, requires_grad=True)
     solver = torch.optim.LBFGS([weight, bias], max_iter=200)
 
     def loss() -> torch.Tensor:
         solver.zero_grad()
-        value = torch.nn.functional.cross_entropy((x - mean) @ weight.T + bias, y) + DECAY * (weight**2).sum() / KINDS
+        value = torch.nn.functional.cross_entropy((x - mean) @ weight.T + bias, y) + decay * (weight**2).sum() / count
         value.backward()
         return value
 
     solver.step(loss)
     with torch.no_grad():
-        told = torch.nn.functional.cross_entropy((x - mean) @ weight.T + bias, y)
-        print(
-            f"outline told from the vector: cross entropy {told:.2f} on the training faces, of nobody "
-            f"{np.log(KINDS):.2f}"
-        )
         return weight.numpy(), (bias - weight @ mean).numpy()
+
+
+def chosen_decay(vectors: np.ndarray, classes: np.ndarray, count: int, names: np.ndarray, what: str) -> float:
+    """The decay that tells left-out photos' classes best, of `DECAYS`, by five folds over photos."""
+    _, photo = np.unique(names, return_inverse=True)
+    fold = np.random.default_rng(0).integers(0, 5, photo.max() + 1)[photo]
+    errors = {}
+    for decay in DECAYS:
+        left = []
+        for number in range(5):
+            weight, bias = told_apart(vectors[fold != number], classes[fold != number], count, decay)
+            logits = vectors[fold == number] @ weight.T + bias
+            logits -= logits.max(1, keepdims=True)
+            logits -= np.log(np.exp(logits).sum(1, keepdims=True))
+            left.append(-logits[np.arange(len(logits)), classes[fold == number]])
+        errors[decay] = float(np.concatenate(left).mean())
+    best = min(errors, key=errors.__getitem__)
+    print(f"{what} told from the vector: cross entropy of left-out photos {errors}; of nobody {np.log(count):.2f}")
+    return best
+
+
+def likely(
+    vectors: np.ndarray, kinds: np.ndarray, women: np.ndarray, names: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(o, d) and (o,): the logarithm of how likely an outline is of a vector: of either sex's by a regression of its
+    own,
+    times how likely that sex is.
+    """
+    sex = women[kinds].astype(int)
+    decay = chosen_decay(vectors, sex, 2, names, "apparent sex")
+    sexes = told_apart(vectors, sex, 2, decay)
+    weights, biases = np.zeros((len(women), vectors.shape[1])), np.zeros(len(women))
+    for which in (False, True):
+        own, rows = np.flatnonzero(women == which), np.flatnonzero(women[kinds] == which)
+        place = np.searchsorted(own, kinds[rows])
+        decay = chosen_decay(vectors[rows], place, len(own), names[rows], "outline")
+        weight, bias = told_apart(vectors[rows], place, len(own), decay)
+        middle = np.median(np.log(np.exp(vectors[rows] @ weight.T + bias).sum(1)))
+        weights[own] = weight + sexes[0][int(which)]
+        biases[own] = bias - middle + sexes[1][int(which)]
+    return weights, biases
 
 
 def finer(
@@ -259,6 +338,30 @@ def finer(
     inner = cv2.erode(polygon(mean, OVAL, (SIDE, SIDE)), np.ones((13, 13), np.uint8)).astype(np.float32) / 255
     fade = np.tile(cv2.GaussianBlur(inner, (0, 0), 4)[FACE].ravel(), 3)
     return fade * total / len(photo), fade * slopes / len(photo)
+
+
+def degrees(poses: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """(2,): how many degrees of yaw and of pitch, of (n, 3) poses, a unit of the attributes (n, a) stands for."""
+    return np.array([np.polyfit(held[:, at], poses[:, at], 1)[0] for at in (0, 1)])
+
+
+def ageing(age: np.ndarray, female: np.ndarray, held: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """(k,): by how much coefficients (n, k) are others per year of age (n,), apparent sex (n,) and attributes (n, a)
+    being the same.
+    """
+    ground = np.column_stack([age - age.mean(), female - female.mean(), held, np.ones(len(age))])
+    found: np.ndarray = np.linalg.lstsq(ground, scores, rcond=None)[0][0]
+    return found
+
+
+def worn(vectors: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, float]:
+    """(d,) and a number: the logarithm of how much likelier a vector's face wears glasses than not, from photos (n, d)
+    and the share of each face (n,) that is glasses."""
+    wears = (share > WORN).astype(int)
+    names = np.arange(len(vectors)).astype(str)
+    decay = chosen_decay(vectors, wears, 2, names, f"glasses ({wears.mean():.0%} wear them)")
+    weight, bias = told_apart(vectors, wears, 2, decay)
+    return weight[1] - weight[0], float(bias[1] - bias[0])
 
 
 def main() -> int:
@@ -291,6 +394,7 @@ def main() -> int:
     with np.load(out / "grey.npz", allow_pickle=False) as file:
         ahead = np.abs(file["yaw"]) < 30
         seen, grey = file["vector"][ahead].astype(np.float64), file["brightness"][ahead].astype(np.float64)
+        spectacles, spectacles_bias = worn(seen, file["glasses"][ahead])
     told_grey = ridge(seen - seen.mean(0), (grey - grey.mean())[:, None], 3.0)[0]
     _say_brightness(grey, (seen - seen.mean(0)) @ told_grey)
     residual = np.linalg.cholesky(spread) * np.where(mobile > 0, mobile, 1)[:, None]
@@ -301,8 +405,12 @@ def main() -> int:
     residual -= (1 - WARMTH) * np.outer(warm, warm @ residual)
     straight = np.abs(faces["pose"][:, 0]) < STRAIGHT
     outlines = np.load(out / "outlines.npy")[straight]
-    shapes_of, kinds = outline_kinds(outlines.reshape(len(outlines), -1), np.load(out / "inside.npy")[straight])
-    choice, choice_bias = likely(faces["vector"][straight], kinds)
+    with np.load(out / "looks.npz", allow_pickle=False) as file:
+        female, age = file["female"] > 0.5, file["age"].astype(np.float64)
+    shapes_of, kinds, women = outline_kinds(
+        outlines.reshape(len(outlines), -1), np.load(out / "inside.npy")[straight], female[straight], mean
+    )
+    choice, choice_bias = likely(faces["vector"][straight].astype(np.float64), kinds, women, faces["name"][straight])
     calm = np.array([CALM.get(name, 1.0) for name in ATTRIBUTES])
     tensors = {
         "mean": centre, "layers": loads, "fine_mean": fine_mean, "fine": fine, "shape_mean": flat.mean(0),
@@ -310,6 +418,9 @@ def main() -> int:
         "warm": warm, "outlines": shapes_of,
         "outline_weight": choice, "outline_bias": choice_bias, "bright": bright, "bright_base": np.array(base),
         "bright_weight": told_grey, "bright_bias": np.array(grey.mean() - seen.mean(0) @ told_grey),
+        "women": women, "age": ageing(age, female, scores @ basis.T, scores),
+        "glasses_weight": spectacles, "glasses_bias": np.array(spectacles_bias),
+        "degrees": degrees(faces["pose"], scores @ basis.T),
         "attributes": basis, "attribute_spread": (scores @ basis.T).std(0) * calm, "frame": mean,
     }  # fmt: skip
     half = ("fine", "mean", "layers", "outlines")

@@ -10,6 +10,7 @@ training faces.
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +42,24 @@ def people(crops: lfw.Crops, even: bool) -> list[tuple[int, int]]:
 
 
 def drawn(
-    bench: Workbench, model: str, vectors: np.ndarray, places: np.ndarray, count: int, folder: Path
+    bench: Workbench,
+    model: str,
+    vectors: np.ndarray,
+    photos: Sequence[tuple[np.ndarray, Face]],
+    places: np.ndarray,
+    count: int,
+    folder: Path,
 ) -> np.ndarray:
-    """(n, count, s, s, 3) uint8: pictures of n vectors; a person's seed is its place among all, (n,). Kept in
-    `folder`."""
+    """(n, count, s, s, 3) uint8: pictures of n vectors; a person's seed is its place among all, (n,). Kept in `folder`.
+    photos: with a face each, which models that look at photos are shown."""
     folder.mkdir(parents=True, exist_ok=True)
     sheets = []
-    for seed, vector in zip(places.tolist(), vectors, strict=True):
+    for seed, vector, photo in zip(places.tolist(), vectors, photos, strict=True):
         kept = folder / f"{seed:04d}.npy"
         if not kept.is_file():
-            np.save(kept, np.stack(bench.model(model, "portrait")(np.repeat(vector[None], count, 0), Recipe(seed))))
+            draw = bench.model(model, "portrait")
+            draw = draw.shown(*photo) if bench.spec(model).photo else draw
+            np.save(kept, np.stack(draw(np.repeat(vector[None], count, 0), Recipe(seed))))
         sheets.append(np.load(kept)[:count])
     return np.stack(sheets)
 
@@ -223,6 +232,7 @@ def main() -> int:
     options.add_argument("--models", nargs="+", required=True)
     options.add_argument("--people", type=int, default=1000)
     options.add_argument("--pictures", type=int, default=4)
+    options.add_argument("--places", default="", help="only these people, numbers with commas")
     options.add_argument(
         "--begun", action="store_true", help="only people of whom the first model has drawn pictures in --work"
     )
@@ -235,11 +245,14 @@ def main() -> int:
     pairs = np.array(people(crops, given.chosen)[: given.people])
     suffix = "-chosen" if given.chosen else ""
     places = np.arange(len(pairs))
+    if given.places:
+        places = np.array([int(place) for place in given.places.split(",")])
     if given.begun:
         folder = given.work / f"drawn-{given.models[0]}{suffix}"
         places = np.array([place for place in places if (folder / f"{place:04d}.npy").is_file()])
     told, compared = pairs[places, 0].tolist(), pairs[places, 1].tolist()
     own = embedded(bench, crops, told, "dlib")
+    photos = [(crops.image(crops.files[row], bench), crops.faces[row]) for row in told]
     others = {name: embedded(bench, crops, compared, name) for name in ("dlib", *JUDGES)}
     grey = np.array([brightness(crops.image(crops.files[row], bench), crops.faces[row]) for row in told])
     parts = groups(bench, crops, told, grey)
@@ -247,7 +260,7 @@ def main() -> int:
     run: dict[str, Any] = {"people": len(places), "groups": {name: int(mask.sum()) for name, mask in parts.items()}}
     flat: dict[str, dict[str, np.ndarray]] = {}
     for model in given.models:
-        pictures = drawn(bench, model, own, places, given.pictures, given.work / f"drawn-{model}{suffix}")
+        pictures = drawn(bench, model, own, photos, places, given.pictures, given.work / f"drawn-{model}{suffix}")
         found = looked(bench, pictures, places, given.work / f"seen-{model}{suffix}")
         answers[model] = measured(bench, found, own, others, grey, parts)
         flat[model] = {name: found[name].reshape(-1, found[name].shape[-1]) for name in ("dlib", JUDGES[0])}

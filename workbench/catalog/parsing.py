@@ -7,6 +7,8 @@ from workbench.parts import PARTS
 _CELEBAMASK = "CelebAMask-HQ: non-commercial research and education"
 
 _COMPACT = "8c183ee9216cde184ae358e81f2ea4ad678e58bfb09a4cd530ec87f36531c1e7"
+COMPACT = File("builtin:compact_parser.safetensors", _COMPACT)
+"""The compact parser's weights, shipped."""
 
 ROWS = (
     ModelSpec(
@@ -15,7 +17,7 @@ ROWS = (
         title="Compact parser (trained here)",
         load="workbench.models.parsers.compact_parser:load",
         files=(
-            File("builtin:compact_parser.safetensors", _COMPACT),
+            COMPACT,
             MATTE,
         ),
         labels=PARTS,

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from workbench.catalog.detection import BACK, FULL, IRIS, MESH
+from workbench.catalog.detection import BACK, FULL, IRIS, MATTE, MESH
 from workbench.catalog.generation import DCGAN
+from workbench.catalog.parsing import COMPACT
 from workbench.catalog.recognition import DLIB
 from workbench.catalog.spec import File, ModelSpec
 
@@ -34,7 +35,7 @@ _PRIOR = (
 _APPEARANCE = (
     File(
         "builtin:portrait_256/linear.safetensors",
-        "addc29f93e16f2054744cb41570b0ad96edf8b438d99ee3a9163e63864a4b0f7",
+        "c06b2380645696811f22dcc1c042f6df6dbe887f274e3f3e722d53f77236cc8a",
         role="linear",
     ),
     File(
@@ -51,15 +52,27 @@ ROWS: tuple[ModelSpec, ...] = (
         task="portrait",
         title="Appearance portrait, 256 × 256, trained here on photos",
         load="workbench.models.portraits.appearance_portrait:load",
-        files=(*_APPEARANCE, replace(DLIB, role="recogniser"), BACK, FULL, MESH, IRIS),
+        files=(
+            *_APPEARANCE,
+            replace(DLIB, role="recogniser"),
+            BACK,
+            FULL,
+            MESH,
+            IRIS,
+            replace(COMPACT, role="parser"),
+            MATTE,
+        ),
         weights_license="non-commercial research and education, as its training data",
         data_license=(
             "real people's photos: CelebAMask-HQ (non-commercial research, education); brightness: LFW press photos "
             "(research)"
         ),
         paper="Cootes et al., PAMI 2001; Ronneberger et al., arXiv 1505.04597; Nguyen et al., arXiv 1605.09304",
-        parameters=14_111_528,  # portrait
+        parameters=14_049_817,  # portrait
         default=True,
+        photo="may",
+        wishes=True,
+        steady=True,
         note=(
             "An appearance model in the face mesh's mean frame, a network for its detail, then a short search by dlib."
         ),

@@ -56,7 +56,8 @@ class ModelSpec:
     """One model, as data. `default`: fetched by `make setup`; every other model is fetched when a person asks for it.
 
     What it can do: gradients: be attacked and explained from inside. reads_prompt: words matter to it. photo: one of
-    `PHOTO`, whether a portrait model looks at a photo besides its vector. gives: of `GIVES`, what its `raw` says about
+    `PHOTO`, whether a portrait model looks at a photo besides its vector. wishes: heeds what a person wishes of looks.
+    steady: can hold looks while identity turns. gives: of `GIVES`, what its `raw` says about
     a face besides its labels. input: of a person's own model, what its loader has to know.
     """
 
@@ -76,6 +77,8 @@ class ModelSpec:
     note: str = ""
     reads_prompt: bool = False
     photo: str = ""
+    wishes: bool = False
+    steady: bool = False
     gives: tuple[str, ...] = ()
     input: Input | None = None
 

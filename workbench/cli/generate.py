@@ -54,6 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--variation", type=float, default=0.0, help="noise on the identity from picture to picture (default: 0)"
     )
     parser.add_argument("--prompt", default="", help="words, for models that read them")
+    parser.add_argument(
+        "--wish",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="how the person is to look, for models that heed it: yaw, pitch (degrees), smile, mouth, light (-2 to 2), "
+        "age (years), hair, glasses, background (words), brightness (0 to 255); may be given several times",
+    )
     parser.add_argument("--face", type=int, help="which face, counted from 1 by size, where a photo has several")
     parser.add_argument(
         "--least", type=float, default=0.0, help="degrees between two new people (default: as far as the threshold)"
@@ -136,7 +144,8 @@ def _study(
         args.steps,
         args.guidance,
     )
-    make_study(design, args.study, Maker(model, bench.finder(), recognisers, bench.settings), watch)
+    maker = Maker(model, bench.finder(), recognisers, bench.settings, bench.spec(model_id).steady)
+    make_study(design, args.study, maker, watch)
     record.begin(batch.Record("generate", "", {"model": model_id}), args.study)  # no folder command reads it
     watch.tell(1.0, "done")
     print(
@@ -153,9 +162,10 @@ def _album(
     from workbench.generation import album
     from workbench.generation.report import measure
     from workbench.generation.sheets import checked
-    from workbench.portraits import Recipe
+    from workbench.portraits import Recipe, heeded, read_wishes
 
-    recipe = checked(Recipe(args.seed, args.steps, args.guidance, args.prompt), model)
+    wishes = heeded(read_wishes(args.wish), bench.spec(model_id).wishes)
+    recipe = checked(Recipe(args.seed, args.steps, args.guidance, args.prompt, wishes), model)
     files = [path for given in args.photos for path in batch.photos(given)]
     vectors, groups, targets, warnings = _identities(args, files, bench, model, recognisers, watch)
     for warning in warnings:
@@ -263,13 +273,13 @@ def _identities(
 
 def _plan(args: argparse.Namespace, model_id: str, files: Sequence[Path]) -> dict[str, Any]:
     """What must be the same for a run to go on: every choice, and the photos by their content."""
-    names = ("count", "new", "seed", "steps", "guidance", "drift", "variation", "prompt", "face", "least")
+    names = ("count", "new", "seed", "steps", "guidance", "drift", "variation", "prompt", "face", "least", "wish")
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
     return {"model": model_id, **{name: getattr(args, name) for name in names}, "photos": digests}
 
 
 def _write(out: Path, report: Any, model_id: str, recipe: Any, warnings: Sequence[str]) -> None:
-    head = {"ai_generated": True, "model": model_id, **asdict(recipe), "warnings": list(warnings)}
+    head = {"ai_generated": True, "model": model_id, **recipe.told(), "warnings": list(warnings)}
     batch.write_atomically(
         out / "report.json", (json.dumps(head | report.figures(), indent=1, ensure_ascii=False) + "\n").encode()
     )

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -32,7 +32,7 @@ from workbench.labeling.study.items import Item, Picture, write_items
 from workbench.labeling.study.study import FILE, Study, load_study
 from workbench.labeling.study.tables import NAME
 from workbench.labeling.study.tasktypes import TASK_TYPES
-from workbench.portraits import PortraitModel, Recipe
+from workbench.portraits import PortraitModel, Recipe, SteadyModel
 from workbench.settings import Settings
 from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.recognition import FaceRecogniser, similarities
@@ -99,12 +99,18 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Maker:
-    """The models a study is made with. recognisers: those that measure it, the portrait model's own among them."""
+    """The models a study is made with. recognisers: those that measure it, the portrait model's own among them. steady:
+    the model is a `SteadyModel`, and so brightness, hair and glasses stay while identity turns."""
 
     model: PortraitModel
     finder: FaceFinder
     recognisers: Mapping[str, FaceRecogniser]
     settings: Settings
+    steady: bool = False
+
+    def held(self, vectors: np.ndarray) -> PortraitModel:
+        """The model, holding what it can tell of these people (n, d) besides who they are."""
+        return cast(SteadyModel, self.model).steady(vectors) if self.steady else self.model
 
 
 def make_study(design: Design, folder: Path, maker: Maker, watch: Watch | None = None) -> Study:
@@ -190,7 +196,8 @@ def _draw(design: Design, folder: Path, maker: Maker, asked: np.ndarray, rows: S
             continue
         recipe = checked(Recipe(these[0].seed, design.steps, design.guidance), maker.model)
         part = watch.part(place / len(starts), (place + 1) / len(starts))
-        for row, picture in zip(these, maker.model(asked[people, level], recipe, part), strict=True):
+        model = maker.held(asked[people, 0])
+        for row, picture in zip(these, model(asked[people, level], recipe, part), strict=True):
             _keep(folder, row, upscale(picture, SMALLEST) if len(picture) < SMALLEST else picture, design, recipe)
     for number, row in enumerate(rows):
         if row.again and not (folder / row.file).is_file():

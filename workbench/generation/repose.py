@@ -129,7 +129,7 @@ class Scene:
         after = before + settled[lips]
         opened = float(_gap(after) - _gap(before))
         unit = float(np.linalg.norm(self.mesh[263, :2] - self.mesh[33, :2]))
-        strength = float(np.clip(opened / (0.12 * unit), 0, 1)) * float(np.clip(1 - _gap(before) / (0.15 * unit), 0, 1))
+        strength = float(np.clip(opened / (0.12 * unit), 0, 1)) * float(np.clip(1 - _gap(before) / (0.06 * unit), 0, 1))
         if strength <= 0.01:
             return drawn
         mask = np.zeros(drawn.shape[:2], np.uint8)

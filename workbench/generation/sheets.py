@@ -5,7 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ class Sheet:
 
     def png(self, number: int) -> bytes:
         """One picture as PNG that says it is AI-generated, by which model, from which seed."""
-        told = asdict(self.recipe)
+        told = self.recipe.told()
         seed = told.pop("seed")
         settings = {name: value for name, value in told.items() if value}
         return marking.png(self.pictures[number], marking.drawn(self.model, seed, picture=number + 1, **settings))
@@ -61,7 +61,7 @@ class Sheet:
         head = {
             "ai_generated": True,
             "model": self.model,
-            **asdict(self.recipe),
+            **self.recipe.told(),
             "groups": list(self.groups),
             "warnings": list(self.warnings),
         }

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from workbench.errors import BadRequest, BadWeights, Cancelled
+from workbench.mesh import OVAL, polygon
 from workbench.models.portraits import appearance_portrait
 from workbench.models.portraits.appearance_portrait import DARKEST, TRIES
-from workbench.portraits import Recipe
+from workbench.models.portraits.chance import Chance
+from workbench.portraits import Recipe, Wishes
 from workbench.tasks.detection import find_faces
 from workbench.watch import Watch
 
@@ -35,6 +37,22 @@ def people(bench):
 @pytest.fixture(scope="module")
 def sheet(model, people):
     return model(people, QUICK)
+
+
+def ordered(model, people, recipe):
+    """What a picture of the first person shall be."""
+    vector = torch.from_numpy(people[:1])
+    return model.order(vector, vector, recipe)
+
+
+def found_in(bench, picture):
+    return find_faces(picture, bench.model("blazeface"), limit=1)[0]
+
+
+def grey(picture, face):
+    """Mean grey of a face."""
+    inside = polygon(face.mesh, OVAL, picture.shape[:2]) > 127
+    return float((picture[inside] @ np.array([0.299, 0.587, 0.114])).mean())
 
 
 def vectors_of(bench, pictures):
@@ -94,9 +112,9 @@ def test_the_search_holds_pose_and_light_and_brightness(model, people):
 
 def test_more_guidance_draws_less_varied_faces(model, people):
     def spread(guidance):
-        chances = [appearance_portrait.Chance.of(seed, 0, 0, model.model, 2) for seed in range(12)]
-        vector = torch.from_numpy(people[:1])
-        return float(torch.cat([model.proposed(vector, chance, guidance)[0] for chance in chances]).std(0).mean())
+        chances = [Chance.of(seed, 0, 0, model.model, 2) for seed in range(12)]
+        order = ordered(model, people, Recipe(guidance=guidance))
+        return float(torch.cat([model.proposed(order, chance)[0] for chance in chances]).std(0).mean())
 
     assert spread(6.0) < spread(1.0) / 2
 
@@ -123,8 +141,8 @@ def test_it_gives_up_drawing_again_after_some_tries(model, people, monkeypatch):
 
 
 def test_black_pictures_and_pictures_without_a_face_are_not_whole(model, people, sheet):
-    chance = appearance_portrait.Chance.of(5, 0, 0, model.model, 6)
-    _, pose = model.proposed(torch.from_numpy(people[:1]), chance, 2.0)
+    chance = Chance.of(5, 0, 0, model.model, 6)
+    _, pose = model.proposed(ordered(model, people, QUICK), chance)
     assert model.whole(sheet[0], pose)
     assert not model.whole(np.zeros((256, 256, 3), np.uint8), pose)
     assert not model.whole(np.full((256, 256, 3), 128, np.uint8), pose)
@@ -186,3 +204,62 @@ def test_the_judging_recognisers_take_no_part(bench, model):
     assert model.recogniser == "dlib"
     sources = [file.source for file in bench.spec("appearance-portrait-256").files]
     assert not any(name in source for source in sources for name in ("sface", "mobilefacenet", "faceres"))
+
+
+def test_a_face_is_as_bright_as_its_photo_whatever_its_light(bench, model, people, astronaut, astronaut_face):
+    for share in (0.6, 1.0):
+        photo = (astronaut * share).astype(np.uint8)
+        (picture,) = model.shown(photo, astronaut_face)(people[:1], QUICK)
+        assert grey(picture, found_in(bench, picture)) == pytest.approx(grey(photo, astronaut_face), rel=0.08)
+
+
+def test_a_photo_of_long_hair_is_answered_by_an_outline_of_long_hair(model, astronaut, astronaut_face):
+    seen = model.shown(astronaut, astronaut_face).look
+    outlines = model.model.outlines.reshape(-1, 3, 64, 64)
+    beside = (outlines[:, 1, 40, 8:16].max(1).values > 0).numpy()  # hair beside the mouth
+    assert beside[int(seen.outlines.argmax())] == beside[np.argsort(seen.outlines)[-2]]
+    assert not seen.glasses
+    assert seen.hair is not None
+    assert model.look is None
+
+
+def test_wishes_change_what_they_name(bench, model, people, sheet):
+    plain = found_in(bench, sheet[0])
+    (turned,) = model(people[:1], replace(QUICK, wishes=Wishes(yaw=15, background="dark", brightness=90)))
+    face = found_in(bench, turned)
+    assert face.pose.yaw - plain.pose.yaw > 6
+    assert grey(turned, face) == pytest.approx(90, rel=0.08)
+    assert turned[:12, :12].mean() < sheet[0][:12, :12].mean() - 20
+
+
+def test_glasses_are_drawn_when_they_are_wished_for_and_only_around_the_eyes(model, people):
+    vector = torch.from_numpy(people[:1])
+    poses = {}
+    for word in ("none", "round"):
+        order = model.order(vector, vector, replace(QUICK, wishes=Wishes(glasses=word)))
+        poses[word] = model.proposed(order, Chance.of(5, 0, 0, model.model, 2))[1]
+    assert poses["none"].glasses is None
+    cover = poses["round"].glasses[3].numpy()
+    eyes = model.frame.mean[[33, 263]]
+    assert cover[: int(eyes[:, 1].min() - 40)].max() == 0
+    assert cover[int(eyes[:, 1].max() + 40) :].max() == 0
+    assert cover.max() > 0.9
+
+
+def test_years_are_added_along_what_ages_faces_and_held_in_the_search(model, people):
+    vector = torch.from_numpy(people[:1])
+    young, old = (model.order(vector, vector, replace(QUICK, wishes=Wishes(age=years))) for years in (0.0, 20.0))
+    chance = Chance.of(5, 0, 0, model.model, 2)
+    first, second = (model.proposed(order, chance)[0] for order in (young, old))
+    assert float((second - first) @ model.model.age) > 0
+    slope = torch.randn(1, model.model.count, generator=torch.Generator().manual_seed(0))
+    assert float((model.model.held(slope, age=True) @ model.model.age).abs()) < 1e-3
+
+
+def test_a_study_holds_brightness_while_identity_turns(bench, model, people):
+    steady = model.steady(people[:1])
+    pictures = [steady(row[None], QUICK)[0] for row in people]
+    first, second = (grey(picture, found_in(bench, picture)) for picture in pictures)
+    assert first == pytest.approx(second, rel=0.06)
+    with pytest.raises(BadRequest, match="steady"):
+        steady(people, QUICK)

@@ -46,8 +46,9 @@ PARTS = (
 BRIGHTNESS = ("bright", "bright_base", "bright_weight", "bright_bias", "warm")
 FINE = ("fine_mean", "fine")
 OUTLINES = ("outlines", "outline_weight", "outline_bias")
+WORN = ("age", "glasses_weight", "glasses_bias", "degrees")
 
-DECIDED = 0.2
+DECIDED = 0.08
 """How far from a clear choice the choice of an outline is: near 0 one of them, more a blend."""
 
 
@@ -71,7 +72,9 @@ class Appearance:
     (o, d) and
     outline_bias: (o,), from a vector to the logarithm of how likely each is.
     attributes: (a, k), orthonormal rows: an attribute's value is its row times the coefficients. attribute_spread:
-    (a,), how far the noise moves each.
+    (a,), how far the noise moves each. degrees: (2,), how far the head turns, and nods, per unit of the first two.
+    age: (k,), by how much coefficients change per year. glasses_weight: (d,) and glasses_bias: (), the logarithm of how
+    much likelier a vector's face wears glasses than not.
     """
 
     mean: Tensor
@@ -94,6 +97,10 @@ class Appearance:
     outline_bias: Tensor
     attributes: Tensor
     attribute_spread: Tensor
+    age: Tensor
+    glasses_weight: Tensor
+    glasses_bias: Tensor
+    degrees: Tensor
 
     @property
     def textures(self) -> int:
@@ -109,20 +116,40 @@ class Appearance:
         """(n, k) coefficients for (n, d) vectors."""
         return vectors @ self.weight.T + self.bias
 
-    def proposed(self, vectors: Tensor, noise: Tensor, spread: float) -> Tensor:
+    def proposed(
+        self,
+        vectors: Tensor,
+        noise: Tensor,
+        spread: float,
+        moved: Tensor | None = None,
+        years: float = 0.0,
+        brightness: Tensor | None = None,
+    ) -> Tensor:
         """(n, k) coefficients of a face of the vectors (n, d) as the noise (n, k) draws it.
 
         spread: in deviations of what the vectors leave open. Attributes are the noise's alone: the same noise gives the
-        same light and the same turn of the head, whoever is drawn. How bright the face is, is the vectors' alone.
+        same light and the same turn of the head, whoever is drawn. How bright the face is, is the vectors' alone, or as
+        told, (n,). moved: (a,), added to the attributes. years: by how much the face is older.
         """
-        drawn = self.expected(vectors) + spread * noise @ self.residual.T
+        drawn = self.expected(vectors) + spread * noise @ self.residual.T + years * self.age
         wanted = spread * (noise @ self.attributes.T) * self.attribute_spread
-        return self.lit(self.with_attributes(drawn, wanted), vectors @ self.bright_weight + self.bright_bias)
+        if moved is not None:
+            wanted = wanted + moved
+        told = self.brightness(vectors) if brightness is None else brightness
+        return self.lit(self.with_attributes(drawn, wanted), told)
 
-    def outlined(self, vectors: Tensor, noise: Tensor) -> Tensor:
+    def brightness(self, vectors: Tensor) -> Tensor:
+        """(n,): the mean grey expected of the faces of (n, d) vectors."""
+        return vectors @ self.bright_weight + self.bright_bias
+
+    def wears_glasses(self, vectors: Tensor) -> Tensor:
+        """(n,) bool of (n, d) vectors."""
+        return vectors @ self.glasses_weight + self.glasses_bias > 0
+
+    def outlined(self, vectors: Tensor, noise: Tensor, seen: Tensor | None = None) -> Tensor:
         """(n, 3, 64, 64) outlines for (n, d) vectors. noise: (n, o) of Gumbel's distribution, which makes the choice a
-        draw."""
-        likely = vectors @ self.outline_weight.T + self.outline_bias
+        draw. seen: (o,), the logarithm of how likely each is of what a photo shows."""
+        likely = vectors @ self.outline_weight.T + self.outline_bias + (0 if seen is None else seen)
         shares = ((likely + noise) / DECIDED).softmax(1)
         return (shares @ self.outlines).reshape(len(vectors), LAYERS, OUTLINE, OUTLINE)
 
@@ -139,36 +166,76 @@ class Appearance:
         """The same (n, k) with attributes (n, a) as wanted, and all else as it was."""
         return coefficients + (wanted - coefficients @ self.attributes.T) @ self.attributes
 
-    def held(self, slope: Tensor) -> Tensor:
-        """A direction (n, k) without what would change an attribute or the skin's brightness or warmth."""
+    def held(self, slope: Tensor, age: bool = False) -> Tensor:
+        """A direction (n, k) without what would change an attribute or the skin's brightness or warmth. age: nor the
+        age."""
         slope = slope - (slope @ self.attributes.T) @ self.attributes
         free = self._free_brightness()
         slope = slope - (slope @ free)[:, None] * free / (free @ free)
-        return slope - (slope @ self.warm)[:, None] * self.warm
+        slope = slope - (slope @ self.warm)[:, None] * self.warm
+        if age:
+            slope = slope - (slope @ self.age)[:, None] * self.age / (self.age @ self.age)
+        return slope
 
-    def painted(self, coefficients: Tensor, outlines: Tensor) -> Tensor:
-        """Colours (n, 3, 128, 128) in about −1..1 of (n, k) within outlines (n, 3, 64, 64), with gradients."""
-        flat = self.mean + coefficients[:, : self.textures] @ self.layers
-        skin, hair, clothes = (
-            part.reshape(len(part), 3, round((part.shape[1] / 3) ** 0.5), -1) for part in flat.split(SIZES, 1)
-        )
+    def painted(self, coefficients: Tensor, outlines: Tensor, around: "Around | None" = None) -> Tensor:
+        """Colours (n, 3, 128, 128) in about −1..1 of (n, k) within outlines (n, 3, 64, 64), with gradients. around:
+        hair and
+        clothes of other coefficients."""
+        skin, hair, clothes = self._layers(coefficients)
+        if around is not None:
+            _, hair, clothes = self._layers(around.coefficients)
+            hair = dyed(hair, around.hair_tone)
         return joined(skin, hair, clothes, outlines)
 
-    def drawn(self, coefficients: Tensor, outlines: Tensor) -> Tensor:
+    def _layers(self, coefficients: Tensor) -> list[Tensor]:
+        flat = self.mean + coefficients[:, : self.textures] @ self.layers
+        return [part.reshape(len(part), 3, round((part.shape[1] / 3) ** 0.5), -1) for part in flat.split(SIZES, 1)]
+
+    def drawn(self, coefficients: Tensor, outlines: Tensor, around: "Around | None" = None) -> Tensor:
         """(n, 3, 256, 256): the same at the frame's full side, with what that adds to the face."""
         colours = functional.interpolate(
-            self.painted(coefficients, outlines), scale_factor=2.0, mode="bilinear", align_corners=False
+            self.painted(coefficients, outlines, around), scale_factor=2.0, mode="bilinear", align_corners=False
         )
         rows, columns = (place.stop - place.start for place in FACE)
         added = (self.fine_mean + coefficients[:, : len(self.fine)] @ self.fine).reshape(-1, 3, rows, columns)
         skin = functional.interpolate(outlines[:, :1], scale_factor=4.0, mode="bilinear", align_corners=False) * REACH
         added = added * (skin[:, :, FACE[0], FACE[1]] / (2 * FADE) + 0.5).clamp(0, 1)
-        around = (FACE[1].start, colours.shape[3] - FACE[1].stop, FACE[0].start, colours.shape[2] - FACE[0].stop)
-        return colours + functional.pad(added, around)
+        sides = (FACE[1].start, colours.shape[3] - FACE[1].stop, FACE[0].start, colours.shape[2] - FACE[0].stop)
+        return colours + functional.pad(added, sides)
 
     def shaped(self, coefficients: Tensor) -> Tensor:
         """(n, 468, 2) points in pixels of the frame."""
         return (self.shape_mean + coefficients[:, self.textures :] @ self.shapes).reshape(len(coefficients), -1, 2)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Around:
+    """What is drawn around a face, whatever the face becomes. coefficients: (1, k), of hair and clothes. hair_tone:
+    as of
+    `dyed`, None as told."""
+
+    coefficients: Tensor
+    hair_tone: Tensor | None = None
+
+
+RED, MOST_RED = (0.16, -0.01, -0.15), 1.3
+"""By how much the channels of hair differ from its grey when it is brown, and how much browner hair is at most."""
+
+
+def dyed(hair: Tensor, tone: Tensor | None = None) -> Tensor:
+    """Hair's colours (n, 3, h, w) with the mean of a tone, all in −1..1: lights and shades, calmed, by the share they
+    are
+    of its own mean grey. tone: (3,); (1,) for as light as this, between grey and red as it was told; None for its own.
+    """
+    light = ((hair + 1) / 2).clamp(0, 1)
+    mean = light.mean((1, 2, 3), keepdim=True).clamp(min=0.05)
+    share = 0.4 + 0.6 * light.mean(1, keepdim=True) / mean
+    if tone is not None and len(tone) == 3:
+        return ((tone.reshape(1, 3, 1, 1) + 1) * share - 1).clamp(-1, 1)
+    channels = light.mean((2, 3), keepdim=True) / mean
+    redness = ((channels[:, :1] - channels[:, 2:]) / (RED[0] - RED[2])).clamp(0.1, MOST_RED)
+    colour = 1 + redness * torch.tensor(RED, device=hair.device).reshape(1, 3, 1, 1)
+    return (2 * (mean if tone is None else (tone + 1) / 2) * share * colour - 1).clamp(-1, 1)
 
 
 def joined(skin: Tensor, hair: Tensor, clothes: Tensor, outlines: Tensor) -> Tensor:
@@ -188,7 +255,8 @@ def read(tensors: dict[str, Tensor], device: str = "cpu") -> Appearance:
     """The model of a file's tensors, as float32. Raises KeyError when one is missing, ValueError when sizes do not
     fit."""
     parts = {
-        name: tensors[name].to(device=device, dtype=torch.float32) for name in (*PARTS, *FINE, *BRIGHTNESS, *OUTLINES)
+        name: tensors[name].to(device=device, dtype=torch.float32)
+        for name in (*PARTS, *FINE, *BRIGHTNESS, *OUTLINES, *WORN)
     }
     textures, k = len(parts["layers"]), len(parts["bias"])
     wanted = {
@@ -201,6 +269,8 @@ def read(tensors: dict[str, Tensor], device: str = "cpu") -> Appearance:
         "mobile": (k,),
         "bright": (k,),
         "warm": (k,),
+        "age": (k,),
+        "degrees": (2,),
         "outlines": (len(parts["outline_bias"]), LAYERS * OUTLINE**2),
         "attributes": (len(parts["attribute_spread"]), k),
     }

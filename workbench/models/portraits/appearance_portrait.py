@@ -8,7 +8,7 @@ face is found, is drawn again and counted.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from copy import copy
 from functools import partial
 from pathlib import Path
 
@@ -25,14 +25,20 @@ from workbench.models.blocks import memory
 from workbench.models.blocks.precision import fast_bfloat16
 from workbench.models.finders import mediapipe
 from workbench.models.finders.mediapipe import FaceFinder
-from workbench.models.portraits import appearance, canvas, hair
-from workbench.models.portraits.appearance import Appearance
+from workbench.models.parsers import compact_parser
+from workbench.models.portraits import appearance, canvas
+from workbench.models.portraits.appearance import LAYERS, OUTLINE, Appearance, Around
 from workbench.models.portraits.canvas import Pose
+from workbench.models.portraits.chance import Chance
 from workbench.models.portraits.detail import DetailNetwork
 from workbench.models.portraits.frame import SIDE, Frame
+from workbench.models.portraits.order import Order, ordered
 from workbench.models.portraits.search import Guide, Painter, Search
+from workbench.models.portraits.seen_look import GREY, Look, Parser, look
+from workbench.models.portraits.spectacles import RIMS, spectacles
 from workbench.models.recognisers import dlib_residual
 from workbench.portraits import Preview, Recipe
+from workbench.values import Face
 from workbench.watch import Watch
 
 IDENTITY = 128
@@ -40,65 +46,69 @@ IDENTITY = 128
 DARKEST, SUREST, TRIES = 24.0, 0.5, 3
 """Mean grey of a face below which it is drawn again; probability of a face below which it is; and how often at most."""
 
+CLOSE, EXPOSED, GAINS = 0.02, 5, (0.25, 3.0)
+"""How near to the ordered brightness a face is, as a share of it, how often it is mended at most, and the least and
+most
+light."""
+
 STEEPEST = 2.0
 """Deviations beyond which no coefficient of the shape is drawn."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Chance:
-    """A picture's own noise. coefficients: (k,). outlines: (o,), of the choice among them. tufts: (3, 64, 64), added to
-    the one chosen.
-    detail: (1, 128, 128) and strands: (1, 256, 256), of skin and hair. moves: (steps, 2), of the search's crops. grain:
-    (256, 256).
-    wall: (3, 256, 256) in −1..1.
-    """
-
-    coefficients: np.ndarray
-    outlines: np.ndarray
-    tufts: np.ndarray
-    detail: np.ndarray
-    strands: np.ndarray
-    moves: np.ndarray
-    grain: np.ndarray
-    wall: np.ndarray
-
-    @classmethod
-    def of(cls, seed: int, row: int, attempt: int, model: Appearance, steps: int) -> "Chance":
-        """A function of its arguments alone."""
-        rng = np.random.default_rng([seed, row, attempt])
-        return cls(
-            coefficients=np.clip(rng.standard_normal(model.count), -2, 2),
-            outlines=rng.gumbel(size=len(model.outlines)),
-            tufts=hair.tufts(rng),
-            detail=rng.standard_normal((1, SIDE // 2, SIDE // 2)),
-            strands=hair.strands(rng),
-            wall=canvas.wall(rng),
-            grain=canvas.grain(rng),
-            moves=rng.standard_normal((steps, 2)),
-        )
-
-
 class AppearancePortrait:
-    """A `PortraitModel` of 256 × 256 pictures. redrawn: how many pictures were drawn again since it was loaded."""
+    """A `LookingModel` and `SteadyModel` of 256 × 256 pictures. redrawn: how many pictures were drawn again since it
+    was
+    loaded."""
 
     recogniser = "dlib"
-    reads_prompt, photo = False, ""
+    reads_prompt, photo = False, "may"
     side = SIDE
     steps = (20, 2, 50)
-    guidance = (2.0, 1.0, 6.0)
+    guidance = (1.5, 1.0, 6.0)
 
     def __init__(
-        self, spec: ModelSpec, frame: Frame, guide: Guide, finder: FaceFinder, device: str, plan: Search | None = None
+        self,
+        spec: ModelSpec,
+        frame: Frame,
+        guide: Guide,
+        finder: FaceFinder,
+        parser: Parser,
+        device: str,
+        plan: Search | None = None,
     ) -> None:
         """plan: of the search."""
         self.spec, self.frame, self.guide, self.finder, self.device = spec, frame, guide, finder, device
-        self.plan = plan or Search()
-        self.redrawn = 0
+        self.parser, self.plan = parser, plan or Search()
+        self.look: Look | None = None
+        self.anchors: Tensor | None = None
+        self._count = [0]
+
+    @property
+    def redrawn(self) -> int:
+        """How many pictures were drawn again since it was loaded, by those that were shown a photo too."""
+        return self._count[0]
 
     @property
     def model(self) -> Appearance:
         """The linear part."""
         return self.guide.painter.model
+
+    def shown(self, photo: np.ndarray, face: Face) -> "AppearancePortrait":
+        """The same model, which takes brightness, hair and glasses from this face of this photo. Raises BadRequest
+        for a
+        face without landmarks."""
+        found = copy(self)
+        outlines = self.model.outlines.cpu().numpy().reshape(-1, LAYERS, OUTLINE, OUTLINE)
+        found.look = look(photo, face, self.parser, self.frame, outlines)
+        return found
+
+    def steady(self, vectors: np.ndarray) -> "AppearancePortrait":
+        """The same model, which tells brightness, hair and glasses from these vectors (n, 128), row by row, whoever
+        is asked
+        for."""
+        found = copy(self)
+        found.anchors = self.checked(vectors)
+        return found
 
     def __call__(
         self, vectors: np.ndarray, recipe: Recipe, watch: Watch | None = None, preview: Preview | None = None
@@ -111,57 +121,63 @@ class AppearancePortrait:
         seed), Cancelled, OutOfMemory.
         """
         rows, watch = self.checked(vectors), watch or Watch()
-        steps, guidance = self.chosen(recipe)
+        anchors = rows if self.anchors is None else self.anchors
+        if len(anchors) != len(rows):
+            raise BadRequest(f"{self.spec.title}: steady for {len(anchors)} vectors, asked for {len(rows)}.")
+        self.chosen(recipe)
         done: list[np.ndarray] = []
         with memory.in_words(self.spec.title):
             for row, vector in enumerate(rows):
                 part = watch.part(row / len(rows), (row + 1) / len(rows))
                 shown = preview and partial(_with, preview, tuple(done))
-                done.append(self._drawn(vector[None], recipe.seed, row, steps, guidance, part, shown))
+                asked = self.order(vector[None], anchors[row : row + 1], recipe)
+                done.append(self._drawn(asked, recipe.seed, row, part, shown))
         watch.tell(1.0, "drawn")
         return done
 
+    def order(self, vector: Tensor, anchor: Tensor, recipe: Recipe) -> Order:
+        """What a picture of one vector (1, 128) shall be. anchor: (1, 128), whose brightness, hair and glasses it
+        has."""
+        steps, guidance = self.chosen(recipe)
+        return ordered(self.model, vector, anchor, recipe.wishes, self.look, steps, guidance)
+
     def _drawn(
-        self,
-        vector: Tensor,
-        seed: int,
-        row: int,
-        steps: int,
-        guidance: float,
-        watch: Watch,
-        preview: Callable[[np.ndarray], None] | None,
+        self, order: Order, seed: int, row: int, watch: Watch, preview: Callable[[np.ndarray], None] | None
     ) -> np.ndarray:
         for attempt in range(TRIES):
-            chance = Chance.of(seed, row, attempt, self.model, steps)
-            found, pose = self.found(vector, chance, guidance, watch, preview)
-            drawn = self.picture(found, pose, chance)
+            chance = Chance.of(seed, row, attempt, self.model, order.steps, order.background)
+            found, pose = self.found(order, chance, watch, preview)
+            drawn = self.lit(found, pose, chance, order)
             if attempt == TRIES - 1 or self.whole(drawn, pose):
                 break
-            self.redrawn += 1
+            self._count[0] += 1
         return drawn
 
-    def proposed(self, vector: Tensor, chance: Chance, guidance: float) -> tuple[Tensor, Pose]:
+    def proposed(self, order: Order, chance: Chance) -> tuple[Tensor, Pose]:
         """Coefficients (1, k) before the search, and where the face will be."""
         model = self.model
-        start = model.proposed(vector, self._tensor(chance.coefficients[None]), 1 / guidance)
+        noise = self._tensor(chance.coefficients[None])
+        start = model.proposed(order.vector, noise, 1 / order.guidance, order.moved, order.years, order.skin)
         start[:, model.textures :] = start[:, model.textures :].clamp(-STEEPEST, STEEPEST)
         points = model.shaped(start)[0].cpu().numpy()
         back = canvas.grid(self.frame.map_to(points), self.device)
-        outlines = model.outlined(vector, self._tensor(chance.outlines[None]) / guidance) + self._tensor(
-            chance.tufts[None]
-        )
-        return start, Pose(back, points, outlines, self._tensor(chance.wall[None]))
+        gumbel = self._tensor(chance.outlines[None]) / order.guidance
+        outlines = model.outlined(order.anchor, gumbel, order.outlines) + self._tensor(chance.tufts[None])
+        around = Around(start, order.hair_tone)
+        pose = Pose(back, points, outlines, self._tensor(chance.wall[None]), around, self._glasses(order, chance))
+        return start, pose
+
+    def _glasses(self, order: Order, chance: Chance) -> Tensor | None:
+        if order.glasses == "none":
+            return None
+        shape = order.glasses or sorted(RIMS)[chance.number % len(RIMS)]
+        return self._tensor(spectacles(self.frame.mean, shape, chance.number // len(RIMS)))
 
     def found(
-        self,
-        vector: Tensor,
-        chance: Chance,
-        guidance: float,
-        watch: Watch,
-        preview: Callable[[np.ndarray], None] | None = None,
+        self, order: Order, chance: Chance, watch: Watch, preview: Callable[[np.ndarray], None] | None = None
     ) -> tuple[Tensor, Pose]:
         """The same after the search, which makes as many steps as the chance has moves."""
-        start, pose = self.proposed(vector, chance, guidance)
+        start, pose = self.proposed(order, chance)
         steps = len(chance.moves)
 
         def told(done: int, coefficients: Tensor) -> None:
@@ -170,15 +186,31 @@ class AppearancePortrait:
                 preview(self.picture(coefficients, pose, chance))
 
         watch.tell(0.0, "reading the identity")
-        noise = self._tensor(chance.detail[None])
-        return self.guide.search(start, vector, pose, noise, chance.moves, self.plan, told), pose
+        noise, held = self._tensor(chance.detail[None]), order.years != 0
+        return self.guide.search(start, order.vector, pose, noise, chance.moves, self.plan, told, held), pose
+
+    def lit(self, coefficients: Tensor, pose: Pose, chance: Chance, order: Order) -> np.ndarray:
+        """The picture, with as much light as makes the face as bright as ordered, within a few per cent."""
+        pixels, gain = self.pixels(coefficients, pose, chance), 1.0
+        inside = polygon(pose.points, OVAL, (SIDE, SIDE)) > 127
+        for _ in range(EXPOSED):
+            drawn = canvas.picture(canvas.exposed(pixels, gain))
+            measured = float((drawn[inside].astype(np.float32) @ GREY).mean())
+            if abs(measured / order.brightness - 1) < CLOSE:
+                break
+            gain = float(np.clip(gain * (order.brightness / max(measured, 1.0)) ** canvas.GAMMA, *GAINS))
+        return drawn
 
     @torch.no_grad()
-    def picture(self, coefficients: Tensor, pose: Pose, chance: Chance) -> np.ndarray:
-        """(256, 256, 3) uint8 RGB of coefficients (1, k)."""
-        layers = self.guide.painter.layers(coefficients, pose.outlines, self._tensor(chance.detail[None]))
+    def pixels(self, coefficients: Tensor, pose: Pose, chance: Chance) -> Tensor:
+        """(1, 3, 256, 256) in about −1..1 of coefficients (1, k)."""
+        layers = self.guide.painter.layers(coefficients, pose, self._tensor(chance.detail[None]))
         layers = canvas.combed(canvas.crisp(layers), pose.outlines, self._tensor(chance.strands[None]))
-        return canvas.picture(canvas.shown(layers, pose.back, pose.wall) + self._tensor(chance.grain[None, None]))
+        return canvas.shown(layers, pose.back, pose.wall) + self._tensor(chance.grain[None, None])
+
+    def picture(self, coefficients: Tensor, pose: Pose, chance: Chance) -> np.ndarray:
+        """(256, 256, 3) uint8 RGB of coefficients (1, k), as light as they have it."""
+        return canvas.picture(self.pixels(coefficients, pose, chance))
 
     def whole(self, picture: np.ndarray, pose: Pose) -> bool:
         """Whether the picture is light enough and the mesh network sees a face in it."""
@@ -193,18 +225,19 @@ class AppearancePortrait:
         )
 
     def raw(self, vectors: np.ndarray, recipe: Recipe | None = None) -> dict[str, np.ndarray]:
-        """`proposed`, `found`: (n, k) coefficients before and after the search, for (n, 128) float32 vectors."""
+        """`proposed`, `found`: (n, k) coefficients before and after the search, and `outlines` (n, 3, 64, 64), for
+        (n, 128)
+        float32 vectors."""
         rows, recipe = self.checked(vectors), recipe or Recipe()
-        steps, guidance = self.chosen(recipe)
-        pairs = []
+        found: dict[str, list[Tensor]] = {"proposed": [], "found": [], "outlines": []}
         for row, vector in enumerate(rows):
-            chance = Chance.of(recipe.seed, row, 0, self.model, steps)
-            start = self.proposed(vector[None], chance, guidance)[0]
-            pairs.append((start, self.found(vector[None], chance, guidance, Watch())[0]))
-        return {
-            name: torch.cat(column).cpu().numpy()
-            for name, column in zip(("proposed", "found"), zip(*pairs, strict=True), strict=True)
-        }
+            order = self.order(vector[None], vector[None], recipe)
+            chance = Chance.of(recipe.seed, row, 0, self.model, order.steps)
+            found["proposed"].append(self.proposed(order, chance)[0])
+            coefficients, pose = self.found(order, chance, Watch())
+            found["found"].append(coefficients)
+            found["outlines"].append(pose.outlines)
+        return {name: torch.cat(column).cpu().numpy() for name, column in found.items()}
 
     def checked(self, vectors: np.ndarray) -> Tensor:
         """The vectors on the model's device. Raises BadRequest for none, another length or numbers that are not
@@ -259,6 +292,10 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> AppearanceP
             f"{linear.name} and {detail.name} are not the files of {spec.id}: {type(error).__name__}."
         ) from error
     network.eval().requires_grad_(False).to(device=device, memory_format=torch.channels_last)
+    within = torch.from_numpy(canvas.face(frame.mean)).to(device)
     fast = device == "cpu" and fast_bfloat16()
-    guide = Guide(Painter(model, network, fast), dlib_residual.load(spec, {"weights": files["recogniser"]}, device))
-    return AppearancePortrait(spec, frame, guide, mediapipe.load(spec, files, device), device)
+    guide = Guide(
+        Painter(model, network, within, fast), dlib_residual.load(spec, {"weights": files["recogniser"]}, device)
+    )
+    parser = compact_parser.load(spec, {"weights": files["parser"], "matte": files["matte"]}, device)
+    return AppearancePortrait(spec, frame, guide, mediapipe.load(spec, files, device), parser, device)

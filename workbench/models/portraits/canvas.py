@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from workbench.mesh import OVAL, polygon
+from workbench.models.portraits.appearance import Around
 from workbench.models.portraits.frame import SIDE
 
 REACH = 48.0
@@ -19,8 +21,15 @@ REACH = 48.0
 EDGE, HAIR_EDGE = 1.6, 3.5
 """Pixels over which the person's edge fades, and where it is hair."""
 
-STRANDS, GRAIN = 0.075, 0.008
+STRANDS, GRAIN = 0.08, 0.008
 """Deviation of the strands' brightness, as a share of the hair's, and of the grain, in units of −1..1."""
+
+INSIDE, RIM, IN_HAIR, LEAST = 9.0, 6, 0.25, 0.1
+"""Pixels within an outline from which it counts whole, and over which the face fades; how much of the network's detail
+hair is given, and what is neither hair nor face."""
+
+GAMMA, KNEE = 2.2, 0.8
+"""Of the curve from light to pixels, and the light from which more adds ever less."""
 
 CRISP, BLUR = 0.45, 1.5
 """How much of what is finer than a blur of so many pixels is added again."""
@@ -43,18 +52,35 @@ WALLS = np.array(
 class Pose:
     """Where a drawn face is. back: (1, 256, 256, 2), places of the frame in −1..1 as `grid_sample` wants them, of each
     pixel of the picture. points: (468, 2) pixels of the picture. outlines: (1, 3, 64, 64) in the frame. wall: (1, 3,
-    256, 256) in −1..1.
+    256, 256) in −1..1. around: hair and clothes, None as the face's. glasses: (4, 256, 256) in the frame,
+    colours and
+    cover, None without.
     """
 
     back: Tensor
     points: np.ndarray
     outlines: Tensor
     wall: Tensor
+    around: Around | None = None
+    glasses: Tensor | None = None
 
 
-def wall(rng: np.random.Generator) -> np.ndarray:
-    """(3, 256, 256) float32 in −1..1: a wall of some colour, lighter around a place near the head."""
+WISHED = {
+    "light": (0.86, 0.87, 0.88),
+    "grey": (0.55, 0.56, 0.57),
+    "blue": (0.36, 0.46, 0.62),
+    "green": (0.42, 0.52, 0.44),
+    "dark": (0.16, 0.17, 0.19),
+}
+"""Walls by the word a person asks for."""
+
+
+def wall(rng: np.random.Generator, word: str = "") -> np.ndarray:
+    """(3, 256, 256) float32 in −1..1: a wall of some colour, lighter around a place near the head. word: of `WISHED`,
+    or
+    none."""
     colour = WALLS[rng.integers(len(WALLS))] * rng.uniform(0.85, 1.15)
+    colour = np.array(WISHED[word], np.float32) if word else colour
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32) / SIDE
     middle = rng.uniform((0.2, 0.15), (0.8, 0.5))
     light = np.exp(-(((x - middle[0]) ** 2 + (y - middle[1]) ** 2) / 0.35))
@@ -71,6 +97,25 @@ def layered(colours: Tensor, outlines: Tensor) -> Tensor:
     edge = EDGE + (HAIR_EDGE - EDGE) * hairy
     share = (torch.maximum(head, person) / (2 * edge) + 0.5).clamp(0, 1)
     return torch.cat([colours, share * share * (3 - 2 * share)], 1)
+
+
+def face(mean: np.ndarray) -> np.ndarray:
+    """(1, 1, 256, 256) float32: 1 well within the face of the frame's points (468, 2), fading to 0 at its outline."""
+    inner = cv2.erode(polygon(mean, OVAL, (SIDE, SIDE)), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8))
+    soft = cv2.GaussianBlur(inner.astype(np.float32) / 255, (0, 0), RIM / 1.5)
+    return soft[None, None].astype(np.float32)
+
+
+def detailed(outlines: Tensor, within: Tensor) -> Tensor:
+    """(n, 1, 256, 256), 0..1, from outlines (n, 3, 64, 64) and `face`: how much of the network's detail is drawn. All
+    of it
+    within the face, less in hair, where strands are combed, and least elsewhere: outlines that are cut more sharply
+    than
+    photos' make it draw rims.
+    """
+    wide = functional.interpolate(outlines[:, :2], (SIDE, SIDE), mode="bilinear", align_corners=False) * REACH
+    skin, hair = (wide[:, :1] / INSIDE).clamp(0, 1), ((wide[:, 1:2] - wide[:, :1].clamp(min=0)) / INSIDE).clamp(0, 1)
+    return LEAST + (IN_HAIR - LEAST) * hair * (1 - skin) + (1 - LEAST) * skin * within
 
 
 def combed(layers: Tensor, outlines: Tensor, strands: Tensor) -> Tensor:
@@ -123,6 +168,13 @@ def through(back: Tensor, matrix: np.ndarray, size: int) -> tuple[Tensor, Tensor
         back.permute(0, 3, 1, 2), here, mode="bilinear", padding_mode="border", align_corners=False
     )
     return into.permute(0, 2, 3, 1), here
+
+
+def exposed(pixels: Tensor, gain: float) -> Tensor:
+    """Pixels in −1..1 as with `gain` times the light, by the usual curve of photos; bright parts saturate softly."""
+    light = ((pixels + 1) / 2).clamp(0, 1) ** GAMMA * gain
+    light = torch.where(light > KNEE, KNEE + (1 - KNEE) * torch.tanh((light - KNEE) / (1 - KNEE)), light)
+    return 2 * light ** (1 / GAMMA) - 1
 
 
 def picture(pixels: Tensor) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from workbench.models.portraits.appearance import OUTLINE
 from workbench.models.portraits.frame import SIDE
 
-TUFTS = ((3.0, 0.04), (1.2, 0.022))
+TUFTS = ((3.5, 0.02), (1.1, 0.02))
 """Cells over which an outline's noise is alike, and its deviation as a signed distance."""
 
 FRINGE = 0.45

@@ -17,7 +17,7 @@ from torch.nn import functional
 from workbench.geometry import DLIB_CHIP_150, DLIB_POINTS, similarity
 from workbench.models.blocks.chips import Recogniser
 from workbench.models.portraits.appearance import Appearance
-from workbench.models.portraits.canvas import Pose, layered, shown, through
+from workbench.models.portraits.canvas import Pose, detailed, layered, shown, through
 from workbench.models.portraits.detail import DetailNetwork
 
 Told = Callable[[int, Tensor], None]
@@ -45,18 +45,22 @@ class Search:
 class Painter:
     """Coefficients to layers of the frame, with or without the network's detail."""
 
-    def __init__(self, model: Appearance, network: DetailNetwork, fast: bool = False) -> None:
-        """fast: multiply in bfloat16."""
-        self.model, self.network, self.fast = model, network, fast
+    def __init__(self, model: Appearance, network: DetailNetwork, within: Tensor, fast: bool = False) -> None:
+        """within: `canvas.face` of the frame. fast: multiply in bfloat16."""
+        self.model, self.network, self.within, self.fast = model, network, within, fast
 
-    def layers(self, coefficients: Tensor, outlines: Tensor, noise: Tensor | None) -> Tensor:
-        """(n, 4, 256, 256) of (n, k) and outlines (n, 3, 64, 64). noise: (n, 1, 128, 128), of the detail; None: soft
-        colours."""
-        colours = self.model.drawn(coefficients, outlines)
+    def layers(self, coefficients: Tensor, pose: Pose, noise: Tensor | None) -> Tensor:
+        """(n, 4, 256, 256) of (n, k) within the pose's outlines, with its hair's tone and glasses. noise: (n, 1, 128,
+        128),
+        of the detail; None: soft colours."""
+        colours = self.model.drawn(coefficients, pose.outlines, pose.around)
         if noise is not None:
             with torch.autocast(colours.device.type, torch.bfloat16, enabled=self.fast):
-                colours = self.network(colours.contiguous(memory_format=torch.channels_last), outlines, noise).float()
-        return layered(colours, outlines)
+                fine = self.network(colours.contiguous(memory_format=torch.channels_last), pose.outlines, noise).float()
+            colours = colours + detailed(pose.outlines, self.within) * (fine - colours)
+        if pose.glasses is not None:
+            colours = colours + pose.glasses[3:] * (pose.glasses[:3] - colours)
+        return layered(colours, pose.outlines)
 
 
 class Guide:
@@ -86,19 +90,20 @@ class Guide:
         moves: np.ndarray,
         plan: Search,
         told: Told | None = None,
+        age: bool = False,
     ) -> Tensor:
         """The coefficients (1, k), moved so that the recogniser sees the vector (1, d). moves: (steps, 2) standard
-        normal."""
+        normal. age: hold it too."""
         model, steps = self.painter.model, len(moves)
         moved, pace = proposed, torch.zeros_like(proposed)
         for done in range(steps):
             with torch.enable_grad():
                 tried = moved.detach().requires_grad_(True)
-                layers = self.painter.layers(tried, pose.outlines, noise if done >= plan.soft * steps else None)
+                layers = self.painter.layers(tried, pose, noise if done >= plan.soft * steps else None)
                 seen = self.see(layers, pose, plan.jitter * moves[done])
                 loss = ((seen - vector) ** 2).sum() + plan.pull * ((tried - proposed) ** 2).mean()
                 (slope,) = torch.autograd.grad(loss, tried)
-            slope = model.held(slope * model.mobile) * (model.mobile > 0)
+            slope = model.held(slope * model.mobile, age) * (model.mobile > 0)
             pace = plan.momentum * pace + (1 - plan.momentum) * slope / slope.norm(dim=1, keepdim=True).clamp(min=1e-8)
             moved = moved - plan.rate * (1 - done / steps) ** 0.5 * pace
             moved = torch.maximum(

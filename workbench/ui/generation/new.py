@@ -1,6 +1,7 @@
 """New identities: people who do not exist, kept apart from each other and, if wanted, from people who do."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -10,7 +11,7 @@ from workbench import checks
 from workbench.bench import Workbench
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.generation import parts
+from workbench.ui.generation import parts, wishes
 from workbench.watch import Watch
 
 EMPTY = (
@@ -31,6 +32,7 @@ def build_inside(bench: Workbench) -> None:
                 gallery = parts.reference_gallery("Photos, one person each", "new-gallery")
                 consent = parts.consent_tick("new-consent")
                 face = parts.face_menu("new-face")
+            looks = wishes.controls("new")
             with gr.Accordion("Knobs", open=False):
                 seed, steps, guidance = parts.knobs("new")
             start, stop = run_buttons("Draw new people", "new")
@@ -40,7 +42,7 @@ def build_inside(bench: Workbench) -> None:
             outputs = parts.sheet_outputs("new")
             outputs[1].value = EMPTY
 
-    inputs = [model, count, least, seed, steps, guidance, gallery, consent, face]
+    inputs = [model, count, least, seed, steps, guidance, gallery, consent, face, *looks]
     outcome.run(
         start.click,
         bound(new_identities, bench),
@@ -67,16 +69,26 @@ def new_identities(
     gallery: Any = None,
     consent: bool = False,
     face: str = parts.ASK,
+    yaw: float = 0,
+    pitch: float = 0,
+    smile: float = 0,
+    mouth: float = 0,
+    light: float = 0,
+    age: float = 0,
+    hair: str = "",
+    glasses: str = "",
+    background: str = "",
     progress: gr.Progress = gr.Progress(),  # noqa: B008
 ) -> Iterator[tuple[Any, ...]]:
     """Draw people who do not exist, and report how unlike each other they are.
 
     least: degrees between any two identities, 0 for the recogniser's threshold. gallery: people to keep away from.
-    Returns as `generate` does.
+    yaw to background: how all of them are to look (`Wishes`). Returns as `generate` does.
     """
     from workbench.generation.sheets import check_count
 
-    number, recipe = check_count(count), parts.Asked(seed, steps, guidance).recipe()
+    looks = wishes.wishes_of(bench, model, (yaw, pitch, smile, mouth, light, age, hair, glasses, background))
+    number, recipe = check_count(count), replace(parts.Asked(seed, steps, guidance).recipe(), wishes=looks)
     checks.number("least", least, 0, 120, "0 to 120 degrees")
     photos = parts.photos_of(bench, gallery, consent) if gallery else []
 

@@ -1,6 +1,7 @@
 """Portraits: photos of one person in, a sheet of drawn faces out, each with its figures."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -13,7 +14,7 @@ from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import receive
-from workbench.ui.generation import parts
+from workbench.ui.generation import parts, wishes
 from workbench.watch import Watch
 
 EMPTY = "Add photos of one person. What comes out is **AI-generated**; figures beside it say how like the person it is."
@@ -30,6 +31,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             count = gr.Slider(1, 16, 8, step=1, label="Pictures", elem_id="generate-count")
             drift = gr.Slider(0, 60, 0, step=1, label="Drift: degrees away from the person", elem_id="generate-drift")
             prompt = gr.Textbox("", label="Words", visible=False, elem_id="generate-prompt", max_lines=4)
+            looks = wishes.controls("generate")
             with gr.Accordion("Knobs", open=False):
                 seed, steps, guidance = parts.knobs("generate")
                 variation = gr.Slider(
@@ -49,7 +51,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     outcome.run(
         start.click,
         bound(generate, bench),
-        [references, consent, model, count, seed, steps, guidance, drift, variation, prompt, face],
+        [references, consent, model, count, seed, steps, guidance, drift, variation, prompt, face, *looks],
         outputs,
         api_name="generate",
         show_progress_on=[outputs[0]],
@@ -107,19 +109,30 @@ def generate(
     variation: float = 0,
     prompt: str = "",
     face: str = parts.ASK,
+    yaw: float = 0,
+    pitch: float = 0,
+    smile: float = 0,
+    mouth: float = 0,
+    light: float = 0,
+    age: float = 0,
+    hair: str = "",
+    glasses: str = "",
+    background: str = "",
     progress: gr.Progress = gr.Progress(),  # noqa: B008
 ) -> Iterator[tuple[Any, ...]]:
     """Draw one person, and report.
 
     references: photos of the person. consent: whether they may be used. drift: degrees the identity is turned away,
-    variation: noise on it from picture to picture. Returns marked PNGs with captions, the report, a row of figures per
+    variation: noise on it from picture to picture. yaw to background: how the person is to look (`Wishes`). Returns
+    marked PNGs with captions, the report, a row of figures per
     picture, and all as a zip.
     """
     from workbench.generation.sheets import check_count
 
     number = check_count(count)
     asked = parts.Asked(seed, steps, guidance, prompt)
-    recipe = asked.recipe()
+    looks = wishes.wishes_of(bench, model, (yaw, pitch, smile, mouth, light, age, hair, glasses, background))
+    recipe = replace(asked.recipe(), wishes=looks)
     photos = parts.photos_of(bench, references, consent)
     turned = checks.number("drift", drift, 0, 90), checks.number("variation", variation, 0, 2)
 

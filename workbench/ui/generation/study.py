@@ -138,7 +138,9 @@ def _made(bench: Workbench, design: Any, keep: bool, watch: Watch) -> tuple[Any,
         raise StudyError(f"There is a study {design.name!r} already. Judgements belong to one name: choose another.")
     out = results(bench.settings)
     folder = out / f".{secrets.token_hex(4)}"
-    maker = pair_sets.Maker(tools.model, tools.finder, tools.recognisers, bench.settings)
+    maker = pair_sets.Maker(
+        tools.model, tools.finder, tools.recognisers, bench.settings, bench.spec(design.model).steady
+    )
     try:
         pair_sets.make_study(design, folder, maker, watch)
         gallery = _first(folder)
