@@ -200,7 +200,9 @@ def outline_kinds(
     loads = scores.T @ (outlines - outlines.mean(0)) / len(scores)
     scaled = (scores * np.linalg.norm(loads, axis=1)).astype(np.float32)
     shown = np.repeat(inside[:, None], 3, 1).reshape(outlines.shape) + 1e-3
-    chosen, whose, women = np.zeros(len(outlines), int), [], []
+    chosen = np.zeros(len(outlines), int)
+    whose: list[np.ndarray] = []
+    women: list[bool] = []
     for sex, count in KINDS.items():
         rows = np.flatnonzero(female == sex)
         criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 60, 1e-4)
@@ -219,11 +221,11 @@ def outline_kinds(
     flipped = found.reshape(count, 3, OUTLINE, OUTLINE)[..., ::-1].reshape(count, -1)
     evened = ((1 - EVENED) * found + EVENED * flipped).reshape(count, 3, OUTLINE, OUTLINE)
     neck, below = throat(mean)
-    for kind in evened:
-        kind[0] = np.maximum(kind[0], np.minimum(neck, kind[2] + 1))
-        kind[1] = np.maximum(kind[1], kind[0])
-        kind[1:] = np.minimum(kind[1:], dome(kind[1]))
-        kind[2] = np.maximum(kind[1], np.minimum(np.maximum(kind[2], below), below))
+    for each in evened:
+        each[0] = np.maximum(each[0], np.minimum(neck, each[2] + 1))
+        each[1] = np.maximum(each[1], each[0])
+        each[1:] = np.minimum(each[1:], dome(each[1]))
+        each[2] = np.maximum(each[1], np.minimum(np.maximum(each[2], below), below))
     return evened.reshape(count, -1), chosen, np.array(women)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from workbench.bench import Workbench
 from workbench.generation.album import ROUND, drawn
-from workbench.portraits import PortraitModel, Recipe
+from workbench.portraits import PortraitModel, Recipe, Wishes
 from workbench.scale.step import Outcome, Step, Work
 from workbench.watch import Watch
 
@@ -25,7 +25,9 @@ def settle(bench: Workbench, options: Mapping[str, Any]) -> Step:
 def _open(bench: Workbench, options: Mapping[str, Any]) -> Work:
     model_id = str(options["model"])
     model = _seeing(bench, bench.portrait(model_id), options)
-    recipe = Recipe(options["seed"], options["steps"], options["guidance"], options["prompt"])
+    recipe = Recipe(
+        options["seed"], options["steps"], options["guidance"], options["prompt"], Wishes(**options.get("wishes", {}))
+    )
     kept: dict[int, list[bytes]] = {}
 
     def work(name: str, data: bytes, watch: Watch) -> Outcome:

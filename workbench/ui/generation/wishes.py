@@ -49,8 +49,8 @@ def controls(prefix: str) -> list[Any]:
 def wishes_of(bench: Workbench, model_id: str, told: tuple[Any, ...]) -> portraits.Wishes:
     """Checked wishes for a model, in the order of `controls`. Raises BadRequest for what is none, or is not heeded."""
     names = (*SLIDERS, *MENUS)
-    plain = {
-        name: (value or 0.0) if name in SLIDERS else str(value or "") for name, value in zip(names, told, strict=True)
-    }
+    plain: dict[str, Any] = {}
+    for name, value in zip(names, told, strict=True):
+        plain[name] = (value or 0.0) if name in SLIDERS else str(value or "")
     spec = bench.spec(model_id or bench.first("portrait").id, "portrait")
     return portraits.heeded(portraits.Wishes(**plain), spec.wishes)
