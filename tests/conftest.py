@@ -140,7 +140,7 @@ def example_photos(bench) -> list[Path]:
     """The example photos: NASA's astronaut, three people who do not exist, and all of them in one picture."""
     from workbench.publish import examples
 
-    return examples.make(bench)
+    return examples.make(bench, generator="dcgan-digiface-64")
 
 
 @pytest.fixture(scope="session")

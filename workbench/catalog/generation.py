@@ -9,7 +9,27 @@ DCGAN = File(
     13_306_246,
 )
 
+NOBODY = "portraits-of-nobody"
+"""The shipped faces: what the examples and protection's made-up persons show."""
+
 ROWS = (
+    ModelSpec(
+        id=NOBODY,
+        task="generation",
+        title="Portraits of nobody, 256 × 256, drawn here and shipped",
+        load="workbench.models.portraits.gallery:load",
+        files=(
+            File(
+                "builtin:portraits_of_nobody.jpg",
+                "227dce0f87de5fb8d55368e6d0813f3733dde87255a5cc49311656ca660e89f6",
+                role="sheet",
+            ),
+        ),
+        weights_license="non-commercial research and education, as the model that drew them",
+        data_license="drawn by appearance-portrait-256, trained on CelebAMask-HQ (non-commercial research, education)",
+        default=True,
+        note="16 of 18 invented people, chosen by eye: a seed chooses one of them.",
+    ),
     ModelSpec(
         id="dcgan-digiface-64",
         task="generation",

@@ -1,4 +1,4 @@
-"""Makes the photos a newcomer can click: NASA's portrait, a montage, and faces of nobody sampled from the fetched GAN.
+"""Makes the photos a newcomer can click: NASA's portrait, a montage, and portraits of nobody.
 
 They are written once into the cache by `make setup` (or at a Space's start), never shipped. Knows nothing of screens.
 """
@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from workbench.bench import Workbench
+from workbench.catalog.generation import NOBODY
 from workbench.settings import Settings
 
-GENERATOR = "dcgan-digiface-64"
 SYNTHETIC = "synthetic"
 """In the name of every picture of a person who does not exist."""
 
@@ -19,6 +19,7 @@ TOGETHER = "several-faces"
 """In the name of the picture with all of them."""
 
 _SEEDS = (3, 8, 11, 21, 34, 55, 89, 144)
+"""Of the faces, tried in turn."""
 
 
 def folder(settings: Settings) -> Path:
@@ -26,9 +27,8 @@ def folder(settings: Settings) -> Path:
     return settings.cache / "examples"
 
 
-def make(bench: Workbench, wanted: int = 3) -> list[Path]:
-    """Write the examples that are not there yet and return all of them. Needs the detector; synthetic faces need the
-    GAN."""
+def make(bench: Workbench, wanted: int = 3, generator: str = NOBODY) -> list[Path]:
+    """Write the examples that are not there yet and return all of them. Needs the detector and a generator of faces."""
     out = folder(bench.settings)
     if list(out.glob(f"*{TOGETHER}*")):  # written last
         return sorted(out.glob("*.png"))
@@ -37,19 +37,19 @@ def make(bench: Workbench, wanted: int = 3) -> list[Path]:
 
     astronaut = data.astronaut()
     _write(out / "1-NASA-astronaut.png", astronaut)
-    if GENERATOR in {spec.id for spec in bench.specs("generation")} and bench.available(GENERATOR):
-        faces = _synthetic(bench, wanted)
+    if generator in {spec.id for spec in bench.specs("generation")} and bench.available(generator):
+        faces = _synthetic(bench, wanted, generator)
         for number, face in enumerate(faces, start=2):
             _write(out / f"{number}-{SYNTHETIC}-face-{number - 1}.png", face)
         _write(out / f"{len(faces) + 2}-{TOGETHER}-({SYNTHETIC}-and-NASA).png", _montage(astronaut, faces))
     return sorted(out.glob("*.png"))
 
 
-def _synthetic(bench: Workbench, wanted: int) -> list[np.ndarray]:
+def _synthetic(bench: Workbench, wanted: int, generator: str) -> list[np.ndarray]:
     """Sampled faces, 256 × 256, the first ones the detector is sure of."""
     from workbench.tasks.detection import find_faces
 
-    draw, finder = bench.generator(GENERATOR), bench.finder()
+    draw, finder = bench.generator(generator), bench.finder()
     faces = (cv2.resize(draw(1, seed)[0], (256, 256), interpolation=cv2.INTER_CUBIC) for seed in _SEEDS)
     sure = [face for face in faces if any(found.score > 0.8 for found in find_faces(face, finder))]
     return sure[:wanted]

@@ -296,3 +296,11 @@ def test_a_judge_never_is_the_models_own_recogniser(here):
 def test_without_a_second_recogniser_the_sheet_says_so(here, monkeypatch):
     monkeypatch.setattr(generation_parts, "judges", lambda bench, conditioner: [])
     assert "nothing independent speaks" in generation_parts.tools(here, "fake").notes[0]
+
+
+def test_a_wish_that_the_model_would_ignore_is_refused(here, fake, portrait):
+    with pytest.raises(BadRequest, match="heeds no wishes"):
+        last(generation_portraits.generate(here, [portrait], True, "fake", 2, yaw=10, progress=quiet))
+    with pytest.raises(BadRequest, match="hair"):
+        last(generation_new.new_identities(here, "appearance-portrait-256", 2, hair="green", progress=quiet))
+    assert not fake.calls
