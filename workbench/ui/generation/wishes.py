@@ -19,7 +19,7 @@ SLIDERS = {
 
 MENUS = {"hair": "Hair", "glasses": "Glasses", "background": "Background"}
 
-NOTE = "Changes of what the model would draw, the person kept. What each costs in likeness: `docs/portraits.md`."
+NOTE = "Changes of what the model would draw, the person kept. The sheet's figures say what they cost in likeness."
 
 
 def controls(prefix: str) -> list[Any]:
