@@ -74,7 +74,7 @@ def test_a_crowd_before_the_camera_is_drawn_in_part(astronaut):
     assert len(live.boxes) == MOST
 
 
-def test_a_camera_picture_is_drawn_on_and_nothing_is_kept_of_it(here, tmp_path, astronaut):
+def test_a_camera_picture_is_drawn_on_and_the_handler_writes_nothing(here, tmp_path, astronaut):
     (tmp_path / "frame.jpg").write_bytes(encode_jpeg(astronaut))
     before = set(tmp_path.iterdir())
     picture, live = see(here, str(tmp_path / "frame.jpg"), None)

@@ -1,4 +1,4 @@
-"""The webcam, live: box and points of every face, picture by picture, steady and not late. Nothing is kept."""
+"""The webcam, live: box and points of every face, steady and not late. What is shown goes with the uploads."""
 
 import time
 from dataclasses import dataclass, field
@@ -70,7 +70,9 @@ def build_inside(bench: Workbench) -> None:
         with gr.Column(min_width=320):
             camera = photo_box("Camera", sources=["webcam"], streaming=True, height=360, elem_id="live-camera")
             remembered = gr.State(None)
-            gr.Markdown(f"Pictures go to this server and are not kept. The camera stops after {LIMIT} seconds.")
+            gr.Markdown(
+                f"Pictures go to this server and are deleted an hour later. The camera stops after {LIMIT} seconds."
+            )
         with gr.Column(min_width=320):
             shown = gr.Image(
                 label="Faces", interactive=False, format="jpeg", height=360, elem_id="live-faces", buttons=[]
