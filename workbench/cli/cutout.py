@@ -12,6 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=source, help="a folder of photos, or one photo")
     parser.add_argument("--subject", choices=["person", "hair", "face"], default="person", help="what is cut out")
     parser.add_argument("--model", default="compact", help="catalogue id of a parser (default: compact)")
+    parser.add_argument("--matte", default="", help="catalogue id of a person matte (default: the first here)")
     parser.add_argument("--grow", type=float, default=0, metavar="PIXELS", help="move the edge out, or in below 0")
     parser.add_argument("--feather", type=float, default=0, metavar="PIXELS", help="soften the edge")
     parser.add_argument(
@@ -29,6 +30,6 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from workbench.scale.step import settle
 
     bench = Workbench(settings)
-    names = ("subject", "model", "grow", "feather", "background", "blur")
+    names = ("subject", "model", "matte", "grow", "feather", "background", "blur")
     step = settle("cutout", bench, {name: getattr(args, name) for name in names})
     return over_folder(step, args, args.out, args.out / "summary.csv", bench).tell()

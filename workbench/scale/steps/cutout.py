@@ -17,14 +17,21 @@ NUMBERS = {"grow": (-200, 200), "feather": (0, 200), "blur": (0, 0.2)}
 
 
 def settle(bench: Workbench, options: Mapping[str, Any]) -> Step:
-    """options: model; subject: "person", "hair" or "face"; grow, feather: pixels; background: "none", "blur" or
-    "#rrggbb"; blur: in parts of the longer side."""
+    """options: model; matte: who is in front, the first here where none is named; subject: "person",
+    "hair" or "face"; grow, feather: pixels; background: "none", "blur" or "#rrggbb"; blur: in parts
+    of the longer side."""
     from workbench.tasks.matting import SUBJECTS
 
     spec, subject = bench.spec(str(options["model"]), "parsing"), options.get("subject", "person")
     if subject not in SUBJECTS:
         raise BadRequest(f"subject: expected one of {', '.join(SUBJECTS)}, got {str(subject)[:40]!r}.")
-    settled: dict[str, Any] = {"model": spec.id, "subject": subject, "background": options.get("background", "none")}
+    people = bench.spec(str(options.get("matte") or bench.first("matte").id), "matte")
+    settled: dict[str, Any] = {
+        "model": spec.id,
+        "matte": people.id,
+        "subject": subject,
+        "background": options.get("background", "none"),
+    }
     for name, (low, high) in NUMBERS.items():
         value = options.get(name, 0.03 if name == "blur" else 0)
         if not isinstance(value, (int, float)) or not low <= value <= high:
@@ -32,7 +39,7 @@ def settle(bench: Workbench, options: Mapping[str, Any]) -> Step:
         settled[name] = value
     _check_background(settled["background"])
     suffix = ".png" if settled["background"] == "none" else ".jpg"
-    models = (spec.id, finder_id(bench), bench.first("matte").id)
+    models = (spec.id, finder_id(bench), people.id)
     return Step("cutout", settled, models, COLUMNS, lambda bench: _open(bench, settled), (suffix,))
 
 
@@ -48,7 +55,7 @@ def _open(bench: Workbench, asked: Mapping[str, Any]) -> Work:
     from workbench.tasks.matting import matte
     from workbench.tasks.parsing import parse
 
-    finder, parser, people = bench.finder(), bench.parser(str(asked["model"])), bench.matte()
+    finder, parser, people = bench.finder(), bench.parser(str(asked["model"])), bench.matte(str(asked["matte"]))
 
     def work(name: str, data: bytes, watch: Watch) -> Outcome:
         image = images.decode(data, bench.settings)
