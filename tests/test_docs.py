@@ -17,6 +17,15 @@ README = (ROOT / "README.md").read_text()
 DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
+def test_the_readme_shows_every_tab_in_a_small_picture() -> None:
+    for tab in TABS:
+        picture = ROOT / "docs" / "images" / f"{tab.stem}.png"
+
+        assert f"](docs/images/{tab.stem}.png)" in README
+        assert picture.stat().st_size <= 150_000, picture
+        assert Image.open(picture).width >= 900
+
+
 def _commands() -> list[str]:
     found: list[str] = []
     for path in DOCS:
