@@ -170,7 +170,7 @@ def on_screen(bench: Workbench, ratings: "Ratings", out: Path, keep: int) -> tup
 
 def filtered(held: Any, choice: str) -> tuple[Any, Any]:
     """The gallery and the table of what a filter leaves. held: path, caption, rating and plain row of every picture."""
-    keep = FILTERS.get(choice, FILTERS["All"])
+    keep = FILTERS.get(str(choice), FILTERS["All"])
     chosen = [entry for entry in held or () if keep(entry[2])]
     return [(path, told) for path, told, _, _ in chosen[:SHOWN]], pd.DataFrame([row for *_, row in chosen])
 

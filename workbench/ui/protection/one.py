@@ -207,7 +207,7 @@ def _reveal() -> tuple[Any, ...]:
 
 def _further(verdict: str) -> Any:
     """The three ways on, where a protection has failed."""
-    return gr.Row(visible="data-state='not protected'" in (verdict or ""))
+    return gr.Row(visible="data-state='not protected'" in str(verdict))
 
 
 def stopped(bench: Workbench, waiting: Ready | None, face: str, look: str, makeup: str) -> tuple[Any, ...]:
