@@ -42,7 +42,7 @@ class VectorNetwork(IResNet):
 
     def forward(self, chips: Tensor) -> Tensor:
         """Vectors of a batch of chips."""
-        return self.vector(chips)
+        return self.vector(chips.contiguous())
 
 
 def load_torch(spec: ModelSpec, files: Mapping[str, Path], device: str) -> HubRecogniser:
