@@ -66,8 +66,8 @@ def test_the_tab_builds_without_opening_the_study(own):
 
 
 def test_the_screen_asks_no_other_server(own):
-    for path in labeling.SCREEN.iterdir():
-        text = path.read_text()
+    for path in filter(Path.is_file, labeling.SCREEN.rglob("*")):
+        text = path.read_text(encoding="utf-8")
         assert "http://" not in text
         assert "https://" not in text.replace('startsWith("https://")', "")
 
