@@ -18,6 +18,7 @@ from workbench.errors import BadRequest, Cancelled, ManyFaces, NoFace, Workbench
 from workbench.makeup import looks
 from workbench.protection.targets import draw_target
 from workbench.ui.protection import curve as protection_curve
+from workbench.ui.protection import elsewhere as protection_elsewhere
 from workbench.ui.protection import makeup as protection_makeup
 from workbench.ui.protection import many as protection_many
 from workbench.ui.protection import noise as protection_noise
@@ -189,6 +190,22 @@ def _outcome(after: float | None) -> Protection:
     return Protection(
         b"", "dodge", "the photo as it came", (reading,), 0.9, 30.0, 1.0, 0.5, 0.5, np.zeros((4, 4), np.uint8)
     )
+
+
+def test_a_photo_protected_elsewhere_is_judged_on_the_screen(here, portrait: str, monkeypatch) -> None:
+    one = [("MobileFaceNet", "mobilefacenet")]
+    monkeypatch.setattr(protection_elsewhere, "recognisers", lambda bench: one)
+    (before, after), words, table, figures, heat = protection_elsewhere.judge_protected(here, portrait, portrait)
+
+    assert Path(before).is_file()
+    assert Path(after).is_file()
+    assert "Still matched" in words
+    assert "0 of 1 recognisers" in words
+    assert "1.000" in table
+    assert "visibility 0.0" in figures
+    assert heat.shape[2] == 3
+    with pytest.raises(BadRequest, match="Two photos are needed"):
+        protection_elsewhere.judge_protected(here, portrait, None)
 
 
 def test_words_from_outside_are_escaped_on_the_screen() -> None:
