@@ -127,7 +127,8 @@ def shown(bench: Workbench, climbed: Climbed, chosen: int) -> tuple[Any, ...]:
     from workbench.protection.judge import opened
 
     waiting, found = climbed.waiting, climbed.found[chosen]
-    photo, figures = waiting.file("protected.jpg"), waiting.file("protection.json")
+    at = f"_{climbed.levels[chosen]:g}"  # of its own for every point: a browser may keep what one address gave before
+    photo, figures = waiting.file(f"protected{at}.jpg"), waiting.file(f"protection{at}.json")
     photo.write_bytes(kept(found.photo, waiting.found.photo.source))
     told = record(found) | {"curve": [_point(one) for one in climbed.found]}
     figures.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
