@@ -34,7 +34,7 @@ ROWS = (
         load="workbench.models.parsers.clicks:load",
         files=(
             File(
-                "builtin:compact_clicks.safetensors", "c9e813f17800d90742f8b797db70147fd7f80f33ef332012884f9b25e72099cd"
+                "builtin:compact_clicks.safetensors", "477e2c6e7fe3002d9954a9eb14367d44259a3d3a997871264feb820f57ec43ac"
             ),
             File("builtin:compact_parser.safetensors", _COMPACT, role="parser"),
             MATTE,
