@@ -101,7 +101,12 @@
     await wait(() => top().length || document.querySelector('.gradio-container'));
     document.documentElement.lang = document.documentElement.lang || 'en';
     mend(document);
-    new MutationObserver(() => mend(document)).observe(document.body, {childList: true, subtree: true});
+    let due = false;  // once per frame: a tab that opens changes the page a thousand times
+    new MutationObserver(() => {
+      if (due) return;
+      due = true;
+      requestAnimationFrame(() => { due = false; mend(document); });
+    }).observe(document.body, {childList: true, subtree: true});
     if (!top().length) return;
     document.addEventListener('click', event => { if (event.target.closest && event.target.closest('button[role=tab], .overflow-dropdown button')) setTimeout(noted, 60); });
     document.addEventListener('keyup', event => { if (document.activeElement && document.activeElement.getAttribute('role') === 'tab') setTimeout(noted, 60); });
