@@ -33,7 +33,7 @@ def link_defaults(settings, cache: Path) -> None:
     from workbench.sources.fetching import place
 
     files = (place(file, settings) for spec in MODELS.values() if spec.default for file in spec.files)
-    for path in {*files, *(settings.cache / "examples").glob("*.png")}:
+    for path in {*files, *(settings.cache / "examples").glob("*.*")}:
         if path.is_relative_to(settings.cache) and path.is_file():
             link = cache / path.relative_to(settings.cache)
             link.parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def example_photos(bench) -> list[Path]:
     """The example photos: NASA's astronaut, three people who do not exist, and all of them in one picture."""
     from workbench.publish import examples
 
-    return examples.make(bench, generator="dcgan-digiface-64")
+    return examples.make(bench)
 
 
 @pytest.fixture(scope="session")

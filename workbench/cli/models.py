@@ -144,11 +144,12 @@ def _drop_originals(spec: ModelSpec, settings: Settings) -> None:
 
 
 def _make_examples(settings: Settings) -> None:
-    """Write the example photos once; they need the models that were just fetched."""
-    if not (settings.cache / "examples" / "1-NASA-astronaut.png").is_file():
-        from workbench.publish import examples
+    """Write the example photos once, those of an older version anew; they need the models that were just fetched."""
+    from workbench.publish import examples
 
-        print(f"Made {len(examples.make(Workbench(settings)))} example photos.")
+    bench = Workbench(settings)
+    if not examples.are_made(bench):
+        print(f"Made {len(examples.make(bench))} example photos.")
 
 
 def _verify(args: argparse.Namespace, settings: Settings) -> int:

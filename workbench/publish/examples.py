@@ -18,6 +18,9 @@ SYNTHETIC = "synthetic"
 TOGETHER = "several-faces"
 """In the name of the picture with all of them."""
 
+_MADE_BY = "made-by.txt"
+"""Beside the pictures: an update that draws better faces replaces those an older version left."""
+
 _SEEDS = (3, 8, 11, 21, 34, 55, 89, 144)
 """Of the faces, tried in turn."""
 
@@ -27,12 +30,24 @@ def folder(settings: Settings) -> Path:
     return settings.cache / "examples"
 
 
-def make(bench: Workbench, wanted: int = 3, generator: str = NOBODY) -> list[Path]:
-    """Write the examples that are not there yet and return all of them. Needs the detector and a generator of faces."""
+def are_made(bench: Workbench, generator: str = NOBODY) -> bool:
+    """Whether this generator's examples lie there, all of them."""
     out = folder(bench.settings)
-    if list(out.glob(f"*{TOGETHER}*")):  # written last
+    return bool(list(out.glob(f"*{TOGETHER}*"))) and _drawn_by(out) == generator  # the montage is written last
+
+
+def make(bench: Workbench, wanted: int = 3, generator: str = NOBODY) -> list[Path]:
+    """Write the examples unless this generator already drew them, and return all of them.
+
+    Needs the detector and a generator of faces.
+    """
+    out = folder(bench.settings)
+    if are_made(bench, generator):
         return sorted(out.glob("*.png"))
     out.mkdir(parents=True, exist_ok=True)
+    for older in out.glob("*.png"):
+        older.unlink()
+    (out / _MADE_BY).write_text(generator, "utf-8")
     from skimage import data
 
     astronaut = data.astronaut()
@@ -43,6 +58,12 @@ def make(bench: Workbench, wanted: int = 3, generator: str = NOBODY) -> list[Pat
             _write(out / f"{number}-{SYNTHETIC}-face-{number - 1}.png", face)
         _write(out / f"{len(faces) + 2}-{TOGETHER}-({SYNTHETIC}-and-NASA).png", _montage(astronaut, faces))
     return sorted(out.glob("*.png"))
+
+
+def _drawn_by(out: Path) -> str:
+    """The generator of the faces that lie there; empty for those of versions that did not note it."""
+    note = out / _MADE_BY
+    return note.read_text("utf-8") if note.is_file() else ""
 
 
 def _synthetic(bench: Workbench, wanted: int, generator: str) -> list[np.ndarray]:
