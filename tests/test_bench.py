@@ -158,6 +158,9 @@ ASKED = {
     "quality": Workbench.quality,
     "portrait": Workbench.portrait,
     "generation": Workbench.generator,
+    "landmarks": Workbench.landmarks,
+    "clicks": Workbench.clicks,
+    "matte": Workbench.matte,
 }
 
 

@@ -230,7 +230,7 @@ class Workbench:
         module, _, name = spec.load.partition(":")
         load = getattr(importlib.import_module(module), name)
         model = load(spec, paths, self.device)
-        if spec.task == "recognition" and model.threshold is None:
+        if spec.task == "recognition" and getattr(model, "threshold", 0.0) is None:  # without one `_kept` refuses it
             model.threshold = self.threshold(spec.id)
         return model, sum(path.stat().st_size for path in paths.values())
 

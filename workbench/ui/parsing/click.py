@@ -10,6 +10,7 @@ from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.parts import PARTS
 from workbench.photo import check_number
+from workbench.ui.common.events import GPU
 from workbench.ui.common.widgets import data_url, exact_png
 from workbench.ui.parsing.mask_editor import png_bytes, same_answer, sent, told
 from workbench.ui.parsing.one import Answer
@@ -25,6 +26,7 @@ class Looks:
     features: FaceFeatures
 
 
+@GPU
 def refine(bench: Workbench, answer: Answer | None, looks: Looks | None, event: gr.EventData) -> tuple[Any, Looks]:
     """What clicks change about a part, for the editor; and what was computed of this face, for the next click.
 
