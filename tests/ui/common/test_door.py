@@ -218,3 +218,15 @@ def test_a_click_that_names_a_path_prints_no_traceback(page: gr.Blocks, forged: 
 
     assert caught.value.print_exception is False
     assert forged[0] not in str(caught.value.message)
+
+
+@pytest.mark.parametrize("path", ["\ud800", "/etc/passwd", "\0", 7, ["x"]])
+def test_no_event_carries_a_forged_path_or_half_a_character(page: gr.Blocks, path: str) -> None:
+    """The path of a click went past the door, and half a character in it was called our fault."""
+    clicked = gr.EventData(None, {"key": {"path": path, "meta": {"_type": "gradio.FileData"}}})
+    events = [fn for fn in page.fns.values() if fn.collects_event_data and fn.fn is not None]
+    assert "refine" in [fn.api_name for fn in events]
+    for fn in events:
+        with pytest.raises(gr.Error) as caught:
+            asyncio.run(page.call_function(fn, [None] * len(fn.inputs), event_data=clicked))
+        assert caught.value.message in (door.UNFIT, door.GONE), fn.api_name

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import gradio as gr
+from gradio.processing_utils import check_all_files_in_cache
 from gradio.utils import get_upload_folder
 
 from workbench.errors import WorkbenchError
@@ -91,7 +92,9 @@ class Page(gr.Blocks):
 
     async def call_function(self, block_fn: Any, *args: Any, **options: Any) -> Any:
         """Gradio's own. Raises gr.Error, also for a handler that was not wrapped by `events.bound`."""
-        for asked in args:
+        for asked in (*args, *options.values()):
+            if isinstance(asked, gr.EventData):
+                _check_event(asked._data)
             if isinstance(asked, gr.Request):  # from the queue, whose own context knows no client
                 CLIENT.set(getattr(asked.request, "scope", {}).get(WHO, ""))
         try:
@@ -119,6 +122,16 @@ class Page(gr.Blocks):
 
 def _refusal(sentence: str) -> gr.Error:
     return gr.Error(sentence, title="Could not do that", duration=12, print_exception=False)
+
+
+def _check_event(sent: Any) -> None:
+    """What came with an event is looked at before Gradio looks for files in it. Raises gr.Error with a sentence."""
+    if unfit(sent):
+        raise _refusal(UNFIT)
+    try:
+        check_all_files_in_cache(sent)
+    except Exception:  # noqa: BLE001 - a path of any type; Gradio's own sentence would repeat it
+        raise _refusal(GONE) from None
 
 
 def where(error: BaseException) -> str:
