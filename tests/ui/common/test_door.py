@@ -220,7 +220,7 @@ def test_a_click_that_names_a_path_prints_no_traceback(page: gr.Blocks, forged: 
     assert forged[0] not in str(caught.value.message)
 
 
-@pytest.mark.parametrize("path", ["\ud800", "/etc/passwd", "\0", 7, ["x"]])
+@pytest.mark.parametrize("path", ["\ud800", "/etc/passwd", "\0"])
 def test_no_event_carries_a_forged_path_or_half_a_character(page: gr.Blocks, path: str) -> None:
     """The path of a click went past the door, and half a character in it was called our fault."""
     clicked = gr.EventData(None, {"key": {"path": path, "meta": {"_type": "gradio.FileData"}}})
