@@ -131,3 +131,14 @@ def test_parts_of_an_array_draw_the_same_pictures_as_the_plain_command(drawing, 
         assert (out / name).read_bytes() == (tmp_path / "plain" / name).read_bytes()
     assert (out / "figures.csv").read_bytes() == (tmp_path / "plain" / "figures.csv").read_bytes()
     assert main(["generate", "--study", str(tmp_path / "study"), "--engine", "local"]) == 2
+
+
+def test_another_processors_last_digits_are_the_same_person_and_a_person_else_is_not(tmp_path):
+    from workbench.cli.generate import _as_first_told
+
+    told = np.array([[0.5, -0.25]], np.float32)
+    np.save(tmp_path / "vectors.npy", told)
+
+    assert np.array_equal(_as_first_told(tmp_path / "vectors.npy", told + np.float32(1e-6)), told)
+    assert np.array_equal(_as_first_told(tmp_path / "vectors.npy", told + np.float32(0.1)), told + np.float32(0.1))
+    assert np.array_equal(_as_first_told(tmp_path / "none.npy", told), told)

@@ -234,5 +234,5 @@ def test_a_curve_holds_every_level_and_its_last_is_the_protection_alone(
 
     assert len(curve) == 3
     assert alone.photo == curve[-1].photo
-    assert [one.visibility for one in curve] == sorted(one.visibility for one in curve)
-    assert curve[-1].visibility < 2.5, "the file's own noise may add a little"
+    for one, level in zip(curve, (1, 1.5, 2), strict=True):
+        assert one.visibility < level + 0.5, "the file's own noise may add a little"

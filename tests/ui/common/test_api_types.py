@@ -1,5 +1,6 @@
 """Seven endpoints answered {"__type__": "update"} where the API page says a file: every one is called and compared."""
 
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,7 @@ FEW: dict[str, dict[str, Any]] = {
     "protect": {"strength": "light"},
     "protect_many": {"strength": "none"},
     "hide_video": {"keep": None},
+    "anonymise": {"keep": None},
     "analyse_video": {"every": 2},
     "compare_parsers": {"first": "compact", "second": "mesh"},
 }
@@ -56,14 +58,15 @@ def photo(tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray) -> Pa
     path.write_bytes(encode_png(astronaut))
     Image.new("L", astronaut.shape[1::-1], INDEX["hair"]).save(path.with_name("mask.png"))
     clips.write(path.with_name("clip.mp4"), [astronaut[:300, 50:350]] * 4)
+    with zipfile.ZipFile(path.with_name("pairs.zip"), "w") as archive:
+        archive.write(path, "references/a.png")
+        archive.write(path, "edited/a.png")
     return path
 
 
 @pytest.fixture(scope="module")
 def truth(tmp_path_factory: pytest.TempPathFactory, photo: Path) -> Path:
     """A zip of one photo under two labels."""
-    import zipfile
-
     path = tmp_path_factory.mktemp("truth") / "truth.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for name in ("happy/a.png", "sad/b.png"):
@@ -87,6 +90,7 @@ def _arguments(name: str, asked: list[dict[str, Any]], photo: Path, truth: Path)
         elif parameter["component"] == "File":
             several = "list" in kind.lower()
             named = {"evaluate": truth, "correct_mask": photo.with_name("mask.png")}
+            named["likeness"] = photo.with_name("pairs.zip")
             file = handle_file(str(named.get(name, photo)))
             found[word] = [file] if several else file
         elif not parameter["parameter_has_default"]:

@@ -15,7 +15,7 @@ from workbench.colour import UNREADABLE
 from workbench.errors import BadRequest, ManyFaces
 from workbench.photo import Found, Photo
 from workbench.ui.analysis import tab as landmarks
-from workbench.ui.common import faces, widgets
+from workbench.ui.common import faces
 from workbench.ui.explanation import one as explanation_one
 from workbench.ui.generation import repose as generation_repose
 from workbench.ui.parsing import compare as parsing_compare
@@ -214,20 +214,6 @@ def test_explanations_and_edits_of_a_large_photo_are_in_its_own_pixels(here, dro
     _, _, edited = generation_repose.repose(here, dropped, smile=0.5, consent=True, face="Face 2")
     assert Image.open(_path(edited)).size == SIZE
     assert Path(_path(edited)).name == "holiday 7_edited.png"
-
-
-def test_a_photo_sent_to_another_tab_stays_as_it_is(here, dropped):
-    sent = widgets._hand_over(here, dropped, "protection")
-    assert sent.path == dropped
-    pasted = "data:image/png;base64," + _encoded(dropped)
-    again = widgets._hand_over(here, pasted, "protection")
-    assert Image.open(again.path).size == SIZE
-
-
-def _encoded(path: str) -> str:
-    import base64
-
-    return base64.b64encode(Path(path).read_bytes()).decode()
 
 
 def test_a_profile_that_cannot_be_read_is_told_on_the_screen(here, tmp_path, astronaut, monkeypatch):

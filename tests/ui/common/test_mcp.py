@@ -19,9 +19,9 @@ from workbench.ui.app import build_tab, launch
 
 @pytest.fixture(scope="module")
 def address(settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The Landmarks tab with WORKBENCH_MCP=1, on a free port."""
+    """The Analysis tab with WORKBENCH_MCP=1, on a free port."""
     bench = Workbench(replace(settings, mcp=True, port=0, data=tmp_path_factory.mktemp("data")))
-    demo = build_tab(bench, find("landmarks"))
+    demo = build_tab(bench, find("analysis"))
     launch(demo, bench, prevent_thread_lock=True, quiet=True, server_port=None)
     yield f"{demo.local_url}gradio_api/mcp/"
     demo.close(verbose=False)
@@ -45,9 +45,9 @@ def test_an_agent_finds_faces_under_the_endpoints_name(address: str, astronaut) 
     Image.fromarray(astronaut).save(stream, "PNG")
     photo = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
 
-    tools, answer = _asked(address, "landmarks", source=photo)
+    tools, answer = _asked(address, "analyse", source=photo)
 
-    assert "landmarks" in tools
+    assert "analyse" in tools
     assert not answer.isError
     assert "yaw" in "".join(part.text for part in answer.content if part.type == "text")
 
@@ -55,6 +55,6 @@ def test_an_agent_finds_faces_under_the_endpoints_name(address: str, astronaut) 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::ResourceWarning")
 def test_an_agent_reads_no_file_of_the_server_and_makes_it_fetch_nothing(address: str) -> None:
     for source in ("/etc/passwd", "http://127.0.0.1:9/x.png"):
-        _, answer = _asked(address, "landmarks", source=source)
+        _, answer = _asked(address, "analyse", source=source)
 
         assert answer.isError, source

@@ -251,9 +251,17 @@ class Quiet:
             await self._app(scope, receive, send)
             return
         begun = ended = False
+        held: Message | None = None
 
         async def told(message: Message) -> None:
-            nonlocal begun, ended
+            nonlocal begun, ended, held
+            if message["type"] == "http.response.start" and message["status"] == 500:
+                held = message  # Gradio answers 500 to a refusal too: only the words tell whose fault it was
+                return
+            if held is not None:
+                start, held, begun = held, None, True
+                refused = b"on our side" not in message.get("body", b"") and b'"error"' in message.get("body", b"")
+                await send({**start, "status": 400} if refused else start)
             begun = begun or message["type"] == "http.response.start"
             ended = ended or (message["type"] == "http.response.body" and not message.get("more_body", False))
             await send(message)
