@@ -66,6 +66,7 @@
     ready: (about, [paths]) => {
       const next = paths && about.at_once;
       if (next) return [running(about), ...cancel(about, true)];
+      if (now(about) === 'running') return undefined;  // pressed before the photo had arrived: that run is under way
       return [line('empty', paths ? 'Ready. ' : escaped(about.empty), paths ? press(about, about.name) : ''), ...cancel(about, false)];
     },
     failed: about => { of(about).stopping = false; return []; },
