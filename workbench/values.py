@@ -296,6 +296,7 @@ class Protection:
     (ΔE00 of bare skin), skin_tint (its chroma part), patchiness (above 1: patches show): of the saved file. change: (H,
     W) uint8, largest change of a channel. changed: False when the photo was left alone because nobody matches it.
     visibility: of what lies under the makeup, in just noticeable differences at the worst place; nan: not measured.
+    level: the visibility that the search allowed itself; nan: none was searched at.
     """
 
     photo: bytes
@@ -312,6 +313,7 @@ class Protection:
     seconds: float = 0.0
     steps: int = 0
     visibility: float = float("nan")
+    level: float = float("nan")
 
     def __post_init__(self) -> None:
         _expect("Protection.change", self.change, (None, None), np.uint8)

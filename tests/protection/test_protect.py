@@ -224,15 +224,29 @@ def test_stronger_means_more_may_be_seen_and_any_number_is_a_strength() -> None:
     assert strength_of(2).plan.levels == STRENGTHS["middle"].plan.levels
 
 
-def test_a_curve_holds_every_level_and_its_last_is_the_protection_alone(
-    astronaut, astronaut_face, parsing, finder, monkeypatch
-) -> None:
-    hurry(monkeypatch, 2)
+def test_a_curve_rises_to_the_protection_alone(astronaut, astronaut_face, parsing, finder, monkeypatch) -> None:
+    hurry(monkeypatch, 20, more=10)
     asked = (astronaut, astronaut_face, parsing, [ToyRecogniser("a", 1)], [ToyRecogniser("b", 2)], finder)
     curve = protect_curve(*asked, Request(strength=2))
     alone = protect(*asked, Request(strength=2))
 
-    assert len(curve) == 3
     assert alone.photo == curve[-1].photo
-    for one, level in zip(curve, (1, 1.5, 2), strict=True):
-        assert one.visibility < level + 0.5, "the file's own noise may add a little"
+    assert [one.level for one in curve] == [1, 1.5, 2]
+    assert [one.visibility for one in curve] == sorted(one.visibility for one in curve)
+    assert curve[-1].visibility < 2.5, "the file's own noise may add a little"
+
+
+@pytest.mark.parametrize(
+    ("seen", "left"),
+    [
+        ([1.0, 1.5, 2.0], [1, 2, 3]),
+        ([1.3, 1.4, 1.35], [1, 3]),
+        ([1.4, 1.2, 1.3], [2, 3]),
+        ([2.0, 1.0, 1.0], [3]),
+        ([1.0], [1]),
+    ],
+)
+def test_a_level_that_shows_more_than_a_higher_one_is_no_point_of_the_curve(made, seen, left) -> None:
+    climbed = [replace(made[0], visibility=shows, level=number + 1) for number, shows in enumerate(seen)]
+
+    assert [one.level for one in protection._rising(climbed)] == left

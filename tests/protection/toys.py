@@ -19,12 +19,12 @@ POINTS = np.array([[114, 121], [174, 121], [144, 150], [124, 180], [164, 180]], 
 """Eyes, nose tip and mouth corners on the canvas."""
 
 
-def hurry(monkeypatch: Any, steps: int = 3) -> None:
-    """Searches of a few steps at the first level and one at each other, wherever a Request is searched."""
+def hurry(monkeypatch: Any, steps: int = 3, more: int = 1) -> None:
+    """Searches of a few steps at the first level and `more` at each other, wherever a Request is searched."""
     from workbench.protection.protect import Request
 
     real = vars(Request)["plan"].fget
-    monkeypatch.setattr(Request, "plan", property(lambda self: replace(real(self), steps=steps, more=1)))
+    monkeypatch.setattr(Request, "plan", property(lambda self: replace(real(self), steps=steps, more=more)))
 
 
 class ToyRecogniser:

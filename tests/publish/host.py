@@ -11,7 +11,7 @@ import os
 import runpy
 import signal
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import ai_edge_litert.interpreter
 import cv2
@@ -21,6 +21,7 @@ import pandas
 import scipy.ndimage
 import torch
 
+LEAVE = os._exit
 LOADED = (ai_edge_litert, cv2, gradio, gradio_client, pandas, scipy, torch)
 
 
@@ -36,10 +37,21 @@ def run(wish: dict[str, Any]) -> None:
     os.environ.update(wish["environment"])
     sys.path[0] = wish["package"]
     sys.argv = [wish["script"], *wish["arguments"]]
+    _tell_sudden_ends()
     import workbench
 
     print(f"workbench from {workbench.__file__}", flush=True)
     runpy.run_path(wish["script"], run_name="__main__")
+
+
+def _tell_sudden_ends() -> None:
+    """A command whose worker thread is still ending leaves by `os._exit`; let the log tell that code as well."""
+
+    def tell(status: int) -> NoReturn:
+        os.write(1, f"left with {status}\n".encode())
+        LEAVE(status)
+
+    os._exit = tell
 
 
 def serve() -> None:
@@ -64,7 +76,9 @@ def serve() -> None:
 
                 traceback.print_exc()
             finally:
-                print(f"left with {code}", flush=True)
+                sys.stdout.flush()
+                if os._exit is LEAVE:  # it failed before `run` made it tell
+                    print(f"left with {code}", flush=True)
                 os._exit(code)
         print(child, flush=True)
 

@@ -46,13 +46,15 @@ class Result:
     def of(self, stage: Stage, steps: int) -> Protection:
         """The protection at one visibility."""
         look = placed(self.image, self.scene, stage, painted=False)
-        return self._made(placed(self.image, self.scene, stage), look, steps)
+        return self._made(placed(self.image, self.scene, stage), look, steps, stage.level)
 
     def unchanged(self) -> Protection:
         """The photo as it came."""
-        return self._made(self.image, self.image, 0, changed=False)
+        return self._made(self.image, self.image, 0, float("nan"), changed=False)
 
-    def _made(self, protected: np.ndarray, look: np.ndarray, steps: int, changed: bool = True) -> Protection:
+    def _made(
+        self, protected: np.ndarray, look: np.ndarray, steps: int, level: float, changed: bool = True
+    ) -> Protection:
         data = images.encode_jpeg(protected, QUALITY)
         return Protection(
             photo=data,
@@ -64,6 +66,7 @@ class Result:
             changed=changed,
             seconds=time.perf_counter() - self.started,
             steps=steps,
+            level=level,
         )
 
 

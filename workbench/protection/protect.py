@@ -108,7 +108,8 @@ def protect_curve(
 ) -> tuple[Protection, ...]:
     """The same photo protected at every visibility of one search, each saved and read by itself, the least first.
 
-    whole: all of the levels; otherwise the one that was asked for. The rest as for `protect`.
+    A level that shows at least as much in its file as a higher one is left out; the highest stays always. whole: all of
+    the levels; otherwise the one that was asked for. The rest as for `protect`.
     """
     request, watch, started = request or Request(), watch or Watch(), time.perf_counter()
     _check(surrogates, judges)
@@ -135,7 +136,16 @@ def protect_curve(
         watch.tell(0.8 + 0.2 * number / len(stages), "reading the saved photo")
         made.append(result.of(stage, found.steps))
     watch.tell(1.0, "done")
-    return tuple(made)
+    return _rising(made)
+
+
+def _rising(made: Sequence[Protection]) -> tuple[Protection, ...]:
+    """Those that show less than every later one; nobody wants what shows more at a lower level."""
+    kept = list(made[-1:])
+    for one in reversed(made[:-1]):
+        if one.visibility < kept[0].visibility:
+            kept.insert(0, one)
+    return tuple(kept)
 
 
 def _check(surrogates: Sequence[FaceRecogniser], judges: Sequence[FaceRecogniser]) -> None:

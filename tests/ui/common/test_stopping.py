@@ -19,6 +19,11 @@ ROOT = Path(__file__).resolve().parents[3]
 SLOWER = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
+def _heed_ctrl_c() -> None:
+    """A shell starts what it runs in the background deaf to Ctrl-C, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture
 def server(settings, tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     with socket.socket() as probe:
@@ -38,6 +43,7 @@ def server(settings, tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[str
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=_heed_ctrl_c,
     )
     address = f"http://127.0.0.1:{port}"
     for _ in range(600):

@@ -43,12 +43,12 @@ class Climbed:
     first: float
 
     def at(self, level: Any) -> int:
-        """The number of the nearest level; the last for what is no number."""
+        """The number of the level, or of the next higher one that is left; the last for what is no number."""
         try:
             asked = float(level)
         except (TypeError, ValueError):
             return len(self.found) - 1
-        return min(range(len(self.found)), key=lambda number: abs(self.levels[number] - asked))
+        return next((n for n, level in enumerate(self.levels) if level > asked - 0.01), len(self.found) - 1)
 
 
 def title(level: float) -> str:

@@ -308,8 +308,9 @@ def _work(bench: Workbench, asked: tuple[Any, ...], seen: list[Any], watch: Watc
     found = protect_curve(
         waiting.image, mine, waiting.parsing, *models, bench.finder(), request, watch.part(0.1, 1.0), preview
     )
-    levels = request.plan.levels if len(found) > 1 else (strength_of(strength).level,)
-    climbed = Climbed(waiting, mine, levels, found, (attacked, judges), strength_of(strength).level)
+    level = strength_of(strength).level
+    levels = tuple(one.level if one.changed else level for one in found)
+    climbed = Climbed(waiting, mine, levels, found, (attacked, judges), level)
     return *shown(bench, climbed, climbed.at(climbed.first)), climbed
 
 
