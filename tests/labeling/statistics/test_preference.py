@@ -78,3 +78,22 @@ def test_faces_without_a_source_are_ranked_by_their_files():
     assert found.beats.loc["x.png", "y.png"] == 2
     with pytest.raises(StudyError, match="a task that compares"):
         rank(judged([("i", "r1", "same_1")]), items)
+
+
+def test_equal_candidates_stand_by_name_however_the_sides_fell():
+    members = {f"i{n}": ("B.png", "A.png") for n in range(12)}
+    for swapped in itertools.chain([[False] * 12, [True] * 12], (np.random.default_rng(0).random((6, 12)) < 0.5)):
+        rows = judged([(item, "r", "tie") for item in members], "better_of_two", swapped=list(map(bool, swapped)))
+        found = rank(rows, items_of(members), rounds=10)
+        assert found.table["candidate"].tolist() == ["A.png", "B.png"]
+        assert found.table["first"].tolist() == [0.5, 0.5]
+        assert found.words() == "Nobody is preferred: A.png, B.png come out equal at the top."
+
+
+def test_what_a_fit_leaves_does_not_order_and_a_real_gap_does():
+    strengths = np.array([0.2, 1.0, 1.0 + 1e-9, 0.2 - 1e-9, -2.4])
+    assert preference.by_strength(strengths, ["d", "b", "a", "c", "e"]) == [2, 1, 3, 0, 4]
+    assert preference.leading(np.array([[0.0, 1.0, 1.0 + 1e-9], [2.0, 0.0, 0.0]])).tolist() == [
+        [0, 0.5, 0.5],
+        [1, 0, 0],
+    ]

@@ -57,8 +57,9 @@ class Consensus:
     fit: tuple[float, ...]
 
     def labels(self) -> pd.Series:
-        """Item to its likeliest class."""
-        return pd.Series([self.classes[i] for i in self.posterior.argmax(axis=1)], index=list(self.items), dtype=object)
+        """Item to its likeliest class; of equal ones (to nine digits) the first by name."""
+        likeliest = self.posterior.round(9).argmax(axis=1)
+        return pd.Series([self.classes[i] for i in likeliest], index=list(self.items), dtype=object)
 
     def probability(self, name: str) -> pd.Series:
         """Item to the posterior of one class."""

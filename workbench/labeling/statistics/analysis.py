@@ -14,7 +14,7 @@ from workbench.labeling.statistics.agreement import Ceiling, SplitHalf
 from workbench.labeling.statistics.humans_models import PEOPLE, TRUTH, Comparison
 from workbench.labeling.statistics.judgements import check_table, counted, given, latest
 from workbench.labeling.statistics.labels_models import Labelled
-from workbench.labeling.statistics.preference import Ranking, rank
+from workbench.labeling.statistics.preference import Ranking, by_strength, rank
 from workbench.labeling.statistics.quality import Verdict
 from workbench.labeling.study.study import Study
 from workbench.labeling.study.tasktypes import SKIP
@@ -129,9 +129,7 @@ def analyse(
     verdicts = quality.assess(table, study.exclusion)
     rows = counted(table, quality.excluded(verdicts))
     if not len(rows):
-        return Analysis(
-            study, table, items, rows, verdicts, missing=("No judgement counts yet, so there is nothing to aggregate.",)
-        )
+        return Analysis(study, table, items, rows, verdicts, missing=(_nothing(verdicts),))
     missing: list[str] = []
     several = rows.groupby("item").size().max() > 1
     if not several:
@@ -158,6 +156,12 @@ def analyse(
         _versus(rows, facts(items), scores, rounds, seed, missing),
         tuple(missing),
     )
+
+
+def _nothing(verdicts: list[Verdict]) -> str:
+    out = len(quality.excluded(verdicts))
+    why = f" {out} of {len(verdicts)} raters are excluded; their answers are there." if out else ""
+    return f"No judgement counts yet, so there is nothing to aggregate.{why}"
 
 
 def facts(items: pd.DataFrame) -> pd.DataFrame:
@@ -217,7 +221,9 @@ def _strengths(study: Study, rows: pd.DataFrame, items: pd.DataFrame, missing: l
         for item, pictures in zip(items["item"], items["pictures"], strict=True)
     }
     table = aggregate.bradley_terry(rows, members)  # type: ignore[arg-type]
-    return table.sort_values(["component", "strength"], ascending=[True, False], ignore_index=True)
+    names = [f"{one} {two}" for one, two in zip(table["first"], table["second"], strict=True)]
+    order = by_strength(table["strength"].to_numpy(), names)
+    return table.iloc[order].sort_values("component", kind="stable", ignore_index=True)
 
 
 def _ranking(

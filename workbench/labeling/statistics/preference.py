@@ -6,6 +6,7 @@ effect after Davidson and Beaver 1977. Most and least of four: Plackett–Luce (
 of the two in the middle unknown. Without ties and places the strengths are choix's (a test compares them).
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ SHRINKAGE = 0.05
 """Weight of a normal prior on every strength, which keeps one that always won finite."""
 MOST = 400
 """Candidates that one ranking can hold."""
+EQUAL = 1e-3
+"""Strengths (log units) nearer than this are equal: the fit is not more exact, and what it leaves is chance."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +50,9 @@ class Ranking:
         if len(self.table) < 2:
             return "Only one candidate was compared."
         best, second = self.table.iloc[0], self.table.iloc[1]
+        if best["strength"] - second["strength"] < EQUAL:
+            level = self.table["candidate"][self.table["strength"] > best["strength"] - EQUAL]
+            return f"Nobody is preferred: {', '.join(map(str, level))} come out equal at the top."
         share = self.beats.loc[best["candidate"], second["candidate"]]
         total = share + self.beats.loc[second["candidate"], best["candidate"]]
         against = f" Against {second['candidate']}: {share:g} of {total:g}." if total else ""
@@ -232,11 +238,12 @@ def _ranking(rows: pd.DataFrame, names: list[str], data: _Data, best: np.ndarray
             "strength": strengths,
             "low": low,
             "high": high,
-            "first": (many.argmax(axis=1)[:, None] == np.arange(data.count)).mean(axis=0),
+            "first": leading(many).mean(axis=0),
             "wins": chance.sum(axis=1) / max(data.count - 1, 1),
             "comparisons": seen,
         }
-    ).sort_values("strength", ascending=False, ignore_index=True)
+    ).iloc[by_strength(strengths, names)]
+    table = table.reset_index(drop=True)
     where, count = places(rows)
     chosen = where[where >= 0]
     pull = drawn[:, data.count]
@@ -254,6 +261,21 @@ def _ranking(rows: pd.DataFrame, names: list[str], data: _Data, best: np.ndarray
         len(rows),
         int(rows["rater"].nunique()),
     )
+
+
+def by_strength(strengths: np.ndarray, names: Sequence[str]) -> list[int]:
+    """Places of the candidates, strongest first; equal ones (to EQUAL) by name, so that no order is left to chance."""
+    falling = sorted(range(len(names)), key=lambda place: -strengths[place])
+    steps = [0, *(strengths[a] - strengths[b] >= EQUAL for a, b in itertools.pairwise(falling))]
+    level = dict(zip(falling, np.cumsum(steps[: len(falling)]), strict=True))
+    return sorted(falling, key=lambda place: (level[place], names[place]))
+
+
+def leading(many: np.ndarray) -> np.ndarray:
+    """Each candidate's share of the first place: (rounds, candidates) strengths → the same, rows sum to 1; equal ones
+    share it."""
+    first = many > many.max(axis=1, keepdims=True) - EQUAL
+    return np.asarray(first / first.sum(axis=1, keepdims=True))
 
 
 def _beats(data: _Data) -> np.ndarray:
