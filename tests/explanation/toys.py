@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.explanation.anatomy import anatomy
+from workbench.thresholds import Metric
 
 
 class Toy:
@@ -21,6 +22,7 @@ class Toy:
         self.network, self.size, self.labels = network.eval().requires_grad_(False), size, labels
         self.layer = layer
         self.exclusive = True
+        self.metric = Metric.COSINE
         self.device = torch.device("cpu")
         self.spec = SimpleNamespace(id="toy", gradients=gradients)
 

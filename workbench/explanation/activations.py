@@ -82,10 +82,11 @@ def _last_layer(question: Question) -> tuple[Tensor, Tensor]:
         handle.remove()
     grads = torch.autograd.grad(score.sum(), kept[0], allow_unused=True)[0]
     grads = torch.zeros_like(kept[0]) if grads is None else grads
-    return _as_grid(kept[0].detach()), _as_grid(grads)
+    return as_grid(kept[0].detach()), as_grid(grads)
 
 
-def _as_grid(layer: Tensor) -> Tensor:
+def as_grid(layer: Tensor) -> Tensor:
+    """(N, C, h, w): a layer's places as a grid, where they are tokens (N, 1 + h·w, C) or (N, h·w, C) too."""
     if layer.ndim == 4:
         return layer
     side = grid_side(layer.shape[1])

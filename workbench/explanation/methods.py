@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import BadRequest
-from workbench.explanation.choices import FILLS
+from workbench.explanation.choices import FILLS, MARGINALS
 
 if TYPE_CHECKING:
     from workbench.explanation.question import ChipMap, Question
@@ -88,6 +88,7 @@ class Method:
 
 
 _FILL = Knob("fill", "What covers", "blur", choices=FILLS)
+_SMOOTH = Knob("smooth", "Smoothed by (percent of the side)", 1.5, 0, 10, 0.5)
 _BASELINE = Knob("fill", "Compared with", "blur", choices=tuple(fill for fill in FILLS if fill != "layer"))
 
 ROWS = (
@@ -171,6 +172,22 @@ ROWS = (
         asks_target=False,
     ),
     Method(
+        "excitation",
+        "Excitation backprop",
+        "Sends probability back through the network: which pixels excited the answer, never against it.",
+        "excitation_maps:excitation_backprop",
+        frozenset({"gradients"}),
+        (_SMOOTH,),
+    ),
+    Method(
+        "contrastive_excitation",
+        "Contrastive excitation backprop",
+        "As excitation backprop, less what would excite the opposite answer (two people, or not this class).",
+        "excitation_maps:contrastive_excitation",
+        frozenset({"gradients"}),
+        (Knob("cut", "Weakest mass cut off (percent)", 0, 0, 90, 5), _SMOOTH),
+    ),
+    Method(
         "own_gates",
         "The network's own gates",
         "How far the network itself let each patch or part through; the same whatever is asked.",
@@ -190,6 +207,34 @@ ROWS = (
             Knob("share", "Share visible", 0.8, 0.2, 0.95, 0.05),
             _FILL,
         ),
+    ),
+    Method(
+        "patch_flow",
+        "Patch flow (DeepFace-EMD)",
+        "Which place of one face answers which of the other; red adds more than its share to their likeness.",
+        "patch_flow:patch_flow",
+        frozenset({"pair", "gradients", "places"}),
+        (
+            Knob("grid", "Patches a side", 4, 2, 8),
+            Knob("weights", "What a patch weighs", "apc", choices=MARGINALS),
+        ),
+        asks_target=False,
+    ),
+    Method(
+        "weighted_subtree",
+        "Weighted subtrees (excitation)",
+        "Excitation backprop from the one number of every layer that most makes the two alike.",
+        "excitation_maps:weighted_subtree",
+        frozenset({"pair", "gradients"}),
+        (Knob("subtrees", "Layers", 64, 1, 200), _SMOOTH),
+    ),
+    Method(
+        "sparse_holes",
+        "Sparse holes (DISE)",
+        "A few small holes where excitation backprop expects them to matter; black box with foresight.",
+        "sparse_holes:sparse_holes",
+        frozenset({"pair", "gradients"}),
+        (Knob("masks", "Masks", 500, 50, 8000, 50), Knob("holes", "Holes in each", 2, 1, 8)),
     ),
 )
 

@@ -92,7 +92,7 @@ def random_masks(size: int, count: int, grid: int, share: float, seed: int, bloc
     random = np.random.default_rng(seed)
     cell = -(-size // grid)
     half = max(block // 2, 1)
-    enlarge = _bilinear((grid + 1) * cell, grid + 1)
+    enlarge = enlarging((grid + 1) * cell, grid + 1)
     for start in range(0, count // 2, half):
         n = min(half, count // 2 - start)
         cells = (random.random((n, grid + 1, grid + 1)) < share).astype(np.float32)
@@ -103,7 +103,7 @@ def random_masks(size: int, count: int, grid: int, share: float, seed: int, bloc
         yield np.concatenate([masks, masks[:, :, ::-1]])
 
 
-def _bilinear(size: int, cells: int) -> np.ndarray:
+def enlarging(size: int, cells: int) -> np.ndarray:
     """(size, cells) float32: the matrix that enlarges `cells` values to `size`, linear between cell centres."""
     place = (np.arange(size) + 0.5) * cells / size - 0.5
     low = np.clip(np.floor(place).astype(int), 0, cells - 1)

@@ -84,7 +84,8 @@ def _whole(value: Any) -> Any:
 def as_npz(explanation: Explanation, proof: Proof | None = None) -> bytes:
     """`heatmap` (H, W) on the photo, `chip_map` (S, S), `chip` (S, S, 3) uint8, `matrix` (2, 3) photo to chip; with a
     proof also the
-    curves: `share` (k,), `deletion` and `insertion` (maps, k); rows: this map, edges, middle, then random maps.
+    curves: `share` (k,), `deletion` and `insertion` (maps, k); rows: this map, edges, middle, then random maps. Patch
+    flow adds `patches`, `partners` and `mass`, (R,) each, row by row.
     """
     arrays: dict[str, Any] = {
         "heatmap": explanation.heatmap.values,
@@ -92,6 +93,8 @@ def as_npz(explanation: Explanation, proof: Proof | None = None) -> bytes:
         "chip": explanation.question.pixels.round().astype(np.uint8),
         "matrix": explanation.matrix,
     }
+    extra = explanation.chip_map.extra
+    arrays |= {name: np.asarray(extra[name]) for name in ("patches", "partners", "mass") if name in extra}
     if proof is not None:
         arrays |= {"share": proof.curves.share, "deletion": proof.curves.deletion, "insertion": proof.curves.insertion}
     buffer = io.BytesIO()

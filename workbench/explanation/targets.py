@@ -51,7 +51,9 @@ class Target:
     name: in words. model: a Scorer. read: the number on the scale maps are made on. shown: the same on the scale people
     read and curves are drawn on (a probability, years, a cosine); unit names that scale. label: the class, if it is
     one.
-    again: makes this target for another model, where that takes more than exchanging the model.
+    again: makes this target for another model, where that takes more than exchanging the model. other: the chip of the
+    face this one is compared with, (1, 3, S, S), for the likeness of two; against: chips (M, 3, S, S) of other people,
+    for maps that ask what tells the person apart from them.
     """
 
     name: str
@@ -61,6 +63,8 @@ class Target:
     unit: str = "score"
     label: str = ""
     again: Callable[[Any], "Target"] | None = None
+    other: Tensor | None = None
+    against: Tensor | None = None
 
     def score(self, chips: Tensor, shown: bool = False) -> Tensor:
         """Scores (N,) of chips (N, 3, S, S)."""
@@ -127,10 +131,11 @@ def number(model: Any, name: str, read: Callable[[Tensor], Tensor], unit: str = 
     return Target(name, model, reading, reading, unit)
 
 
-def similarity(model: Any, other: Tensor) -> Target:
+def similarity(model: Any, other: Tensor, against: Tensor | None = None) -> Target:
     """How alike a chip and the `other` chip (1, 3, S, S) are: the cosine, or minus the distance where the metric is l2.
 
     More always means more alike. Give the second face as `other` to explain the first, and the other way round.
+    against: chips (M, 3, S, S) of other people; they change no score, only the maps that contrast.
     """
     with torch.no_grad():
         reference = model.forward(other)
@@ -143,7 +148,14 @@ def similarity(model: Any, other: Tensor) -> Target:
 
     unit = "cosine" if model.metric is Metric.COSINE else "minus distance"
     return Target(
-        "the likeness to the other face", model, read, read, unit, again=lambda asked: similarity(asked, other)
+        "the likeness to the other face",
+        model,
+        read,
+        read,
+        unit,
+        again=lambda asked: similarity(asked, other, against),
+        other=other,
+        against=against,
     )
 
 

@@ -174,7 +174,7 @@ class TestTwoFaces:
     def test_both_faces_get_a_map_and_words(self, here, portrait, mirrored):
         knobs = '{"stride": 32, "window": 48}'
         asked = (portrait, mirrored, "Face 1", "Face 1", "sface", "occlusion", knobs, "mesh", True, 0)
-        words, first, second, verdict, download = last(
+        words, first, second, verdict, download, answers = last(
             explanation_pair.explain_similarity(here, *asked, progress=quiet)
         )
         assert "SFace" in words or "sface" in words
@@ -182,6 +182,14 @@ class TestTwoFaces:
         assert verdict.count("Makes them alike") == 2
         with np.load(Path(download)) as saved:
             assert {"heatmap_first", "heatmap_second"} <= set(saved.files)
+        assert answers is None
+
+    def test_patch_flow_shows_which_place_answers_which(self, here, portrait):
+        asked = (portrait, portrait, "Face 1", "Face 1", "mobilefacenet", "patch_flow", "{}", "none", False, 0)
+        *_, download, answers = last(explanation_pair.explain_similarity(here, *asked, progress=quiet))
+        assert answers.shape == (336, 720, 3)
+        with np.load(Path(download)) as saved:
+            assert saved["partners_first"].shape == saved["patches_second"].shape == (16,)
 
     def test_one_photo_is_not_a_pair(self, here, portrait):
         with pytest.raises(BadRequest, match="two photos"):

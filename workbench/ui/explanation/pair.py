@@ -75,6 +75,10 @@ def build_inside(bench: Workbench) -> None:
                              elem_id=f"pair-map-{place}", buttons=PLAIN)
                     for place, word in enumerate(("First", "Second"))
                 ]  # fmt: skip
+            answers = gr.Image(
+                label="Which place answers which", interactive=False, format="png", visible=False,
+                elem_id="pair-flow", buttons=PLAIN,
+            )  # fmt: skip
             verdict = gr.Markdown(elem_id="pair-verdict")
             numbers = gr.DownloadButton("Numbers (NPZ)", size="sm", interactive=False)
     say: dict[str, Any] = {
@@ -87,11 +91,12 @@ def build_inside(bench: Workbench) -> None:
         start.click,
         bound(explain_similarity, bench),
         [*sources, *faces, model, method, knobs, parser, proving, seed],
-        [words, *maps, verdict, numbers],
+        [words, *maps, verdict, numbers, answers],
         api_name="explain_similarity",
         show_progress_on=maps,
         **QUEUE,
     )
+    method.change(_pairs_patches, method, answers, api_visibility="private", show_progress="hidden")
     cleared = outcome.photos(sources, clears=faces)
     outcome.cancels()
     outcome.ages(*faces, model, method, parser, proving, seed)
@@ -152,7 +157,7 @@ def explain_similarity(
         raise BadRequest("Drop two photos first: one face in each.")
     asked = (first, second, first_face, second_face, model, method, knobs, parser, prove, seed)
     for result in in_background(lambda watch: _work(bench, asked, watch), progress):
-        yield result if result is not None else (gr.skip(),) * 5
+        yield result if result is not None else (gr.skip(),) * 6
 
 
 def _read(bench: Workbench, source: Any, face: str) -> tuple[np.ndarray, Face]:
@@ -190,7 +195,20 @@ def _work(bench: Workbench, asked: tuple[Any, ...], watch: Watch) -> tuple[Any, 
     ]
     folder = results(bench.settings)
     data = explanation_record.as_npz_pair(found)
-    return words, *maps, pair_words(found, proofs), write(folder / "pair.npz", data)
+    return words, *maps, pair_words(found, proofs), write(folder / "pair.npz", data), _answers(found)
+
+
+def _answers(found: Any) -> Any:
+    """The picture of which patch answers which; None for methods that do not pair patches."""
+    from workbench.explanation.flow_picture import flow_picture
+
+    extra = found[0].chip_map.extra
+    first, second = (each.question.pixels for each in found)
+    return flow_picture(first, second, extra) if "partners" in extra else None
+
+
+def _pairs_patches(method: str) -> Any:
+    return gr.Image(visible=method == "patch_flow")
 
 
 def _proof(found: Any, watch: Watch) -> Any:
