@@ -1,9 +1,12 @@
-"""A labeling server that the loss test kills: the real service behind a small HTTP front, started with a folder and a
-port."""
+"""A labeling server that the loss test kills: the real service behind a small HTTP front, given a folder and a port.
+
+Run as a program it forks such a server for every line of arguments it reads: ten lives load their libraries once.
+"""
 
 import json
 import logging
 import os
+import signal
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -50,5 +53,21 @@ def main(study: str, data: str, port: str, hub: str, database: str = "") -> None
     server.serve_forever(0.05)
 
 
+def host() -> None:
+    """Fork a server for every line until there are no more; a line holds the arguments, and the log's path first."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        log, *words = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            opened = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            for stream in (1, 2):
+                os.dup2(opened, stream)
+            main(*words)
+            os._exit(0)
+        print(child, flush=True)
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    host()

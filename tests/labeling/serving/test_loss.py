@@ -6,7 +6,9 @@ from the browsers. benchmarks/labeling.py runs it longer, with Chromium.
 """
 
 import collections
+import contextlib
 import json
+import os
 import random
 import shutil
 import signal
@@ -39,21 +41,21 @@ class Server:
             self.port = free.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
         self.study, self.data, self.hub, self.database = study, data, hub, database
-        self.process: subprocess.Popen[bytes] | None = None
+        self.host = subprocess.Popen(
+            [sys.executable, "-m", "tests.labeling.loss_server"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.child = 0
 
     def start(self) -> None:
-        words = [
-            sys.executable,
-            "-m",
-            "tests.labeling.loss_server",
-            str(self.study),
-            str(self.data),
-            str(self.port),
-            self.hub,
-            self.database,
-        ]
-        log = (self.data.parent / "server.log").open("ab")
-        self.process = subprocess.Popen(words, cwd=ROOT, stderr=log, stdout=log)
+        assert self.host.stdin is not None
+        assert self.host.stdout is not None
+        words = [self.data.parent / "server.log", self.study, self.data, self.port, self.hub, self.database]
+        print(json.dumps(list(map(str, words))), file=self.host.stdin, flush=True)
+        self.child = int(self.host.stdout.readline())
 
     def wait_open(self, seconds: float = 60) -> None:
         end = time.monotonic() + seconds
@@ -65,9 +67,18 @@ class Server:
         raise AssertionError((self.data.parent / "server.log").read_text()[-2000:])
 
     def end(self, how: signal.Signals) -> None:
-        assert self.process is not None
-        self.process.send_signal(how)
-        self.process.wait(60)
+        """Send it a signal and wait until it is gone."""
+        os.kill(self.child, how)
+        end = time.monotonic() + 60
+        with contextlib.suppress(ProcessLookupError):
+            while time.monotonic() < end:
+                os.kill(self.child, 0)
+                time.sleep(0.005)
+            raise AssertionError("the server did not end within a minute")
+
+    def close(self) -> None:
+        """No more lives."""
+        self.host.communicate(timeout=60)
 
 
 KINDS = [Fault("commit", status=s) for s in (409, 412, 429, 500, 503)]
@@ -180,6 +191,7 @@ def test_ten_kills_lose_and_double_nothing(tmp_path, wiped, capsys):
         took = time.monotonic() - end
         rival_stop.set()
         server.end(signal.SIGTERM)
+        server.close()
         rows, gone = rows_on(hub), [row["rater"] for row in rows_on(hub, "withdrawals")]
         commits = len(hub.repo("dataset", "tester/loss").commits)
     acknowledged = set().union(*(b.acknowledged for b in browsers))

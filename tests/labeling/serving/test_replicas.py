@@ -231,6 +231,8 @@ def test_two_servers_one_killed_and_one_restarted_lose_and_double_nothing(shared
             thread.join(120)
         stop.set()
         servers[1].end(signal.SIGTERM)
+        for server in servers:
+            server.close()
         rows = rows_on(hub)
         paths = [path for path in hub.repo("dataset", "tester/loss").files if path.startswith("data/labels/")]
     acknowledged = set().union(*(visitor.acknowledged for visitor in visitors))
