@@ -20,9 +20,11 @@ from safetensors.torch import save_file
 
 from tests.golden.archive import Golden, apart
 from tests.golden.inputs import photo
+from workbench.bench import Workbench
 from workbench.catalog import MODELS
-from workbench.models.finders import fan, spiga
+from workbench.models.finders import fan, retinaface, spiga
 from workbench.sources import figures
+from workbench.sources.fetching import verify
 
 
 def of_fan(row: str, folder: Path) -> float:
@@ -51,7 +53,24 @@ def of_spiga(row: str, folder: Path) -> float:
     return max(apart(found[name], golden[name]) for name in ("points", "pose"))
 
 
-MEASURES: dict[str, Callable[[str, Path], float]] = {"fan-68": of_fan, "spiga-98": of_spiga, "spiga-68": of_spiga}
+def of_retinaface(row: str, folder: Path) -> float:
+    """RetinaFace's boxes, probabilities and points, of every anchor."""
+    torch.save(Golden(row).weights(), folder / "retinaface.pth")
+    bench, golden = Workbench.from_env(), Golden(row)
+    files = {file.role: verify(file, bench.settings) for file in bench.spec("blazeface").files}
+    found = retinaface.load(MODELS[row], files | {"retinaface": folder / "retinaface.pth"}, "cpu").raw(
+        photo(3, 90, 133)
+    )
+    names = "boxes", "scores", "points"
+    return max(apart(found[name].reshape(golden[name].shape), golden[name]) for name in names)
+
+
+MEASURES: dict[str, Callable[[str, Path], float]] = {
+    "fan-68": of_fan,
+    "spiga-98": of_spiga,
+    "spiga-68": of_spiga,
+    "retinaface": of_retinaface,
+}
 
 
 def main() -> None:

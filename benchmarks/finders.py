@@ -1,17 +1,19 @@
 """How many faces each finder finds: large, small, turned, cut, dark and crowded ones, each with a known place.
 
-    python benchmarks/finders.py PHOTOS --each 20
+    python benchmarks/finders.py PHOTOS --each 20 [--plot curves.png]
 
 Heads are cut out of portraits and pasted onto pictures without faces, so that every face's box is known. A face counts
 as found when a box overlaps it by 0.4. Two tables: the whole search as the workbench does it (every candidate must also
 fit a mesh), and the detector's own candidates in one look, at every threshold (average precision). Times are ratios to
-the first finder in the same run.
+the first finder in the same run. Where a folder `masks` lies beside PHOTOS (in CelebAMask-HQ's colours), the photos are
+also searched as they are; a face is then where the parts of the face are. --plot draws precision over recall.
 """
 
 import argparse
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,27 @@ def nobody(rng: np.random.Generator, people: list[Head], n: int) -> Picture:
     return ground(rng), np.zeros((0, 4))
 
 
+FACE = (
+    (204, 0, 0), (76, 153, 0), (51, 51, 255), (204, 0, 204), (0, 255, 255),
+    (255, 204, 204), (102, 204, 0), (255, 255, 0), (0, 0, 153),
+)  # fmt: skip
+"""Skin, nose, eyes, brows, mouth and lips in the colours CelebAMask-HQ's authors draw masks in."""
+
+
+def as_they_are(folder: Path, bench: Workbench, count: int) -> Iterator[tuple[str, Picture]]:
+    """Photos whose masks are there, with the box of each face's parts."""
+    for path in sorted(folder.iterdir())[:count]:
+        mask = folder.parent / "masks" / f"{path.stem}.png"
+        if not mask.is_file():
+            return
+        image = read(path, bench.settings).image
+        drawn = read(mask, bench.settings).image
+        drawn = cv2.resize(drawn, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+        rows, columns = np.nonzero(np.any([(drawn == colour).all(axis=2) for colour in FACE], axis=0))
+        box = np.array([columns.min(), rows.min(), columns.max(), rows.max()], np.float64)
+        yield "photos as they are", (image, box[None])
+
+
 KINDS: tuple[Callable[..., Picture], ...] = (large, small, turned, cut, dark, crowd, nobody)
 
 
@@ -165,13 +188,14 @@ def pictures(people: list[Head], each: int) -> Iterator[tuple[str, Picture]]:
             yield kind.__name__, kind(rng, people, n % len(people))
 
 
-def run(folder: Path, each: int, finders: list[str], show: Path | None) -> None:
+def run(folder: Path, each: int, finders: list[str], show: Path | None, plot: Path | None) -> None:
     """Measure and print."""
     bench = Workbench.from_env()
     people = heads(folder, bench, each)
     spent = dict.fromkeys(finders, 0.0)
     seen: dict[tuple[str, str], list[Look]] = {}
-    for number, (kind, (image, truth)) in enumerate(pictures(people, each)):
+    every = chain(pictures(people, each), as_they_are(folder, bench, 5 * each))
+    for number, (kind, (image, truth)) in enumerate(every):
         if show is not None and number % max(each // 2, 1) == 0:
             cv2.imwrite(str(show / f"{kind}_{number}.png"), image[..., ::-1])
         for name in finders:
@@ -183,6 +207,33 @@ def run(folder: Path, each: int, finders: list[str], show: Path | None) -> None:
     said = "processor time of the whole search, as a ratio"
     rows += [{"kind": said, "finder": name, "recall": ratio} for name, ratio in zip(finders, times, strict=True)]
     report("finders", rows)
+    if plot is not None:
+        draw(seen, plot)
+
+
+def draw(seen: "dict[tuple[str, str], list[Look]]", path: Path) -> None:
+    """Precision over recall in one look, a panel for each kind that has faces."""
+    from matplotlib.figure import Figure
+
+    kinds = [kind for kind in dict.fromkeys(kind for kind, _ in seen) if kind != "nobody"]
+    figure = Figure(figsize=(12, 6.4), dpi=110, layout="constrained")
+    for axes, kind in zip(figure.subplots(2, 4).flat, kinds, strict=False):
+        for (of, name), looks in seen.items():
+            if of == kind:
+                axes.plot(*curve(looks), label=name, marker=".", markersize=3)
+        axes.set(title=kind, xlim=(0, 1.03), ylim=(0, 1.05), xlabel="recall", ylabel="precision")
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend(loc="lower left")
+    for axes in figure.axes[len(kinds) :]:
+        axes.set_visible(False)
+    figure.savefig(path)
+
+
+def curve(looks: "list[Look]") -> tuple[np.ndarray, np.ndarray]:
+    """Recall and precision after each candidate of all pictures, surest first."""
+    scores, hits = (np.concatenate([getattr(look, part) for look in looks]) for part in ("scores", "hits"))
+    right = hits[np.argsort(-scores, kind="stable")].cumsum()
+    return right / sum(look.faces for look in looks), right / np.arange(1, len(right) + 1)
 
 
 @dataclass(frozen=True)
@@ -225,5 +276,6 @@ if __name__ == "__main__":
     parser.add_argument("--each", type=int, default=20)
     parser.add_argument("--finders", nargs="+", default=["blazeface", "yunet", "mtcnn"])
     parser.add_argument("--show", type=Path, help="also write some of the pictures here, to look at")
+    parser.add_argument("--plot", type=Path, help="draw the curves into this picture")
     asked = parser.parse_args()
-    run(asked.photos, asked.each, asked.finders, asked.show)
+    run(asked.photos, asked.each, asked.finders, asked.show, asked.plot)

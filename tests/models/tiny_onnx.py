@@ -90,3 +90,31 @@ def convolutions(path: Path, layers: list[tuple], side: int, out: int, classes: 
     opset = _bytes(1, "") + _number(2, 13)
     path.write_bytes(_number(1, 8) + _bytes(7, graph + _bytes(2, "tiny") + tensors + shapes) + _bytes(8, opset))
     return path
+
+
+def anchored(path: Path, side: int, seed: int = 0) -> Path:
+    """A network shaped as SCRFD: from (1, 3, side, side) to nine outputs, scores, boxes and five points of two anchors
+    a place at strides of 8, 16 and 32. Drawn from the seed; black is no face to it."""
+    draw = np.random.default_rng(seed)
+    graph, tensors, shapes = b"", b"", b""
+    for numbers in (1, 4, 10):
+        for stride in (8, 16, 32):
+            name = f"o{numbers}_{stride}"
+            weight = draw.normal(0, 2 / stride, (2 * numbers, 3, stride, stride))
+            bias = weight.sum(axis=(1, 2, 3)) - 1 if numbers == 1 else draw.uniform(0.5, 2.5, 2 * numbers)
+            tensors += _tensor(f"{name}w", weight) + _tensor(f"{name}b", bias)
+            tensors += _bytes(5, _number(1, 2) + _number(2, 7) + _bytes(8, f"{name}s") + _raw([-1, numbers]))
+            convolved = _attribute("strides", (stride,) * 2) + _attribute("kernel_shape", (stride,) * 2)
+            graph += _bytes(1, _node("Conv", ("x", f"{name}w", f"{name}b"), f"{name}c") + convolved)
+            graph += _bytes(1, _node("Transpose", (f"{name}c",), f"{name}t") + _attribute("perm", (0, 2, 3, 1)))
+            last = f"{name}r" if numbers == 1 else name
+            graph += _bytes(1, _node("Reshape", (f"{name}t", f"{name}s"), last))
+            graph += _bytes(1, _node("Sigmoid", (last,), name)) if numbers == 1 else b""
+            shapes += _bytes(12, _value(name, (2 * (side // stride) ** 2, numbers)))
+    graph += _bytes(2, "tiny") + tensors + _bytes(11, _value("x", (1, 3, side, side))) + shapes
+    path.write_bytes(_number(1, 8) + _bytes(7, graph) + _bytes(8, _bytes(1, "") + _number(2, 13)))
+    return path
+
+
+def _raw(values: list[int]) -> bytes:
+    return _bytes(9, np.array(values, "<i8").tobytes())

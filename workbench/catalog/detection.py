@@ -41,6 +41,22 @@ MTCNN = (
     _mtcnn("onet", "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d"),
 )
 
+
+def _scrfd(size: str, pack: str) -> ModelSpec:
+    return ModelSpec(
+        id=f"scrfd-{size}",
+        task="detection",
+        title=f"SCRFD {size.upper()}, with the 468-point mesh and iris refinement",
+        load="workbench.models.finders.scrfd:load",
+        files=(File(f"local:det_{size}.onnx", role="scrfd"), BACK, FULL, MESH, IRIS),
+        weights_license="code MIT; models for non-commercial research (deepinsight/insightface)",
+        data_license="WIDER FACE: research",
+        paper="Guo et al., ICLR 2022, arXiv 2105.04714",
+        gives=("mesh",),
+        note=f"opt-in: put det_{size}.onnx of InsightFace's pack {pack} into the cache's folder local",
+    )
+
+
 ROWS = (
     ModelSpec(
         id="blazeface",
@@ -93,4 +109,29 @@ ROWS = (
         gives=("mesh",),
         note="the finder whose boxes FaceNet was trained on",
     ),
+    ModelSpec(
+        id="retinaface",
+        task="detection",
+        title="RetinaFace (MobileNet 0.25), with the 468-point mesh and iris refinement",
+        load="workbench.models.finders.retinaface:load",
+        files=(
+            File(
+                "local:mobilenet0.25_Final.pth",
+                "2979b33ffafda5d74b6948cd7a5b9a7a62f62b949cef24e95fd15d2883a65220",
+                role="retinaface",
+            ),
+            BACK,
+            FULL,
+            MESH,
+            IRIS,
+        ),
+        weights_license="MIT (biubug6/Pytorch_Retinaface)",
+        data_license="WIDER FACE: research",
+        paper="Deng et al., CVPR 2020, arXiv 1905.00641",
+        parameters=426_608,
+        gives=("mesh",),
+        note="opt-in: put mobilenet0.25_Final.pth of biubug6/Pytorch_Retinaface into the cache's folder local",
+    ),
+    _scrfd("10g", "buffalo_l"),
+    _scrfd("500m", "buffalo_s"),
 )

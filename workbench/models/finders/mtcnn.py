@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workbench.catalog.spec import ModelSpec
-from workbench.detections import Detections, join, overlap
+from workbench.detections import Detections, from_five, join, overlap
 from workbench.models.files import checkpoint
 from workbench.models.finders.mediapipe import FaceFinder as MeshFinder
 from workbench.values import check_image
@@ -236,11 +236,7 @@ class Mtcnn(MeshFinder):
         boxes, scores, points = self.cascade(image, (*THRESHOLDS[:2], last))
         if not len(scores):
             return join([])
-        across = points[:, 1] - points[:, 0]
-        ears = np.stack([points[:, 0] - 0.6 * across, points[:, 1] + 0.6 * across], axis=1)
-        keypoints = np.concatenate([points[:, :3], points[:, 3:].mean(axis=1, keepdims=True), ears], axis=1)
-        found = Detections(boxes.astype(np.float32), keypoints.astype(np.float32), scores.astype(np.float32))
-        return found.take(np.argsort(-scores, kind="stable"))
+        return from_five(boxes, points, scores).take(np.argsort(-scores, kind="stable"))
 
     glance = detect
 

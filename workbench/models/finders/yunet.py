@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from workbench.catalog.spec import ModelSpec
-from workbench.detections import Detections, join
+from workbench.detections import Detections, from_five, join
 from workbench.errors import BadWeights
 from workbench.images import shrink
 from workbench.models.finders.mediapipe import FaceFinder as MeshFinder
@@ -56,20 +56,10 @@ class YuNet(MeshFinder):
 
 
 def _read(rows: np.ndarray) -> Detections:
-    """Detections of rows of 15: left, top, width, height, eyes, nose, mouth corners (all image left first), score.
-
-    The network knows no ears: they are put where a level, frontal head has them.
-    """
+    """Detections of rows of 15: left, top, width, height, eyes, nose, mouth corners (all image left first), score."""
     boxes = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1)
-    points = rows[:, 4:14].reshape(-1, 5, 2)
-    eyes, across = points[:, :2], points[:, 1] - points[:, 0]
-    mouth = points[:, 3:].mean(axis=1)
-    ears = np.stack([eyes[:, 0] - 0.6 * across, eyes[:, 1] + 0.6 * across], axis=1)
     order = np.argsort(-rows[:, 14], kind="stable")
-    keypoints = np.concatenate([eyes, points[:, 2:3], mouth[:, None], ears], axis=1)
-    return Detections(
-        boxes.astype(np.float32), keypoints.astype(np.float32), np.clip(rows[:, 14], 0, 1).astype(np.float32)
-    ).take(order)
+    return from_five(boxes, rows[:, 4:14].reshape(-1, 5, 2), rows[:, 14]).take(order)
 
 
 def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> YuNet:
