@@ -124,3 +124,28 @@ def keep(request: pytest.FixtureRequest):
         return path
 
     return save
+
+
+@pytest.fixture(scope="session")
+def hub():
+    """A double of the Hub that a labeling server pushes to."""
+    from tests.hub_double import HubDouble
+
+    with HubDouble() as hub:
+        yield hub
+
+
+@pytest.fixture(scope="session")
+def booth(tmp_path_factory, hub):
+    """`label serve` on the demo study, pushing to the Hub double; its address and data folder."""
+    from tests.browser.labeling_booth import serve_booth
+
+    yield from serve_booth(tmp_path_factory, hub)
+
+
+@pytest.fixture(scope="session")
+def corner(tmp_path_factory):
+    """`label serve` on a study of twelve choices that no test exhausts; its address and data folder."""
+    from tests.browser.labeling_booth import serve_corner
+
+    yield from serve_corner(tmp_path_factory)

@@ -178,6 +178,7 @@ def _export(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _report(args: argparse.Namespace, settings: Settings) -> int:
+    from workbench.labeling.report.layers import layers_of
     from workbench.labeling.report.report import pictures_of, report
     from workbench.labeling.statistics.analysis import analyse
     from workbench.labeling.statistics.scores import read_labels, read_scores
@@ -188,7 +189,7 @@ def _report(args: argparse.Namespace, settings: Settings) -> int:
     scores = read_scores(args.scores) if args.scores else _scores(study, items, args.recognisers, settings)
     labels = read_labels(args.labels) if args.labels else _labels(study, items, args.models, settings)
     judged, raters = store.judgements(study.name), store.raters(study.name)
-    found = analyse(study, judged, items, scores, raters, predictions=labels)
+    found = analyse(study, judged, items, scores, raters, predictions=labels, layer=layers_of(study, items))
     written = report(found, pictures_of(study, items) if args.pictures else None)
     print(f"Wrote {written.save(args.out or Path(f'{study.name}-report.html'))}")
     return 0

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.labeling.conftest import STUDY
-from tests.labeling.serving.test_desk import CROWD, open_desk, vote
+from tests.labeling.desks import CROWD, open_desk, vote
 from workbench.errors import NotAllowed, StudyError
 from workbench.labeling.serving.access import SHORTEST, Gate, kept_secret, owner_token
 from workbench.labeling.serving.tokens import Sealer, signing_secret

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.labeling.conftest import STUDY
-from tests.labeling.serving.test_desk import agree, open_desk, vote
+from tests.labeling.desks import agree, open_desk, vote
 
 CROWD = """
 [crowd]

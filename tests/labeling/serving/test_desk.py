@@ -6,58 +6,9 @@ import json
 import pytest
 
 from tests.labeling.conftest import STUDY, write_study
-from tests.labeling.hub.test_outbox import settle
-from workbench.errors import BadRequest, NotAllowed, StudyError
-from workbench.labeling.hub.formats import from_file, to_file
-from workbench.labeling.hub.hub import LocalHub
-from workbench.labeling.hub.outbox import Outbox
-from workbench.labeling.report.report import report
-from workbench.labeling.serving.desk import Desk
+from tests.labeling.desks import CROWD, agree, forged, open_desk, rows, vote
+from workbench.errors import BadRequest, NotAllowed
 from workbench.labeling.serving.tokens import Sealer, signing_secret
-from workbench.labeling.statistics.analysis import analyse
-from workbench.labeling.store.store import Store
-from workbench.labeling.study.reading import load_items
-from workbench.labeling.study.study import parse_study
-
-CROWD = """
-[crowd]
-return_url = "https://crowd.example/done?cc={code}"
-parameters = { PROLIFIC_PID = "participant" }
-codes = { complete = "OK1", failed_checks = "BAD1", no_consent = "NO1" }
-[demographics]
-"Age group" = ["18-30", "31-50"]
-"""
-
-
-def open_desk(folder, database, clock, hub, text=STUDY + CROWD, secret=b"s" * 32):
-    study = parse_study(text, folder)
-    items = load_items(study)
-    store = Store(database, clock)
-    store.add_study(study, items)
-    outbox = Outbox(store, LocalHub(hub))
-    outbox.hub.ensure()
-    outbox.pull()
-    outbox.ready = True
-    return Desk(study, items, store, outbox, Sealer(secret))
-
-
-@pytest.fixture
-def desk(study_folder, tmp_path, clock):
-    desk = open_desk(study_folder, tmp_path / "labels.db", clock, tmp_path / "hub")
-    yield desk
-    desk.store.close()
-
-
-def agree(desk, **more):
-    return desk.enter({"agree": True, "version": "v1"} | more)["rater"]
-
-
-def vote(item, answer="same_3", **more):
-    return {"lease": item["token"], "answer": answer, "response_ms": 1200} | more
-
-
-def rows(desk):
-    return desk.store.judgements("pairs")
 
 
 def test_consent_comes_before_any_picture(desk):
@@ -118,11 +69,6 @@ def test_a_vote_sent_again_gets_the_same_receipt_row_and_counts_once(desk):
     opened = [desk.sealer.open("receipt", v["receipt"])["row"] for v in (first, second)]
     assert opened[0] == opened[1]
     assert list(rows(desk)["answer"]) == ["same_3"]
-
-
-def forged(token):
-    middle = len(token) // 2
-    return token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :]
 
 
 @pytest.mark.parametrize(
@@ -266,53 +212,6 @@ def test_skips_and_flags_are_kept_with_their_reason(desk):
     assert kept.loc["same_3", "flags"] == "known"
 
 
-def test_a_wiped_disk_takes_receipts_back_and_counts_each_once(desk, study_folder, tmp_path, clock):
-    entered = desk.enter({"agree": True, "version": "v1", "demographics": {"Age group": "18-30"}})
-    rater, receipts = entered["rater"], [entered["receipt"]]
-    items = desk.sync({"rater": rater, "want": 3})["items"]
-    for item in items[:2]:
-        receipts.append(desk.sync({"rater": rater, "votes": [vote(item)]})["votes"][0]["receipt"])
-    fresh = open_desk(study_folder, tmp_path / "fresh.db", clock, tmp_path / "hub")
-    answer = fresh.sync(
-        {
-            "rater": rater,
-            "resend": receipts,
-            "held": [items[2]["token"]],
-            "votes": [vote(items[2], "different_2")],
-            "want": 3,
-        }
-    )
-    assert answer["votes"][0]["state"] == "recorded"
-    fresh.sync({"rater": rater, "resend": receipts})
-    assert sorted(rows(fresh)["answer"]) == ["different_2", "same_3", "same_3"]
-    assert list(fresh.store.raters("pairs")["Age group"]) == ["18-30"]
-    assert not {item["id"] for item in answer["items"]} & {item["id"] for item in items}
-    settle(fresh.outbox)
-    assert len(fresh.sync({"rater": rater, "check": [item["id"] for item in items]})["on_hub"]) == 3
-    fresh.store.close()
-
-
-def test_a_receipt_cannot_be_changed_or_lent(desk):
-    mine, theirs = agree(desk), agree(desk)
-    item = desk.sync({"rater": mine, "want": 1})["items"][0]
-    receipt = desk.sync({"rater": mine, "votes": [vote(item)]})["votes"][0]["receipt"]
-    with pytest.raises(NotAllowed, match="not issued here"):
-        desk.sync({"rater": mine, "resend": [forged(receipt)]})
-    with pytest.raises(NotAllowed, match="belongs to another rater"):
-        desk.sync({"rater": theirs, "resend": [receipt]})
-    assert len(rows(desk)) == 1
-
-
-def test_withdrawn_answers_do_not_come_back_with_receipts(desk):
-    rater = agree(desk)
-    item, other = desk.sync({"rater": rater, "want": 2})["items"]
-    receipt = desk.sync({"rater": rater, "votes": [vote(item)]})["votes"][0]["receipt"]
-    assert desk.withdraw({"rater": rater})["state"] == "withdrawn"
-    found = desk.sync({"rater": rater, "resend": [receipt], "votes": [vote(other)], "want": 3})
-    assert (found["state"], found["items"], found["votes"][0]["state"]) == ("withdrawn", [], "withdrawn")
-    assert rows(desk).empty
-
-
 def test_a_missing_picture_is_told_and_can_be_skipped(desk, study_folder):
     for path in (study_folder / "images").iterdir():
         path.write_bytes(b"gone")
@@ -323,14 +222,6 @@ def test_a_missing_picture_is_told_and_can_be_skipped(desk, study_folder):
     assert (
         desk.sync({"rater": rater, "votes": [vote(item, "skip", flags=["broken"])]})["votes"][0]["state"] == "recorded"
     )
-
-
-def test_before_the_hubs_rows_are_back_nobody_judges(desk):
-    rater = agree(desk)
-    desk.outbox.ready = False
-    assert desk.welcome()["state"] == "starting"
-    with pytest.raises(StudyError, match="is starting"):
-        desk.sync({"rater": rater, "want": 1})
 
 
 def test_a_script_that_hammers_waits_and_people_do_not(desk, clock):
@@ -347,30 +238,6 @@ def test_a_script_that_hammers_waits_and_people_do_not(desk, clock):
     desk.sync({"rater": rater, "want": 1})
 
 
-def test_choices_of_pictures_are_named_by_picture_not_by_place(study_folder, tmp_path, clock):
-    text = (
-        STUDY.replace("same_different", "triplet")
-        .replace('csv = "items.csv"', 'csv = "three.csv"')
-        .replace("gold = 2", "gold = 0")
-    )
-    lines = ["image_1,image_2,image_3"] + [f"images/{n}a.png,images/{n}b.png,images/{n + 1}a.png" for n in range(12)]
-    (study_folder / "three.csv").write_text("\n".join(lines))
-    desk = open_desk(study_folder, tmp_path / "t.db", clock, tmp_path / "hub", text=text)
-    rater, orders = agree(desk), set()
-    for _ in range(12):
-        item = desk.sync({"rater": rater, "want": 1})["items"][0]
-        orders.add(tuple(item["keys"]))
-        row = desk.store.hold(desk.study, desk.sealer.open("rater", rater)["rater"], 1)[0]
-        pictures = desk._pictures[row.item]
-        for key, shown in zip(item["keys"], item["images"][1:], strict=True):
-            picture = pictures[int(key[-1]) - 1]
-            assert shown == desk._shelf.address(picture.file, picture.sha256)
-        assert item["images"][0] == desk._shelf.address(pictures[0].file, pictures[0].sha256), "the reference stays"
-        desk.sync({"rater": rater, "votes": [vote(item, "image_3")]})
-    assert orders == {("image_2", "image_3"), ("image_3", "image_2")}
-    desk.store.close()
-
-
 def test_a_secret_in_a_file_survives_and_a_phrase_gives_the_same_one_everywhere(tmp_path):
     assert signing_secret(tmp_path / "a") == signing_secret(tmp_path / "a")
     assert signing_secret(tmp_path / "a") != signing_secret(tmp_path / "b")
@@ -382,16 +249,6 @@ def test_a_secret_in_a_file_survives_and_a_phrase_gives_the_same_one_everywhere(
         Sealer(b"2" * 32).open("rater", sealed)
 
 
-def test_a_browser_that_knew_another_server_sends_its_receipts_first(desk):
-    rater = agree(desk)
-    first = desk.sync({"rater": rater, "want": 1})
-    item = first["items"][0]
-    asked = {"rater": rater, "want": 3, "votes": [vote(item)], "boot": "another"}
-    assert desk.sync(asked) == {"state": "resend", "boot": first["boot"]}
-    assert rows(desk).empty
-    assert desk.sync(asked | {"boot": first["boot"]})["votes"][0]["state"] == "recorded"
-
-
 def test_pictures_a_browser_has_are_not_sent_again(desk):
     rater = agree(desk)
     first = desk.sync({"rater": rater, "want": 3})
@@ -399,50 +256,3 @@ def test_pictures_a_browser_has_are_not_sent_again(desk):
     again = desk.sync({"rater": rater, "want": 4, "have": ids})
     assert again["valid"][:3] == ids
     assert [item["id"] for item in again["items"]] == again["valid"][3:]
-
-
-@pytest.mark.parametrize(
-    ("task", "images", "answer"),
-    [
-        ("better_of_two", 2, "tie"),
-        ("better_with_original", 3, "image_3"),
-        ("more_of_two", 2, "image_1"),
-        ("best_worst", 4, "image_4>image_2"),
-    ],
-)
-def test_tasks_that_compare_are_judged_exported_and_read_back_into_a_report(tmp_path, clock, task, images, answer):
-    folder = write_study(tmp_path / "study")
-    columns = [f"image_{n + 1}" for n in range(images)] + [f"source_{n + 1}" for n in range(images)]
-    names = [[f"images/{(4 * k + n) // 2}{'ab'[n % 2]}.png" for n in range(images)] for k in range(4)]
-    made = [",".join([*row, *("ABCD"[:images])]) for row in names]
-    (folder / "items.csv").write_text("\n".join([",".join(columns), *made]) + "\n")
-    text = (
-        STUDY.replace("gold = 2", "gold = 0")
-        .replace("repeats = 1", "repeats = 0")
-        .replace('task = "same_different"', f'task = "{task}"\nattribute = "clear"')
-    )
-    desk = open_desk(folder, tmp_path / "labels.db", clock, tmp_path / "hub", text)
-    shown = []
-    for _ in range(3):
-        rater = agree(desk)
-        found = desk.sync({"rater": rater, "want": 1})
-        while found["items"]:
-            shown.append(found["items"][0])
-            clock.seconds += 3
-            found = desk.sync({"rater": rater, "votes": [vote(found["items"][0], answer)], "want": 1})
-    assert len(shown) == 12
-    assert all(len(item["images"]) == images for item in shown)
-    assert not {"source", "sources"} & {key for item in shown for key in item}, "no rater is told what made a picture"
-    refused = desk.sync({"rater": rater, "votes": [vote(shown[0], "image_1>image_1")]})["votes"][0]
-    assert refused["state"] == "refused"
-    table = from_file(to_file(desk.store.judgements("pairs"), "parquet"), "parquet")
-    found = analyse(desk.study, table, desk.store.items("pairs"), rounds=20)
-    ranking = found.ranking
-    assert ranking.judgements == 12
-    assert ranking.table.iloc[0]["candidate"] == {"tie": "A", "image_3": "C", "image_1": "A"}.get(answer, "D")
-    if answer == "tie":
-        assert ranking.ties.value == 1
-        page = report(found)
-        assert "Preference" in page.html
-        assert "ranking" in page.tables
-    desk.store.close()

@@ -3,8 +3,8 @@
 from collections import Counter
 
 from tests.labeling.conftest import STUDY
+from tests.labeling.desks import agree, open_desk, vote
 from tests.labeling.hub.test_outbox import settle
-from tests.labeling.serving.test_desk import agree, open_desk, vote
 from workbench.labeling.serving.desk import GRACE
 from workbench.labeling.store.leases import Vote
 

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from tests.hub_double import HubDouble
 from tests.labeling.conftest import STUDY, write_study
 from tests.labeling.databases import postgres_database
+from tests.labeling.desks import agree, open_desk, vote
 from tests.labeling.hub.test_outbox import settle
 from tests.labeling.raters import Visitor
-from tests.labeling.serving.test_desk import agree, open_desk, vote
 from tests.labeling.serving.test_loss import Server, rows_on
 from tests.labeling.store.test_store import answer_all
 from workbench.errors import StudyError

@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.labeling.desks import agree, open_desk, vote
 from tests.labeling.hub.test_outbox import settle
-from tests.labeling.serving.test_desk import agree, open_desk, vote
 from workbench.errors import NotAllowed
 
 

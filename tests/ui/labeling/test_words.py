@@ -9,6 +9,7 @@ import pytest
 from tests.labeling.conftest import STUDY
 from workbench.errors import StudyError
 from workbench.labeling.serving.desk import WORDS
+from workbench.labeling.study.details import UNITS
 from workbench.labeling.study.study import parse_study
 from workbench.labeling.study.tasktypes import TASK_TYPES
 from workbench.ui.labeling.tab import LANGUAGES, SCREEN, words_of
@@ -18,7 +19,7 @@ TEXT = r'"((?:[^"\\]|\\.)*)"'
 
 def spoken() -> set[str]:
     """Every string that a rater can read."""
-    code = "".join((SCREEN / name).read_text() for name in ("words.js", "keys.js", "judge.js"))
+    code = "".join((SCREEN / name).read_text() for name in ("words.js", "forms.js", "keys.js", "judge.js"))
     found = set(re.findall(rf"\bt\({TEXT}", code)) | set(re.findall(rf"\|\| {TEXT}\)", code))
     found |= set(re.findall(rf"data-t(?:-title|-label)?={TEXT}", (SCREEN / "judge.html").read_text()))
     keys = (SCREEN / "keys.js").read_text()
@@ -27,7 +28,7 @@ def spoken() -> set[str]:
     )
     for task in TASK_TYPES.values():
         found |= {task.question, *(answer.title for answer in (task.answers if task.picks == 1 else task.buttons))}
-    return (found | set(WORDS.values())) - {""}
+    return (found | set(UNITS.values()) | set(WORDS.values())) - {""}
 
 
 @pytest.mark.parametrize("language", [name for name in LANGUAGES if name != "en"])

@@ -20,12 +20,13 @@ from workbench.labeling.report.datasheet import datasheet
 from workbench.labeling.report.definitions import DEFINITIONS
 from workbench.labeling.report.page import Pictures, card, figure, section, table, tiles
 from workbench.labeling.report.palette import LIGHT, PAGE, Look
+from workbench.labeling.report.report_forms import fooled_section, form_figures, form_section
 from workbench.labeling.report.report_labels import labels_figure, labels_section
 from workbench.labeling.report.report_ranking import ranking_figure, ranking_section
 from workbench.labeling.report.report_versus import versus_figures, versus_sections
 from workbench.labeling.statistics import quality
 from workbench.labeling.statistics.analysis import Analysis
-from workbench.labeling.statistics.judgements import given
+from workbench.labeling.statistics.judgements import given, kinds
 from workbench.labeling.statistics.quality import Verdict
 from workbench.labeling.study.items import inside
 from workbench.labeling.study.study import Study
@@ -62,6 +63,8 @@ def report(found: Analysis, pictures: Pictures | None = None, note: str = "") ->
         _agreement(found, drawn),
         _aggregation(found),
         *([labels_section(found.labelled, drawn)] if found.labelled else []),
+        *([form_section(found.formed, drawn, pictures)] if found.formed else []),
+        *([fooled_section(found.fooled)] if len(found.fooled) else []),
         *([ranking_section(found.ranking, drawn)] if found.ranking else []),
         *(versus_sections(found.versus, drawn, pictures) if found.versus else []),
         _missing(found),
@@ -106,11 +109,15 @@ def figures(found: Analysis, look: Look = LIGHT) -> dict[str, Figure]:
         made["times"] = plots.times(said["response_ms"].to_numpy(dtype=float), found.study.exclusion.floor_ms, look)
         made["raters"] = plots.raters(quality.as_table(found.verdicts), found.study.exclusion.agreement, look)
         if found.study.answers and not found.study.task.choose_image:
-            made["answers"] = plots.answers(said, found.study.answers, look)
+            made["answers"] = plots.answers(
+                said.assign(answer=kinds(said)) if found.formed else said, found.study.answers, look
+            )
     if found.ceiling and found.halves:
         made["agreement"] = plots.agreement(found.alphas, found.ceiling, found.halves, look)
     if found.labelled:
         made["labels"] = labels_figure(found.labelled, look)
+    if found.formed:
+        made |= form_figures(found.formed, look)
     if found.ranking:
         made["ranking"] = ranking_figure(found.ranking, look)
     return made | (versus_figures(found.versus, look) if found.versus else {})
@@ -125,6 +132,9 @@ def tables(found: Analysis) -> dict[str, pd.DataFrame]:
         "demographics": found.demographics,
         "labels": found.labelled.table if found.labelled else pd.DataFrame(),
         "ranking": found.ranking.table if found.ranking else pd.DataFrame(),
+        "measures": found.formed.measures if found.formed else pd.DataFrame(),
+        "items": found.formed.per_item if found.formed else pd.DataFrame(),
+        "fooled": found.fooled,
     }
     if found.versus:
         made |= {f"performance_{against}": measured for against, measured in found.versus.performance.items()}

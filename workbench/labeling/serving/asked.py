@@ -5,6 +5,7 @@ from typing import Any
 
 from workbench.errors import BadRequest
 from workbench.labeling.store.leases import FLAGS, Vote
+from workbench.labeling.study.details import check_detail
 from workbench.labeling.study.study import Study
 from workbench.labeling.study.tasktypes import SKIP
 
@@ -37,6 +38,8 @@ def vote(study: Study, asked: Mapping[str, Any]) -> Vote:
     if not isinstance(answer, str) or (answer != SKIP and study.answer(answer) is None):
         known = ", ".join([*(a.key for a in study.answers), SKIP])
         raise BadRequest(f"answer: expected one of {known}, got {str(answer)[:40]!r}.")
+    if answer != SKIP:
+        check_detail(study.task.form, study.asked, answer)
     for name, value in (("response_ms", elapsed), ("age_ms", age)):
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _DAY_MS:
             raise BadRequest(f"{name}: expected whole milliseconds from 0 to a day, got {str(value)[:40]!r}.")

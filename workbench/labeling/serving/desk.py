@@ -20,8 +20,9 @@ from workbench.labeling.store.entries import COLUMNS, LABEL, RATER, WITHDRAWAL
 from workbench.labeling.store.exchange import Exchange
 from workbench.labeling.store.leases import REVISION, Lease, Outcome, Vote
 from workbench.labeling.store.store import Store
+from workbench.labeling.study.details import SIDES
 from workbench.labeling.study.items import Item, Picture
-from workbench.labeling.study.study import Study
+from workbench.labeling.study.study import Study, asked_of
 from workbench.labeling.study.tasktypes import ACTION_KEYS, display_order
 from workbench.settings import Settings
 
@@ -82,9 +83,13 @@ class Desk:
             "images": study.task.images,
             "choose_image": study.task.choose_image,
             "picks": study.task.picks,
+            "form": study.task.form,
+            "asked": asked_of(study),
+            "side": SIDES.get(study.task.form, 0),
             "answers": [
                 {"key": a.key, "title": a.title, "hotkey": a.hotkey}
                 for a in (study.answers if study.task.picks == 1 else study.task.buttons)
+                if a.hotkey or not study.task.form
             ],
             "actions": ACTION_KEYS,
             "consent": {

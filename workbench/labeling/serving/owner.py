@@ -183,6 +183,7 @@ class Owner:
 
     def _report(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """The report page; `recognisers` names those to set beside people, `pictures` puts faces into its gallery."""
+        from workbench.labeling.report.layers import layers_of
         from workbench.labeling.report.report import pictures_of, report
         from workbench.labeling.statistics.analysis import analyse
 
@@ -193,7 +194,8 @@ class Owner:
             )
         items, raters = self._store.items(self._study.name), self._store.raters(self._study.name)
         scores = self._score(self._study, items, [str(name) for name in chosen])[0] if self._score and chosen else None
-        found = analyse(self._study, self._store.judgements(self._study.name), items, scores, raters, rounds=300)
+        table, layer = self._store.judgements(self._study.name), layers_of(self._study, items)
+        found = analyse(self._study, table, items, scores, raters, rounds=300, layer=layer)
         self._store.write_down(self._study.name, "owner", "report", ", ".join(map(str, chosen)))
         return {"html": report(found, pictures_of(self._study, items) if asked.get("pictures") is True else None).html}
 

@@ -11,11 +11,13 @@ import pandas as pd
 from workbench.errors import StudyError
 from workbench.labeling.statistics import aggregate, agreement, crowds, humans_models, labels_models, quality
 from workbench.labeling.statistics.agreement import Ceiling, SplitHalf
+from workbench.labeling.statistics.forms import Formed, Layer, formed
 from workbench.labeling.statistics.humans_models import PEOPLE, TRUTH, Comparison
 from workbench.labeling.statistics.judgements import check_table, counted, given, latest
 from workbench.labeling.statistics.labels_models import Labelled
 from workbench.labeling.statistics.preference import Ranking, by_strength, rank
 from workbench.labeling.statistics.quality import Verdict
+from workbench.labeling.statistics.realness import taken_for_real
 from workbench.labeling.study.study import Study
 from workbench.labeling.study.tasktypes import SKIP
 from workbench.metrics.calibration import Reliability
@@ -30,6 +32,7 @@ class Analysis:
     """What was found. judgements: the table given. rows: those that aggregate. Fields that need more than there is are
     None or empty.
 
+    formed: what answers that say more than a class come to. fooled: which made pictures pass for real.
     accuracy: aggregation methods against what is known of the items. versus: a Versus when recognisers' scores were
     given.
     missing: sentences on what could not be computed, and why.
@@ -52,6 +55,8 @@ class Analysis:
     ranking: Ranking | None = None
     labelled: Labelled | None = None
     versus: "Versus | None" = None
+    formed: Formed | None = None
+    fooled: pd.DataFrame = field(default_factory=pd.DataFrame)
     missing: tuple[str, ...] = ()
 
     @property
@@ -115,6 +120,7 @@ def analyse(
     rounds: int = 1000,
     seed: int = 0,
     predictions: pd.DataFrame | None = None,
+    layer: Layer | None = None,
 ) -> Analysis:
     """Analyse a study.
 
@@ -122,7 +128,7 @@ def analyse(
     are not read.
     scores: column item and one per recogniser, higher is more alike. raters: column rater and one per demographic
     question.
-    predictions: models' labels, as `labels_models.compare` takes them.
+    predictions: models' labels, as `labels_models.compare` takes them. layer: the masks or maps that items bring along.
     rounds: bootstrap rounds behind every interval. Raises StudyError when the table is not one of judgements.
     """
     table = check_table(judgements)
@@ -131,9 +137,10 @@ def analyse(
     if not len(rows):
         return Analysis(study, table, items, rows, verdicts, missing=(_nothing(verdicts),))
     missing: list[str] = []
-    several = rows.groupby("item").size().max() > 1
+    several = bool(rows.groupby("item").size().max() > 1)
     if not several:
         missing.append("No item was judged twice, so agreement is unknown.")
+    several = several and study.classes > 1
     is_pair = study.task.name == "same_different"
     truth = items.assign(item=items["item"].astype(str)).set_index("item")["truth"].astype(str)
     return Analysis(
@@ -146,7 +153,7 @@ def analyse(
         agreement.raw_agreement(rows, rounds, seed) if several else None,
         agreement.noise_ceiling(rows, rounds, seed) if several else None,
         agreement.split_half(rows, seed=seed) if several else None,
-        aggregate.majority(rows),
+        aggregate.majority(rows) if study.classes > 1 else pd.DataFrame(),
         aggregate.probability_same(rows) if is_pair else pd.DataFrame(),
         accuracy(rows, truth),
         _strengths(study, rows, items, missing),
@@ -154,6 +161,8 @@ def analyse(
         _ranking(study, rows, items, rounds, seed, missing),
         None if predictions is None else labels_models.compare(rows, items, predictions, rounds, seed),
         _versus(rows, facts(items), scores, rounds, seed, missing),
+        formed(rows, items, study.asked, layer, min(rounds, 300)),
+        taken_for_real(rows, items, min(rounds, 300)),
         tuple(missing),
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import StudyError
+from workbench.labeling.study.details import head
 from workbench.labeling.study.tasktypes import SKIP, display_order, find_task, picked
 
 COLUMNS: dict[str, str] = {
@@ -83,10 +84,13 @@ def one_task(table: pd.DataFrame) -> str:
 
 
 def kinds(table: pd.DataFrame) -> pd.Series:
-    """The coarse class of every answer: "same" or "different" for same/different, otherwise the answer itself."""
+    """The coarse class of every answer: "same" or "different" for same/different, what stands before the detail where
+    answers have one, otherwise the answer itself."""
     if not len(table):
         return pd.Series(dtype=object)
     task = find_task(one_task(table))
+    if task.form:
+        return table["answer"].map(head).astype(object)
     coarse = {answer.key: answer.kind for answer in task.answers if answer.kind}
     return table["answer"].map(lambda key: coarse.get(key, key)).astype(object)
 

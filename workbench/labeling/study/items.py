@@ -119,13 +119,14 @@ def _items(study: Study, path: Path, rows: "csv.DictReader[str]") -> Iterator[It
                 f"{path.name}, line {rows.line_num}: expected {len(header)} columns with a file in {', '.join(needed)}."
             )
         row = {name: cells.plain(cell or "") for name, cell in row.items()}
+        beside = [f"image_{study.task.images + n + 1}" for n in range(study.task.beside)]
         pictures = tuple(
             Picture(
                 (base / row[name]).as_posix(),
                 (row.get(f"sha256_{n + 1}") or "").lower(),
                 row.get(f"source_{n + 1}") or "",
             )
-            for n, name in enumerate(needed)
+            for n, name in enumerate([*needed, *(name for name in beside if row.get(name))])
         )
         yield Item(
             id=row.get("item") or f"{number:06d}",

@@ -4,133 +4,64 @@ Everything is checked on reading and an unknown key is refused, so that a typing
 """
 
 import hashlib
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from workbench.errors import StudyError
+from workbench.labeling.study import sections
+from workbench.labeling.study.details import UNITS, head
+from workbench.labeling.study.sections import (
+    LEAST,
+    OUTCOMES,
+    RATER_COLUMNS,
+    Assigning,
+    Blocks,
+    Consent,
+    Crowd,
+    Exclusion,
+    ItemSource,
+)
 from workbench.labeling.study.tables import Table
-from workbench.labeling.study.tasktypes import Answer, TaskType, check_keys, choices_as_answers, find_task
+from workbench.labeling.study.tasktypes import (
+    CHOICE_KEYS,
+    Answer,
+    TaskType,
+    check_keys,
+    choices_as_answers,
+    find_task,
+)
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
+__all__ = [
+    "FILE",
+    "LEAST",
+    "OUTCOMES",
+    "RATER_COLUMNS",
+    "Assigning",
+    "Blocks",
+    "Consent",
+    "Crowd",
+    "Exclusion",
+    "ItemSource",
+    "Study",
+    "asked_of",
+    "load_study",
+    "parse_study",
+]
+
 FILE = "study.toml"
-RATER_COLUMNS = ("rater", "state", "answered", "given", "seen_at", "consent_version", "consented_at")
-"""What is kept of every rater. A question asked of raters becomes a column beside these, under another name."""
-LEAST = 10
-"""Answers for the completion code, unless the study says otherwise."""
-OUTCOMES = ("complete", "failed_checks", "no_consent", "full")
-"""How a rater's visit can end; each may have a code of the crowd platform."""
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """What a rater agrees to before the first face. version: stored with every rater."""
-
-    version: str
-    text: str
-    minimum_age: int
-
-
-@dataclass(frozen=True, slots=True)
-class Blocks:
-    """How a rater's session is cut up. size: items per block, of which `gold` are gold and `repeats` are shown again.
-
-    repeat_gap: at least this many items between the first showing and the repeat. break_seconds: pause offered between
-    blocks.
-    """
-
-    size: int = 30
-    gold: int = 2
-    repeats: int = 1
-    repeat_gap: int = 10
-    break_seconds: int = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Assigning:
-    """Who gets which item. conflict_gap: no two items of one conflict word within this many. adaptive: uncertain items
-    first.
-
-    explore: share of adaptive choices that are made blindly, so that averages can be corrected by the stored
-    propensity. certain: an item is asked no more when its class is at least this certain after `least` raters, each
-    taken to be right `accuracy` of the time; 0 asks all `raters_per_item`.
-    """
-
-    raters_per_item: int = 5
-    lease_seconds: int = 900
-    most_per_rater: int = 200
-    conflict_gap: int = 0
-    adaptive: bool = False
-    explore: float = 0.2
-    undo_window: int = 10
-    certain: float = 0.0
-    least: int = 3
-    accuracy: float = 0.8
-
-
-@dataclass(frozen=True, slots=True)
-class Exclusion:
-    """When a rater is flagged or excluded; every verdict names its rule, nothing is dropped silently.
-
-    gold_accuracy: lowest accepted share on gold. floor_ms: answers faster than this are too fast, of which `fast_share`
-    may be.
-    straight_share: most of one answer. consistency: lowest share of repeats answered alike. agreement: lowest with
-    the others, corrected for chance (0: guessing, 1: always the others' answer). smallest: fewer observations than this
-    raise no flag.
-    """
-
-    gold_accuracy: float = 0.6
-    floor_ms: int = 400
-    fast_share: float = 0.1
-    straight_share: float = 0.9
-    consistency: float = 0.5
-    agreement: float = 0.2
-    smallest: int = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Crowd:
-    """A crowd platform. parameters: URL parameter → the private name it is kept under. codes: outcome → completion
-    code.
-
-    least: answers for the code "complete", not counting skips and those faster than `Exclusion.floor_ms`; who was given
-    fewer items needs as many as they were given. "full" is the outcome of who came when nothing was left.
-    """
-
-    parameters: dict[str, str]
-    return_url: str
-    codes: dict[str, str]
-    pay: str
-    minutes: int
-    least: int = LEAST
-
-
-@dataclass(frozen=True, slots=True)
-class ItemSource:
-    """Where items come from. Exactly one of csv, folder, identities. hub: "owner/name@commit", with csv inside it.
-
-    same, different: how many pairs are built of `identities`.
-    """
-
-    csv: str = ""
-    folder: str = ""
-    identities: str = ""
-    hub: str = ""
-    same: int = 100
-    different: int = 100
-    synthetic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
     """One study, read and checked. folder: where its file and its images are. sha256: of the file, kept with the
-    judgements. texts: language → its own title, instructions, attribute and consent in it."""
+    judgements. texts: language → its own title, instructions, attribute and consent in it. asked: the points to
+    place, or the action units to look for."""
 
     name: str
     title: str
@@ -138,6 +69,7 @@ class Study:
     task: TaskType
     answers: tuple[Answer, ...]
     attribute: str
+    asked: tuple[str, ...]
     contact: str
     seed: int
     consent: Consent
@@ -168,8 +100,9 @@ class Study:
         return len({answer.kind or answer.key for answer in self.answers})
 
     def answer(self, key: str) -> Answer | None:
-        """The answer of this key, None when the study does not offer it."""
-        return next((answer for answer in self.answers if answer.key == key), None)
+        """The answer of this key (or of this class, whatever else it says); None when the study does not offer it."""
+        name = head(key) if self.task.form else key
+        return next((answer for answer in self.answers if answer.key == name), None)
 
     def is_correct(self, key: str, gold: str) -> bool:
         """Whether an answer meets the gold: its key or its kind is one of those that `gold` lists with `|`."""
@@ -177,6 +110,13 @@ class Study:
         return answer is not None and bool(
             {answer.key, answer.kind} & {word.strip() for word in gold.split("|") if word.strip()}
         )
+
+
+def asked_of(study: Study) -> list[dict[str, str]]:
+    """What a form asks piece by piece, points or action units: name, title and key."""
+    titles = {str(unit): title for unit, title in UNITS.items()} if study.task.form == "units" else {}
+    keys = zip(study.asked, CHOICE_KEYS, strict=False)
+    return [{"name": name, "title": titles.get(name, name), "key": key} for name, key in keys]
 
 
 def load_study(path: Path) -> Study:
@@ -207,183 +147,70 @@ def parse_study(text: str, folder: Path) -> Study:
 
 
 def _parsed(root: Table, text: str, folder: Path) -> Study:
-    head = root.table("study")
-    task = find_task(head.text("task", "same_different"))
-    attribute, answers = _answers(head, task)
+    top = root.table("study")
+    task = find_task(top.text("task", "same_different"))
+    attribute, answers, asked = _answers(top, task)
     study = Study(
-        name=head.name("name"),
-        title=head.text("title"),
-        instructions=head.text("instructions", longest=20_000),
+        name=top.name("name"),
+        title=top.text("title"),
+        instructions=top.text("instructions", longest=20_000),
         task=task,
         answers=answers,
         attribute=attribute,
-        contact=head.text("contact", ""),
-        seed=head.count("seed", 0, 0, 2**31),
-        license=head.text("license", "cc-by-nc-4.0"),
-        consent=_consent(root.table("consent")),
-        blocks=_blocks(root.table("blocks")),
-        assigning=_assigning(root.table("assignment")),
-        exclusion=_exclusion(root.table("exclusion")),
-        crowd=_crowd(root.table("crowd")),
-        demographics=_demographics(root.table("demographics")),
-        source=_source(root.table("items")),
-        texts=_texts(root.table("texts")),
+        asked=asked,
+        contact=top.text("contact", ""),
+        seed=top.count("seed", 0, 0, 2**31),
+        license=top.text("license", "cc-by-nc-4.0"),
+        consent=sections.consent(root.table("consent")),
+        blocks=sections.blocks(root.table("blocks")),
+        assigning=sections.assigning(root.table("assignment")),
+        exclusion=sections.exclusion(root.table("exclusion")),
+        crowd=sections.crowd(root.table("crowd")),
+        demographics=sections.demographics(root.table("demographics")),
+        source=sections.source(root.table("items")),
+        texts=sections.texts(root.table("texts")),
         folder=folder,
         text=text,
     )
-    head.end()
+    top.end()
     root.end()
     if study.assigning.certain and task.ordinal and not any(answer.kind for answer in answers):
         raise StudyError(f"[assignment] certain: task {task.name!r} is a scale and has no classes to be certain of.")
     return study
 
 
-def _answers(head: Table, task: TaskType) -> tuple[str, tuple[Answer, ...]]:
-    attribute, choices = head.text("attribute", ""), head.texts("choices", 16)
+def _answers(top: Table, task: TaskType) -> tuple[str, tuple[Answer, ...], tuple[str, ...]]:
+    attribute, choices = top.text("attribute", ""), top.texts("choices", 16)
     if task.needs_attribute and not attribute:
         raise StudyError(f'[study] attribute: task {task.name!r} needs one, for example attribute = "trustworthy".')
     if task.open_choices and len(choices) < 2:
         raise StudyError(
             f'[study] choices: task {task.name!r} needs at least two, for example choices = ["none", "glasses"].'
         )
-    if choices and not task.open_choices:
-        raise StudyError(f"[study] choices: task {task.name!r} has its own answers; only 'category' takes choices.")
+    if choices and not (task.open_choices or task.form in ("units", "points")):
+        raise StudyError(
+            f"[study] choices: task {task.name!r} has its own answers; only 'category', 'points' and 'action_units' "
+            "take choices."
+        )
     if "skip" in choices:
         raise StudyError("[study] choices: 'skip' is taken by the skip key; choose another word.")
     if attribute and not task.needs_attribute:
         raise StudyError(f"[study] attribute: task {task.name!r} does not ask for one and would ignore it; remove it.")
     answers = choices_as_answers(choices) if task.open_choices else task.answers
     check_keys(answers)
-    return attribute, answers
+    return attribute, answers, _asked(task, choices)
 
 
-def _consent(table: Table) -> Consent:
-    consent = Consent(table.name("version"), table.text("text", longest=20_000), table.count("minimum_age", 18, 0, 99))
-    table.end()
-    if not consent.text:
-        raise StudyError("[consent] text: is empty; say what is collected, how long it is kept and how to withdraw.")
-    return consent
-
-
-def _blocks(table: Table) -> Blocks:
-    usual = Blocks()
-    blocks = Blocks(
-        table.count("size", usual.size, 1, 500),
-        table.count("gold", usual.gold, 0, 100),
-        table.count("repeats", usual.repeats, 0, 100),
-        table.count("repeat_gap", usual.repeat_gap, 1, 500),
-        table.count("break_seconds", usual.break_seconds, 0, 3600),
-    )
-    table.end()
-    if blocks.gold + blocks.repeats >= blocks.size:
+def _asked(task: TaskType, choices: tuple[str, ...]) -> tuple[str, ...]:
+    """The points to place, as the study names them, or the numbers of the action units to look for."""
+    if task.form == "points" and not choices:
+        raise StudyError('[study] choices: name the points to place, for example choices = ["tip of the nose"].')
+    if task.form != "units":
+        return choices if task.form else ()
+    asked = choices or tuple(str(unit) for unit in UNITS)
+    if strange := [unit for unit in asked if unit not in map(str, UNITS)]:
         raise StudyError(
-            f"[blocks]: {blocks.gold} gold and {blocks.repeats} repeats leave no room in a block of {blocks.size}."
+            f"[study] choices: there is no action unit {strange[0][:40]!r}; expected some of "
+            f"{', '.join(map(str, UNITS))}."
         )
-    return blocks
-
-
-def _assigning(table: Table) -> Assigning:
-    usual = Assigning()
-    read = Assigning(
-        table.count("raters_per_item", usual.raters_per_item, 1, 1000),
-        table.count("lease_seconds", usual.lease_seconds, 10, 86_400),
-        table.count("most_per_rater", usual.most_per_rater, 1, 1_000_000),
-        table.count("conflict_gap", usual.conflict_gap, 0, 100),
-        table.flag("adaptive", usual.adaptive),
-        table.number("explore", usual.explore, 0.01, 1),
-        table.count("undo_window", usual.undo_window, 0, 100),
-        table.number("certain", usual.certain, 0, 0.9999),
-        table.count("least", usual.least, 1, 1000),
-        table.number("accuracy", usual.accuracy, 0.51, 0.999),
-    )
-    table.end()
-    return read
-
-
-def _exclusion(table: Table) -> Exclusion:
-    usual = Exclusion()
-    read = Exclusion(
-        table.number("gold_accuracy", usual.gold_accuracy, 0, 1),
-        table.count("floor_ms", usual.floor_ms, 0, 60_000),
-        table.number("fast_share", usual.fast_share, 0, 1),
-        table.number("straight_share", usual.straight_share, 0, 1),
-        table.number("consistency", usual.consistency, 0, 1),
-        table.number("agreement", usual.agreement, -1, 1),
-        table.count("smallest", usual.smallest, 1, 1000),
-    )
-    table.end()
-    return read
-
-
-def _crowd(table: Table) -> Crowd:
-    parameters, codes = table.table("parameters").words(), table.table("codes").words()
-    url = table.text("return_url", "", 1000)
-    least = table.count("least", LEAST, 1, 100_000)
-    crowd = Crowd(parameters, url, codes, table.text("pay", ""), table.count("minutes", 0, 0, 10_000), least)
-    table.end()
-    for outcome in codes:
-        if outcome not in OUTCOMES:
-            raise StudyError(f"[crowd.codes]: unknown outcome {outcome!r}; expected {', '.join(OUTCOMES)}.")
-    if codes and not url:
-        raise StudyError("[crowd.codes]: codes are shown as a link; return_url, the address with {code}, is missing.")
-    if url and (urlsplit(url).scheme != "https" or not urlsplit(url).netloc or "{code}" not in url):
-        raise StudyError(f"[crowd] return_url: expected an https address with {{code}} in it, got {url[:80]!r}.")
-    return crowd
-
-
-def _demographics(table: Table) -> dict[str, tuple[str, ...]]:
-    questions = table.lists()
-    for question, options in questions.items():
-        if len(question) > 80 or len(options) < 2:
-            raise StudyError(f"[demographics] {question[:80]!r}: expected at least two options to choose from.")
-        if question.strip().lower() in RATER_COLUMNS:
-            raise StudyError(
-                f"[demographics] {question!r}: every rater has a column of this name already; call the question "
-                f"otherwise. Taken are {', '.join(RATER_COLUMNS)}."
-            )
-    return questions
-
-
-def _texts(table: Table) -> dict[str, dict[str, str]]:
-    """Language → what of title, instructions, attribute and consent the study says in it."""
-    texts: dict[str, dict[str, str]] = {}
-    for language in table.names():
-        if not re.fullmatch("[a-z]{2,3}", language):
-            raise StudyError(f"[texts.{language[:20]}]: expected a language as de, es, fr, zh, ja or ar.")
-        own = table.table(language)
-        texts[language] = {
-            name: own.text(name, longest=20_000)
-            for name in ("title", "instructions", "attribute", "consent")
-            if own.has(name)
-        }
-        own.end()
-    table.end()
-    return texts
-
-
-def _source(table: Table) -> ItemSource:
-    pairs, hard = table.has("same") or table.has("different"), table.number("hard", 0.0, 0, 1)
-    read = ItemSource(
-        table.text("csv", ""),
-        table.text("folder", ""),
-        table.text("identities", ""),
-        table.text("hub", ""),
-        table.count("same", 100, 0, 1_000_000),
-        table.count("different", 100, 0, 1_000_000),
-        table.flag("synthetic", False),
-    )
-    table.end()
-    if hard:
-        raise StudyError(
-            "[items] hard: hard pairs are ranked by a recogniser, which a study file cannot ask. Build them in Python "
-            "(`workbench.labeling.study.pairs.build_pairs` with embeddings), write items.csv and name it here."
-        )
-    if pairs and not read.identities:
-        raise StudyError("[items] same, different: only `identities` builds pairs; remove them, or name its folder.")
-    if read.hub and not (read.csv and "/" in read.hub):
-        raise StudyError(
-            '[items] hub: expected "owner/name@commit" together with csv, the path of the item list in it.'
-        )
-    if sum(bool(way) for way in (read.csv, read.folder, read.identities)) != 1:
-        raise StudyError("[items]: expected exactly one of csv, folder, identities.")
-    return read
+    return tuple(sorted(asked, key=int))

@@ -13,7 +13,8 @@ SKIP = "skip"
 
 ACTION_KEYS = {"undo": "z", "skip": " ", "broken": "b", "known": "k", "help": "?"}
 """What the raters' screen does on these keys, until a rater chooses others. No answer may have one of them."""
-_CHOICE_KEYS = "123456789acdefgh"
+CHOICE_KEYS = "123456789acdefgh"
+"""Keys of a study's own choices, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class TaskType:
     scale.
     open_choices: the study itself lists the answers. fixed: this many images on the left never move (the reference).
     picks: how many pictures an answer names, the most first and the least second. ranks: answers say which picture has
-    more of something, so that pictures, or what made them, can be ranked.
+    more of something, so that pictures, or what made them, can be ranked. form: what the answer says beyond its class,
+    one of `details` ("" nothing). beside: a further picture that an item may have and no rater sees.
     """
 
     name: str
@@ -54,6 +56,8 @@ class TaskType:
     fixed: int = 0
     picks: int = 1
     ranks: bool = False
+    form: str = ""
+    beside: int = 0
 
     @property
     def buttons(self) -> tuple[Answer, ...]:
@@ -81,6 +85,8 @@ def _scale(top: int) -> tuple[Answer, ...]:
     ends = {1: "1 – not at all", top: f"{top} – very"}
     return tuple(Answer(str(n), ends.get(n, str(n)), float(n), hotkey=str(n)) for n in range(1, top + 1))
 
+
+_EXPRESSIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
 
 _SAME_DIFFERENT = (
     Answer("different_3", "Different, certain", -3.0, "different", "1"),
@@ -173,6 +179,58 @@ TASK_TYPES: dict[str, TaskType] = {
             needs_attribute=True,
         ),
         TaskType(
+            "real_of_two",
+            "Which picture is real",
+            "Which picture is a real photograph?",
+            2,
+            (Answer("image_1", "The left one", hotkey="1"), Answer("image_2", "The right one", hotkey="2")),
+            choose_image=True,
+        ),
+        TaskType(
+            "expression",
+            "Expression, how strong, and where it lies",
+            "Which expression does this face show?",
+            1,
+            tuple(Answer(name, name.capitalize(), hotkey=str(n)) for n, name in enumerate(_EXPRESSIONS, start=1)),
+            form="expression",
+        ),
+        TaskType(
+            "action_units",
+            "Action units",
+            "Which movements do you see in this face?",
+            1,
+            (Answer("coded", "Some"), Answer("none", "None of them")),
+            form="units",
+        ),
+        TaskType(
+            "points",
+            "Points on the picture",
+            "Where is each of these points?",
+            1,
+            (Answer("placed", "Placed"),),
+            form="points",
+        ),
+        TaskType(
+            "correct_mask",
+            "Correct a mask",
+            "The colour should cover exactly this: {attribute}. Paint what is missing, erase what is too much.",
+            2,
+            (Answer("corrected", "Corrected"), Answer("fine", "It fits as it is", hotkey="f")),
+            needs_attribute=True,
+            fixed=2,
+            form="mask",
+        ),
+        TaskType(
+            "attention",
+            "Where would you look",
+            "Paint where you would look: {attribute}",
+            1,
+            (Answer("drawn", "Drawn"),),
+            needs_attribute=True,
+            form="attention",
+            beside=1,
+        ),
+        TaskType(
             "category", "Attribute label", "Which is it: {attribute}?", 1, open_choices=True, needs_attribute=True
         ),
     )
@@ -201,7 +259,7 @@ def display_order(task: TaskType, seed: int) -> list[int]:
 
 def choices_as_answers(choices: tuple[str, ...]) -> tuple[Answer, ...]:
     """Answers of an attribute study, at most sixteen: keys 1 to 9, then letters that no action has."""
-    return tuple(Answer(choice, choice, hotkey=_CHOICE_KEYS[index]) for index, choice in enumerate(choices))
+    return tuple(Answer(choice, choice, hotkey=CHOICE_KEYS[index]) for index, choice in enumerate(choices))
 
 
 def check_keys(answers: tuple[Answer, ...]) -> None:

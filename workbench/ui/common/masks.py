@@ -1,6 +1,7 @@
 """The parts of a photo on the screen: as its visitor corrected them, or as a model finds them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -19,3 +20,8 @@ def parsing_of(bench: Workbench, image: np.ndarray, faces: Sequence[Face], model
     bench.spec(model, "parsing")
     kept = bench.corrections.of(visitor(), image, faces)
     return parse(image, bench.parser(model), faces) if kept is None else kept
+
+
+def brush() -> str:
+    """The brush of all that paint on a picture, as JavaScript: `capsule(width, height, a, b, r, put)`."""
+    return (Path(__file__).parent / "brush.js").read_text(encoding="utf-8")

@@ -17,6 +17,7 @@ from fastapi import HTTPException
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, NotAllowed, WorkbenchError
 from workbench.ui.common.door import CLIENT, Page
+from workbench.ui.common.masks import brush
 from workbench.ui.labeling.room import Room
 from workbench.ui.labeling.studies import Studies
 
@@ -37,7 +38,7 @@ def build(bench: Workbench, photo: gr.State | None = None, room: Room | None = N
             gr.HTML(
                 html_template=_read("judge.html"),
                 css_template=_read("judge.css"),
-                js_on_load="".join(map(_read, ("words.js", "box.js", "keys.js", "judge.js"))),
+                js_on_load=brush() + "".join(map(_read, ("words.js", "box.js", "forms.js", "keys.js", "judge.js"))),
                 server_functions=[_guarded(function, LARGEST) for function in rater_functions(room)],
                 elem_id="labeling-judge",
             )

@@ -69,13 +69,13 @@ async function welcome(name) {
 async function change(name) {
   keepLanguage(name);
   await welcome(name);
-  loadKeys(); warn(); drawConsent(); drawAnswers(); mark(); progress();
+  loadKeys(); warn(); drawConsent(); drawAnswers(); drawForm(); mark(); progress();
   say("question", asking());
   if (root.dataset.screen === "judging") say("step", step());
 }
 
 const asking = () => t(study.question_words, { attribute: study.attribute });
-const step = () => (study.picks < 2 ? "" : current && current.picked ? t("Now the one with least.") : t("First the one with most."));
+const step = () => (study.form ? formStep() : study.picks < 2 ? "" : current && current.picked ? t("Now the one with least.") : t("First the one with most."));
 
 /* Said as long as a reload would lose something. */
 function warn() {
@@ -124,7 +124,7 @@ async function begin() {
 async function exchange(want) {
   if (busy) { again = true; return; }
   busy = true;
-  const sent = box.votes().slice(0, 20);
+  const sent = few(box.votes(), 20, (vote) => vote.answer.length);
   const unsaved = box.receiptIds(), look = Date.now() - checkedAt > 3000;
   if (look) checkedAt = Date.now();
   const asked = {
@@ -159,12 +159,21 @@ function stranger() {
   show("consent");
 }
 
+/* As many from the front as one request carries: drawn answers are long. */
+function few(all, most, length) {
+  let sum = 0;
+  return all.slice(0, most).filter((one, index) => { sum += length(one); return !index || sum <= 200000; });
+}
+
 /* Receipts of all tabs go back to a server that does not know them. */
 async function resend(boot) {
-  const { rater, entry } = box.me(), receipts = box.receiptIds().map((id) => box.receipt(id)).filter(Boolean);
-  for (let start = 0; start <= receipts.length; start += 90) {
-    await ask("sync", { rater, resend: [entry, ...receipts.slice(start, start + 90)].filter(Boolean), held: queue.concat(current || []).map((item) => item.token).slice(0, 8) });
-  }
+  const { rater, entry } = box.me();
+  let receipts = box.receiptIds().map((id) => box.receipt(id)).filter(Boolean);
+  do {
+    const some = few(receipts, 90, (receipt) => receipt.length);
+    await ask("sync", { rater, resend: [entry, ...some].filter(Boolean), held: queue.concat(current || []).map((item) => item.token).slice(0, 8) });
+    receipts = receipts.slice(some.length);
+  } while (receipts.length);
   box.setBoot(boot);
 }
 
@@ -209,7 +218,8 @@ function idle(text, link) {
 /* Pictures are decoded while they wait, so that showing them is one swap of nodes. */
 function prepare(item) {
   const pair = make("div", "", { class: "pair" });
-  item.images.forEach((address, index) => {
+  if (study.form === "mask" && item.images[1]) { item.layer = make("img"); item.layer.src = item.images[1]; }
+  item.images.slice(0, study.form === "mask" ? 1 : 4).forEach((address, index) => {
     const image = make("img", "", { alt: t("Picture {n} of {all}", { n: index + 1, all: item.images.length }), decoding: "sync", draggable: "false" });
     image.src = address;
     const place = index - (study.choose_image ? study.images - item.keys.length : study.images), figure = make("figure", "", place >= 0 ? { "data-place": place } : {});
@@ -218,7 +228,7 @@ function prepare(item) {
   if (item.fault) pair.append(make("p", t("A picture of this item is missing. Please skip it."), { class: "fault" }));
   pair.dataset.shows = item.images.length;
   item.pair = pair;
-  item.ready = Promise.all([...pair.querySelectorAll("img")].map((image) => image.decode().catch(() => { item.broken = true; })));
+  item.ready = Promise.all([...pair.querySelectorAll("img"), ...(item.layer ? [item.layer] : [])].map((image) => image.decode().catch(() => { item.broken = true; })));
   return item;
 }
 
@@ -228,13 +238,15 @@ async function next() {
   if (current === null && history.length && item.block > history[history.length - 1].block && !item.again && !item.rested && study.break_seconds) {
     item.rested = true; queue.unshift(item); return rest();
   }
+  part("form").replaceChildren();
   current = item; shownAt = 0; flags = new Set(); before = item.before || ""; blurred = false; item.picked = "";
-  say("step", step());
+  if (!study.form) say("step", step());
   mark();
   await item.ready;
   if (current !== item) return;
   if (item.broken) { flags.add("broken"); mark(); }
   part("stage").replaceChildren(item.pair);
+  if (study.form) openForm(item);
   requestAnimationFrame(() => requestAnimationFrame(() => {
     if (current !== item) return;
     shownAt = performance.now();
@@ -311,13 +323,14 @@ function drawAnswers() {
   root.querySelectorAll("kbd[data-key]").forEach((node) => { node.textContent = shownKey(keys[node.dataset.key]); });
 }
 
-const titleOf = (key) => { const answer = study.answers.find((one) => one.key === key); return answer ? t(answer.title) : key === "skip" ? t("skipped") : key; };
+const titleOf = (said) => { const key = headOf(said), answer = study.answers.find((one) => one.key === key); return answer ? t(answer.title) : key === "skip" ? t("skipped") : key; };
 
 /* When pictures are chosen, the button's place on the screen decides which picture it names. */
 const answerAt = (index) => (study.choose_image && current && current.keys && current.keys[index]) || (study.answers[index] && study.answers[index].key);
 
 /* Where two pictures are picked, the first press says which has most, the second which has least; the same one again takes it back. */
 function choose(index) {
+  if (study.form) return formChoose(answerAt(index));
   if (study.picks < 2) return vote(answerAt(index));
   if (!current || !shownAt || index >= study.images) return;
   const key = answerAt(index);
@@ -332,7 +345,7 @@ function mark() {
   root.querySelectorAll("[data-flag]").forEach((button) => button.setAttribute("aria-pressed", flags.has(button.dataset.flag)));
   root.querySelectorAll("[data-answer]").forEach((button) => {
     const key = answerAt(+button.dataset.answer);
-    button.classList.toggle("before", !!before && before.split(">").includes(key));
+    button.classList.toggle("before", !!before && headOf(before).split(">").includes(key));
     button.classList.toggle("picked", !!(current && current.picked) && current.picked === key);
   });
   root.querySelectorAll(".pair figure").forEach((figure) => figure.classList.toggle("picked", !!(current && current.picked) && answerAt(+figure.dataset.place) === current.picked));

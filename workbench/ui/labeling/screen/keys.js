@@ -54,7 +54,7 @@ function pressed(event) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (!event.key || !document.contains(root) || root.offsetParent === null || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!event.key || !document.contains(root) || root.offsetParent === null || (event.repeat && !event.key.startsWith("Arrow")) || event.ctrlKey || event.metaKey || event.altKey) return;
   const key = pressed(event);
   if (event.target.closest && event.target.closest("input, textarea, select, [contenteditable=true]") && event.target.type !== "checkbox") return;
   const sheetOpen = !part("sheet").hidden;
@@ -68,6 +68,7 @@ document.addEventListener("keydown", (event) => {
   if (root.dataset.screen === "consent" && key === "Enter") { event.preventDefault(); return part("age").checked ? agree(true) : part("age").click(); }
   if (root.dataset.screen === "break" && (key === "Enter" || key === " ")) { event.preventDefault(); return DO.continue(); }
   if (root.dataset.screen !== "judging" && !(root.dataset.screen === "done" && key === keys.undo)) return;
+  if (study.form && root.dataset.screen === "judging" && formKey(key, event)) return event.preventDefault();
   const name = Object.keys(keys).find((candidate) => keys[candidate] === key);
   if (!name) return;
   event.preventDefault();

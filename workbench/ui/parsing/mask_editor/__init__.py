@@ -12,6 +12,7 @@ from workbench import drawing
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.parts import PARTS, title
+from workbench.ui.common.masks import brush
 from workbench.ui.common.widgets import viewer_value
 from workbench.ui.parsing.one import Answer
 
@@ -29,7 +30,7 @@ def component(elem_id: str) -> gr.HTML:
         elem_id=elem_id,
         html_template=(_HERE / "editor.html").read_text(encoding="utf-8"),
         css_template=(_HERE / "editor.css").read_text(encoding="utf-8"),
-        js_on_load=(_HERE / "editor.js").read_text(encoding="utf-8"),
+        js_on_load=brush() + (_HERE / "editor.js").read_text(encoding="utf-8"),
     )
 
 

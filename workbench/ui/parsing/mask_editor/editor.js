@@ -162,14 +162,7 @@ function join(box, x0, y0, x1, y1) {
 
 function stamp(a, b, r) {
   const [label, owner] = value();
-  const x0 = Math.floor(Math.min(a.x, b.x) - r), x1 = Math.ceil(Math.max(a.x, b.x) + r) + 1;
-  const y0 = Math.floor(Math.min(a.y, b.y) - r), y1 = Math.ceil(Math.max(a.y, b.y) + r) + 1;
-  const dx = b.x - a.x, dy = b.y - a.y, length = dx * dx + dy * dy;
-  for (let y = Math.max(0, y0); y < Math.min(ed.height, y1); y++) for (let x = Math.max(0, x0); x < Math.min(ed.width, x1); x++) {
-    const px = x + 0.5 - a.x, py = y + 0.5 - a.y;
-    const t = length ? clamp((px * dx + py * dy) / length, 0, 1) : 0;
-    if ((px - t * dx) ** 2 + (py - t * dy) ** 2 <= r * r) { ed.labels[y * ed.width + x] = label; ed.owners[y * ed.width + x] = owner; }
-  }
+  const { x0, y0, x1, y1 } = capsule(ed.width, ed.height, a, b, r, (at) => { ed.labels[at] = label; ed.owners[at] = owner; });
   return join(null, x0, y0, x1, y1);
 }
 
