@@ -230,3 +230,12 @@ def test_no_event_carries_a_forged_path_or_half_a_character(page: gr.Blocks, pat
         with pytest.raises(gr.Error) as caught:
             asyncio.run(page.call_function(fn, [None] * len(fn.inputs), event_data=clicked))
         assert caught.value.message in (door.UNFIT, door.GONE), fn.api_name
+
+
+def test_what_only_the_pages_script_does_refuses_a_direct_call(page: gr.Blocks) -> None:
+    """Its inputs came back as its answer, did not fit, and were called our fault."""
+    scripts = [fn for fn in page.fns.values() if fn.fn is None]
+    assert len(scripts) > 10
+    for fn in scripts:
+        with pytest.raises(gr.Error, match="does not fit"):
+            asyncio.run(page.process_api(fn, ["x"] * len(fn.inputs)))
