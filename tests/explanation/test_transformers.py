@@ -68,7 +68,18 @@ def test_a_transformer_gets_its_methods_and_no_layer_masking(toy):
     assert "layers" not in found.abilities
 
 
-@pytest.mark.parametrize("method", ["grad_cam", "grad_cam_plus_plus", "eigen_cam", "attention_rollout"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "grad_cam",
+        "grad_cam_plus_plus",
+        "eigen_cam",
+        "attention_rollout",
+        "gradient_rollout",
+        "layer_relevance",
+        "excitation",
+    ],
+)
 def test_token_maps_fill_the_chip(toy, method):
     """A map that keeps only what speaks for a class may be empty for one of two classes, not for both."""
     maps = [

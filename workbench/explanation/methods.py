@@ -172,6 +172,20 @@ ROWS = (
         asks_target=False,
     ),
     Method(
+        "gradient_rollout",
+        "Gradient-weighted attention rollout",
+        "As attention rollout, with every head weighed by how much it raises the score; it depends on what is asked.",
+        "attention_relevance:gradient_rollout",
+        frozenset({"attention", "gradients"}),
+    ),
+    Method(
+        "layer_relevance",
+        "Layer-wise relevance (AttnLRP)",
+        "Hands a transformer's score back layer by layer to the patches; signed.",
+        "attention_relevance:layer_relevance",
+        frozenset({"attention", "gradients"}),
+    ),
+    Method(
         "excitation",
         "Excitation backprop",
         "Sends probability back through the network: which pixels excited the answer, never against it.",

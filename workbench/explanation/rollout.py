@@ -30,7 +30,7 @@ def attention_rollout(question: Question) -> ChipMap:
         step = step / step.sum(dim=-1, keepdim=True)
         rolled = step if rolled is None else step @ rolled
     assert rolled is not None  # there is at least one block
-    return ChipMap(_as_map(rolled, question.size))
+    return ChipMap(as_map(rolled, question.size))
 
 
 def _attentions(question: Question, blocks: list[Attention]) -> list[Tensor]:
@@ -81,7 +81,11 @@ def _softmax(queries: Tensor, keys: Tensor, heads: int, bias: Tensor | None = No
     return (logits if bias is None else logits + bias).softmax(dim=-1)
 
 
-def _as_map(rolled: Tensor, size: int) -> np.ndarray:
+def as_map(rolled: Tensor, size: int) -> np.ndarray:
+    """(size, size): what each patch gave to the class token, or on average to any token; rolled: (T, T), columns give.
+
+    Raises BadRequest when the tokens form no square.
+    """
     tokens = len(rolled)
     side = grid_side(tokens)
     if not side:

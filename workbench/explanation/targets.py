@@ -159,6 +159,23 @@ def similarity(model: Any, other: Tensor, against: Tensor | None = None) -> Targ
     )
 
 
+def rather(model: Any, other: Tensor, against: Tensor) -> Target:
+    """How much more alike a chip is to the `other` chip (1, 3, S, S) than, on average, to `against`, (M, 3, S, S).
+
+    In the unit of `similarity`; above 0 it is nearer to the other.
+    """
+    mate = similarity(model, other, against)
+    away = [similarity(model, each[None]) for each in against]
+
+    def read(asked: Any, chips: Tensor) -> Tensor:
+        return mate.read(asked, chips) - torch.stack([each.read(asked, chips) for each in away]).mean(dim=0)
+
+    return replace(
+        mate, name="the likeness to one face rather than others", read=read, shown=read,
+        again=lambda asked: rather(asked, other, against),
+    )  # fmt: skip
+
+
 def area(model: Any, part: str) -> Target:
     """The share of the chip (0 to 1) that a differentiable parser gives to a part. Its `forward` gives (N, 19, h, w)
     logits."""
