@@ -1,6 +1,6 @@
 """Mattes against composed truth: faces with strands of hair drawn over other photos, so that every alpha is known.
 
-    python benchmarks/cutout.py --data DIR [--count 20] [--sheet FILE]
+    python benchmarks/cutout.py [--data DIR] [--count 20] [--sheet FILE]
 
 DIR holds `images/` and `masks/` (canonical indices), of which the validation pictures are used. A person's mask is
 softened, strands are drawn along the edge of the hair, and colours from inside are carried out to the edge; that is
@@ -28,6 +28,8 @@ from workbench.tasks.cutout import cut_out, front_and_back
 from workbench.tasks.detection import find_faces
 from workbench.tasks.matting import matte
 from workbench.tasks.parsing import parse
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "celebamask_mini"
 
 
 def composed(
@@ -108,11 +110,14 @@ def errors(found: np.ndarray, truth: np.ndarray) -> list[float]:
 def main() -> int:
     """The command line."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--data", type=Path, required=True)
+    options.add_argument("--data", type=Path, default=DATA, help="photos and masks: images/, masks/")
     options.add_argument("--count", type=int, default=20)
     options.add_argument("--first", type=int, default=1, help="of the validation pictures, then every second")
     options.add_argument("--sheet", type=Path, help="write a picture of what was cut out")
     given = options.parse_args()
+    if not (given.data / "masks").is_dir():
+        print("no photos with masks at hand: --data DIR")
+        return 0
     bench, rng = Workbench.from_env(), np.random.default_rng(0)
     stems = tuple(sorted(path.stem for path in (given.data / "images").glob("*.jpg")))
     masks = [np.asarray(Image.open(given.data / "masks" / f"{stem}.png")) for stem in stems]

@@ -272,7 +272,7 @@ def row(kind: str, name: str, looks: list[Look]) -> dict[str, object]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("photos", type=Path)
+    parser.add_argument("photos", type=Path, nargs="?", default=PHOTOS)
     parser.add_argument("--each", type=int, default=20)
     parser.add_argument("--finders", nargs="+", default=["blazeface", "yunet", "mtcnn"])
     parser.add_argument("--show", type=Path, help="also write some of the pictures here, to look at")

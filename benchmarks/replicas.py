@@ -334,10 +334,10 @@ def _look(address: str, file: Path) -> None:
 BEGAN = time.monotonic()
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    actions = parser.add_subparsers(dest="action", required=True)
+    actions = parser.add_subparsers(dest="action")
     rates = actions.add_parser("votes")
     rates.add_argument("--seconds", type=float, default=10.0)
     up = actions.add_parser("compose")
     up.add_argument("--screenshot", type=Path)
-    given = parser.parse_args()
+    given = parser.parse_args(sys.argv[1:] or ["votes"])
     votes(given) if given.action == "votes" else compose(given)
