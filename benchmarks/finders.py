@@ -28,6 +28,7 @@ from workbench.images import paste, read
 from workbench.mesh import OVAL
 from workbench.tasks.detection import find_faces
 
+PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "data" / "celebamask_mini" / "images"
 SIDE = 640
 SAME = 0.4
 
@@ -278,4 +279,5 @@ if __name__ == "__main__":
     parser.add_argument("--show", type=Path, help="also write some of the pictures here, to look at")
     parser.add_argument("--plot", type=Path, help="draw the curves into this picture")
     asked = parser.parse_args()
-    run(asked.photos, asked.each, asked.finders, asked.show, asked.plot)
+    if asked.photos.is_dir():
+        run(asked.photos, asked.each, asked.finders, asked.show, asked.plot)

@@ -60,12 +60,12 @@ def test_it_is_the_default_and_faces_of_nobody_stay_a_choice():
     assert find("identity-prior-64").default
 
 
-def test_it_measures_better_than_the_model_it_replaces(entry):
+def test_it_measures_better_than_the_model_it_replaces_in_the_same_run(entry):
     new, old = entry["appearance-portrait-256"], entry["identity-prior-64"]
     for judge in ("sface", "faceres"):
         assert new[judge]["auc"][0] > old[judge]["auc"][0]
         assert new[judge]["accepted"][0] > old[judge]["accepted"][0]
-        assert new[judge]["people"] <= old[judge]["people"], "the older model's people hold the newer one's"
+        assert new[judge]["people"] == old[judge]["people"]
 
 
 def test_the_docs_figures_are_the_measured_ones(entry):
@@ -91,4 +91,4 @@ def test_the_counts_by_eye_add_up():
         int, re.search(r"keep (\d+), borderline (\d+), no (\d+) of (\d+)", DOCS).groups()
     )
     assert kept + borderline + no == all_of
-    assert 0 < all_of <= 4 * figures.read("portraits")["run"]["people"], "four pictures of each person, or of fewer"
+    assert all_of == 4 * figures.read("portraits")["run"]["people"]
