@@ -43,6 +43,7 @@ BELOW_BENCH = (
     "video",
     "labeling",
     "glance",
+    "whatif",
 )
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -58,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "generation": {"tasks", "metrics", "labeling"},
     "evaluation": {"tasks", "metrics", "labeling", "catalog"},
     "glance": {"tasks", "explanation"},
+    "whatif": {"tasks", "metrics", "makeup", "generation"},
     "video": {"tasks", "metrics", "protection"},
     "bench": {"catalog", "sources", "tasks"},
     "publish": {"bench", "catalog", "sources", "tasks", "metrics"},

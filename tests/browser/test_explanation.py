@@ -23,8 +23,16 @@ def tab(page, server, portrait):
     return page
 
 
-def test_answer_heatmap_proof_and_downloads(tab, keep):
+def explained(tab) -> None:
+    """Nothing is explained before somebody asks: it takes long."""
+    expect(tab.locator("#explain-state")).to_contain_text("Ready")
+    expect(tab.locator("#explain-heat img")).to_have_count(0)
+    tab.locator("#explain-start").click()
     expect(tab.locator("#explain-verdict")).to_contain_text(VERDICT, timeout=240_000)
+
+
+def test_answer_heatmap_proof_and_downloads(tab, keep):
+    explained(tab)
     expect(tab.locator("#explain-heat img")).to_be_visible()
     expect(tab.locator("#explain-curves img")).to_be_visible()
     expect(tab.locator("#explain-shares img")).to_be_visible()
@@ -41,7 +49,6 @@ def test_answer_heatmap_proof_and_downloads(tab, keep):
 
 
 def test_another_method_brings_its_knobs_and_cancel_stops_it(tab):
-    expect(tab.locator("#explain-verdict")).to_contain_text(VERDICT, timeout=240_000)
     tab.get_by_role("button", name="Knobs").first.click()
     tab.locator("#explain-method input").click()
     tab.get_by_role("option", name="RISE").click()
@@ -59,6 +66,23 @@ def test_another_method_brings_its_knobs_and_cancel_stops_it(tab):
 def test_the_photo_goes_to_parsing(tab):
     tab.get_by_role("tab", name="Parsing").click()
     expect(tab.locator("#parsing-viewer .pv")).to_have_attribute("data-state", "ready", timeout=120_000)
+
+
+def test_what_if_a_slider_is_moved_by_keyboard_the_score_follows_and_the_flip_is_shown(page, server, portrait, keep):
+    page.goto(server)
+    page.get_by_role("tab", name="Explanation").click()
+    page.get_by_role("tab", name="What if", exact=True).click()
+    page.locator("#whatif-photo input[type=file]").set_input_files(portrait)
+    expect(page.locator("#whatif-bars")).to_contain_text("it says happy", timeout=120_000)
+    page.get_by_role("button", name="Light and colour").click()
+    slider = page.get_by_label("range slider for Blur everything")
+    slider.focus()
+    slider.press("End")
+    expect(page.locator("#whatif-bars")).to_contain_text("flipped: happy", timeout=60_000)
+    expect(page.locator("#whatif-curve svg .flip").first).to_be_attached()
+    expect(page.locator("#whatif-curve")).to_contain_text("flips at")
+    expect(page.locator("#whatif-bars")).to_contain_text("Identity")
+    keep(page)
 
 
 def test_two_photos_are_compared_and_explained(page, server, portrait, astronaut, tmp_path, keep):

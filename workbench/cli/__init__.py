@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "verify": "measure a recogniser on a list of pairs",
     "evaluate": "measure models on your own photos and truth, with intervals and per group",
     "explain": "write a heatmap with its proof for every photo of a folder",
+    "what-if": "change a face by sliders and parts, and find the smallest change that flips a model's decision",
     "glance": "write one page of everything that is known of a photo, to hand on",
     "protect": "write a photo that recognisers do not match, or a made-up or anonymised one, for every photo of a folder",  # noqa: E501
     "analyse-video": "write what every face of a clip shows, a row per picture and person, and the annotated clip",

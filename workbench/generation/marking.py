@@ -39,6 +39,16 @@ def edited(change: str) -> dict[str, str]:
     }
 
 
+def changed(change: str) -> dict[str, str]:
+    """The text of a photo of a face that was changed to ask a model about it."""
+    return {
+        "Description": f"Edited to ask a model “what if”: {change}. This is no photo.",
+        "Edited": "true",
+        "Edit": change,
+        "Software": f"Face Workbench {__version__}",
+    }
+
+
 def png(image: np.ndarray, text: Mapping[str, str]) -> bytes:
     """The picture as PNG with these text chunks; every pixel survives."""
     note = PngImagePlugin.PngInfo()

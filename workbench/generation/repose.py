@@ -68,9 +68,15 @@ class Scene:
         self._share, self._free = self._share[self._here], self._from_edge()[:, None]
         self._outline = np.isin(self._here, OVAL) | (self._here >= 468)
 
-    def draw(self, edit: Edit) -> Reposed:
-        """The whole photo with the face changed; outside the ring around the head it is the same to the bit."""
-        window = self.image[self.top : self.bottom, self.left : self.right]
+    def draw(self, edit: Edit, image: np.ndarray | None = None) -> Reposed:
+        """The whole photo with the face changed; outside the ring around the head it is the same to the bit.
+
+        image: the same photo in other colours, painted or lit, to move instead. Raises BadRequest for another size.
+        """
+        image = self.image if image is None else check_image(image)
+        if image.shape != self.image.shape:
+            raise BadRequest(f"Expected a photo of {self.image.shape[:2]} pixels, got {image.shape[:2]}.")
+        window = image[self.top : self.bottom, self.left : self.right]
         settled, share = self._field.settle(self._asked(edit))
         height, width = window.shape[:2]
         step = max(2, round(max(height, width) / 256))
@@ -81,7 +87,7 @@ class Scene:
             cv2.INTER_CUBIC if max(height, width) > SIDE else cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        result = self.image.copy()
+        result = image.copy()
         result[self.top : self.bottom, self.left : self.right] = self._shaded(drawn, settled)
         return Reposed(result, edit, share)
 

@@ -29,6 +29,7 @@ FEW: dict[str, dict[str, Any]] = {
     "explain_many": {"methods": ["grad_cam"], "models": ["fer"]},
     "explain_compare": {"methods": ["grad_cam"], "models": ["fer"], "prove": False},
     "explain": {"method": "grad_cam", "shuffle": False},
+    "what_if": {"groups": ["Worn"], "models": ["fer"]},
     "explain_similarity": {"method": "grad_cam", "prove": False},
     "protect": {"strength": "light"},
     "protect_many": {"strength": "none"},

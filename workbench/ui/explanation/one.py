@@ -111,11 +111,11 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         **QUEUE,
     }
     outcome.run(start.click, **asked, api_name="explain")
-    said = outcome.photos([source], clears=[answer_box, face], then=say)
+    cleared = outcome.photos([source], clears=[answer_box, face])
     outcome.cancels()
-    for event in (said, face.input(**say, api_visibility="private")):
-        outcome.after(event, **asked, api_visibility="private")
-    outcome.ages(model, target, method, parser, shuffle, seed)
+    outcome.also(cleared.then(**say, api_visibility="private", show_progress="minimal"))
+    face.input(**say, api_visibility="private")
+    outcome.ages(face, model, target, method, parser, shuffle, seed)
     model.input(**say, api_visibility="private")
     opacity.release(bound(repaint, bench), [shown, opacity], heat, api_visibility="private", show_progress="hidden")
     receive("explanation", photo, source)

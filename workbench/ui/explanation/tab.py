@@ -7,6 +7,7 @@ from workbench.ui.explanation import compare as explanation_compare
 from workbench.ui.explanation import many as explanation_many
 from workbench.ui.explanation import one as explanation_one
 from workbench.ui.explanation import pair as explanation_pair
+from workbench.ui.explanation import what_if as explanation_what_if
 
 
 def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
@@ -14,6 +15,8 @@ def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
     with gr.Blocks() as tab, gr.Tabs():
         with gr.Tab("One face", id="explain-one"):
             explanation_one.build_inside(bench, photo)
+        with gr.Tab("What if", id="explain-what-if"):
+            explanation_what_if.build_inside(bench, photo)
         with gr.Tab("Why do these two match?", id="explain-pair"):
             explanation_pair.build_inside(bench)
         with gr.Tab("Methods × models", id="explain-compare"):
