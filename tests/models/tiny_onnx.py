@@ -26,13 +26,19 @@ def _node(op: str, inputs: tuple[str, ...], output: str) -> bytes:
     return b"".join(_bytes(1, name) for name in inputs) + _bytes(2, output) + _bytes(4, op)
 
 
-def _value(name: str, shape: tuple[int, ...]) -> bytes:
-    dims = b"".join(_bytes(1, _number(1, size)) for size in shape)
+def _value(name: str, shape: tuple[int | str, ...]) -> bytes:
+    """A tensor's name, type and shape; a size that is a word is free."""
+    dims = b"".join(_bytes(1, _bytes(2, size) if isinstance(size, str) else _number(1, size)) for size in shape)
     return _bytes(1, name) + _bytes(2, _bytes(1, _number(1, 1) + _bytes(2, dims)))
 
 
-def write(path: Path, matrix: np.ndarray, side: int) -> Path:
-    """A network from (1, 3, side, side) to (1, n): the mean of each channel times `matrix` (3, n)."""
+def write(path: Path, matrix: np.ndarray, side: int, free: bool = False) -> Path:
+    """A network from (1, 3, side, side) to (1, n): the mean of each channel times `matrix` (3, n).
+
+    free: batch, height and width are dynamic axes.
+    """
+    shape: tuple[int | str, ...] = ("n", 3, "h", "w") if free else (1, 3, side, side)
+    batch: int | str = "n" if free else 1
     weights = matrix.astype("<f4")
     tensor = (
         b"".join(_number(1, size) for size in weights.shape)
@@ -46,12 +52,33 @@ def write(path: Path, matrix: np.ndarray, side: int) -> Path:
         + _bytes(1, _node("MatMul", ("flat", "w"), "y"))
         + _bytes(2, "tiny")
         + _bytes(5, tensor)
-        + _bytes(11, _value("x", (1, 3, side, side)))
-        + _bytes(12, _value("y", (1, matrix.shape[1])))
+        + _bytes(11, _value("x", shape))
+        + _bytes(12, _value("y", (batch, matrix.shape[1])))
     )
+    return _kept(path, graph)
+
+
+def _kept(path: Path, graph: bytes) -> Path:
     opset = _bytes(1, "") + _number(2, 13)
     path.write_bytes(_number(1, 8) + _bytes(7, graph) + _bytes(8, opset))
     return path
+
+
+def constant(path: Path, answer: np.ndarray, side: int) -> Path:
+    """A network from (1, 3, side, side) that always answers `answer` (1, k), whatever it sees."""
+    count = answer.shape[1]
+    graph = (
+        _bytes(1, _node("GlobalAveragePool", ("x",), "pooled"))
+        + _bytes(1, _node("Flatten", ("pooled",), "flat"))
+        + _bytes(1, _node("MatMul", ("flat", "w"), "nothing"))
+        + _bytes(1, _node("Add", ("nothing", "b"), "y"))
+        + _bytes(2, "constant")
+        + _tensor("w", np.zeros((3, count)))
+        + _tensor("b", answer)
+        + _bytes(11, _value("x", (1, 3, side, side)))
+        + _bytes(12, _value("y", (1, count)))
+    )
+    return _kept(path, graph)
 
 
 def _attribute(name: str, values: tuple[int, ...]) -> bytes:

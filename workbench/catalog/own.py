@@ -11,19 +11,31 @@ from pathlib import Path
 from typing import Any
 
 from workbench.catalog import MODELS
-from workbench.catalog.spec import CROPS, KINDS, File, Input, ModelSpec, table
+from workbench.catalog.detection import BACK, FULL, IRIS, MESH
+from workbench.catalog.spec import CROPS, FORMS, KINDS, UNITS, File, Input, ModelSpec, table
 from workbench.errors import BadRequest
 from workbench.settings import Settings
 
 GROUP = "face_workbench.models"
 """Entry points of packages that bring rows: a ModelSpec, several, or a function that returns them."""
-TASKS = ("parsing", "expression", "attributes", "recognition")
-RUNTIMES = {"onnx": ("weights",), "transformers": ("config", "preprocessor", "weights")}
+TASKS = ("parsing", "expression", "attributes", "recognition", "detection", "quality")
+RUNTIMES = {
+    "onnx": ("weights",),
+    "transformers": ("config", "preprocessor", "weights"),
+    "timm": ("config", "weights"),
+}
 """Runtime → roles of the files it reads."""
+DOES = {
+    "onnx": TASKS,
+    "transformers": ("parsing", "expression", "attributes"),
+    "timm": ("expression", "attributes", "recognition", "quality"),
+}
+"""Runtime → tasks its models can do."""
 BESIDE = {"config": "config.json", "preprocessor": "preprocessor_config.json", "weights": "model.safetensors"}
 _KEYS = {"id", "task", "title", "runtime", "files", "hub", "input", "labels", "output", "licence", "paper", "note"}
 _INPUT = {"side", "order", "mean", "std", "crop", "margin"}
-_OUTPUT = {"kind", "metric", "threshold"}
+_OUTPUT = {"kind", "metric", "threshold", "form", "unit"}
+_USUAL = {"recognition": "embedding", "detection": "boxes"}
 _LARGEST = 200_000
 
 
@@ -82,24 +94,34 @@ def row(entry: Mapping[str, Any], where: str) -> ModelSpec:
     if unknown := sorted(set(entry) - _KEYS):
         raise BadRequest(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(_KEYS))}.")
     task, runtime = _word(entry, "task", TASKS, where), _word(entry, "runtime", tuple(RUNTIMES), where)
+    if task not in DOES[runtime]:
+        raise BadRequest(f"{where}: runtime {runtime} does {', '.join(DOES[runtime])}; for {task} export to ONNX.")
     labels = _labels(entry, task, runtime, where)
     licence = _table(entry, "licence", {"weights", "data"}, where)
-    kind = "embedding" if task == "recognition" else "logits"
-    shape = _input(_table(entry, "input", _INPUT, where), _table(entry, "output", _OUTPUT, where), runtime, kind, where)
+    given = {"crop": "whole"} if task == "detection" else {}
+    given |= _table(entry, "input", _INPUT, where)
+    shape = _input(given, _table(entry, "output", _OUTPUT, where), runtime, _USUAL.get(task, "logits"), where)
+    if (task == "detection") != (shape.kind == "boxes") or (task == "detection" and shape.crop != "whole"):
+        raise BadRequest(f'{where}: a detector sees the whole photo (crop = "whole") and gives boxes; nothing else does.')
     return ModelSpec(
         id=name,
         task=task,
         title=str(entry.get("title") or name)[:100],
         load=f"workbench.models.own.{runtime}:load",
-        files=_files(entry, runtime, where),
+        files=_files(entry, runtime, where) + (_MESH if task == "detection" else ()),
         labels=labels,
         weights_license=str(licence.get("weights", "not stated by whoever added it")),
         data_license=str(licence.get("data", "not stated by whoever added it")),
         paper=str(entry.get("paper", "")),
-        gradients=runtime == "transformers",
+        gradients=runtime in ("transformers", "timm"),
+        gives=("mesh",) if task == "detection" else (),
         note=str(entry.get("note", "")),
         input=shape,
     )
+
+
+_MESH = (BACK, FULL, MESH, IRIS)
+"""What makes a face of a detector's box: the mesh is always ours."""
 
 
 def _word(entry: Mapping[str, Any], key: str, known_words: tuple[str, ...], where: str) -> str:
@@ -120,19 +142,19 @@ def _labels(entry: Mapping[str, Any], task: str, runtime: str, where: str) -> tu
     value = entry.get("labels", [])
     if not isinstance(value, list) or not all(isinstance(name, str) and 0 < len(name) <= 80 for name in value):
         raise BadRequest(f"{where}: labels: expected a list of names.")
-    if runtime == "onnx" and task != "recognition" and not value:
+    if runtime == "onnx" and task not in ("recognition", "detection", "quality") and not value:
         raise BadRequest(f"{where}: labels: expected what each output of the network means, in its order.")
     return tuple(value)
 
 
 def _files(entry: Mapping[str, Any], runtime: str, where: str) -> tuple[File, ...]:
     given = entry.get("files", {})
-    if isinstance(entry.get("hub"), str):
-        given = {role: f"hub:{entry['hub']}:{name}" for role, name in BESIDE.items()} | given
     roles = RUNTIMES[runtime]
+    if isinstance(entry.get("hub"), str) and runtime != "onnx" and isinstance(given, dict):
+        given = {role: f"hub:{entry['hub']}:{BESIDE[role]}" for role in roles} | given
     if not isinstance(given, dict) or set(given) - set(roles) or "weights" not in given:
         raise BadRequest(f"{where}: files: expected {', '.join(roles)}, got {', '.join(map(str, given)) or 'none'}.")
-    if runtime == "transformers" and str(_source(given["weights"])[0]).startswith("local:"):
+    if runtime != "onnx" and str(_source(given["weights"])[0]).startswith("local:"):
         folder = _source(given["weights"])[0].rpartition("/")[0]
         given = {role: f"{folder}/{BESIDE[role]}" for role in roles if role != "weights"} | dict(given)
     if missing := [role for role in roles if role not in given]:
@@ -168,13 +190,16 @@ def _file(role: str, value: Any, where: str) -> File:
 
 
 def _input(given: Mapping[str, Any], output: Mapping[str, Any], runtime: str, kind: str, where: str) -> Input:
-    side = given.get("side", 0 if runtime == "transformers" else None)
-    if isinstance(side, bool) or not isinstance(side, int) or not (16 <= side <= 2048 or runtime == "transformers"):
+    side = given.get("side", None if runtime == "onnx" else 0)
+    brings_its_own = runtime != "onnx" and side == 0
+    if isinstance(side, bool) or not isinstance(side, int) or not (16 <= side <= 2048 or brings_its_own):
         raise BadRequest(f"{where}: input.side: expected 16 to 2048 pixels, got {str(side)[:20]!r}.")
     order, crop = given.get("order", "rgb"), given.get("crop", "celeba")
     kind, metric = output.get("kind", kind), output.get("metric", "cosine")
+    form, unit = output.get("form", "corners"), output.get("unit", "pixels")
     for key, value, words in (("input.order", order, ("rgb", "bgr")), ("input.crop", crop, CROPS),
-                              ("output.kind", kind, KINDS), ("output.metric", metric, ("cosine", "l2"))):  # fmt: skip
+                              ("output.kind", kind, KINDS), ("output.metric", metric, ("cosine", "l2")),
+                              ("output.form", form, FORMS), ("output.unit", unit, UNITS)):  # fmt: skip
         if value not in words:
             raise BadRequest(f"{where}: {key}: expected one of {', '.join(words)}, got {str(value)[:40]!r}.")
     margin, threshold = given.get("margin", 1.0), output.get("threshold")
@@ -192,6 +217,8 @@ def _input(given: Mapping[str, Any], output: Mapping[str, Any], runtime: str, ki
         kind,
         metric,
         None if threshold is None else float(threshold),
+        form,
+        unit,
     )
 
 

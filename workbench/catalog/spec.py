@@ -32,7 +32,9 @@ class Input:
     """What a model of one's own wants to see, and what its numbers are.
 
     side: of its square, in pixels. order: "rgb" or "bgr". mean, std: of pixels in 0..1. crop: one of `CROPS`. margin:
-    of the crop, 1 is the usual. kind: of its output, one of `KINDS`. metric, threshold: of a recogniser.
+    of the crop, 1 is the usual. kind: of its output, one of `KINDS`. metric: of a recogniser. threshold: of a
+    recogniser, or the number below which a quality network calls a photo poor. form, unit: of a detector's boxes, of
+    `FORMS` and `UNITS`.
     """
 
     side: int
@@ -44,11 +46,17 @@ class Input:
     kind: str = "logits"
     metric: str = "cosine"
     threshold: float | None = None
+    form: str = "corners"
+    unit: str = "pixels"
 
 
 CROPS = ("whole", "box", "celeba", "arcface112", "dlib150", "mtcnn160")
 """The whole photo; the square around the detector's box; CelebA-HQ's square; the templates of ArcFace, dlib, MTCNN."""
-KINDS = ("logits", "probabilities", "sigmoid", "embedding")
+KINDS = ("logits", "probabilities", "sigmoid", "embedding", "boxes")
+FORMS = ("corners", "centre")
+"""left, top, right, bottom; or middle x, middle y, width, height."""
+UNITS = ("pixels", "shares")
+"""Of the square the network sees."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ def _told(bench: Workbench, spec: ModelSpec, image: np.ndarray, face: Face) -> l
     model = bench.model(spec.id)
     lines = [f"loaded in {time.perf_counter() - begun:.1f} s"]
     tellers = {"parsing": _parsing, "recognition": _recognition, "expression": _labels, "attributes": _labels}
+    tellers |= {"quality": _quality, "detection": _detection}
     if spec.task not in tellers:
         return [*lines, f"a model of the task {spec.task}: loaded, nothing more is checked"]
     begun = time.perf_counter()
@@ -143,11 +144,57 @@ def _recognition(bench: Workbench, model: Any, image: np.ndarray, face: Face) ->
 
 
 def _labels(bench: Workbench, model: Any, image: np.ndarray, face: Face) -> list[str]:
-    scores = model.scores(image, face)
-    swapped = model.scores(np.ascontiguousarray(image[..., ::-1]), face)
-    best = int(np.argmax(scores.values))
-    return [
+    from workbench.tasks.detection import one_face
+
+    def said(photo: np.ndarray, seen: Face) -> tuple[str, float, Any]:
+        scores = model.scores(photo, seen)
+        best = int(np.argmax(scores.values))
+        return str(scores.labels[best]), float(scores.values[best]), scores
+
+    name, sure, scores = said(image, face)
+    turned = np.ascontiguousarray(image[:, ::-1])
+    mirrored, mirrored_sure, other = said(turned, one_face(turned, bench.finder()))
+    swapped, swapped_sure, _ = said(np.ascontiguousarray(image[..., ::-1]), face)
+    lines = [
         "answers: " + ", ".join(f"{n} {v:.3f}" for n, v in zip(scores.labels, scores.values, strict=True)),
-        f"surest: {scores.labels[best]} {scores.values[best]:.3f} (the portrait smiles); with red and blue exchanged "
-        f"{swapped.labels[int(np.argmax(swapped.values))]} {float(np.max(swapped.values)):.3f}",
+        f"surest: {name} {sure:.3f} (the portrait smiles); mirrored {mirrored} {mirrored_sure:.3f}; with red and blue "
+        f"exchanged {swapped} {swapped_sure:.3f}",
     ]
+    if mirrored != name and getattr(model, "exclusive", True):
+        apart = float(np.abs(np.asarray(scores.values) - np.asarray(other.values)).max())
+        lines.append(f"LOOK: the mirrored photo is answered otherwise (by up to {apart:.2f}); are labels or crop right?")
+    if "happy" in scores.labels and swapped == "happy" and (name != "happy" or swapped_sure > sure + 0.05):
+        lines.append('LOOK: it sees the smile better with red and blue exchanged; is input.order = "bgr" right?')
+    return lines
+
+
+def _quality(bench: Workbench, model: Any, image: np.ndarray, face: Face) -> list[str]:
+    import cv2
+
+    sharp, blurred = (float(model.score(photo, face)) for photo in (image, cv2.GaussianBlur(image, (0, 0), 6)))
+    swapped = float(model.score(np.ascontiguousarray(image[..., ::-1]), face))
+    lines = [
+        f"quality {sharp:.3f}; blurred {blurred:.3f}; with red and blue exchanged {swapped:.3f}; poor below "
+        f"{'a bound nobody gave (output.threshold)' if model.low is None else model.low}"
+    ]
+    return [*lines, "LOOK: a blurred photo is rated higher; is more better here?"] if blurred > sharp else lines
+
+
+def _detection(bench: Workbench, model: Any, image: np.ndarray, face: Face) -> list[str]:
+    from workbench.detections import overlap
+
+    tried = {"": image, "mirrored": np.ascontiguousarray(image[:, ::-1]),
+             "with red and blue exchanged": np.ascontiguousarray(image[..., ::-1])}  # fmt: skip
+    found = {word: model.detect(photo, 0.3) for word, photo in tried.items()}
+    first = found[""]
+    lines = ["; ".join(f"{len(each)} candidates {word}".strip() for word, each in found.items())]
+    if not len(first):
+        return [*lines, "LOOK: it does not find the portrait's face; are output.form, unit and input right?"]
+    best = overlap(face.box, first.boxes)
+    lines.append(f"surest {first.scores[0]:.3f} at {first.boxes[0].round(1).tolist()}; IoU with ours {best.max():.2f}")
+    swapped = found["with red and blue exchanged"]
+    if best.max() < 0.3:
+        lines.append("LOOK: its box lies elsewhere than ours; are output.form (corners, centre) and unit right?")
+    if len(swapped) and swapped.scores[0] > first.scores[0] + 0.05:
+        lines.append('LOOK: it is surer with red and blue exchanged; is input.order = "bgr" right?')
+    return lines

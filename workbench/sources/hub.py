@@ -243,9 +243,10 @@ def _in_words(repository: str, name: str, settings: Settings) -> Iterator[None]:
             f"it and fetch again."
         ) from error
     except (EntryNotFoundError, RevisionNotFoundError) as error:
-        raise SourceUnreachable(
-            f"The Hub has {repository}, but not {name} at this commit. Its author may have moved it."
-        ) from error
+        why = "Its author may have moved it."
+        if name in ("config.json", "preprocessor_config.json"):
+            why = "Without it this is no image model that can be read here."
+        raise SourceUnreachable(f"The Hub has {repository}, but not {name} at this commit. {why}") from error
     except HfHubHTTPError as error:
         raise SourceUnreachable(_refusal(title, error)) from error
     except Exception as error:

@@ -18,6 +18,10 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> Any:
     """The model for the row's task. Raises BadWeights when the file is no ONNX network, refuses its input or gives
     another shape; BadRequest for labels that cannot be mapped."""
     told = spec.input or Input(112)
+    if spec.task == "detection":
+        from workbench.models.own.finder import OwnFinder
+
+        return OwnFinder(files, told)
     network = Network(files["weights"], told)
     grey = torch.full((1, 3, told.side, told.side), 128.0)
     checked(network(grey).numpy(), spec.task, spec.labels, files["weights"].name)

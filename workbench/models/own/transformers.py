@@ -25,7 +25,7 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> Any:
 
     Raises BadWeights when a file is damaged, of an architecture transformers does not ship, or does not fit.
     """
-    config, preprocessor = (_json(files[role]) for role in ("config", "preprocessor"))
+    config, preprocessor = (read_json(files[role]) for role in ("config", "preprocessor"))
     side, mean, std = pixels(preprocessor, files["preprocessor"].name)
     told = spec.input or Input(side)
     told = dataclasses.replace(told, side=told.side or side)
@@ -91,7 +91,8 @@ def _labels(config: dict[str, Any], name: str) -> tuple[str, ...]:
         raise BadWeights(f"{name}: expected id2label, the names of its outputs; or labels in the row.") from error
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object. Raises BadWeights when the file is none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError, RecursionError) as error:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from workbench.catalog.spec import Input, ModelSpec
 from workbench.errors import BadRequest, BadWeights
 from workbench.geometry import face_window, square_crop, stretch
+from workbench.models.attributes.face_quality import QualityNetwork
 from workbench.models.blocks.chips import EXPRESSIONS, AttributeModel, ChipModel, ExpressionModel, Recogniser
 from workbench.models.blocks.pixels import Normal
 from workbench.models.blocks.windows import arcface, dlib_chip, mtcnn_box
@@ -47,6 +48,10 @@ def wrapped(
         model = OwnRecogniser(spec, network, window, side, layer, told.metric)
         model.threshold = told.threshold if told.threshold is not None else model.threshold
         return model
+    if spec.task == "quality":
+        rating = OwnQuality(spec, network, window, side, layer)
+        rating.low = told.threshold
+        return rating
     if spec.task == "expression":
         order = [WORDS.get(label.strip().lower(), label.strip().lower()) for label in labels]
         if unknown := [label for label in order if label not in EXPRESSIONS]:
@@ -71,6 +76,15 @@ class _Framed:
 
 class OwnRecogniser(_Framed, Recogniser):
     """Vectors, brought to unit length where the metric is cosine."""
+
+
+class OwnQuality(_Framed, QualityNetwork):
+    """One number, more being better; the row's threshold is the number below which a photo is called poor."""
+
+    def forward(self, chips: Tensor) -> Tensor:
+        """(N, 1), between 0 and 1 where the row says sigmoid."""
+        found = super().forward(chips)
+        return found.sigmoid() if _kind(self.spec) == "sigmoid" else found
 
 
 class OwnExpression(_Framed, ExpressionModel):
@@ -165,9 +179,12 @@ def seen(told: Input) -> AsSeen:
 def checked(found: np.ndarray, task: str, labels: Sequence[str], name: str) -> np.ndarray:
     """The network's answer to one chip, if it has the shape its task needs. Raises BadWeights."""
     dims, shape = 4 if task == "parsing" else 2, " × ".join(map(str, found.shape))
-    if found.ndim != dims or (task != "recognition" and found.shape[1] != len(labels)):
-        wanted = {"parsing": f"1 × {len(labels)} × h × w", "recognition": "1 × d"}.get(task, f"1 × {len(labels)}")
-        raise BadWeights(f"{name}: expected an output of {wanted} (a label each), got {shape}.")
+    count = 1 if task == "quality" else len(labels)
+    if found.ndim != dims or (task != "recognition" and found.shape[1] != count):
+        wanted = {
+            "parsing": f"1 × {count} × h × w (a label each)", "recognition": "1 × d", "quality": "1 × 1",
+        }.get(task, f"1 × {count} (a label each)")  # fmt: skip
+        raise BadWeights(f"{name}: expected an output of {wanted}, got {shape}.")
     if not np.isfinite(found).all():
         raise BadWeights(f"{name}: the network answers NaN or infinity to a grey picture.")
     return found
