@@ -180,7 +180,7 @@ def test_the_worst_pictures_stand_upright_beside_their_masks(tmp_path: Path, ben
     """A phone photo lies on its side in the file; its truth, and the answer, are upright."""
     from PIL import Image
 
-    from workbench.evaluation.report import _thumb
+    from workbench.evaluation.place_pages import thumb
 
     path = tmp_path / "phone.jpg"
     exif = Image.Exif()
@@ -189,7 +189,7 @@ def test_the_worst_pictures_stand_upright_beside_their_masks(tmp_path: Path, ben
     small = Image.fromarray(astronaut[:, :300])
     small.thumbnail((260, 260))
 
-    found = _thumb(Case("phone.jpg", path), bench.settings)
+    found = thumb(Case("phone.jpg", path), bench.settings)
 
     assert found.shape == np.array(small).shape
     assert np.abs(found.astype(int) - np.array(small)).mean() < 6

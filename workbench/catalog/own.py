@@ -102,7 +102,9 @@ def row(entry: Mapping[str, Any], where: str) -> ModelSpec:
     given |= _table(entry, "input", _INPUT, where)
     shape = _input(given, _table(entry, "output", _OUTPUT, where), runtime, _USUAL.get(task, "logits"), where)
     if (task == "detection") != (shape.kind == "boxes") or (task == "detection" and shape.crop != "whole"):
-        raise BadRequest(f'{where}: a detector sees the whole photo (crop = "whole") and gives boxes; nothing else does.')
+        raise BadRequest(
+            f'{where}: a detector sees the whole photo (crop = "whole") and gives boxes; nothing else does.'
+        )
     return ModelSpec(
         id=name,
         task=task,

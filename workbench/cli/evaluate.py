@@ -1,4 +1,4 @@
-"""Measure models on your own photos with your own truth: masks, labels or pairs, with intervals and per group."""
+"""Measure models on your own photos with your own truth (masks, labels, pairs, points, boxes), per group."""
 
 import argparse
 import dataclasses
@@ -37,10 +37,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     from workbench import checks
     from workbench.bench import Workbench
-    from workbench.evaluation.asking import TASKS
     from workbench.evaluation.layouts import read_truth
     from workbench.evaluation.run import PAGE, evaluate
-    from workbench.evaluation.truth import read_groups
+    from workbench.evaluation.truth import TASKS, read_groups
     from workbench.watch import Watch
 
     least = checks.whole("--least", args.least, 2, 1_000_000)

@@ -162,7 +162,9 @@ def _labels(bench: Workbench, model: Any, image: np.ndarray, face: Face) -> list
     ]
     if mirrored != name and getattr(model, "exclusive", True):
         apart = float(np.abs(np.asarray(scores.values) - np.asarray(other.values)).max())
-        lines.append(f"LOOK: the mirrored photo is answered otherwise (by up to {apart:.2f}); are labels or crop right?")
+        lines.append(
+            f"LOOK: the mirrored photo is answered otherwise (by up to {apart:.2f}); are labels or crop right?"
+        )
     if "happy" in scores.labels and swapped == "happy" and (name != "happy" or swapped_sure > sure + 0.05):
         lines.append('LOOK: it sees the smile better with red and blue exchanged; is input.order = "bgr" right?')
     return lines

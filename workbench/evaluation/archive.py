@@ -9,7 +9,7 @@ from workbench.errors import BadRequest
 
 MOST_FILES = 20_000
 MOST_BYTES = 2_000_000_000
-SUFFIXES = frozenset({*PHOTOS, ".csv", ".json", ".txt"})
+SUFFIXES = frozenset({*PHOTOS, ".csv", ".json", ".txt", ".pts"})
 _PIECE = 1 << 20
 
 
@@ -44,7 +44,7 @@ def _hidden(name: str) -> bool:
 def _place(folder: Path, name: str) -> Path:
     path = (folder / name).resolve() if re.fullmatch(r"[^\\:\0]+", name) else Path()
     if not path.is_relative_to(folder.resolve()) or path.suffix.lower() not in SUFFIXES:
-        raise BadRequest(f"{name[:80]!r}: expected photos, masks, CSV, JSON and text, with paths inside the zip.")
+        raise BadRequest(f"{name[:80]!r}: expected photos, masks, CSV, JSON, .pts and text, with paths inside the zip.")
     return path
 
 

@@ -10,15 +10,16 @@ import numpy as np
 from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest, NoFace, WorkbenchError
 from workbench.evaluation.answers import Answers, Ask, pack, waiting
-from workbench.evaluation.truth import Case, Truth
+from workbench.evaluation.landmarks import LAYOUTS
+from workbench.evaluation.truth import TASKS, Case, Truth
 from workbench.images import decode
 from workbench.settings import Settings
 from workbench.tasks.detection import find_faces
 from workbench.values import Face
 from workbench.watch import Watch
 
-TASKS = {"parsing": ("parsing",), "labels": ("expression", "attributes"), "pairs": ("recognition",)}
-"""Kind of truth → catalogue tasks that can be measured against it."""
+MOST_FACES = 100
+"""Faces of one photo whose points are kept."""
 
 
 class Models(Protocol):
@@ -74,8 +75,10 @@ def asker(kind: str, model_id: str, bench: Models) -> Ask:
     spec = bench.spec(model_id)
     if spec.task not in TASKS[kind]:
         raise BadRequest(f"{spec.title} is of the task {spec.task}; this truth measures {' or '.join(TASKS[kind])}.")
-    model, finder = bench.model(model_id), bench.model(bench.first("detection").id)
+    model = bench.model(model_id)
+    finder = model if spec.task == "detection" else bench.model(bench.first("detection").id)
     makers: dict[str, Callable[..., Ask]] = {"parsing": _parses, "labels": _classifies, "pairs": _embeds}
+    makers |= {"landmarks": _traces, "boxes": _locates}
     return makers[kind](model, finder, bench.settings)
 
 
@@ -108,6 +111,31 @@ def _embeds(model: Any, finder: Any, settings: Settings) -> Ask:
     def ask(photo: Path | bytes) -> tuple[Any, bytes]:
         image = decode(photo, settings)
         return pack(embed(image, _face(image, finder), model).vector), b""
+
+    return ask
+
+
+def _traces(model: Any, finder: Any, settings: Settings) -> Ask:
+    """Points of every face with landmarks: a finder's mesh in the usual layouts, or what a landmark model says."""
+    from workbench.tasks.analysis.layouts import points_of
+
+    def ask(photo: Path | bytes) -> tuple[Any, bytes]:
+        image = decode(photo, settings)
+        faces = [face for face in find_faces(image, finder) if face.mesh is not None][:MOST_FACES]
+        if model is finder:
+            rows = [{name: points_of(face.mesh, name) for name in LAYOUTS} for face in faces if face.mesh is not None]
+        else:
+            told = [model.signs(image, face).points for face in faces]
+            rows = [{str(len(points)): points} for points in told if points is not None]
+        return [{name: p[:, :2].astype(float).round(2).tolist() for name, p in row.items()} for row in rows], b""
+
+    return ask
+
+
+def _locates(model: Any, finder: Any, settings: Settings) -> Ask:
+    def ask(photo: Path | bytes) -> tuple[Any, bytes]:
+        faces = find_faces(decode(photo, settings), finder)
+        return [[*(round(float(v), 2) for v in face.box), round(float(face.score), 5)] for face in faces], b""
 
     return ask
 

@@ -5,15 +5,16 @@ Nothing here looks at pixels but `read_mask`. Links that lead out of the folder 
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from workbench.decoding import SUFFIXES as PHOTOS
 from workbench.errors import BadImage, BadRequest
+from workbench.evaluation import beside, coco, points
+from workbench.evaluation.folders import PHOTO_FOLDERS, first_folder, inside, photos_in, unmatched
 from workbench.evaluation.truth import (
     CELEBA_NAMES,
     EXPRESSIONS,
@@ -21,14 +22,15 @@ from workbench.evaluation.truth import (
     VOCABULARIES,
     Case,
     Pair,
+    Shapes,
     Truth,
     part_of,
     read_table,
 )
 from workbench.parts import INDEX, PARTS
+from workbench.tasks.mask_shapes import filled, uncompressed
 
 _MASK_FOLDERS = ("masks", "labels", "annotations")
-_PHOTO_FOLDERS = ("images", "photos", "CelebA-HQ-img")
 _RAF_DB = ("", "surprise", "fear", "disgust", "happy", "sad", "anger", "neutral")
 """RAF-DB numbers its labels from 1."""
 _MOST_MASK = 100_000_000
@@ -70,6 +72,8 @@ def read_mask(case: Case, parts: tuple[str, ...]) -> np.ndarray:
 
     Raises BadImage for a file that is no mask or holds an index without a name.
     """
+    if case.shapes is not None:
+        return _painted(case.id, case.shapes)
     whole = case.masks.get("")
     if whole is not None:
         return _indexed(whole, parts)
@@ -83,6 +87,20 @@ def read_mask(case: Case, parts: tuple[str, ...]) -> np.ndarray:
         canvas[(here if here.ndim == 2 else here.max(axis=2)) > 127] = INDEX[part]
     if canvas is None:
         raise BadImage(f"{case.id}: no mask.")
+    return canvas
+
+
+def _painted(name: str, told: Shapes) -> np.ndarray:
+    """A mask of COCO shapes; of two on one pixel the later counts."""
+    if min(told.size) < 1 or told.size[0] * told.size[1] > _MOST_MASK:
+        raise BadImage(f"{name}: expected a photo of 1 pixel to {_MOST_MASK // 10**6} megapixels, got {told.size}.")
+    canvas = np.zeros(told.size, np.uint8)
+    for part, shape in told.shapes:
+        try:
+            whole = uncompressed(shape["counts"], told.size) if isinstance(shape, dict) else filled(shape, told.size)
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            raise BadImage(f"{name}: the shape of {part} is neither outlines nor run lengths.") from error
+        canvas[whole] = INDEX[part]
     return canvas
 
 
@@ -131,27 +149,13 @@ def _vocabulary(folder: Path, name: str, names: Path | None) -> tuple[str, ...]:
     return tuple(part_of(str(rows.get(index, ""))) for index in range(count))
 
 
-def photos_in(folder: Path) -> list[Path]:
-    """Photos below a folder, sorted; files reached by links that lead outside are left out."""
-    root = folder.resolve()
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in PHOTOS and path.is_file() and path.resolve().is_relative_to(root)
-    ]
-
-
-def _first(folder: Path, names: Iterable[str]) -> Path | None:
-    return next((folder / name for name in names if (folder / name).is_dir()), None)
-
-
 def _has_masks(folder: Path) -> bool:
-    masks = _first(folder, _MASK_FOLDERS)
-    return _first(folder, _PHOTO_FOLDERS) is not None and masks is not None and any(masks.rglob("*.png"))
+    masks = first_folder(folder, _MASK_FOLDERS)
+    return first_folder(folder, PHOTO_FOLDERS) is not None and masks is not None and any(masks.rglob("*.png"))
 
 
 def _masks(folder: Path, parts: tuple[str, ...]) -> Truth:
-    images, masks = _first(folder, _PHOTO_FOLDERS), _first(folder, _MASK_FOLDERS)
+    images, masks = first_folder(folder, PHOTO_FOLDERS), first_folder(folder, _MASK_FOLDERS)
     assert images is not None
     assert masks is not None
     found = {path.relative_to(masks).with_suffix("").as_posix(): path for path in sorted(masks.rglob("*.png"))}
@@ -163,22 +167,17 @@ def _masks(folder: Path, parts: tuple[str, ...]) -> Truth:
         if mask is not None:
             cases.append(Case(photo.relative_to(folder).as_posix(), photo, masks={"": mask}))
     return Truth(
-        "parsing", f"{images.name}/ and {masks.name}/", tuple(cases), parts=parts, notes=_missing(without, len(found))
+        "parsing", f"{images.name}/ and {masks.name}/", tuple(cases), parts=parts, notes=unmatched(without, len(found))
     )
 
 
-def _missing(photos: int, truths: int) -> tuple[str, ...]:
-    notes = [f"{photos} photos have no truth and are left out."] if photos else []
-    return tuple(notes + ([f"{truths} entries of the truth have no photo."] if truths else []))
-
-
 def _has_celeba(folder: Path) -> bool:
-    return (folder / "CelebAMask-HQ-mask-anno").is_dir() and _first(folder, _PHOTO_FOLDERS) is not None
+    return (folder / "CelebAMask-HQ-mask-anno").is_dir() and first_folder(folder, PHOTO_FOLDERS) is not None
 
 
 def _celeba(folder: Path, parts: tuple[str, ...]) -> Truth:
     """CelebAMask-HQ as it is published: `CelebA-HQ-img/7.jpg`, `CelebAMask-HQ-mask-anno/0/00007_hair.png`."""
-    images = _first(folder, _PHOTO_FOLDERS)
+    images = first_folder(folder, PHOTO_FOLDERS)
     assert images is not None
     masks: dict[int, dict[str, Path]] = {}
     for path in sorted((folder / "CelebAMask-HQ-mask-anno").rglob("*.png")):
@@ -193,7 +192,7 @@ def _celeba(folder: Path, parts: tuple[str, ...]) -> Truth:
         if found:
             sorted_masks = dict(sorted(found.items(), key=lambda item: order[item[0]]))
             cases.append(Case(photo.relative_to(folder).as_posix(), photo, masks=sorted_masks))
-    return Truth("parsing", "CelebAMask-HQ, one file per part", tuple(cases), notes=_missing(without, len(masks)))
+    return Truth("parsing", "CelebAMask-HQ, one file per part", tuple(cases), notes=unmatched(without, len(masks)))
 
 
 def _labels_file(folder: Path) -> Path | None:
@@ -210,11 +209,11 @@ def _labels(folder: Path, parts: tuple[str, ...]) -> Truth:
     assert path is not None
     rows, columns = read_table(path, ())
     file, label = _column(path, columns, _FILE), _column(path, columns, _LABEL)
-    images = _first(folder, _PHOTO_FOLDERS) or folder
+    images = first_folder(folder, PHOTO_FOLDERS) or folder
     others = [name for name in columns if name not in (file, label, "person")]
     cases, missing, several = [], 0, 0
     for row in rows:
-        photo, word = _inside(folder, images, row[file]), (row[label] or "").strip()
+        photo, word = inside(folder, images, row[file]), (row[label] or "").strip()
         several += "|" in word
         missing += photo is None
         if photo is not None and word and "|" not in word:
@@ -231,18 +230,6 @@ def _column(path: Path, columns: list[str], words: tuple[str, ...]) -> str:
     if found is None:
         raise BadRequest(f"{path.name}: expected a column {' or '.join(words)}, got {', '.join(columns) or 'none'}.")
     return found
-
-
-def _inside(folder: Path, images: Path, name: str) -> Path | None:
-    """The photo a table names, in the photo folder or the folder itself, and never outside."""
-    for base in (images, folder):
-        path = base / (name or "").strip()
-        try:
-            if name and path.is_file() and path.resolve().is_relative_to(folder.resolve()):
-                return path
-        except (OSError, ValueError):  # a name longer than the disk allows names no file
-            return None
-    return None
 
 
 def _word(label: str) -> str:
@@ -263,16 +250,16 @@ def _raf_file(folder: Path) -> Path | None:
 def _raf(folder: Path, parts: tuple[str, ...]) -> Truth:
     path = _raf_file(folder)
     assert path is not None
-    images, cases, missing = _first(folder, ("aligned", "original", *_PHOTO_FOLDERS)) or folder, [], 0
+    images, cases, missing = first_folder(folder, ("aligned", "original", *PHOTO_FOLDERS)) or folder, [], 0
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         name, _, number = line.strip().rpartition(" ")
         if not name or not number.isdecimal() or not 1 <= int(number) < len(_RAF_DB):
             continue
-        photo = _inside(folder, images, name) or _inside(folder, images, f"{Path(name).stem}_aligned.jpg")
+        photo = inside(folder, images, name) or inside(folder, images, f"{Path(name).stem}_aligned.jpg")
         missing += photo is None
         if photo:
             cases.append(Case(photo.relative_to(folder).as_posix(), photo, label=_RAF_DB[int(number)]))
-    return Truth("labels", "RAF-DB's list", tuple(cases), notes=_missing(0, missing))
+    return Truth("labels", "RAF-DB's list", tuple(cases), notes=unmatched(0, missing))
 
 
 def _class_folders(folder: Path) -> list[Path]:
@@ -318,11 +305,11 @@ def _lfw(name: str, number: str) -> str:
 
 
 def _paired(folder: Path, layout: str, found: list[tuple[str, str, bool]]) -> Truth:
-    images = _first(folder, _PHOTO_FOLDERS) or folder
+    images = first_folder(folder, PHOTO_FOLDERS) or folder
     cases: dict[str, Case] = {}
     pairs, missing = [], 0
     for first, second, same in found:
-        sides = [_inside(folder, images, name) or _inside(folder, images, Path(name).name) for name in (first, second)]
+        sides = [inside(folder, images, name) or inside(folder, images, Path(name).name) for name in (first, second)]
         if None in sides:
             missing += 1
             continue
@@ -339,11 +326,24 @@ def _paired(folder: Path, layout: str, found: list[tuple[str, str, bool]]) -> Tr
 
 LAYOUTS: tuple[Layout, ...] = (
     Layout("celebamask-hq", "CelebAMask-HQ's folders, one PNG per part", _has_celeba, _celeba),
+    Layout("helen", "Helen's labels/NAME/NAME_lbl01.png", beside.has_helen, beside.read_helen),
     Layout("masks", "images/ and masks/ (or labels/) with PNGs of indices of the same names", _has_masks, _masks),
     Layout("pairs", "pairs.csv with file_a, file_b, same", lambda f: (f / "pairs.csv").is_file(), _pairs),
     Layout("lfw", "LFW's pairs.txt", lambda f: (f / "pairs.txt").is_file(), _lfw_pairs),
     Layout("labels", "labels.csv with file, label", lambda f: _labels_file(f) is not None, _labels),
     Layout("raf-db", "RAF-DB's list of labels", lambda f: _raf_file(f) is not None, _raf),
+    Layout("fer2013", "FER2013's fer2013.csv", lambda f: beside.fer_list(f) is not None, beside.read_fer),
+    Layout(
+        "coco",
+        "COCO's annotations.json: boxes, or masks of parts",
+        lambda f: coco.coco_file(f) is not None,
+        coco.read_coco,
+    ),
+    Layout("pts", "a .pts file beside each photo", points.has_pts, points.read_pts_folder),
+    Layout("wflw", "WFLW's list of 98 points", lambda f: points.wflw_list(f) is not None, points.read_wflw),
     Layout("folders", "one folder per expression", lambda f: bool(_class_folders(f)), _image_folder),
+    Layout(
+        "ibugmask", "a PNG of indices beside each JPEG, as iBugMask", beside.has_masks_beside, beside.read_masks_beside
+    ),
 )
 """In the order they are tried."""

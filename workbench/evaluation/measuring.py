@@ -3,15 +3,16 @@
 Nothing here runs a model: answers are read from disk, so figures can be made again at any time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from workbench.errors import BadRequest, WorkbenchError
+from workbench.evaluation import boxes, landmarks, parsing, recognition
 from workbench.evaluation import labels as classes
-from workbench.evaluation import parsing, recognition
 from workbench.evaluation.answers import Answers, unpack
 from workbench.evaluation.layouts import read_mask
 from workbench.evaluation.truth import Case, Truth
@@ -20,7 +21,8 @@ from workbench.metrics.roc import Interval
 from workbench.thresholds import Metric
 from workbench.watch import Watch
 
-Found = parsing.Parsed | classes.Classified | recognition.Verified
+Photos = parsing.Parsed | landmarks.Landmarks | boxes.Boxes
+Found = Photos | classes.Classified | recognition.Verified
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +79,7 @@ def measure(
     if truth.kind == "pairs":
         return _verify(truth, answers, recognisers, rounds, least)
     counted = {
-        model: _parsed(truth, kept, watch) if truth.kind == "parsing" else _classified(truth, kept, labels[model])
+        model: _classified(truth, kept, labels[model]) if truth.kind == "labels" else _judged(truth, kept, watch)
         for model, kept in answers.items()
     }
     shared = set.intersection(*(set(ids) for ids, _, _ in counted.values()))
@@ -94,20 +96,51 @@ def measure(
     return Evaluation(truth, models, _against(models, draws, groups, least), least)
 
 
-def _parsed(truth: Truth, kept: Answers, watch: Watch) -> tuple[list[str], parsing.Parsed, list[tuple[str, str]]]:
-    pictures, left = [], []
+def _judged(truth: Truth, kept: Answers, watch: Watch) -> tuple[list[str], Photos, list[tuple[str, str]]]:
+    """What each photo counts, photo by photo; those that cannot be compared with the reason."""
+    one: Callable[[Truth, Answers, Case], Any] = {"parsing": _picture, "landmarks": _traced, "boxes": _located}[
+        truth.kind
+    ]
+    photos, left = [], []
     for number, case in enumerate(truth.cases):
         watch.tell(number / len(truth.cases), f"comparing {case.id}")
         try:
-            pictures.append(parsing.judge(case.id, read_mask(case, truth.parts), _map(kept, case), truth.parts))
+            photos.append(one(truth, kept, case))
         except WorkbenchError as error:
             left.append((case.id, str(error)))
-    return [picture.id for picture in pictures], parsing.Parsed(tuple(pictures)), left
+    return [photo.id for photo in photos], _KEEPERS[truth.kind](tuple(photos)), left
+
+
+_KEEPERS: dict[str, Callable[[tuple[Any, ...]], Photos]] = {
+    "parsing": parsing.Parsed, "landmarks": landmarks.Landmarks, "boxes": boxes.Boxes,
+}  # fmt: skip
+
+
+def _picture(truth: Truth, kept: Answers, case: Case) -> parsing.Picture:
+    return parsing.judge(case.id, read_mask(case, truth.parts), _map(kept, case), truth.parts)
+
+
+def _traced(truth: Truth, kept: Answers, case: Case) -> landmarks.Traced:
+    if case.points is None:
+        raise BadRequest(f"{case.id}: no points.")
+    return landmarks.trace(case.id, case.points, _value(kept, case))
+
+
+def _located(truth: Truth, kept: Answers, case: Case) -> boxes.Located:
+    if case.boxes is None:
+        raise BadRequest(f"{case.id}: no boxes.")
+    return boxes.locate(case.id, case.boxes, case.crowd, _value(kept, case))
+
+
+def _value(kept: Answers, case: Case) -> Any:
+    row = kept.row(case)
+    if row["error"]:
+        raise BadRequest(row["error"])
+    return row["value"]
 
 
 def _map(kept: Answers, case: Case) -> np.ndarray:
-    if error := kept.row(case)["error"]:
-        raise BadRequest(error)
+    _value(kept, case)
     with Image.open(kept.map_of(case)) as picture:
         return np.array(picture, np.uint8)
 
@@ -134,16 +167,29 @@ def _classified(
 
 def _only(found: Found, ids: Sequence[str]) -> Found:
     """The same over these cases, in this order."""
-    if isinstance(found, parsing.Parsed):
-        by_id = {picture.id: picture for picture in found.pictures}
-        return parsing.Parsed(tuple(by_id[id_] for id_ in ids))
+    if isinstance(found, parsing.Parsed | landmarks.Landmarks | boxes.Boxes):
+        every: Sequence[Any] = found.pictures if isinstance(found, parsing.Parsed) else found.photos
+        by_id = {photo.id: photo for photo in every}
+        return type(found)(tuple(by_id[id_] for id_ in ids))
     assert isinstance(found, classes.Classified)
     places = {id_: place for place, id_ in enumerate(found.ids)}
     rows = [places[id_] for id_ in ids]
     return classes.Classified(tuple(ids), found.labels, found.truth[rows], found.scores[rows])
 
 
-HEADLINES = {parsing.Parsed: "F1 per picture", classes.Classified: "accuracy", recognition.Verified: "AUC"}
+HEADLINES = {
+    parsing.Parsed: "F1 per picture", classes.Classified: "accuracy", recognition.Verified: "AUC",
+    landmarks.Landmarks: "NME", boxes.Boxes: "F1 at IoU 0.5",
+}  # fmt: skip
+LOWER = ("NME",)
+"""Headlines of which less is better."""
+
+
+def better(headline: str, first: str, second: str, gap: Gap) -> str:
+    """The model that is better by the gap, first minus second; "" where it shows nothing."""
+    if not gap.clear:
+        return ""
+    return first if (gap.difference.value > 0) != (headline in LOWER) else second
 
 
 def statistics(found: Found) -> dict[str, Statistic]:

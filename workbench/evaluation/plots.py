@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from workbench.evaluation import boxes, landmarks, parsing
 from workbench.evaluation import labels as classes
-from workbench.evaluation import parsing
 from workbench.evaluation.measuring import Measured
 from workbench.evaluation.recognition import Verified
 from workbench.evaluation.weighing import Draws
@@ -25,6 +25,10 @@ def drawn(measured: Measured, look: Look = PAGE) -> dict[str, Figure]:
             "reliability": _reliability(found, look),
             "risk": _risk(found, look),
         }
+    elif isinstance(found, landmarks.Landmarks):
+        figures = {"errors": _errors(found, look)}
+    elif isinstance(found, boxes.Boxes):
+        figures = {}
     else:
         figures = {"roc": _roc(found, look), "scores": _scores(found, look)}
         if (curve := roc(found.similarity, found.same)).far[curve.tar < 1].any():
@@ -48,6 +52,18 @@ def _ranges(values: dict[str, Interval], what: str, look: Look) -> Figure:
         axes.plot(value.value, place, "o", color=look.series[0], markersize=4)
     axes.set_yticks(range(len(names)), names)
     name_axes(axes, look, what, "")
+    return figure
+
+
+def _errors(found: landmarks.Landmarks, look: Look) -> Figure:
+    means = np.concatenate([photo.means for photo in found.photos])
+    seen = np.sort(means[np.isfinite(means)])
+    figure, axes = draw(look)
+    axes.step([0.0, *seen], np.arange(len(seen) + 1) / max(len(means), 1), where="post", color=look.series[0])
+    axes.axvline(landmarks.FAILED, color=look.series[1], linewidth=1, linestyle=":")
+    axes.set_xlim(0, 2 * landmarks.FAILED)
+    axes.set_ylim(0, 1)
+    name_axes(axes, look, "Normalised mean error of a face", "Share of faces with no more")
     return figure
 
 

@@ -1,8 +1,6 @@
 """An evaluation as one self-contained page: figures with intervals, groups, comparisons, pictures of the worst
 cases."""
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -10,25 +8,30 @@ import numpy as np
 from PIL import Image
 
 from workbench import drawing
-from workbench.decoding import decode
 from workbench.errors import WorkbenchError
+from workbench.evaluation import boxes, landmarks, parsing, recognition
 from workbench.evaluation import labels as classes
-from workbench.evaluation import parsing, recognition
 from workbench.evaluation.answers import Answers
 from workbench.evaluation.layouts import read_mask
-from workbench.evaluation.measuring import Evaluation, Measured
+from workbench.evaluation.measuring import Evaluation, Measured, better
+from workbench.evaluation.place_pages import DEFINITIONS, address, gallery, placed, sides, thumb
 from workbench.evaluation.plots import drawn
 from workbench.evaluation.truth import IGNORED, Case, Truth
+from workbench.evaluation.weighing import Gap
 from workbench.labeling.report import page as pieces
 from workbench.labeling.report.page import number
 from workbench.metrics.roc import Interval
 from workbench.parts import title
 from workbench.settings import Settings
 
-THUMB = 260
-"""Pixels of a gallery picture's longer side."""
 SHOWN = 20
-_WORDS = {"parsing": "Part maps", "labels": "Labels", "pairs": "Pairs of faces"}
+_WORDS = {
+    "parsing": "Part maps",
+    "labels": "Labels",
+    "pairs": "Pairs of faces",
+    "landmarks": "Landmarks",
+    "boxes": "Boxes",
+}
 
 
 def page(found: Evaluation, kept: Mapping[str, Answers], titles: Mapping[str, str], settings: Settings) -> str:
@@ -44,7 +47,10 @@ def page(found: Evaluation, kept: Mapping[str, Answers], titles: Mapping[str, st
     body += pieces.section("Model against model", _against(found, titles))
     for measured in found.models:
         body += pieces.section(titles.get(measured.model, measured.model), _model(measured, truth, kept, settings))
-    body += pieces.section("What the figures mean", pieces.definitions(_DEFINITIONS[truth.kind]))
+    body += pieces.section(
+        "What the figures mean",
+        pieces.definitions(_DEFINITIONS.get(truth.kind) or (*DEFINITIONS[truth.kind], *_SHARED)),
+    )
     return pieces.page("Evaluation", body)
 
 
@@ -96,7 +102,7 @@ def _against(found: Evaluation, titles: Mapping[str, str]) -> str:
                 number(gap.difference.value),
                 _span(gap.difference),
                 number(gap.p),
-                _verdict(gap.clear, gap.difference.value, a, b),
+                _verdict(found, gap, a, b),
             ]
         ]
         rows += [
@@ -106,7 +112,7 @@ def _against(found: Evaluation, titles: Mapping[str, str]) -> str:
                 number(g.difference.value),
                 _span(g.difference),
                 number(g.adjusted),
-                _verdict(g.clear, g.difference.value, a, b),
+                _verdict(found, g, a, b),
             ]
             for name, g in groups.items()
         ]
@@ -127,10 +133,9 @@ def _mcnemar(found: Evaluation, first: str, second: str) -> str:
     return f"<p>Only the first was right {a} times, only the second {b} times; exact McNemar test p = {p:.3g}.</p>"
 
 
-def _verdict(clear: bool, difference: float, first: str, second: str) -> str:
-    if not clear:
-        return '<span class="muted">no difference shown</span>'
-    return f"{escape(first if difference > 0 else second)} is better"
+def _verdict(found: Evaluation, gap: Gap, first: str, second: str) -> str:
+    name = better(found.models[0].headline, first, second, gap)
+    return f"{escape(name)} is better" if name else '<span class="muted">no difference shown</span>'
 
 
 def _model(measured: Measured, truth: Truth, kept: Mapping[str, Answers], settings: Settings) -> str:
@@ -138,10 +143,12 @@ def _model(measured: Measured, truth: Truth, kept: Mapping[str, Answers], settin
     figures = drawn(measured)
     body = pieces.grid(pieces.figure(figures, name, caption) for name, caption in _CAPTIONS.items())
     if isinstance(found, parsing.Parsed):
-        body += _parts(found) + _confusions(found) + _exchanged(found)
+        body += _parts(found) + _confusions(found) + sides(found.exchanged(), len(found.pictures), "masks")
         body += _worst(found, truth, kept[measured.model], settings)
     elif isinstance(found, classes.Classified):
         body += _classes(found) + _mistakes(found, truth, settings)
+    elif isinstance(found, landmarks.Landmarks | boxes.Boxes):
+        body += placed(found, truth, settings)
     else:
         body += _identified(measured) + _error_rates(found, truth) + _hardest(found, truth, settings)
     return body + _groups(measured) + _left_out(measured)
@@ -152,6 +159,7 @@ _CAPTIONS = {
     "confusion": "True label (row) against answer (column), share of the row",
     "reliability": "How often the model is right when it is so sure",
     "risk": "Share of wrong answers among the surest",
+    "errors": "Share of faces below an error; dotted: 8 %",
     "roc": "ROC: same pairs accepted against different pairs accepted",
     "det": "DET: both error rates, logarithmic",
     "scores": "Scores of same and of different pairs",
@@ -182,26 +190,10 @@ def _confusions(found: parsing.Parsed) -> str:
     return "<h3>Taken for another part</h3>" + pieces.raw_table(["True part", "Answer", "Share of its pixels"], rows)
 
 
-def _exchanged(found: parsing.Parsed) -> str:
-    ids = found.exchanged()
-    if not ids:
-        return ""
-    return (
-        f'<p class="note">{len(ids)} of {len(found.pictures)} pictures agree better with left and right changed over: '
-        f"the mask or the photo is mirrored, or the model mixes up sides. Figures count them as they are. "
-        f"{escape(', '.join(ids[:12]))}{' …' if len(ids) > 12 else ''}</p>"
-    )
-
-
 def _worst(found: parsing.Parsed, truth: Truth, kept: Answers, settings: Settings) -> str:
     by_id = {case.id: case for case in truth.cases}
     shown = [_maps(picture, by_id[picture.id], truth, kept, settings) for picture in found.worst(SHOWN)]
-    return "<h3>The worst pictures: photo, truth, answer</h3>" + _gallery(shown)
-
-
-def _gallery(shown: Sequence[str]) -> str:
-    wide = "grid-template-columns:repeat(auto-fill,minmax(min(100%,480px),1fr));overflow-wrap:anywhere"
-    return f'<div class="gallery" style="{wide}">{"".join(shown)}</div>'
+    return "<h3>The worst pictures: photo, truth, answer</h3>" + gallery(shown)
 
 
 def _maps(picture: parsing.Picture, case: Case, truth: Truth, kept: Answers, settings: Settings) -> str:
@@ -209,7 +201,7 @@ def _maps(picture: parsing.Picture, case: Case, truth: Truth, kept: Answers, set
         mask = read_mask(case, truth.parts)
     except WorkbenchError:
         return ""
-    photo = _thumb(case, settings)
+    photo = thumb(case, settings)
     with Image.open(kept.map_of(case)) as answer:
         maps = [np.where(mask == IGNORED, 0, mask).astype(np.uint8), np.array(answer, np.uint8)]
     size = photo.shape[1::-1]
@@ -217,26 +209,13 @@ def _maps(picture: parsing.Picture, case: Case, truth: Truth, kept: Answers, set
         drawing.overlay(photo, np.array(Image.fromarray(m).resize(size, Image.Resampling.NEAREST)), 0.7) for m in maps
     ]
     faces = "".join(
-        f'<img src="{_address(image)}" alt="{word}">'
+        f'<img src="{address(image)}" alt="{word}">'
         for image, word in zip((photo, *laid), ("Photo", "Truth", "Answer"), strict=True)
     )
     return (
         f'<div class="pair"><div class="faces">{faces}</div><p><b>F1 {picture.score:.3f}</b> '
         f"{escape(case.id)}</p></div>"
     )
-
-
-def _thumb(case: Case, settings: Settings) -> np.ndarray:
-    """The photo as the models saw it, upright and in sRGB, small."""
-    small = Image.fromarray(decode(case.photo, settings))
-    small.thumbnail((THUMB, THUMB))
-    return np.array(small)
-
-
-def _address(image: np.ndarray) -> str:
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "JPEG", quality=82)
-    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
 def _classes(found: classes.Classified) -> str:
@@ -256,12 +235,12 @@ def _classes(found: classes.Classified) -> str:
 def _mistakes(found: classes.Classified, truth: Truth, settings: Settings) -> str:
     by_id = {case.id: case for case in truth.cases}
     shown = [
-        f'<div class="pair"><div class="faces"><img src="{_address(_thumb(by_id[id_], settings))}" alt=""></div>'
+        f'<div class="pair"><div class="faces"><img src="{address(thumb(by_id[id_], settings))}" alt=""></div>'
         f"<p><b>{escape(said)}</b> at {100 * sure:.0f} %, labelled {escape(wanted)}</p><p "
         f"class='muted'>{escape(id_)}</p></div>"
         for id_, wanted, said, sure in found.surest_mistakes(SHOWN)
     ]
-    return "<h3>Wrong and most sure</h3>" + _gallery(shown) if shown else ""
+    return "<h3>Wrong and most sure</h3>" + gallery(shown) if shown else ""
 
 
 def _identified(measured: Measured) -> str:
@@ -299,13 +278,13 @@ def _error_rates(found: recognition.Verified, truth: Truth) -> str:
 def _hardest(found: recognition.Verified, truth: Truth, settings: Settings) -> str:
     by_id = {case.id: case for case in truth.cases}
     shown = [
-        f'<div class="pair"><div class="faces"><img src="{_address(_thumb(by_id[a], settings))}" alt="first">'
-        f'<img src="{_address(_thumb(by_id[b], settings))}" alt="second"></div>'
+        f'<div class="pair"><div class="faces"><img src="{address(thumb(by_id[a], settings))}" alt="first">'
+        f'<img src="{address(thumb(by_id[b], settings))}" alt="second"></div>'
         f"<p><b>{'Same person' if same else 'Two people'}</b>, similarity {score:.3f}</p>"
         f"<p class='muted'>{escape(a)} · {escape(b)}</p></div>"
         for a, b, same, score in found.hardest()
     ]
-    return "<h3>The hardest pairs</h3>" + _gallery(shown)
+    return "<h3>The hardest pairs</h3>" + gallery(shown)
 
 
 def _groups(measured: Measured) -> str:

@@ -12,12 +12,12 @@ from workbench.batch.files import write_atomically
 from workbench.batch.names import cell
 from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest
+from workbench.evaluation import boxes, landmarks, measuring, parsing, recognition
 from workbench.evaluation import labels as classes
-from workbench.evaluation import measuring, parsing, recognition
 from workbench.evaluation.answers import Answers
-from workbench.evaluation.asking import TASKS, Models, answer
+from workbench.evaluation.asking import Models, answer
 from workbench.evaluation.measuring import Evaluation, Measured
-from workbench.evaluation.truth import Truth
+from workbench.evaluation.truth import TASKS, Truth
 from workbench.evaluation.weighing import LEAST
 from workbench.metrics.roc import Interval
 from workbench.settings import Settings
@@ -99,6 +99,10 @@ def table(measured: Measured) -> list[Mapping[str, object]]:
         return [parsing.as_row(picture) for picture in found.pictures]
     if isinstance(found, classes.Classified):
         return classes.as_rows(found)
+    if isinstance(found, landmarks.Landmarks):
+        return [landmarks.as_row(photo) for photo in found.photos]
+    if isinstance(found, boxes.Boxes):
+        return [boxes.as_row(photo) for photo in found.photos]
     return [
         {"file_a": a, "file_b": b, "same": int(same), "similarity": round(float(score), 6)}
         for (a, b), same, score in zip(found.sides, found.same, found.similarity, strict=True)

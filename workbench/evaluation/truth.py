@@ -5,15 +5,26 @@ Knows no model. Which layout a folder has is found out in `layouts.py`.
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from workbench.errors import BadRequest
 from workbench.parts import INDEX, PARTS
 
 IGNORED = 255
 """In a mask: pixels that count neither for nor against a parser."""
-KINDS = ("parsing", "labels", "pairs")
+TASKS = {
+    "parsing": ("parsing",),
+    "labels": ("expression", "attributes"),
+    "pairs": ("recognition",),
+    "landmarks": ("detection", "landmarks"),
+    "boxes": ("detection",),
+}
+"""Kind of truth → catalogue tasks that can be measured against it."""
+KINDS = tuple(TASKS)
 
 _LAPA = (
     *("background", "skin", "image_left_brow", "image_right_brow", "image_left_eye", "image_right_eye", "nose"),
@@ -43,12 +54,22 @@ EXPRESSIONS = {
 """Words of data sets → the workbench's expressions."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Shapes:
+    """The shapes of one photo in a COCO file. size: (height, width). shapes: canonical part and segmentation each."""
+
+    size: tuple[int, int]
+    shapes: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Case:
     """One photo and what is known of it.
 
     id: its path below the folder, with suffix. person: who it shows, "" when unknown. label: what a classifier should
-    say. masks: part → file for one file per part, or {"": file} for one file of indices.
+    say. masks: part → file for one file per part, or {"": file} for one file of indices. shapes: a mask as COCO has it.
+    points: (faces, n, 2) float32. boxes: (faces, 4) float32, left, top, right, bottom; crowd: (k, 4), boxes that count
+    neither for nor against a finder. All in pixels of the upright photo.
     """
 
     id: str
@@ -57,6 +78,10 @@ class Case:
     label: str = ""
     masks: Mapping[str, Path] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
+    shapes: Shapes | None = None
+    points: np.ndarray | None = None
+    boxes: np.ndarray | None = None
+    crowd: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +150,7 @@ def read_groups(path: Path, cases: tuple[Case, ...]) -> tuple[tuple[Case, ...], 
     notes = [f"{path.name}: {strange} rows name no photo of this folder."] if strange else []
     if missing := len(cases) - len(found):
         notes.append(f"{path.name}: {missing} photos are in no group.")
-    given = tuple(Case(c.id, c.photo, c.person, c.label, c.masks, {**c.groups, **found.get(c.id, {})}) for c in cases)
+    given = tuple(replace(case, groups={**case.groups, **found.get(case.id, {})}) for case in cases)
     return given, tuple(notes)
 
 

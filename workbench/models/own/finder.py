@@ -1,4 +1,4 @@
-"""A face detector of somebody's own, an ONNX file: its boxes are the candidates, the mesh that confirms them is ours."""
+"""A face detector of somebody's own, an ONNX file: its boxes are candidates, the mesh that confirms them is ours."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -62,7 +62,8 @@ class OwnFinder(MeshFinder):
         """(n, 5 or 15) float32 in pixels of the square: corners, score, and the points where there are some."""
         told = self._told
         pixels = square[..., ::-1] if told.order == "bgr" else square
-        scaled = (pixels.astype(np.float32) / 255 - np.float32(told.mean)) / np.float32(told.std)
+        mean, std = np.array(told.mean, np.float32), np.array(told.std, np.float32)
+        scaled = (pixels.astype(np.float32) / 255 - mean) / std
         last = self._input.shape[-1] == 3
         batch = scaled[None] if last else scaled.transpose(2, 0, 1)[None]
         kind = np.float16 if "float16" in self._input.type else np.float32
@@ -77,7 +78,9 @@ class OwnFinder(MeshFinder):
 def _joined(found: Sequence[Any], name: str) -> np.ndarray:
     """(n, 5 or 15): boxes with their scores, from one output or from two. Raises BadWeights for any other answer."""
     flat = [np.asarray(each, np.float32) for each in found[:2]]
-    flat = [each[0] if each.ndim > 2 or (each.ndim == 2 and len(flat) > 1 and len(each) == 1) else each for each in flat]
+    flat = [
+        each[0] if each.ndim > 2 or (each.ndim == 2 and len(flat) > 1 and len(each) == 1) else each for each in flat
+    ]
     boxes = flat[0]
     if boxes.ndim == 2 and boxes.shape[1] == 4 and len(flat) > 1 and len(flat[1]) == len(boxes):
         scores = flat[1].reshape(len(boxes), -1)
@@ -85,7 +88,7 @@ def _joined(found: Sequence[Any], name: str) -> np.ndarray:
     if boxes.ndim != 2 or boxes.shape[1] not in (5, 15):
         shapes = ", ".join("×".join(map(str, np.shape(each))) for each in found)
         raise BadWeights(
-            f"{name}: expected rows of 5 (corners, score) or 15 (and five points), or boxes n × 4 and scores; got {shapes}."
+            f"{name}: expected rows of 5 (box, score) or 15 (and five points), or boxes n × 4 and scores; got {shapes}."
         )
     if not np.isfinite(boxes).all():
         raise BadWeights(f"{name}: the network answers NaN or infinity.")

@@ -82,14 +82,17 @@ def _built(config: dict[str, Any], path: Path) -> nn.Module:
         raise ModelMissing("timm models need the package timm: pip install 'face-workbench[timm]'") from error
     name, arguments = config.get("architecture"), config.get("model_args", {})
     if not isinstance(name, str) or ":" in name or not timm.is_model(name):
-        raise BadWeights(f"{path.name}: timm has no architecture {str(name)[:60]!r}; is this the Hub id of a timm model?")
-    if not isinstance(arguments, dict) or set(arguments) & _NEVER:
-        raise BadWeights(f"{path.name}: its config.json asks for {', '.join(sorted(set(arguments) & _NEVER))}: refused.")
-    kept = {key: value for key, value in arguments.items() if isinstance(value, _ARGUMENTS)}
-    try:
-        network: nn.Module = timm.create_model(
-            name, pretrained=False, **{"num_classes": int(config.get("num_classes", 1000)), **kept}
+        raise BadWeights(
+            f"{path.name}: timm has no architecture {str(name)[:60]!r}; is this the Hub id of a timm model?"
         )
+    if not isinstance(arguments, dict) or set(arguments) & _NEVER:
+        raise BadWeights(
+            f"{path.name}: its config.json asks for {', '.join(sorted(set(arguments) & _NEVER))}: refused."
+        )
+    kept: dict[str, Any] = {key: value for key, value in arguments.items() if isinstance(value, _ARGUMENTS)}
+    try:
+        kept = {"num_classes": int(config.get("num_classes", 1000))} | kept
+        network: nn.Module = timm.create_model(name, pretrained=False, **kept)
         network.load_state_dict(load_file(path))
     except (SafetensorError, OSError) as error:
         raise BadWeights(f"{path.name} is not a readable safetensors file ({error}).") from error

@@ -6,9 +6,10 @@ from typing import Any
 
 from workbench.batch import unescaped
 from workbench.bench import Workbench
+from workbench.errors import BadRequest
 from workbench.evaluation.answers import Answers
-from workbench.evaluation.asking import TASKS, asker
-from workbench.evaluation.truth import Truth
+from workbench.evaluation.asking import asker
+from workbench.evaluation.truth import TASKS, Truth
 from workbench.scale.plan import Plan
 from workbench.scale.shard import files_of, read_rows
 from workbench.scale.step import Outcome, Step, Work
@@ -20,7 +21,9 @@ MAP = ".png"
 
 def settle(bench: Workbench, options: Mapping[str, Any]) -> Step:
     """options: model, kind (of truth). Raises BadRequest for a model that cannot be measured against that."""
-    kind, spec = str(options["kind"]), bench.spec(str(options["model"]), *TASKS[str(options["kind"])][:1])
+    kind, spec = str(options["kind"]), bench.spec(str(options["model"]))
+    if kind not in TASKS or spec.task not in TASKS[kind]:
+        raise BadRequest(f"{spec.title} is of the task {spec.task}; expected {' or '.join(TASKS.get(kind, ()))}.")
     settled = {"model": spec.id, "kind": kind}
     files = (MAP,) if kind == "parsing" else ()
     return Step("evaluate", settled, (spec.id, finder_id(bench)), ("value",), lambda b: _open(b, kind, spec.id), files)

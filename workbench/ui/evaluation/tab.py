@@ -13,13 +13,13 @@ import pandas as pd
 from workbench import checks
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
+from workbench.evaluation.truth import TASKS
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import results
 from workbench.watch import Watch
 
-TASKS = {"parsing": ("parsing",), "labels": ("expression", "attributes"), "pairs": ("recognition",)}
 _KINDS = [
     ("Find out", ""),
     ("Masks of parts", "masks"),
@@ -29,9 +29,16 @@ _KINDS = [
     ("RAF-DB's list", "raf-db"),
     ("Pairs (pairs.csv)", "pairs"),
     ("LFW's pairs.txt", "lfw"),
+    ("FER2013's list", "fer2013"),
+    ("Landmarks (.pts files)", "pts"),
+    ("Landmarks (WFLW's list)", "wflw"),
+    ("COCO (boxes, or masks of parts)", "coco"),
+    ("Helen's masks", "helen"),
+    ("Masks beside photos (iBugMask)", "ibugmask"),
 ]
 EMPTY = (
-    "Drop a zip of photos with masks, labels or pairs. What each may look like stands under **What the zip may hold**."
+    "Drop a zip of photos with masks, labels, pairs, landmarks or boxes. What each may look like stands under "
+    "**What the zip may hold**."
 )
 LAYOUTS = """
 | | photos | truth |
@@ -41,6 +48,8 @@ LAYOUTS = """
 | Expressions | `images/a.jpg` | `labels.csv` with `file,label` (and `person`, and any columns of groups) |
 | Expressions | `happy/a.jpg`, `sad/b.jpg` | the folder's name |
 | Pairs | `images/a.jpg` | `pairs.csv` with `file_a,file_b,same`, or LFW's `pairs.txt` |
+| Landmarks | `a.jpg` | `a.pts` beside it (68 or 5 points), or WFLW's list of 98 points |
+| Boxes of faces | `images/a.jpg` | COCO's `annotations.json`; masks of parts too, where its categories are parts |
 
 A `groups.csv` with `file` and any columns (age band, skin tone, light) gives figures per group.
 Large folders: `python -m workbench evaluate FOLDER --model ID --out DIR`.
@@ -51,8 +60,7 @@ def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
     """The tab. It takes no photo from other tabs: one photo has no figures."""
     models = [
         (f"{spec.title} ({task})", spec.id)
-        for tasks in TASKS.values()
-        for task in tasks
+        for task in dict.fromkeys(task for tasks in TASKS.values() for task in tasks)
         for spec in bench.specs(task)
         if bench.available(spec.id)
     ]
@@ -147,13 +155,15 @@ def _work(bench: Workbench, source: str, kind: str, models: list[str], least: in
 
 
 def _words(found: Any) -> str:
+    from workbench.evaluation.measuring import better
+
     lines = [f"**{found.truth.layout}**: {len(found.truth.cases)} photos."]
     for measured in found.models:
         value = measured.figures[measured.headline]
         lines.append(f"{measured.model}: {measured.headline} **{value}**, {len(measured.left_out)} photos left out.")
     for first, second, gap, _ in found.against:
-        better = (first if gap.difference.value > 0 else second) if gap.clear else "neither is shown to be"
-        lines.append(f"{first} against {second}: {better} better ({gap.difference}, p {gap.p:.3g}).")
+        name = better(found.models[0].headline, first, second, gap) or "neither is shown to be"
+        lines.append(f"{first} against {second}: {name} better ({gap.difference}, p {gap.p:.3g}).")
     return "\n\n".join([*lines, *found.truth.notes])
 
 
