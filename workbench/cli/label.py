@@ -63,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="instead: a CSV with a column item and one per model, its label, in the study's words",
     )
+    report.add_argument("--ability", action="store_true", help="also GLAD and MACE, by crowd-kit")
     report.add_argument("--pictures", action="store_true", help="show the faces of disagreements on the page")
     _action(actions, "push", "push everything that waits to the Hub now")
     compact = _action(actions, "compact", "rewrite earlier days as Parquet on the Hub, without withdrawn raters")
@@ -189,7 +190,8 @@ def _report(args: argparse.Namespace, settings: Settings) -> int:
     scores = read_scores(args.scores) if args.scores else _scores(study, items, args.recognisers, settings)
     labels = read_labels(args.labels) if args.labels else _labels(study, items, args.models, settings)
     judged, raters = store.judgements(study.name), store.raters(study.name)
-    found = analyse(study, judged, items, scores, raters, predictions=labels, layer=layers_of(study, items))
+    layer = layers_of(study, items)
+    found = analyse(study, judged, items, scores, raters, predictions=labels, layer=layer, deep=args.ability)
     written = report(found, pictures_of(study, items) if args.pictures else None)
     print(f"Wrote {written.save(args.out or Path(f'{study.name}-report.html'))}")
     return 0

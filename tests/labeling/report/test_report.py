@@ -127,6 +127,7 @@ def test_every_section_is_there(written, heading):
 def test_the_figures_in_the_page_are_the_ones_handed_out(written):
     drawn = written.html.count("<svg role=")
     once = {"coverage", "times", "raters", "answers", "agreement", "crowds", "calibration", "scatter_net & co"}
+    once |= {"session-time", "session-agrees", "break-time", "break-agrees"}
     twice = {f"{name}_{against}" for name in ("roc", "groups", "gaps") for against in ("truth", "majority")}
     assert set(written.figures()) == once | twice
     assert drawn == 14

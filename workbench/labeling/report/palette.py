@@ -142,7 +142,7 @@ def as_svg(figure: Figure, name: str, words: str) -> str:
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, f"var(--{variable})")
     svg = re.sub(
-        r'id="((?:figure|axes|patch|line2d|text|matplotlib|xtick|ytick|PathCollection|LineCollection|legend)[^"]*)"',
+        r'id="((?:figure|axes|patch|line2d|text|matplotlib|xtick|ytick|PathCollection|LineCollection|FillBetweenPolyCollection|PolyCollection|legend)[^"]*)"',
         "",
         svg,
     )

@@ -23,6 +23,7 @@ from workbench.labeling.report.palette import LIGHT, PAGE, Look
 from workbench.labeling.report.report_forms import fooled_section, form_figures, form_section
 from workbench.labeling.report.report_labels import labels_figure, labels_section
 from workbench.labeling.report.report_ranking import ranking_figure, ranking_section
+from workbench.labeling.report.report_sessions import session_figures, session_section
 from workbench.labeling.report.report_versus import versus_figures, versus_sections
 from workbench.labeling.statistics import quality
 from workbench.labeling.statistics.analysis import Analysis
@@ -60,6 +61,7 @@ def report(found: Analysis, pictures: Pictures | None = None, note: str = "") ->
         _facts(found),
         _coverage(found, drawn),
         _raters(found, drawn),
+        session_section(found, drawn),
         _agreement(found, drawn),
         _aggregation(found),
         *([labels_section(found.labelled, drawn)] if found.labelled else []),
@@ -116,6 +118,8 @@ def figures(found: Analysis, look: Look = LIGHT) -> dict[str, Figure]:
         made["agreement"] = plots.agreement(found.alphas, found.ceiling, found.halves, look)
     if found.labelled:
         made["labels"] = labels_figure(found.labelled, look)
+    if found.course:
+        made |= session_figures(found.course, look)
     if found.formed:
         made |= form_figures(found.formed, look)
     if found.ranking:
@@ -135,6 +139,9 @@ def tables(found: Analysis) -> dict[str, pd.DataFrame]:
         "measures": found.formed.measures if found.formed else pd.DataFrame(),
         "items": found.formed.per_item if found.formed else pd.DataFrame(),
         "fooled": found.fooled,
+        "sessions": found.course.over if found.course else pd.DataFrame(),
+        "shares": found.shares,
+        "ability": found.ability.raters if found.ability else pd.DataFrame(),
     }
     if found.versus:
         made |= {f"performance_{against}": measured for against, measured in found.versus.performance.items()}

@@ -10,6 +10,7 @@ import pandas as pd
 
 from workbench.errors import StudyError
 from workbench.labeling.statistics import aggregate, agreement, crowds, humans_models, labels_models, quality
+from workbench.labeling.statistics.ability import Ability, ability
 from workbench.labeling.statistics.agreement import Ceiling, SplitHalf
 from workbench.labeling.statistics.forms import Formed, Layer, formed
 from workbench.labeling.statistics.humans_models import PEOPLE, TRUTH, Comparison
@@ -18,6 +19,8 @@ from workbench.labeling.statistics.labels_models import Labelled
 from workbench.labeling.statistics.preference import Ranking, by_strength, rank
 from workbench.labeling.statistics.quality import Verdict
 from workbench.labeling.statistics.realness import taken_for_real
+from workbench.labeling.statistics.sessions import Course, Paid, course, paid
+from workbench.labeling.statistics.weighting import shares
 from workbench.labeling.study.study import Study
 from workbench.labeling.study.tasktypes import SKIP
 from workbench.metrics.calibration import Reliability
@@ -33,6 +36,8 @@ class Analysis:
     None or empty.
 
     formed: what answers that say more than a class come to. fooled: which made pictures pass for real.
+    course, paid: how sessions went and how long they took. shares: of answers, weighted where items were chosen
+    adaptively. ability: GLAD and MACE, where asked for.
     accuracy: aggregation methods against what is known of the items. versus: a Versus when recognisers' scores were
     given.
     missing: sentences on what could not be computed, and why.
@@ -57,6 +62,10 @@ class Analysis:
     versus: "Versus | None" = None
     formed: Formed | None = None
     fooled: pd.DataFrame = field(default_factory=pd.DataFrame)
+    course: Course | None = None
+    paid: Paid | None = None
+    shares: pd.DataFrame = field(default_factory=pd.DataFrame)
+    ability: Ability | None = None
     missing: tuple[str, ...] = ()
 
     @property
@@ -121,6 +130,7 @@ def analyse(
     seed: int = 0,
     predictions: pd.DataFrame | None = None,
     layer: Layer | None = None,
+    deep: bool = False,
 ) -> Analysis:
     """Analyse a study.
 
@@ -128,7 +138,8 @@ def analyse(
     are not read.
     scores: column item and one per recogniser, higher is more alike. raters: column rater and one per demographic
     question.
-    predictions: models' labels, as `labels_models.compare` takes them. layer: the masks or maps that items bring along.
+    predictions: models' labels, as `labels_models.compare` takes them. layer: the masks or maps that items bring
+    along. deep: GLAD and MACE too.
     rounds: bootstrap rounds behind every interval. Raises StudyError when the table is not one of judgements.
     """
     table = check_table(judgements)
@@ -163,8 +174,20 @@ def analyse(
         _versus(rows, facts(items), scores, rounds, seed, missing),
         formed(rows, items, study.asked, layer, min(rounds, 300)),
         taken_for_real(rows, items, min(rounds, 300)),
+        course(rows, study.classes > 1, min(rounds, 200)),
+        paid(table, study.crowd.reward, min(rounds, 300)),
+        shares(rows, study.assigning.explore, min(rounds, 300)),
+        _ability(rows, missing) if deep else None,
         tuple(missing),
     )
+
+
+def _ability(rows: pd.DataFrame, missing: list[str]) -> Ability | None:
+    try:
+        return ability(rows)
+    except StudyError as error:
+        missing.append(str(error))
+        return None
 
 
 def _nothing(verdicts: list[Verdict]) -> str:

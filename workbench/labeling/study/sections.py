@@ -89,6 +89,7 @@ class Crowd:
 
     least: answers for the code "complete", not counting skips and those faster than `Exclusion.floor_ms`; who was given
     fewer items needs as many as they were given. "full" is the outcome of who came when nothing was left.
+    reward: for a whole visit, in `currency`; pay per hour is then told.
     """
 
     parameters: dict[str, str]
@@ -97,6 +98,8 @@ class Crowd:
     pay: str
     minutes: int
     least: int = LEAST
+    reward: float = 0.0
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +185,16 @@ def crowd(table: Table) -> Crowd:
     parameters, codes = table.table("parameters").words(), table.table("codes").words()
     url = table.text("return_url", "", 1000)
     least = table.count("least", LEAST, 1, 100_000)
-    crowd = Crowd(parameters, url, codes, table.text("pay", ""), table.count("minutes", 0, 0, 10_000), least)
+    crowd = Crowd(
+        parameters,
+        url,
+        codes,
+        table.text("pay", ""),
+        table.count("minutes", 0, 0, 10_000),
+        least,
+        table.number("reward", 0.0, 0, 10_000),
+        table.text("currency", "", 10),
+    )
     table.end()
     for outcome in codes:
         if outcome not in OUTCOMES:
