@@ -56,6 +56,8 @@ class Settings:
     upload_quota: int = 10_000 * MEGA
     hub_token: str = ""
     hub_endpoint: str = ""
+    prolific_token: str = ""
+    prolific_address: str = ""
     hub_dataset: str = ""
     database_url: str = ""
     database_connections: int = 8
@@ -101,6 +103,8 @@ class Settings:
             upload_quota=_positive(env, "WORKBENCH_UPLOAD_QUOTA_MB", cls.upload_quota // MEGA) * MEGA,
             hub_token=env.get("HF_TOKEN", ""),
             hub_endpoint=env.get("HF_ENDPOINT", ""),
+            prolific_token=env.get("PROLIFIC_TOKEN", ""),
+            prolific_address=env.get("PROLIFIC_ADDRESS", ""),
             hub_dataset=env.get("WORKBENCH_HUB_DATASET", ""),
             database_url=env.get("WORKBENCH_DATABASE_URL", ""),
             database_connections=_positive(env, "WORKBENCH_DATABASE_CONNECTIONS", cls.database_connections),

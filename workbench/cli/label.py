@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.cli import label_crowd
 from workbench.errors import StudyError
 from workbench.settings import Settings
 
@@ -65,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     report.add_argument("--ability", action="store_true", help="also GLAD and MACE, by crowd-kit")
     report.add_argument("--pictures", action="store_true", help="show the faces of disagreements on the page")
+    label_crowd.add_arguments(_action(actions, "prolific", "the study on Prolific: create, publish, settle, bonuses"))
     _action(actions, "push", "push everything that waits to the Hub now")
     compact = _action(actions, "compact", "rewrite earlier days as Parquet on the Hub, without withdrawn raters")
     compact.add_argument("--before", help="compact what was answered before this day, as 2026-01-31 (default: today)")
@@ -79,6 +81,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         "status": _status,
         "export": _export,
         "report": _report,
+        "prolific": _prolific,
         "push": _push,
         "compact": _compact,
     }
@@ -176,6 +179,11 @@ def _export(args: argparse.Namespace, settings: Settings) -> int:
     path.write_bytes(data)
     print(f"Wrote {path}: {len(outbox.store.judgements(study.name))} judgements")
     return 0
+
+
+def _prolific(args: argparse.Namespace, settings: Settings) -> int:
+    study, outbox = _open(args.folder, settings)
+    return label_crowd.run(args, study, outbox.store, settings)
 
 
 def _report(args: argparse.Namespace, settings: Settings) -> int:

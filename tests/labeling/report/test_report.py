@@ -130,7 +130,7 @@ def test_the_figures_in_the_page_are_the_ones_handed_out(written):
     once |= {"session-time", "session-agrees", "break-time", "break-agrees"}
     twice = {f"{name}_{against}" for name in ("roc", "groups", "gaps") for against in ("truth", "majority")}
     assert set(written.figures()) == once | twice
-    assert drawn == 14
+    assert drawn == 18
 
 
 def test_figures_take_their_colours_from_the_page_so_that_both_themes_can_be_read(written):

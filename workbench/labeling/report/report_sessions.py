@@ -32,8 +32,8 @@ def session_section(found: Analysis, drawn: dict[str, Figure]) -> str:
     if found.course:
         parts.append(page.listing(found.course.words))
         names = ("session-time", "session-agrees", "break-time", "break-agrees")
-        captions = ("Time over the session", "Agreement over the session", "Time since the last break")
-        captions += ("Agreement since the last break",)
+        over, since = "over the session", "since the last break"
+        captions = (f"Time {over}", f"Agreement {over}", f"Time {since}", f"Agreement {since}")
         parts.append(page.grid([figure(drawn, name, words) for name, words in zip(names, captions, strict=True)]))
     if found.paid:
         parts.append(page.facts(_pay(found.paid, found.study.crowd.currency)))

@@ -78,6 +78,13 @@ def person(study: Study, asked: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def check_accepted(asked: Mapping[str, Any]) -> None:
+    """Raises BadRequest for who only previews a task (as MTurk marks them): their answers would be nobody's."""
+    given = asked.get("parameters")
+    if isinstance(given, Mapping) and given.get("assignmentId") == "ASSIGNMENT_ID_NOT_AVAILABLE":
+        raise BadRequest("This is a preview. Accept the task on the platform first, then open it from there.")
+
+
 def _is_text(value: str) -> bool:
     """Whether it can be stored: half a character (a lone surrogate) or a null cannot."""
     try:

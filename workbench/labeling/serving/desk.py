@@ -5,9 +5,11 @@ acknowledged, a vote or a withdrawal, is answered with a receipt, the sealed row
 restores it even when the server's disk was lost before the Hub had it. Knows nothing of HTTP or of any screen.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from workbench.errors import BadRequest, NotAllowed, StudyError, WorkbenchError
 from workbench.labeling.hub.outbox import Outbox
@@ -117,11 +119,13 @@ class Desk:
         Raises BadRequest when a demographic answer is not offered or the consent text has changed meanwhile.
         """
         self._need_ready()
+        person = read.person(self.study, asked)
         if asked.get("agree") is not True:
-            return {"state": "no_consent", "redirect": self._redirect("no_consent")}
+            return {"state": "no_consent", "redirect": self._redirect("no_consent", person)}
+        read.check_accepted(asked)
         if asked.get("version") != self.study.consent.version:
             raise BadRequest("The consent text has changed since you opened this page. Reload it and read it again.")
-        person, told = read.person(self.study, asked), read.demographics(self.study, asked)
+        told = read.demographics(self.study, asked)
         rater = self.store.join(self.study, demographics=told, person=person)
         row = self.store.rater(self.study.name, rater) or {}
         if row.get("state") == "withdrawn":
@@ -316,7 +320,10 @@ class Desk:
                 "failed_checks" if state == "blocked" else self.store.standing(self.study, rater).outcome(self.study)
             )
             if state != "waiting" or outcome == "complete":
-                told |= {"outcome": outcome, "redirect": self._redirect(outcome)}
+                told |= {
+                    "outcome": outcome,
+                    "redirect": self._redirect(outcome, self.store.person(self.study.name, rater)),
+                }
         message = told.get("outcome", "") if state == "complete" and self.study.crowd.codes else state
         return told | ({"message": WORDS[message]} if message in WORDS else {})
 
@@ -327,6 +334,11 @@ class Desk:
         capped = found.answered >= self.study.assigning.most_per_rater
         return "waiting" if not capped and self.store.may_come_back(self.study, rater) else "complete"
 
-    def _redirect(self, outcome: str) -> str:
-        code = self.study.crowd.codes.get(outcome, "")
-        return self.study.crowd.return_url.replace("{code}", code) if code and self.study.crowd.return_url else ""
+    def _redirect(self, outcome: str, person: Mapping[str, str]) -> str:
+        """Where a visit ends: the platform's address with the outcome's code, and its own name for the rater."""
+        code, url = self.study.crowd.codes.get(outcome, ""), self.study.crowd.return_url
+        if not code or not url:
+            return ""
+        for name, value in {**person, "code": code}.items():
+            url = url.replace(f"{{{name}}}", value if name == "code" else quote(value, safe=""))
+        return "" if re.search(r"\{\w+\}", url) else url

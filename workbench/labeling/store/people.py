@@ -64,3 +64,19 @@ def leave(connection: sa.Connection, study: str, rater: str, at: str) -> None:
     connection.execute(schema.raters.update().where(*mine).values(state="withdrawn"))
     for start in range(0, len(items), 500):
         entries.recount(connection, study, items[start : start + 500])
+
+
+def sessions(database: Database, study: str) -> dict[tuple[str, str], str]:
+    """(participant, session) → rater, of those who came with both."""
+    query = sa.select(_people.c.rater, _people.c.name, _people.c.value).where(_people.c.study == study)
+    told: dict[str, dict[str, str]] = {}
+    for row in database.run(lambda c: c.execute(query).all()):
+        told.setdefault(row.rater, {})[row.name] = row.value
+    both = ("participant", "session")
+    return {(own[both[0]], own[both[1]]): rater for rater, own in told.items() if all(name in own for name in both)}
+
+
+def person(database: Database, study: str, rater: str) -> dict[str, str]:
+    """A rater's private names; empty when there are none (any more)."""
+    query = sa.select(_people.c.name, _people.c.value).where(_people.c.study == study, _people.c.rater == rater)
+    return {row.name: row.value for row in database.run(lambda c: c.execute(query).all())}

@@ -300,6 +300,10 @@ class Store:
         demographic answer."""
         return readout.raters(self.database, study)
 
+    def person(self, study: str, rater: str) -> dict[str, str]:
+        """What the platform calls a rater, from the private table; empty for who came without, or withdrew."""
+        return people.person(self.database, study, rater)
+
     def twins(self, study: str) -> dict[str, list[str]]:
         """Rater → others who came with the same platform id; only raters who have any."""
         return people.twins(self.database, study)

@@ -201,8 +201,16 @@ def crowd(table: Table) -> Crowd:
             raise StudyError(f"[crowd.codes]: unknown outcome {outcome!r}; expected {', '.join(OUTCOMES)}.")
     if codes and not url:
         raise StudyError("[crowd.codes]: codes are shown as a link; return_url, the address with {code}, is missing.")
-    if url and (urlsplit(url).scheme != "https" or not urlsplit(url).netloc or "{code}" not in url):
+    names = set(re.findall(r"\{(\w*)\}", url))
+    if url and (
+        urlsplit(url).scheme != "https" or not urlsplit(url).netloc or "{" in urlsplit(url).netloc or not names
+    ):
         raise StudyError(f"[crowd] return_url: expected an https address with {{code}} in it, got {url[:80]!r}.")
+    if strange := sorted(names - {"code", *parameters.values()}):
+        raise StudyError(
+            f"[crowd] return_url: {{{strange[0]}}} is neither {{code}} nor one of the parameters' names "
+            f"({', '.join(sorted(parameters.values())) or 'none'})."
+        )
     return crowd
 
 
