@@ -101,7 +101,7 @@ TABS: tuple[Tab, ...] = (
         tasks=("detection", "parsing", "expression", "recognition"),
         api="evaluate",
         takes_photo=False,
-        needs=("core", "runtimes", "models", "labeling"),
+        needs=("core", "runtimes", "models", "labeling", "people"),
         colors=("yellow", "green"),
     ),
     Tab(

@@ -62,3 +62,40 @@ def test_a_zip_without_truth_gets_a_sentence_and_no_result(page, server: str, tm
 
     expect(page.get_by_text("no truth that is recognised").first).to_be_visible(timeout=30_000)
     expect(page.locator("#evaluation-report")).to_be_disabled()
+
+
+def test_faces_are_moved_between_people_and_the_table_is_saved(page, tmp_path: Path, keep) -> None:
+    """The page of groups needs no server: it is opened as the file it is, shut in as the tab shuts it in."""
+    import html
+
+    from tests.people import builders
+    from workbench.people import naming
+    from workbench.people.grouping import Way
+    from workbench.people.run import sort, write
+
+    faces = builders.drawn([3, 2, 1])
+    write(sort(faces, Way(), given=["a", "a", "b", "b", "b", ""]), tmp_path, "photos")
+    inside = html.escape((tmp_path / "people.html").read_text())
+    page.set_content(
+        f'<iframe sandbox="allow-scripts allow-downloads" style="width:95vw;height:90vh" srcdoc="{inside}">'
+    )
+    shut = page.frame_locator("iframe")
+    expect(shut.locator(".person .count").first).to_have_text("3 faces")
+    expect(shut.locator("#fresh")).to_be_disabled()
+
+    shut.locator('[data-face="p00/2.jpg"]').click()
+    shut.locator(".person").nth(1).get_by_role("button", name="Move chosen here").click()
+    expect(shut.locator(".person .count").nth(1)).to_have_text("3 faces")
+    shut.locator("#undo").click()
+    expect(shut.locator(".person .count").first).to_have_text("3 faces")
+    shut.locator('[data-face="p01/0.jpg"]').press("Enter")
+    shut.locator("#fresh").click()
+    shut.locator(".person input").first.fill("Ann, =B")
+    shut.locator('[data-face="p00/0.jpg"]').click()
+    shut.locator("#alone").click()
+    keep(page)
+    with page.expect_download() as download:
+        shut.locator("#save").click()
+
+    people = naming.corrected(Path(download.value.path()), faces)
+    assert people == ("", "person-001", "person-001", "Ann, =B", "person-002", "")

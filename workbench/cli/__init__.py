@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "embed": "write a vector for every photo of a folder",
     "verify": "measure a recogniser on a list of pairs",
     "evaluate": "measure models on your own photos and truth, with intervals and per group",
+    "people": "put the faces of a folder into people, find copies and mislabelled pictures, search by a photo",
     "explain": "write a heatmap with its proof for every photo of a folder",
     "what-if": "change a face by sliders and parts, and find the smallest change that flips a model's decision",
     "glance": "write one page of everything that is known of a photo, to hand on",

@@ -18,7 +18,7 @@ from workbench.errors import BadRequest
 from workbench.sources import fetching
 from workbench.watch import Watch
 
-STEPS = ("parse", "cutout", "analyse", "classify", "embed", "explain", "protect", "generate", "evaluate")
+STEPS = ("parse", "cutout", "analyse", "classify", "embed", "explain", "protect", "generate", "evaluate", "people")
 """Commands that do the same with every photo; each is a module of `workbench.scale.steps`."""
 
 

@@ -88,9 +88,10 @@ def _arguments(name: str, asked: list[dict[str, Any]], photo: Path, truth: Path)
             found[word] = handle_file(str(photo.with_name("clip.mp4")))
         elif parameter["component"] == "Gallery":
             found[word] = [{"image": handle_file(str(photo)), "caption": None}]
-        elif parameter["component"] == "File":
+        elif parameter["component"] == "File" and word != "corrected":
             several = "list" in kind.lower()
             named = {"evaluate": truth, "correct_mask": photo.with_name("mask.png")}
+            named["people"] = truth
             named["likeness"] = photo.with_name("pairs.zip")
             file = handle_file(str(named.get(name, photo)))
             found[word] = [file] if several else file

@@ -1,4 +1,5 @@
-"""The Evaluation tab: a zip of photos with masks, labels or pairs, the models to measure, and the report."""
+"""The Evaluation tab: a zip of photos with masks, labels or pairs, the models to measure, and the report; who is in a
+folder of photos."""
 
 import html
 import shutil
@@ -18,6 +19,7 @@ from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import results
+from workbench.ui.evaluation import people
 from workbench.watch import Watch
 
 _KINDS = [
@@ -58,51 +60,57 @@ Large folders: `python -m workbench evaluate FOLDER --model ID --out DIR`.
 
 def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
     """The tab. It takes no photo from other tabs: one photo has no figures."""
+    with gr.Blocks() as tab, gr.Tabs():
+        with gr.Tab("Models", id="models"):
+            build_inside(bench)
+        with gr.Tab("People in a folder", id="people"):
+            people.build_inside(bench)
+    return tab
+
+
+def build_inside(bench: Workbench) -> None:
+    """Lay the measuring of models out in the tab that is open."""
     models = [
         (f"{spec.title} ({task})", spec.id)
         for task in dict.fromkeys(task for tasks in TASKS.values() for task in tasks)
         for spec in bench.specs(task)
         if bench.available(spec.id)
     ]
-    with gr.Blocks() as tab:
-        with gr.Row(equal_height=False):
-            with gr.Column(scale=1, min_width=280):
-                source = gr.File(label="Photos with truth (zip)", file_types=[".zip"], elem_id="evaluation-zip")
-                kind = gr.Dropdown(_KINDS, value="", label="What the truth is", elem_id="evaluation-kind")
-                chosen = gr.Dropdown(
-                    models, value=[], multiselect=True, label="Models", info="None: the default for this truth. "
-                    "Several are compared on the same photos.", elem_id="evaluation-models",
-                )  # fmt: skip
-                start, stop = run_buttons("Evaluate", "evaluation")
-                with gr.Accordion("Advanced", open=False):
-                    least = gr.Number(10, precision=0, minimum=2, label="Photos below which a group is withheld")
-                with gr.Accordion("What the zip may hold", open=False):
-                    gr.Markdown(LAYOUTS)
-            with gr.Column(scale=2, min_width=320):
-                outcome = Outcome("evaluation", start, stop, named=[chosen])
-                words = gr.Markdown(EMPTY, elem_id="evaluation-words")
-                table = gr.Dataframe(label="Figures with 95 % intervals", interactive=False, elem_id="evaluation-table")
-                with gr.Row():
-                    report = gr.DownloadButton(
-                        "Report (HTML)", size="sm", interactive=False, elem_id="evaluation-report"
-                    )
-                    figures = gr.DownloadButton("Figures (JSON)", size="sm", interactive=False)
-                shown = gr.HTML(elem_id="evaluation-page")
-        outputs = [words, table, report, figures, shown]
-        outcome.run(
-            start.click,
-            bound(evaluate, bench),
-            [source, kind, chosen, least],
-            outputs,
-            api_name="evaluate",
-            show_progress_on=[table],
-            concurrency_id=MODELS_QUEUE,
-            concurrency_limit=MODELS_AT_ONCE,
-        )
-        outcome.photos([source])
-        outcome.ages(kind, chosen, least)
-        outcome.cancels()
-    return tab
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=280):
+            source = gr.File(label="Photos with truth (zip)", file_types=[".zip"], elem_id="evaluation-zip")
+            kind = gr.Dropdown(_KINDS, value="", label="What the truth is", elem_id="evaluation-kind")
+            chosen = gr.Dropdown(
+                models, value=[], multiselect=True, label="Models", info="None: the default for this truth. "
+                "Several are compared on the same photos.", elem_id="evaluation-models",
+            )  # fmt: skip
+            start, stop = run_buttons("Evaluate", "evaluation")
+            with gr.Accordion("Advanced", open=False):
+                least = gr.Number(10, precision=0, minimum=2, label="Photos below which a group is withheld")
+            with gr.Accordion("What the zip may hold", open=False):
+                gr.Markdown(LAYOUTS)
+        with gr.Column(scale=2, min_width=320):
+            outcome = Outcome("evaluation", start, stop, named=[chosen])
+            words = gr.Markdown(EMPTY, elem_id="evaluation-words")
+            table = gr.Dataframe(label="Figures with 95 % intervals", interactive=False, elem_id="evaluation-table")
+            with gr.Row():
+                report = gr.DownloadButton("Report (HTML)", size="sm", interactive=False, elem_id="evaluation-report")
+                figures = gr.DownloadButton("Figures (JSON)", size="sm", interactive=False)
+            shown = gr.HTML(elem_id="evaluation-page")
+    outputs = [words, table, report, figures, shown]
+    outcome.run(
+        start.click,
+        bound(evaluate, bench),
+        [source, kind, chosen, least],
+        outputs,
+        api_name="evaluate",
+        show_progress_on=[table],
+        concurrency_id=MODELS_QUEUE,
+        concurrency_limit=MODELS_AT_ONCE,
+    )
+    outcome.photos([source])
+    outcome.ages(kind, chosen, least)
+    outcome.cancels()
 
 
 @GPU
