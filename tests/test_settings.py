@@ -42,7 +42,7 @@ def _documented() -> dict[str, str]:
 def test_every_setting_that_is_read_stands_in_the_docs_and_no_other() -> None:
     source = (Path(__file__).resolve().parents[1] / "workbench" / "settings.py").read_text(encoding="utf-8")
     page = (Path(__file__).resolve().parents[1] / "docs" / "settings.md").read_text(encoding="utf-8")
-    read = set(re.findall(r'"((?:WORKBENCH|HF|GRADIO|SPACES?|XDG)_[A-Z_]+)"', source))
+    read = set(re.findall(r'"((?:WORKBENCH|HF|PROLIFIC|GRADIO|SPACES?|XDG)_[A-Z_]+)"', source))
 
     assert {name for name in read if f"`{name}`" not in page} == set()
     assert set(_documented()) <= read
