@@ -1,7 +1,7 @@
 """How long an explanation takes on the embedded expression model, beside Captum and pytorch-grad-cam on the same model,
 in the same run.
 
-    python benchmarks/explanation.py [--threads 2] [--runs 5]
+    python benchmarks/explanation.py [--threads 2] [--runs 5] [--cpu]
 
 One face (NASA's astronaut). Ours is timed as the tab uses it: on the chip, with the network laid out as
 `tasks.explanation` lays it out. Captum and pytorch-grad-cam get the model as it is loaded, Captum at the best of
@@ -12,6 +12,7 @@ same size. Maps are compared after every pair.
 import argparse
 import os
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -152,10 +153,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--only", default="", help="only the lines whose name begins so")
+    parser.add_argument("--cpu", action="store_true", help="count the process's own time: for a busy machine")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     case = Case(Workbench(Settings.from_env(os.environ)))
-    occlusion_at, shapley_at = best(case.captum_occlusion), best(case.captum_shapley)
+    occlusion_at = best(case.captum_occlusion) if "occlusion".startswith(args.only) else 1
+    shapley_at = best(case.captum_shapley) if "part Shapley".startswith(args.only) else 1
     captum_occlusion, captum_shapley = (
         partial(case.captum_occlusion, occlusion_at),
         partial(case.captum_shapley, shapley_at),
@@ -178,8 +182,8 @@ def main() -> None:
         ("full proof panel", 4000, {"ours": case.proof()}),
     ]
     rows = []
-    for name, goal, works in pairs:
-        times = in_turn(works, runs=args.runs, warm_up=1)
+    for name, goal, works in [pair for pair in pairs if pair[0].startswith(args.only)]:
+        times = in_turn(works, args.runs, 1, time.process_time if args.cpu else time.perf_counter)
         ours = times["ours"]["median"]
         for who, found in times.items():
             row = {

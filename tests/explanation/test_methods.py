@@ -372,6 +372,31 @@ class TestAgainstLibraries:
         assert min(np.abs(heat - s).max() for s in sized) < 1e-4 * np.abs(heat).max() + 1e-6
         assert expected.shape == heat.shape
 
+    def test_integrated_gradients_and_their_gap_equal_captums(self):
+        from captum.attr import IntegratedGradients
+
+        question = ask(toys.convolutional(), toys.chip(32), scale="log odds")
+        found = gradients.integrated_gradients(question, steps=20, fill="blur")
+        baseline = make_fill("blur", question.chip).image
+        expected, gap = IntegratedGradients(question.graded).attribute(
+            question.chip, baseline, n_steps=20, return_convergence_delta=True
+        )
+        heat = expected[0].sum(dim=0).numpy()
+        np.testing.assert_allclose(found.values, heat, atol=1e-4 * np.abs(heat).max())
+        assert found.extra["gap"] == pytest.approx(abs(float(gap[0])), abs=1e-4)
+
+    def test_grad_cam_equals_captums_and_is_empty_for_a_layer_the_score_ignores(self):
+        from captum.attr import LayerAttribution, LayerGradCam
+
+        toy = toys.convolutional()
+        question = ask(toy, toys.chip(32))
+        coarse = LayerGradCam(question.graded, toy.network.body).attribute(
+            question.chip.clone().requires_grad_(), relu_attributions=True
+        )
+        expected = LayerAttribution.interpolate(coarse, (32, 32), interpolate_mode="bilinear")[0, 0]
+        np.testing.assert_allclose(activations.grad_cam(question).values, expected.detach().numpy(), atol=1e-5)
+        assert not activations.grad_cam(ask(toys.constant(), toys.chip(32))).values.any()
+
     def test_smooth_grad_equals_captum_given_the_same_noise(self):
         from captum.attr import NoiseTunnel, Saliency
 

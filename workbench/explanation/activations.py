@@ -1,11 +1,11 @@
-"""Heatmaps from a network's last layer that still has places: Grad-CAM (Captum), Grad-CAM++ and Eigen-CAM."""
+"""Heatmaps from a network's last layer that still has places: Grad-CAM, Grad-CAM++ and Eigen-CAM."""
 
 from typing import Any
 
 import numpy as np
 import torch
-from captum.attr import LayerAttribution, LayerGradCam
 from torch import Tensor, nn
+from torch.nn import functional
 
 from workbench.explanation.anatomy import grid_side
 from workbench.explanation.question import ChipMap, Question
@@ -14,25 +14,13 @@ from workbench.explanation.question import ChipMap, Question
 def grad_cam(question: Question) -> ChipMap:
     """Channels of the last layer, weighted by how much each raises the score; only what speaks for it.
 
-    Source: Selvaraju et al., "Grad-CAM" (2017), section 3, by Captum; tokens of a transformer take the place of pixels.
+    Source: Selvaraju et al., "Grad-CAM" (2017), section 3; tokens of a transformer take the place of pixels. Equal to
+    Captum's and pytorch-grad-cam's (tests compare them), without the derivative of what lies before the last layer.
     """
-    features = question.target.model.features
     question.watch.tell(0.0, "Grad-CAM")
-    if question.places == "grid":
-        return ChipMap(_enlarge(_by_captum(question, features), question.size))
     acts, grads = _last_layer(question)
     weights = grads.mean(dim=(2, 3), keepdim=True)
     return ChipMap(_enlarge((weights * acts).sum(dim=1, keepdim=True).relu(), question.size))
-
-
-def _by_captum(question: Question, features: nn.Module) -> Tensor:
-    chip = question.chip.clone().requires_grad_()
-    try:
-        return LayerGradCam(question.graded, features).attribute(chip, relu_attributions=True)
-    except RuntimeError as error:
-        if "used in the graph" not in str(error):
-            raise
-        return torch.zeros((1, 1, 2, 2))  # the score does not depend on this layer at all
 
 
 def grad_cam_plus_plus(question: Question) -> ChipMap:
@@ -69,20 +57,28 @@ def eigen_cam(question: Question) -> ChipMap:
 
 
 def _last_layer(question: Question) -> tuple[Tensor, Tensor]:
-    """Activations and gradients of the score, both (1, C, h, w), of the layer `features` of the model."""
+    """Activations and gradients of the score, both (1, C, h, w), of the layer `features` of the model.
+
+    The layer's output starts a derivative of its own, so that nothing before it is kept or gone through again.
+    """
     kept: list[Tensor] = []
 
-    def keep(module: nn.Module, inputs: Any, output: Any) -> None:
-        kept.append(output[0] if isinstance(output, (tuple, list)) else output)
+    def keep(module: nn.Module, inputs: Any, output: Any) -> Any:
+        first = output[0] if isinstance(output, (tuple, list)) else output
+        fresh = first.detach().requires_grad_()
+        kept.append(fresh)
+        return type(output)((fresh, *output[1:])) if isinstance(output, (tuple, list)) else fresh
 
     handle = question.target.model.features.register_forward_hook(keep)
     try:
-        score = question.graded(question.chip.clone().requires_grad_())
+        score = question.graded(question.chip)
     finally:
         handle.remove()
-    grads = torch.autograd.grad(score.sum(), kept[0], allow_unused=True)[0]
-    grads = torch.zeros_like(kept[0]) if grads is None else grads
-    return as_grid(kept[0].detach()), as_grid(grads)
+    grads = None
+    if score.requires_grad:
+        grads = torch.autograd.grad(score.sum(), kept[-1], allow_unused=True)[0]
+    grads = torch.zeros_like(kept[-1]) if grads is None else grads
+    return as_grid(kept[-1].detach()), as_grid(grads)
 
 
 def as_grid(layer: Tensor) -> Tensor:
@@ -94,5 +90,5 @@ def as_grid(layer: Tensor) -> Tensor:
 
 
 def _enlarge(coarse: Tensor, size: int) -> np.ndarray:
-    fine = LayerAttribution.interpolate(coarse, (size, size), interpolate_mode="bilinear")
-    return fine[0, 0].detach().cpu().numpy().astype(np.float32)
+    fine = functional.interpolate(coarse.detach(), (size, size), mode="bilinear", align_corners=False)
+    return fine[0, 0].cpu().numpy().astype(np.float32)

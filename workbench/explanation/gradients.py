@@ -1,11 +1,17 @@
-"""Heatmaps from gradients at the pixels: integrated gradients and SmoothGrad, both on Captum."""
+"""Heatmaps from gradients at the pixels: integrated gradients, and SmoothGrad on Captum."""
+
+from dataclasses import replace
 
 import numpy as np
 import torch
-from captum.attr import IntegratedGradients, Saliency
+from captum.attr import Saliency
 
 from workbench.explanation.fills import make_fill
 from workbench.explanation.question import ChipMap, Question
+from workbench.explanation.speed import made_fast
+
+WORTH_A_COPY = 16
+"""Steps from which a network laid out for speed pays for being copied."""
 
 
 def integrated_gradients(question: Question, steps: int = 50, fill: str = "blur") -> ChipMap:
@@ -13,25 +19,25 @@ def integrated_gradients(question: Question, steps: int = 50, fill: str = "blur"
     rise.
 
     extra: "rise", the score's difference, and "gap", how far the map's sum misses it: the integral's error.
-    Source: Sundararajan et al., "Axiomatic Attribution for Deep Networks" (2017), section 3, by Captum, Gauss–Legendre
-    rule.
+    Source: Sundararajan et al., "Axiomatic Attribution for Deep Networks" (2017), section 3, by the Gauss–Legendre
+    rule; equal to Captum's (a test compares them).
     """
     baseline = make_fill(fill, question.chip).image
-    chunk = min(question.batch, steps)
-    seen = 0
-
-    def score(chips: torch.Tensor) -> torch.Tensor:
-        nonlocal seen
-        seen += len(chips)
-        question.watch.tell(seen / (steps + 2), "integrated gradients")
-        return question.graded(chips)
-
-    method = IntegratedGradients(score)
-    values, gap = method.attribute(
-        question.chip, baselines=baseline, n_steps=steps, internal_batch_size=chunk, return_convergence_delta=True
-    )
-    heat = values[0].sum(dim=0).detach().cpu().numpy().astype(np.float32)
-    return ChipMap(heat, {"gap": float(gap.abs().max()), "rise": float(heat.sum(dtype=np.float64) - float(gap[0]))})
+    asked = replace(question, target=made_fast(question.target)) if steps >= WORTH_A_COPY else question
+    places, weights = (torch.from_numpy(each).float() / 2 for each in np.polynomial.legendre.leggauss(steps))
+    change, total = question.chip - baseline, torch.zeros_like(question.chip)
+    for start in range(0, steps, question.batch):
+        question.watch.tell(start / steps, "integrated gradients")
+        part = slice(start, start + question.batch)
+        along = (0.5 + places[part]).to(change.device)[:, None, None, None]
+        chips = torch.addcmul(baseline, along, change).requires_grad_()
+        (grads,) = torch.autograd.grad(asked.graded(chips).sum(), chips)
+        total += torch.tensordot(weights[part].to(change.device), grads, dims=1)
+    heat = (total * change)[0].sum(dim=0).cpu().numpy()
+    question.watch.tell(1.0, "integrated gradients")
+    ends = asked.scores(torch.cat([question.chip, baseline]))
+    rise = float(ends[0] - ends[1])
+    return ChipMap(heat, {"gap": abs(float(heat.sum(dtype=np.float64)) - rise), "rise": rise})
 
 
 def smooth_grad(question: Question, samples: int = 25, noise: float = 0.1) -> ChipMap:
