@@ -54,3 +54,11 @@ def test_a_larger_face_shows_its_own_middle(frame):
     found = frame.map_to(middle + 1.2 * (frame.mean - middle))
     step = np.diff(found[round(middle[1]), :, 0])[118:138]
     assert step.mean() == pytest.approx(1 / 1.2, abs=0.08)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_triangles_that_are_nearly_lines_show_nothing_from_afar(frame, seed):
+    """They were drawn as a cluster of dots from all over the face, in six pictures of eighty."""
+    moves = np.random.default_rng(seed).normal(0, 2.5, frame.mean.shape)
+    moved = frame.map_to(frame.mean + moves) - pixels(SIDE)
+    assert np.linalg.norm(moved, axis=2).max() < np.linalg.norm(moves, axis=1).max() + 3

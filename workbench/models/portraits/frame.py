@@ -94,12 +94,15 @@ class Frame:
         for number in order:
             cv2.fillConvexPoly(owner, fixed[number], int(number) + 1, shift=4)
         rows, columns = np.nonzero(owner)
-        affine = _affine(moved[corners], self.points[corners])[owner[rows, columns] - 1]
+        owners, still = owner[rows, columns] - 1, self.points[corners]
+        affine = _affine(moved[corners], still)[owners]
         y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
         here = np.stack([x, y], 2)
         found = here.copy()
         place = np.stack([columns, rows, np.ones(len(rows))], 1)
-        found[rows, columns] = np.einsum("nij,nj->ni", affine, place)
+        # a sliver is drawn wider than it is; beside it its map would lead anywhere
+        least, most = still.min(axis=1)[owners] - 1, still.max(axis=1)[owners] + 1
+        found[rows, columns] = np.clip(np.einsum("nij,nj->ni", affine, place), least, most)
         return here + cv2.GaussianBlur(found - here, (0, 0), BLUNT)
 
     def _weights(self, side: int) -> tuple[np.ndarray, np.ndarray]:
