@@ -44,6 +44,7 @@ BELOW_BENCH = (
     "video",
     "labeling",
     "glance",
+    "cards",
     "whatif",
 )
 
@@ -60,6 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "generation": {"tasks", "metrics", "labeling"},
     "evaluation": {"tasks", "metrics", "labeling", "catalog"},
     "people": {"tasks", "metrics", "labeling"},
+    "cards": {"catalog", "sources"},
     "glance": {"tasks", "explanation"},
     "whatif": {"tasks", "metrics", "makeup", "generation"},
     "video": {"tasks", "metrics", "protection"},

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import datetime
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,8 +38,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     from workbench import checks
     from workbench.bench import Workbench
+    from workbench.cards import records
     from workbench.evaluation.layouts import read_truth
-    from workbench.evaluation.run import PAGE, evaluate
+    from workbench.evaluation.run import PAGE, as_json, evaluate
     from workbench.evaluation.truth import TASKS, read_groups
     from workbench.watch import Watch
 
@@ -62,6 +64,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         found = evaluate(
             truth, models, args.out, bench, rounds=rounds, least=least, workers=args.workers or 2, watch=Watch(tell)
         )
+    for model in models:
+        records.keep(model, as_json(found), datetime.date.today().isoformat(), settings.data)
     print(f"{truth.layout}: {len(truth.cases)} photos.")
     for measured in found.models:
         for name, value in measured.figures.items():

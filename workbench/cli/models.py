@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from workbench.batch.files import write_atomically
 from workbench.bench import Workbench
 from workbench.catalog import own
 from workbench.catalog.spec import ModelSpec
@@ -37,13 +38,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     measure = actions.add_parser("calibrate", help="make a threshold for a recogniser from photos of known people")
     measure.add_argument("id", help="a recogniser")
     measure.add_argument("folder", type=Path, help="a folder per person, at least a thousand pairs of two people")
+    card = actions.add_parser("card", help="a model's card, with the figures measured here and by you")
+    card.add_argument("id", help="model id")
+    card.add_argument("--out", type=Path, help="a file, usually README.md of a repository; default: the terminal")
     remove = actions.add_parser("remove", help="take a model of your own out again; its files stay")
     remove.add_argument("ids", nargs="+", help="model ids")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     actions = {"list": _list, "fetch": _fetch, "convert": _convert, "verify": _verify}
-    actions["calibrate"] = calibrate.run
+    actions |= {"calibrate": calibrate.run, "card": _card}
     return (actions | {"add": own_models.add, "check": own_models.check, "remove": own_models.remove})[args.action](
         args, settings
     )
@@ -141,6 +145,21 @@ def _drop_originals(spec: ModelSpec, settings: Settings) -> None:
             sources.verify(file, settings)
             original.unlink()
             print(f"{'':28} deleted {original}")
+
+
+def _card(args: argparse.Namespace, settings: Settings) -> int:
+    from workbench.cards import records
+    from workbench.cards.card import make_card
+    from workbench.cards.markdown import for_the_hub
+
+    spec = Workbench(settings).spec(args.id)
+    text = for_the_hub(make_card(spec, records.last(spec.id, settings.data)))
+    if args.out is None:
+        print(text, end="")
+    else:
+        write_atomically(args.out, text.encode())
+        print(f"The card is {args.out}.")
+    return 0
 
 
 def _make_examples(settings: Settings) -> None:

@@ -8,10 +8,9 @@ from workbench import WEIGHTS
 from workbench.catalog import MODELS
 from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest
+from workbench.sources.figures import of_model
 
 FIGURES = WEIGHTS / "figures.json"
-_SHARED = {"mobileface": "insight-mobile", "crfiqa-s": "crfiqa-r50"}
-"""Rows whose id does not begin with the name their network was proven under."""
 
 BEGIN, END = "<!-- models: begin (written by `make docs`) -->", "<!-- models: end -->"
 
@@ -52,18 +51,9 @@ def models_table() -> str:
 def measured(spec: ModelSpec) -> str:
     """The headline figures of one model: accuracy, how near it is to its authors' code, time on two cores; or an em
     dash."""
-    found = [
-        figures(section).get(_key(section, spec), {}).get("headline", "") for section in (spec.task, "parity", "speed")
-    ]
+    rows = of_model(spec.id)
+    found = [rows.get(section, {}).get("headline", "") for section in (spec.task, "parity", "speed")]
     return "; ".join(text for text in found if text) or "—"
-
-
-def _key(section: str, spec: ModelSpec) -> str:
-    """The row's own id or, for proofs that several rows share, the name of their network."""
-    rows = figures(section)
-    if spec.id in rows or section not in ("parity", "speed"):
-        return spec.id
-    return _SHARED.get(spec.id) or max((name for name in rows if spec.id.startswith(name)), key=len, default="")
 
 
 def parts_table() -> str:

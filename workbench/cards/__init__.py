@@ -1,0 +1,1 @@
+"""Model cards: what a row of the catalogue is for, what it was measured to do, and for whom that was not measured."""
