@@ -161,6 +161,7 @@ ASKED = {
     "landmarks": Workbench.landmarks,
     "clicks": Workbench.clicks,
     "matte": Workbench.matte,
+    "repair": Workbench.repairer,
 }
 
 

@@ -24,7 +24,7 @@ from workbench.thresholds import calibrated
 from workbench.thresholds import own as own_threshold
 
 if TYPE_CHECKING:
-    from workbench.portraits import FaceGenerator, PortraitModel
+    from workbench.portraits import FaceGenerator, PortraitModel, Repairer
     from workbench.tasks.analysis import Readers, SignReader
     from workbench.tasks.attributes import AttributeScorer
     from workbench.tasks.clicks import ClickModel
@@ -196,6 +196,10 @@ class Workbench:
         """A person matte."""
         return self._of("matte", model_id)
 
+    def repairer(self, model_id: str = "") -> "Repairer":
+        """A network that repairs a drawn face."""
+        return self._of("repair", model_id)
+
     def _of(self, task: str, model_id: str) -> Any:
         spec = self.spec(model_id or self.first(task).id, task)
         return _kept(self.model(spec.id), spec)
@@ -280,6 +284,7 @@ _PROMISES = {
     "generation": "workbench.portraits:FaceGenerator",
     "clicks": "workbench.tasks.clicks:ClickModel",
     "matte": "workbench.tasks.matting:PersonMatte",
+    "repair": "workbench.portraits:Repairer",
 }
 """What each task asks of a model."""
 

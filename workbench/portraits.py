@@ -109,6 +109,13 @@ class Recipe:
         return found | self.wishes.made
 
 
+class Repairer(Protocol):
+    """Repairs one face of a picture."""
+
+    def __call__(self, image: np.ndarray, face: Face) -> np.ndarray:
+        """The picture, perhaps larger, with this face repaired."""
+
+
 class FaceGenerator(Protocol):
     """Draws faces of nobody from a number."""
 

@@ -24,10 +24,14 @@ def drawing(bench, settings, monkeypatch):
     """Commands find a fake portrait model and share this run's loaded models; the model, to see what it was asked."""
     model = FakePortrait(bench.model("dcgan-digiface-64"))
     row = ModelSpec(id="fake", task="portrait", title="Fake", load="nowhere:load", files=())
-    mine = Workbench(settings, {"fake": row, **MODELS})
-    real = Workbench.model
+    mender = ModelSpec(id="mender", task="repair", title="Mender", load="nowhere:load", files=())
+    mine = Workbench(settings, {"fake": row, "mender": mender, **MODELS})
+    real, doubles = Workbench.model, {"fake": model, "mender": lambda image, face: image}
     monkeypatch.setattr(
-        mine, "model", lambda name, task="": model if name == "fake" else real(bench, name, task), raising=False
+        mine,
+        "model",
+        lambda name, task="": doubles[name] if name in doubles else real(bench, name, task),
+        raising=False,
     )
     monkeypatch.setattr("workbench.bench.Workbench", lambda settings: mine)
     monkeypatch.setenv("WORKBENCH_CACHE", str(settings.cache))
@@ -103,6 +107,8 @@ def test_a_study_is_written(drawing, tmp_path, capsys):
         (["photo.png", "--out", "x", "--model", "sface"], "no portrait model 'sface'"),
         (["photo.png", "--out", "x", "--prompt", "a" * 10_000], "10,000 characters"),
         (["photo.png", "--out", "x", "--seed", "-1"], "--seed"),
+        (["photo.png", "--out", "x", "--repair", "sface"], "no repair model 'sface'"),
+        (["--study", "x", "--repair", "mender"], "leave out --repair"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_in_words(drawing, words, message, capsys, tmp_path, monkeypatch):
@@ -146,3 +152,15 @@ def test_last_digits_of_other_threads_are_the_same_person_and_other_choices_are_
     assert np.array_equal(_as_first_told(tmp_path / "vectors.npy", told + np.float32(1e-6)), told)
     assert np.array_equal(_as_first_told(tmp_path / "vectors.npy", told + np.float32(1e-4)), told + np.float32(1e-4))
     assert np.array_equal(_as_first_told(tmp_path / "none.npy", told), told)
+
+
+def test_repaired_pictures_lie_beside_the_drawn_ones_and_are_what_is_reported(drawing, portrait, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["generate", portrait, "--out", str(out), "--count", "2", "--steps", "1", "--repair", "mender"]) == 0
+
+    assert "Repair, by SFace: mean cosine" in capsys.readouterr().out
+    assert marking.read(out / "repaired" / "portrait-0002.png")["Repair"] == "mender"
+    assert "Repair" not in marking.read(out / "portrait-0002.png")
+    rows = json.loads((out / "report.json").read_text())["pictures"]
+    assert all(row["sface, repaired to drawn"] == pytest.approx(1, abs=1e-3) for row in rows)
+    assert "sface, repaired to drawn" in (out / "figures.csv").read_text()

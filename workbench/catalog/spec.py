@@ -114,6 +114,7 @@ TASKS = (
     "landmarks",
     "clicks",
     "matte",
+    "repair",
 )
 
 

@@ -66,6 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--least", type=float, default=0.0, help="degrees between two new people (default: as far as the threshold)"
     )
+    parser.add_argument(
+        "--repair",
+        default="",
+        metavar="ID",
+        help="catalogue id of a network that repairs each picture after drawing, into OUT/repaired; the report is of "
+        "those, and says how far each is from what was drawn",
+    )
     parser.add_argument("--people", type=int, default=12, help="identities of a study (default: 12)")
     parser.add_argument("--pictures", type=int, default=5, help="pictures of each in a study (default: 5)")
     parser.add_argument(
@@ -87,6 +94,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     bench = Workbench(settings)
     model_id = args.model or bench.first("portrait").id
     model = bench.portrait(model_id)
+    if args.repair:
+        bench.repairer(args.repair)  # refused now rather than after an hour of drawing
     here = [spec.id for spec in bench.specs("recognition") if bench.available(spec.id)]
     names = [model.recogniser, *judges(here, model.recogniser)[:1]]
     recognisers = {name: bench.recogniser(name) for name in names}
@@ -100,6 +109,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 def _check(args: argparse.Namespace) -> None:
     if args.study and (args.new is not None or args.out or args.photos):
         raise BadRequest("--study makes people of its own: leave out photos, --new and --out.")
+    if args.study and args.repair:
+        raise BadRequest("--study is judged as it was drawn: leave out --repair.")
     if args.study and in_shards(args):
         raise BadRequest("--study draws in this process: leave out --engine and --shard.")
     if not args.study and not args.out:
@@ -160,6 +171,7 @@ def _album(
     args: argparse.Namespace, bench: "Workbench", model_id: str, model: Any, recognisers: dict[str, Any], watch: Watch
 ) -> int:
     from workbench.generation import album
+    from workbench.generation.repair import drifts
     from workbench.generation.report import measure
     from workbench.generation.sheets import checked
     from workbench.portraits import Recipe, heeded, read_wishes
@@ -178,20 +190,47 @@ def _album(
     pictures = album.fill(
         args.out, vectors, _seeing(args, files, bench, model), model_id, recipe, watch.part(0.05, 0.85)
     )
-    report = measure(
-        album.Files(pictures, bench.settings),
-        groups,
-        targets,
-        bench.finder(),
-        recognisers,
-        model.recogniser,
-        watch.part(0.85, 1),
-    )
-    _write(args.out, report, model_id, recipe, warnings)
+
+    def measured(files: Sequence[Path], part: Watch) -> Any:
+        drawn = album.Files(files, bench.settings)
+        return measure(drawn, groups, targets, bench.finder(), recognisers, model.recogniser, part)
+
+    report = measured(pictures, watch.part(0.85, 0.9 if args.repair else 1))
+    told: tuple[Any, ...] = ()
+    if args.repair:
+        before, files = report, _repaired(args, pictures, report, bench, model_id, recipe, watch.part(0.9, 0.95))
+        report = measured(files, watch.part(0.95, 1))
+        told = drifts(before, report, recognisers)
+    _write(args.out, report, model_id, recipe, warnings, told)
     watch.tell(1.0, "done")
-    print(f"\n{report.words()}")
+    print("\n" + "\n".join([report.words(), *(f"- {drift.words()}" for drift in told)]))
     print(f"Wrote {len(pictures)} AI-generated pictures, report.json and figures.csv into {args.out}.")
     return 0
+
+
+def _repaired(
+    args: argparse.Namespace,
+    pictures: Sequence[Path],
+    report: Any,
+    bench: "Workbench",
+    model_id: str,
+    recipe: "Recipe",
+    watch: Watch,
+) -> list[Path]:
+    """A repaired picture for each drawn one, in a folder beside them; the files. Those that are there stay."""
+    from workbench.generation import marking
+    from workbench.generation.repair import repaired
+
+    files = [args.out / "repaired" / path.name for path in pictures]
+    repairer = bench.repairer(args.repair)
+    for place, (path, file) in enumerate(zip(pictures, files, strict=True)):
+        watch.tell(place / len(files), f"repairing {place + 1} of {len(files)}")
+        if not file.is_file():
+            drawn = images.decode(path, bench.settings)
+            (picture,) = repaired([drawn], [report.faces[place]], repairer)
+            told = marking.drawn(model_id, recipe.seed, picture=place + 1, repair=args.repair)
+            batch.write_atomically(file, marking.png(picture, told))
+    return files
 
 
 def _as_first_told(kept: Path, vectors: np.ndarray) -> np.ndarray:
@@ -286,17 +325,31 @@ def _identities(
 
 def _plan(args: argparse.Namespace, model_id: str, files: Sequence[Path]) -> dict[str, Any]:
     """What must be the same for a run to go on: every choice, and the photos by their content."""
-    names = ("count", "new", "seed", "steps", "guidance", "drift", "variation", "prompt", "face", "least", "wish")
+    names = (
+        "count",
+        "new",
+        "seed",
+        "steps",
+        "guidance",
+        "drift",
+        "variation",
+        "prompt",
+        "face",
+        "least",
+        "wish",
+        "repair",
+    )
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
     return {"model": model_id, **{name: getattr(args, name) for name in names}, "photos": digests}
 
 
-def _write(out: Path, report: Any, model_id: str, recipe: Any, warnings: Sequence[str]) -> None:
+def _write(out: Path, report: Any, model_id: str, recipe: Any, warnings: Sequence[str], told: Sequence[Any]) -> None:
+    from workbench.generation.repair import with_drifts
+
     head = {"ai_generated": True, "model": model_id, **recipe.told(), "warnings": list(warnings)}
-    batch.write_atomically(
-        out / "report.json", (json.dumps(head | report.figures(), indent=1, ensure_ascii=False) + "\n").encode()
-    )
-    rows = report.rows()
+    rows = with_drifts(report.rows(), told)
+    content = head | report.figures() | {"pictures": rows}
+    batch.write_atomically(out / "report.json", (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
     lines = [
         ",".join(f'"{name}"' for name in rows[0]),
         *(",".join(batch.cell(value) for value in row.values()) for row in rows),

@@ -35,7 +35,7 @@ def judge(args: argparse.Namespace, settings: Settings) -> int:
     before, after = (images.decode(path, settings) for path in args.elsewhere)
     face, finder = largest(before, bench.finder()), bench.finder()
     other = None if args.other is None else images.decode(args.other, settings)
-    here = calibrated_here(bench.specs("recognition"), bench.available)
+    here = calibrated_here(bench.specs("recognition"), bench.available, bench.threshold)
     judges = [bench.recogniser(name) for name in checked_roles(here, args.judge or here, [])[0]]
     found = judge_elsewhere(
         before,

@@ -12,8 +12,9 @@ import numpy as np
 
 from workbench.errors import BadRequest, OutOfMemory
 from workbench.generation import marking
+from workbench.generation.repair import Drift, drifts, repaired, with_drifts
 from workbench.generation.report import Report, Target, measure
-from workbench.portraits import PortraitModel, Preview, Recipe
+from workbench.portraits import PortraitModel, Preview, Recipe, Repairer
 from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.recognition import FaceRecogniser
 from workbench.values import check_image
@@ -30,7 +31,8 @@ class Sheet:
     """Pictures with their figures.
 
     groups: which identity each picture is of, from 0. model: catalogue id. warnings: sentences a person should read
-    first. Raises BadRequest when the report is of other pictures.
+    first. repair: catalogue id of what repaired them, "" for nothing; drifts: how far that took them. Raises BadRequest
+    when the report is of other pictures.
     """
 
     pictures: tuple[np.ndarray, ...]
@@ -39,6 +41,8 @@ class Sheet:
     recipe: Recipe
     groups: tuple[int, ...]
     warnings: tuple[str, ...] = ()
+    repair: str = ""
+    drifts: tuple[Drift, ...] = ()
 
     def __post_init__(self) -> None:
         if (
@@ -53,8 +57,16 @@ class Sheet:
         """One picture as PNG that says it is AI-generated, by which model, from which seed."""
         told = self.recipe.told()
         seed = told.pop("seed")
-        settings = {name: value for name, value in told.items() if value}
+        settings = {name: value for name, value in (told | {"repair": self.repair}).items() if value}
         return marking.png(self.pictures[number], marking.drawn(self.model, seed, picture=number + 1, **settings))
+
+    def words(self) -> str:
+        """The report as Markdown, with how far a repair went."""
+        return "\n".join([self.report.words(), *(f"- {drift.words()}" for drift in self.drifts)])
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row of figures per picture."""
+        return with_drifts(self.report.rows(), self.drifts)
 
     def record(self) -> dict[str, Any]:
         """What the sheet is and all its figures, as plain values for JSON."""
@@ -65,7 +77,8 @@ class Sheet:
             "groups": list(self.groups),
             "warnings": list(self.warnings),
         }
-        return head | self.report.figures()
+        head |= {"repair": self.repair} if self.repair else {}
+        return head | self.report.figures() | {"pictures": self.rows()}
 
     def package(self) -> bytes:
         """Everything as a zip: portrait-001.png …, report.json."""
@@ -91,12 +104,14 @@ def draw_sheet(
     warnings: Sequence[str] = (),
     watch: Watch | None = None,
     preview: Preview | None = None,
+    repair: tuple[str, Repairer] | None = None,
 ) -> Sheet:
     """One picture per row of (n, d) vectors, and their report.
 
     groups: the identity of each row; None: all of one. one_noise: every picture from the noise of the first, so that
-    only the vectors make a difference. recognisers: those that report, the model's own among them. Raises
-    BadRequest for 0 or more than 64 pictures or a prompt that is too long or not read; OutOfMemory; Cancelled.
+    only the vectors make a difference. recognisers: those that report, the model's own among them. repair: id and
+    network of what repairs each picture afterwards; the report is then of the repaired ones. Raises BadRequest for 0 or
+    more than 64 pictures or a prompt that is too long or not read; OutOfMemory; Cancelled.
     """
     watch = watch or Watch()
     check_count(len(vectors))
@@ -111,8 +126,17 @@ def draw_sheet(
             "Ask for fewer, or choose a smaller model."
         ) from error
     owners = tuple(groups) if groups is not None else (0,) * len(pictures)
-    report = measure(pictures, owners, targets, finder, recognisers, model.recogniser, watch.part(0.85, 1.0))
-    return Sheet(tuple(pictures), report, model_id, recipe, owners, tuple(warnings))
+
+    def measured(these: Sequence[np.ndarray], part: Watch) -> Report:
+        return measure(these, owners, targets, finder, recognisers, model.recogniser, part)
+
+    report = measured(pictures, watch.part(0.85, 0.9 if repair else 1.0))
+    if repair is None:
+        return Sheet(tuple(pictures), report, model_id, recipe, owners, tuple(warnings))
+    pictures = repaired(pictures, report.faces, repair[1], watch.part(0.9, 0.96))
+    after = measured(pictures, watch.part(0.96, 1.0))
+    told = drifts(report, after, recognisers)
+    return Sheet(tuple(pictures), after, model_id, recipe, owners, tuple(warnings), repair[0], told)
 
 
 def _drawn(

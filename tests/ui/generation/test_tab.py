@@ -304,3 +304,17 @@ def test_a_wish_that_the_model_would_ignore_is_refused(here, fake, portrait):
     with pytest.raises(BadRequest, match="hair"):
         last(generation_new.new_identities(here, "appearance-portrait-256", 2, hair="green", progress=quiet))
     assert not fake.calls
+
+
+def test_a_chosen_repair_is_told_of_and_an_unknown_one_is_refused_before_drawing(here, fake, portrait, monkeypatch):
+    monkeypatch.setattr(here, "repairer", lambda name: lambda image, face: image, raising=False)
+    _, words, table, _ = last(
+        generation_portraits.generate(here, [portrait], True, "fake", 1, repair="x", progress=quiet)
+    )
+    assert "Repair, by SFace" in words
+    assert "sface, repaired to drawn" in table.columns
+    monkeypatch.undo()
+    drawn = len(fake.calls)
+    with pytest.raises(BadRequest, match="no repair model"):
+        last(generation_portraits.generate(here, [portrait], True, "fake", 1, repair="sface", progress=quiet))
+    assert len(fake.calls) == drawn

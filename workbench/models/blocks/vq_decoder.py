@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-def _norm(width: int) -> nn.GroupNorm:
+def norm(width: int) -> nn.GroupNorm:
+    """Channels in up to 32 groups."""
     return nn.GroupNorm(min(32, width), width, eps=1e-6)
 
 
@@ -16,8 +17,8 @@ class Residual(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.norm1, self.conv1 = _norm(inputs), nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.norm2, self.conv2 = _norm(outputs), nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.norm1, self.conv1 = norm(inputs), nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.norm2, self.conv2 = norm(outputs), nn.Conv2d(outputs, outputs, 3, padding=1)
         if inputs != outputs:
             self.nin_shortcut = nn.Conv2d(inputs, outputs, 1)
 
@@ -33,7 +34,7 @@ class PlaceAttention(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.norm = _norm(width)
+        self.norm = norm(width)
         self.q, self.k, self.v, self.proj_out = (nn.Conv2d(width, width, 1) for _ in range(4))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -71,7 +72,7 @@ class Decoder(nn.Module):
             rows = nn.ModuleList(Residual(first if i == 0 else after, after) for i in range(blocks))
             grows = {"upsample": Double(after)} if place else {}
             self.up.append(nn.ModuleDict({"block": rows, **grows}))
-        self.norm_out, self.conv_out = _norm(widths[0]), nn.Conv2d(widths[0], 3, 3, padding=1)
+        self.norm_out, self.conv_out = norm(widths[0]), nn.Conv2d(widths[0], 3, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Pixels."""

@@ -17,7 +17,7 @@ from workbench.ui.common.background import in_background
 from workbench.ui.common.events import MODELS_AT_ONCE, MODELS_QUEUE
 from workbench.ui.common.faces import number_in
 from workbench.ui.common.model_fetch import fetch_panel
-from workbench.ui.common.widgets import PLAIN, model_choice, read_photo, results
+from workbench.ui.common.widgets import PLAIN, model_choice, model_notes, read_photo, results
 from workbench.ui.explanation.one import seed_of
 from workbench.watch import Watch
 
@@ -125,15 +125,34 @@ def knobs(prefix: str) -> tuple[gr.Number, gr.Slider, gr.Slider]:
     return seed, steps, guidance
 
 
+def repair_choice(bench: Workbench, prefix: str) -> gr.Dropdown:
+    """What repairs pictures after drawing: nothing, or one of those that are here."""
+    here = [(spec.title, spec.id) for spec in bench.specs("repair") if bench.available(spec.id)]
+    return gr.Dropdown(
+        [("Nothing", ""), *here],
+        value="",
+        label="Repair after drawing",
+        info="" if here else "None is on this machine; Models and licences tells what to put where.",
+        elem_id=f"{prefix}-repair",
+    )
+
+
+def repair_of(bench: Workbench, model_id: Any) -> Any:
+    """The id and network of a chosen repair; None for nothing. Raises BadRequest for an unknown one, ModelMissing."""
+    return (str(model_id), bench.repairer(str(model_id))) if model_id else None
+
+
 def portrait_choice(bench: Workbench, prefix: str) -> gr.Dropdown:
     """A dropdown of the portrait models that are here."""
     return model_choice(bench, "portrait", elem_id=f"{prefix}-model")
 
 
-def licences(bench: Workbench, model: gr.Dropdown) -> None:
-    """Licences of all portrait models, and a way to bring more here."""
+def licences(bench: Workbench, model: gr.Dropdown, repair: bool = False) -> None:
+    """Licences of all portrait models, and a way to bring more here. repair: those of repairs, too."""
     with gr.Accordion("Models and licences", open=False):
         fetch_panel(bench, "portrait", choice=model)
+        if repair:
+            gr.Markdown(f"Repair after drawing:\n\n{model_notes(bench, 'repair')}")
 
 
 def photos_of(bench: Workbench, gallery: Any, consent: Any) -> list[tuple[str, np.ndarray]]:
@@ -197,8 +216,8 @@ def on_screen(bench: Workbench, sheet: Any) -> tuple[Any, ...]:
     package = folder / "portraits.zip"
     package.write_bytes(sheet.package())
     warned = "".join(f"> ⚠ {warning}\n\n" for warning in sheet.warnings)
-    table = pd.DataFrame(sheet.report.rows())
-    return gallery, f"{warned}{sheet.report.words()}", table, str(package)
+    table = pd.DataFrame(sheet.rows())
+    return gallery, f"{warned}{sheet.words()}", table, str(package)
 
 
 def running(work: Callable[[Watch, Previews], Any], progress: Any) -> Iterator[Any]:

@@ -38,8 +38,9 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
                     0, 1, 0, step=0.05, label="Variation of the identity between pictures", elem_id="generate-variation"
                 )
                 face = parts.face_menu("generate-face")
+                repair = parts.repair_choice(bench, "generate")
             start, stop = run_buttons("Draw", "generate")
-            parts.licences(bench, model)
+            parts.licences(bench, model, repair=True)
         with gr.Column(scale=3, min_width=320):
             outcome = Outcome("generate", start, stop, named=[model])
             outputs = parts.sheet_outputs("generate")
@@ -51,14 +52,14 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     outcome.run(
         start.click,
         bound(generate, bench),
-        [references, consent, model, count, seed, steps, guidance, drift, variation, prompt, face, *looks],
+        [references, consent, model, count, seed, steps, guidance, drift, variation, prompt, face, *looks, repair],
         outputs,
         api_name="generate",
         show_progress_on=[outputs[0]],
         **parts.QUEUE,
     )
     outcome.photos([references])
-    outcome.ages(model, count, drift, prompt, seed, steps, guidance, variation, face)
+    outcome.ages(model, count, drift, prompt, seed, steps, guidance, variation, face, repair)
     outcome.cancels()
     model.input(
         bound(ranges, bench),
@@ -118,14 +119,15 @@ def generate(
     hair: str = "",
     glasses: str = "",
     background: str = "",
+    repair: str = "",
     progress: gr.Progress = gr.Progress(),  # noqa: B008
 ) -> Iterator[tuple[Any, ...]]:
     """Draw one person, and report.
 
     references: photos of the person. consent: whether they may be used. drift: degrees the identity is turned away,
-    variation: noise on it from picture to picture. yaw to background: how the person is to look (`Wishes`). Returns
-    marked PNGs with captions, the report, a row of figures per
-    picture, and all as a zip.
+    variation: noise on it from picture to picture. yaw to background: how the person is to look (`Wishes`). repair: id
+    of a network that repairs the pictures afterwards; the report then says how far that took each from what was drawn.
+    Returns marked PNGs with captions, the report, a row of figures per picture, and all as a zip.
     """
     from workbench.generation.sheets import check_count
 
@@ -137,7 +139,7 @@ def generate(
     turned = checks.number("drift", drift, 0, 90), checks.number("variation", variation, 0, 2)
 
     def work(watch: Watch, preview: parts.Previews) -> Any:
-        return _drawn(bench, photos, model, number, recipe, turned, parts.face_number(face), watch, preview)
+        return _drawn(bench, photos, model, number, recipe, turned, parts.face_number(face), repair, watch, preview)
 
     yield from parts.events(work, bench, progress)
 
@@ -150,6 +152,7 @@ def _drawn(
     recipe: Any,
     turned: tuple[float, float],
     face: int | None,
+    repair: str,
     watch: Watch,
     preview: parts.Previews,
 ) -> Any:
@@ -162,6 +165,7 @@ def _drawn(
     watch.tell(0.02, "loading the model")
     tools = parts.tools(bench, model_id)
     checked(recipe, tools.model)
+    repairing = parts.repair_of(bench, repair)
     watch.tell(0.05, "reading the photos")
     person = read_person(photos, tools.finder, tools.recognisers, choice=face)
     own = tools.model.recogniser
@@ -185,4 +189,5 @@ def _drawn(
         warnings=[*person.warnings, *tools.notes],
         watch=watch.part(0.1, 1.0),
         preview=preview,
+        repair=repairing,
     )
