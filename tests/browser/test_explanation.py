@@ -49,7 +49,7 @@ def test_answer_heatmap_proof_and_downloads(tab, keep):
 
 
 def test_another_method_brings_its_knobs_and_cancel_stops_it(tab):
-    tab.get_by_role("button", name="Knobs").first.click()
+    tab.get_by_role("button", name="Advanced").first.click()
     tab.locator("#explain-method input").click()
     tab.get_by_role("option", name="RISE").click()
     masks = tab.get_by_label("number input for Masks").first
@@ -94,7 +94,7 @@ def test_two_photos_are_compared_and_explained(page, server, portrait, astronaut
     page.locator("#pair-0 input[type=file]").set_input_files(portrait)
     page.locator("#pair-1 input[type=file]").set_input_files(str(other))
     expect(page.locator("#pair-words")).to_contain_text("one person", timeout=120_000)
-    page.get_by_role("button", name="Knobs").last.click()
+    page.get_by_role("button", name="Advanced").last.click()
     page.get_by_label("Prove both maps (slower)").uncheck()
     page.locator("#pair-start").click()
     expect(page.locator("#pair-map-1 img")).to_be_visible(timeout=240_000)

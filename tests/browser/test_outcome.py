@@ -13,7 +13,7 @@ def _drop(page, path: str) -> None:
 def test_a_bad_file_after_a_good_one_leaves_nothing_of_the_old_result(page, server, portrait, tmp_path, keep) -> None:
     bad = tmp_path / "notes.jpg"
     bad.write_text("this is no photo")
-    page.goto(server)
+    page.goto(f"{server}?tab=parsing")
     line, download = page.locator("#parsing-state"), page.locator("#parsing-palette")
     _drop(page, portrait)
     expect(line.locator("[data-state=done]")).to_contain_text("Compact parser", timeout=60_000)

@@ -24,10 +24,31 @@ def test_a_tab_and_its_part_can_be_linked_to_and_back_goes_back(page, server: st
     _chosen(page, "Protection")
 
 
-def test_an_address_nobody_made_opens_the_first_tab(page, server: str) -> None:
+def test_an_address_nobody_made_opens_the_first_screen_whose_portrait_is_live_and_whose_cards_lead_on(
+    page, server: str
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda sent: asked.append(sent.url) if "/queue/join" in sent.url else None)
     page.goto(f"{server}?tab=<script>&sub=x")
 
+    _chosen(page, "Start")
+    expect(page.locator("#start-portrait .first")).to_have_attribute("data-state", "ready")
+    portrait, words = page.locator("#start-portrait canvas"), page.locator("#start-portrait .first-say")
+    box = portrait.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(words).to_contain_text("Nose")
+    portrait.press("ArrowRight")
+    expect(words).not_to_contain_text("Nose")
+    page.get_by_role("button", name="Why “happy”?").click()
+    page.mouse.move(5, 5)
+    expect(words).to_contain_text("happy over 99 %, but why?")
+    assert asked == [], "the first screen asks no model"
+
+    page.get_by_role("link", name="Everything at a glance").click()
     _chosen(page, "Parsing")
+    expect(page.locator("#glance-start")).to_be_visible()
+    page.go_back()
+    _chosen(page, "Start")
 
 
 def test_what_gradio_leaves_out_for_people_who_hear_the_page_is_there(page, server: str) -> None:

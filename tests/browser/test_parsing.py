@@ -12,8 +12,8 @@ from playwright.sync_api import expect
 from workbench.parts import INDEX
 
 
-def _upload(page, server: str, path: str) -> None:
-    page.goto(server)
+def _upload(page, server: str, path: str, more: str = "") -> None:
+    page.goto(f"{server}?tab=parsing{more}")
     page.locator("#parsing-photo input[type=file]").set_input_files(path)
     expect(page.locator("#parsing-viewer .pv")).to_have_attribute("data-state", "ready", timeout=60_000)
 
@@ -75,7 +75,7 @@ def test_a_phone_shows_everything_without_sideways_scrolling(chromium, server, p
     context = chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
     page = context.new_page()
     page.set_default_timeout(30_000)
-    _upload(page, f"{server}?__theme={scheme}", portrait)
+    _upload(page, server, portrait, f"&__theme={scheme}")
     width = page.evaluate("document.documentElement.scrollWidth")
     keep(page)
     context.close()
@@ -86,7 +86,7 @@ def test_a_phone_shows_everything_without_sideways_scrolling(chromium, server, p
 def test_a_text_file_named_jpg_gets_a_sentence(page, server, tmp_path) -> None:
     path = tmp_path / "notes.jpg"
     path.write_text("this is no photo")
-    page.goto(server)
+    page.goto(f"{server}?tab=parsing")
     page.locator("#parsing-photo input[type=file]").set_input_files(str(path))
     toast = page.get_by_test_id("toast-body").first
 
@@ -95,7 +95,7 @@ def test_a_text_file_named_jpg_gets_a_sentence(page, server, tmp_path) -> None:
 
 
 def test_two_models_are_compared(page, server, portrait, keep) -> None:
-    page.goto(server)
+    page.goto(f"{server}?tab=parsing")
     page.get_by_role("tab", name="Compare two models").click()
     page.locator("#compare-photo input[type=file]").set_input_files(portrait)
     expect(page.locator("#compare-photo img")).to_be_visible()

@@ -26,6 +26,7 @@ from workbench.ui.common.health import Health
 from workbench.ui.common.light import Light
 from workbench.ui.common.limits import WAITING, Limits, client_of
 from workbench.ui.common.sessions import bounded
+from workbench.ui.first_screen import tab as first_screen
 
 TITLE = "Face Workbench"
 COMMON = Path(__file__).parent / "common"
@@ -71,7 +72,8 @@ def theme() -> gr.themes.Base:
 def script(tabs: tuple[Tab, ...]) -> str:
     """The page's own JavaScript: the tab one is in stands in the address, and Gradio's gaps in access are mended."""
     page, outcome = ((COMMON / name).read_text(encoding="utf-8").strip() for name in ("page.js", "outcome.js"))
-    titles = json.dumps({tab.stem: tab.title for tab in tabs}) if len(tabs) > 1 else "{}"
+    named = {first_screen.STEM: first_screen.TITLE} | {tab.stem: tab.title for tab in tabs}
+    titles = json.dumps(named) if len(tabs) > 1 else "{}"
     page = page.replace("__TITLES__", titles).replace("__NAME__", json.dumps(TITLE))
     return f"() => {{ {outcome};\n({page})(); }}"
 
@@ -109,9 +111,12 @@ def build_app(bench: Workbench, tabs: tuple[Tab, ...] = TABS) -> gr.Blocks:
     """The whole workbench as one page."""
     prepare(bench)
     with Page(title=TITLE, analytics_enabled=False, delete_cache=(600, bench.settings.photo_lifetime)) as demo:
-        gr.HTML(SKIP + f"<h1>{TITLE}</h1><p>{MOTTO} {PRIVACY}</p>", elem_id="headline")
+        gr.HTML(SKIP + f"<h1>{TITLE}</h1><p>{MOTTO}</p>", elem_id="headline")
         photo = gr.Textbox("", visible="hidden", label="the page's photo", elem_id="page-photo")
         with gr.Tabs(elem_id="tabs"):
+            if len(tabs) > 1:
+                with gr.Tab(**first_screen.settings()):
+                    first_screen.build(bench, photo)
             for tab in tabs:
                 with gr.Tab(f"{tab.emoji} {tab.title}", id=tab.stem, elem_id=f"tab-{tab.stem}"):
                     builder(tab)(bench, photo)

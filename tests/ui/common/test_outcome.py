@@ -90,3 +90,31 @@ def test_a_new_photo_stops_every_run_of_the_old_one_also_the_one_it_started_itse
 def test_a_failure_is_announced_at_once() -> None:
     assert 'role="alert"' in line("error", "no")
     assert 'role="status"' in line("done", "yes")
+
+
+def test_the_primary_action_no_longer_lies_over_the_settings() -> None:
+    """It stuck to the bottom of the window and covered the examples and the first settings; now it stands right below
+    what is to be given."""
+    with Page(), gr.Column() as column:
+        photo = gr.Image()
+        gr.Dataset(components=[gr.Textbox(visible=False, render=False)], samples=[["one"]])
+        consent = gr.Checkbox(elem_id="thing-consent")
+        gr.Dropdown(["a"])
+        gr.File(label="people to keep")
+        start, _ = run_buttons("Go", "thing")
+    with Page(), gr.Column() as plain:
+        gr.Dropdown(["a"])
+        first, _ = run_buttons("Go", "other")
+
+    assert column.children.index(photo) == 0
+    assert column.children.index(start.parent) == column.children.index(consent) + 1
+    assert plain.children[0] is first.parent, "nothing is to be given: the action comes first"
+
+
+def test_a_photo_is_followed_by_the_action_and_then_by_examples() -> None:
+    with Page(), gr.Column() as column:
+        gr.Image()
+        examples = gr.Dataset(components=[gr.Textbox(visible=False, render=False)], samples=[["one"]])
+        start, _ = run_buttons("Go", "thing")
+
+    assert column.children.index(start.parent) < column.children.index(examples)

@@ -19,10 +19,39 @@ QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 def run_buttons(name: str, stem: str) -> tuple[gr.Button, gr.Button]:
     """The primary button of a tab, always in reach, and its Cancel, which shows only while something runs."""
-    with gr.Row(elem_classes="actions"):
+    with gr.Row(elem_classes="actions") as row:
         start = gr.Button(name, variant="primary", elem_id=f"{stem}-start", min_width=120)
         stop = cancel_button(f"{stem}-stop")
+    in_reach(row)
     return start, stop
+
+
+def in_reach(row: gr.Row) -> None:
+    """Move a row of buttons up in its column: right below what a person has to give (photo, consent), above every
+    setting, so that it is on the screen at first and covers nothing."""
+    if row.parent is None:
+        return
+    beside = row.parent.children
+    beside.remove(row)
+    beside.insert(_after_given(beside), row)
+
+
+def _after_given(children: Sequence[Any]) -> int:
+    """How many of `children` come before the first setting; examples count where something to give follows them."""
+    place = 0
+    for number, child in enumerate(children, start=1):
+        if _is_given(child):
+            place = number
+        elif not isinstance(child, (gr.Dataset, gr.State)):
+            break
+    return place
+
+
+def _is_given(part: Any) -> bool:
+    if isinstance(part, gr.Row):
+        return bool(part.children) and all(_is_given(each) for each in part.children)
+    consent = isinstance(part, gr.Checkbox) and str(part.elem_id).endswith("consent")
+    return consent or isinstance(part, (gr.Image, gr.Gallery, gr.File, gr.Video))
 
 
 def cancel_button(elem_id: str) -> gr.Button:

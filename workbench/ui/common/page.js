@@ -70,6 +70,14 @@
     name({stem});
   };
 
+  // A part of a tab that is folded away is opened where a link means it.
+  const unfold = async id => {
+    const label = await wait(() => document.querySelector(`#${id} button.label-wrap`), 30);
+    if (!label) return;
+    if (!label.classList.contains('open')) label.click();
+    label.scrollIntoView({block: 'center'});
+  };
+
   // What a picture shows, in words: its label, and what the line above it says of the result.
   const finding = button => {
     const block = button.closest('.block'), label = block && block.querySelector('label');
@@ -111,6 +119,13 @@
     document.addEventListener('click', event => { if (event.target.closest && event.target.closest('button[role=tab], .overflow-dropdown button')) setTimeout(noted, 60); });
     document.addEventListener('keyup', event => { if (document.activeElement && document.activeElement.getAttribute('role') === 'tab') setTimeout(noted, 60); });
     window.addEventListener('popstate', go);
+    document.addEventListener('click', event => {
+      const link = event.target.closest && event.target.closest('a[data-place]');
+      if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      window.history.pushState(null, '', link.href);
+      go().then(() => link.dataset.open && unfold(link.dataset.open));
+    });
     await go();
   };
   start();

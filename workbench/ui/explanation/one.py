@@ -72,7 +72,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             labels = list(bench.spec(first).labels) if first else []
             target = open_choice(labels, labels[0] if labels else None, "Explain why it says", "explain-target")
             method = open_choice(method_rows(USUAL), DEFAULT_METHOD, "Method", "explain-method")
-            with gr.Accordion("Knobs", open=False):
+            with gr.Accordion("Advanced", open=False):
                 knobs = knob_panel(method, "explain")
                 parser_rows = parsers(bench)
                 parser = gr.Dropdown(parser_rows, value=parser_rows[0][1], label="Parts from", elem_id="explain-parser")
@@ -86,7 +86,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             heat = gr.Image(
                 label="Heatmap", interactive=False, format="png", elem_id="explain-heat", height=440, buttons=PLAIN
             )
-            opacity = gr.Slider(0, 1, 0.7, step=0.05, label="Overlay", elem_id="explain-opacity")
+            opacity = gr.Slider(0, 1, 0.7, step=0.05, label="Opacity", elem_id="explain-opacity")
             verdict = gr.Markdown(elem_id="explain-verdict")
             curves = gr.Plot(show_label=False, elem_id="explain-curves")
             shares = gr.Plot(show_label=False, elem_id="explain-shares")
@@ -254,5 +254,5 @@ def write(path: Path, data: bytes) -> str:
 
 
 def repaint(bench: Workbench, shown: views.CloseUp | None, opacity: float) -> Any:
-    """The same map with another overlay."""
+    """The same map with another opacity."""
     return gr.skip() if shown is None else shown.painted(opacity)

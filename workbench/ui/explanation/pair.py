@@ -59,7 +59,7 @@ def build_inside(bench: Workbench) -> None:
                 models, value=models[0][1] if models else None, label="Explain the recogniser", elem_id="pair-model"
             )
             method = open_choice(method_rows(USUAL, pair=True), DEFAULT_METHOD, "Method", "pair-method")
-            with gr.Accordion("Knobs", open=False):
+            with gr.Accordion("Advanced", open=False):
                 knobs = knob_panel(method, "pair")
                 parser = gr.Dropdown(parsers(bench), value=parsers(bench)[0][1], label="Parts from")
                 proving = gr.Checkbox(True, label="Prove both maps (slower)")

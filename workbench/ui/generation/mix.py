@@ -29,7 +29,7 @@ def build_inside(bench: Workbench) -> None:
             consent = parts.consent_tick("mix-consent")
             model = parts.portrait_choice(bench, "mix")
             count = gr.Slider(1, 9, 5, step=1, label="Pictures on the way (1: the middle)", elem_id="mix-count")
-            with gr.Accordion("Knobs", open=False):
+            with gr.Accordion("Advanced", open=False):
                 seed, steps, guidance = parts.knobs("mix")
                 face = parts.face_menu("mix-face")
             start, stop = run_buttons("Mix", "mix")

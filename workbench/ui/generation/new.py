@@ -33,7 +33,7 @@ def build_inside(bench: Workbench) -> None:
                 consent = parts.consent_tick("new-consent")
                 face = parts.face_menu("new-face")
             looks = wishes.controls("new")
-            with gr.Accordion("Knobs", open=False):
+            with gr.Accordion("Advanced", open=False):
                 seed, steps, guidance = parts.knobs("new")
             start, stop = run_buttons("Draw new people", "new")
             parts.licences(bench, model)

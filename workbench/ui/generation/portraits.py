@@ -32,7 +32,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             drift = gr.Slider(0, 60, 0, step=1, label="Drift: degrees away from the person", elem_id="generate-drift")
             prompt = gr.Textbox("", label="Words", visible=False, elem_id="generate-prompt", max_lines=4)
             looks = wishes.controls("generate")
-            with gr.Accordion("Knobs", open=False):
+            with gr.Accordion("Advanced", open=False):
                 seed, steps, guidance = parts.knobs("generate")
                 variation = gr.Slider(
                     0, 1, 0, step=0.05, label="Variation of the identity between pictures", elem_id="generate-variation"

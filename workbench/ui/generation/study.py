@@ -45,7 +45,7 @@ def build_inside(bench: Workbench) -> None:
             pictures = gr.Slider(2, 9, 5, step=1, label="Pictures of each", elem_id="study-pictures")
             widest = gr.Slider(5, 90, 40, step=1, label="Degrees of the farthest picture", elem_id="study-widest")
             task = gr.Dropdown(TASKS, value="same_different", label="What raters are asked", elem_id="study-task")
-            with gr.Accordion("Knobs", open=False):
+            with gr.Accordion("Advanced", open=False):
                 least = gr.Slider(
                     0, 60, 0, step=1, label="Degrees between identities at least (0: as far as the threshold)"
                 )

@@ -20,7 +20,7 @@ WIDTH, HEIGHT, LEFT, FOOT = 460, 190, 46, 34
 """Of the drawing, and of its margins for words, in pixels."""
 TONES = ("#2563eb", "#c2410c", "#7c3aed", "#0f766e", "#be185d", "#4d7c0f")
 
-WORDS = {1.0: "hardly seen", 1.5: "light", 2.0: "middle", 3.0: "seen", 5.0: "strong"}
+WORDS = {1.0: "hardly seen", 1.5: "light", 2.0: "medium", 3.0: "seen", 5.0: "strong"}
 """What a level is called beside its number."""
 
 NEXT = (

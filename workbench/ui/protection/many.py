@@ -23,7 +23,7 @@ from workbench.watch import Watch
 
 MOST = 50
 """Photos one visit may send at once; a folder of more belongs on the command line."""
-STRENGTHS = [("Makeup only", "none"), ("Light", "light"), ("Middle", "middle"), ("Strong", "strong")]
+STRENGTHS = [("Makeup only", "none"), ("Light", "light"), ("Medium", "middle"), ("Strong", "strong")]
 
 
 def build_inside(bench: Workbench) -> None:

@@ -15,7 +15,7 @@ from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import chosen, find_in
 from workbench.ui.common.model_fetch import fetch_panel
-from workbench.ui.common.outcome import Outcome, cancel_button
+from workbench.ui.common.outcome import Outcome, cancel_button, in_reach
 from workbench.ui.common.widgets import FULL, PLAIN, photo_box, receive, send_to
 from workbench.ui.explanation.parts import open_choice
 from workbench.ui.protection import views
@@ -31,7 +31,7 @@ QUEUE: dict[str, Any] = {"concurrency_id": MODELS_QUEUE, "concurrency_limit": MO
 AIMS = [("Not taken for me", "dodge"), ("Taken for somebody made up", "impersonate")]
 STRENGTHS = [
     ("Light: to post", "light"),
-    ("Middle: seen beside the original", "middle"),
+    ("Medium: seen beside the original", "middle"),
     ("Strong: plain to see", "strong"),
 ]
 ALONE = (
@@ -89,10 +89,11 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
                 "Compare with another photo of the same person", open=False, elem_id="protect-compare"
             ) as comparing:
                 other = photo_box("Another photo", height=170, elem_id="protect-other")
-            with gr.Row(elem_classes="actions"):
+            with gr.Row(elem_classes="actions") as actions:
                 start = gr.Button("Protect", variant="primary", elem_id="protect-start")
                 stop = cancel_button("protect-stop")
                 only = gr.Button("Makeup only", elem_id="protect-only")
+            in_reach(actions)
         with gr.Column(scale=3, min_width=320):
             outcome = Outcome("protect", start, stop, named=[look, strength, aim])
             slider = gr.ImageSlider(
