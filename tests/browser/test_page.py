@@ -46,7 +46,7 @@ def test_an_address_nobody_made_opens_the_first_screen_whose_portrait_is_live_an
 
     page.get_by_role("link", name="Everything at a glance").click()
     _chosen(page, "Parsing")
-    expect(page.locator("#glance-start")).to_be_visible()
+    expect(page.locator("#glance-start")).to_be_visible(timeout=20_000)
     page.go_back()
     _chosen(page, "Start")
 

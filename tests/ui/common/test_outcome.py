@@ -107,7 +107,7 @@ def test_the_primary_action_no_longer_lies_over_the_settings() -> None:
         first, _ = run_buttons("Go", "other")
 
     assert column.children.index(photo) == 0
-    assert column.children.index(start.parent) == column.children.index(consent) + 1
+    assert column.children.index(start.parent) == column.children.index(consent.parent) + 1
     assert plain.children[0] is first.parent, "nothing is to be given: the action comes first"
 
 

@@ -34,7 +34,7 @@ def example_row(bench: Workbench, target: gr.components.Component, *, several: b
     row = gr.Dataset(
         components=[gr.Textbox(visible=False, render=False)],
         samples=[[name] for name in names],
-        label="Examples: an astronaut by NASA, and people who do not exist",
+        label="Examples (people who do not exist, and NASA)",
         samples_per_page=6,
         elem_classes="examples",
     )

@@ -36,7 +36,7 @@ def build(bench: Workbench, photo: PagePhoto) -> None:
     css = (HERE / "screen.css").read_text("utf-8")
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
-            source = photo_box("Drop a photo of a face", elem_id="start-photo", height=230)
+            source = photo_box("Drop a photo of a face", elem_id="start-photo", height=190)
             example_row(bench, source)
             words = gr.HTML(EMPTY, elem_id="start-words", padding=False)
         with gr.Column(scale=3, min_width=320):
