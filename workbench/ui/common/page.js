@@ -72,10 +72,13 @@
 
   // A part of a tab that is folded away is opened where a link means it.
   const unfold = async id => {
-    const label = await wait(() => document.querySelector(`#${id} button.label-wrap`), 30);
-    if (!label) return;
-    if (!label.classList.contains('open')) label.click();
-    label.scrollIntoView({block: 'center'});
+    for (let open = 0, tries = 0; open < 3 && tries < 40; tries++) {  // while a tab opens, Gradio may fold it again
+      const label = document.querySelector(`#${id} button.label-wrap`);
+      open = label && label.classList.contains('open') ? open + 1 : 0;
+      if (label && !open) label.click();
+      if (label) label.scrollIntoView({block: 'center'});
+      await new Promise(done => setTimeout(done, 200));
+    }
   };
 
   // What a picture shows, in words: its label, and what the line above it says of the result.
