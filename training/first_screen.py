@@ -1,4 +1,4 @@
-"""Draws the pictures of the first screen: the astronaut parsed and explained, and what the cards show.
+"""Draws the pictures of the first screen, and the looks of Protection: the astronaut parsed and explained, and cards.
 
     python -m training.first_screen
 
@@ -44,6 +44,7 @@ def main() -> None:
     _save("card-parsing.jpg", _around(drawing.overlay(portrait, parsing.labels), face))
     _save("card-explanation.jpg", _around(drawing.heat(portrait, heat), face))
     _save("card-protection.jpg", _made_up(bench, people[0]))
+    _looks(bench, people[0])
     _save("card-generation.jpg", _beside(people))
     _save("card-labeling.jpg", _beside([people[1], people[2]]))
     _save("card-glance.jpg", _around(drawing.draw_faces(portrait, [face]), face))
@@ -96,9 +97,21 @@ def _made_up(bench: Workbench, image: np.ndarray) -> np.ndarray:
     return _beside([_around(image, face, (144, 162)), _around(after, face, (144, 162))])
 
 
-def _around(image: np.ndarray, face: Face, size: tuple[int, int] = CARD) -> np.ndarray:
+def _looks(bench: Workbench, image: np.ndarray) -> None:
+    """Every look as a small picture of the face."""
+    from workbench.makeup.looks import LOOKS
+    from workbench.makeup.photo import apply_makeup
+
+    face = _face(bench, image)
+    parsing = _parsed(bench, image, face)
+    for name in LOOKS:
+        painted = _around(apply_makeup(image, face, name, parsing), face, (96, 96), 0.95)
+        _save(f"../protection/look_pictures/{name}.jpg", painted, 72)
+
+
+def _around(image: np.ndarray, face: Face, size: tuple[int, int] = CARD, reach: float = 1.55) -> np.ndarray:
     """The face in a picture of this width and height."""
-    return warp(image, _view(face, size, 1.55), size)
+    return warp(image, _view(face, size, reach), size)
 
 
 def _view(face: Face, size: tuple[int, int], reach: float) -> np.ndarray:

@@ -31,7 +31,7 @@ def draw(page, portrait: str, count: int = 4):
 
 
 def test_a_reference_becomes_a_sheet_with_figures_and_marked_downloads(page, server, portrait, keep, tmp_path):
-    draw(open_tab(page, server), portrait)
+    draw(open_tab(page, server, "Portraits"), portrait)
     expect(page.locator("#generate-words")).to_contain_text("took no part in drawing")
     expect(page.locator("#generate-words")).to_contain_text("where 1 % of strangers do")
     expect(page.locator("#generate-gallery .caption-label").first).to_have_text(CAPTION)
@@ -58,6 +58,7 @@ def test_it_is_readable_in_the_dark_and_on_a_phone(chromium, server, portrait, k
         page.locator(".overflow-dropdown").get_by_role("button", name="Generation").click()
     else:
         page.get_by_role("tab", name="Generation").click()
+    page.get_by_role("tab", name="Portraits").click()
     draw(page, portrait, 2)
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"] + 1
     keep(page, "generation")
@@ -65,7 +66,7 @@ def test_it_is_readable_in_the_dark_and_on_a_phone(chromium, server, portrait, k
 
 
 def test_without_consent_nothing_is_drawn_and_cancel_leaves_nothing(page, server, portrait):
-    open_tab(page, server)
+    open_tab(page, server, "Portraits")
     page.locator("#generate-references input[type=file]").first.set_input_files(portrait)
     expect(page.locator("#generate-references img").first).to_be_visible()
     page.locator("#generate-start").click()

@@ -27,6 +27,7 @@ from workbench.ui.common.light import Light
 from workbench.ui.common.limits import WAITING, Limits, client_of
 from workbench.ui.common.sessions import bounded
 from workbench.ui.first_screen import tab as first_screen
+from workbench.ui.protection.pictures import style as look_style
 
 TITLE = "Face Workbench"
 COMMON = Path(__file__).parent / "common"
@@ -156,7 +157,7 @@ def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
             "server_port": settings.port,
             "root_path": settings.root_path or None,
             "theme": theme(),
-            "css": (COMMON / "page.css").read_text(encoding="utf-8") + thumbnails(settings),
+            "css": (COMMON / "page.css").read_text(encoding="utf-8") + thumbnails(settings) + look_style(),
             "js": script(
                 TABS if any(getattr(block, "elem_id", "") == "tabs" for block in demo.blocks.values()) else ()
             ),

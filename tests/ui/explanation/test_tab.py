@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workbench.errors import BadRequest, Cancelled, NoFace
+from workbench.errors import BadRequest, Cancelled, NoFace, WorkbenchError
 from workbench.ui.common.background import in_background
 from workbench.ui.common.faces import find_in
 from workbench.ui.explanation import compare as explanation_compare
@@ -19,6 +19,8 @@ from workbench.ui.explanation import many as explanation_many
 from workbench.ui.explanation import one as explanation_one
 from workbench.ui.explanation import pair as explanation_pair
 from workbench.ui.explanation import parts as explanation_parts
+from workbench.ui.explanation import views
+from workbench.values import Scores
 
 
 def quiet(*args, **kwargs) -> None:
@@ -287,3 +289,23 @@ class TestInTheBackground:
 
         last(in_background(works, lambda share, desc: seen.append((share, desc))))
         assert (0.25, "a quarter") in seen
+
+
+def test_a_pressed_question_chooses_its_model_and_label_and_a_forged_one_is_refused(bench) -> None:
+    def pressed(**sent):
+        return explanation_one.asked_why(bench, SimpleNamespace(_data=sent))
+
+    model, target = pressed(model="age", label="age")
+    assert (model, target.value) == ("age", "age")
+    for forged in ({}, {"model": "age", "label": "<b>"}, {"model": "sface", "label": "age"}, {"model": "nobody"}):
+        with pytest.raises(WorkbenchError):
+            pressed(**forged)
+
+
+def test_every_answer_asks_why_and_names_are_escaped() -> None:
+    happy = Scores(("sad", "happy"), np.array([0.003, 0.997], np.float32), "a 'model'")
+    answer = views.answer_html([("A <model>", happy)])
+
+    assert "happy 99.7 % – why?</button>" in answer
+    assert "data-model='a &#x27;model&#x27;'" in answer
+    assert "<model>" not in answer

@@ -56,10 +56,11 @@
     return wait(() => [...document.querySelectorAll('#tabs .overflow-dropdown button')].find(button => stemOf(button) === stem), 20);
   };
 
-  const go = async () => {
+  const go = async (otherwise = '') => {
     const query = new URLSearchParams(window.location.search);
-    const stem = EARLIER[query.get('tab')] || query.get('tab'), sub = query.get('sub') || '';
-    if (!stem || !TITLES[stem]) return;
+    const named = EARLIER[query.get('tab')] || query.get('tab') || '', known = Boolean(TITLES[named]);
+    const stem = known ? named : otherwise, sub = known && query.get('sub') || '';
+    if (!stem) return;
     asked = true;
     const tab = await wait(() => top().find(button => stemOf(button) === stem), 20) || await folded(stem);
     if (tab && tab.getAttribute('aria-selected') !== 'true') tab.click();
@@ -121,7 +122,7 @@
     if (!top().length) return;
     document.addEventListener('click', event => { if (event.target.closest && event.target.closest('button[role=tab], .overflow-dropdown button')) setTimeout(noted, 60); });
     document.addEventListener('keyup', event => { if (document.activeElement && document.activeElement.getAttribute('role') === 'tab') setTimeout(noted, 60); });
-    window.addEventListener('popstate', go);
+    window.addEventListener('popstate', () => go(Object.keys(TITLES)[0]));  // Back to an address without a tab
     document.addEventListener('click', event => {
       const link = event.target.closest && event.target.closest('a[data-place]');
       if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;

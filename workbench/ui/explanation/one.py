@@ -66,7 +66,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         with gr.Column(scale=2, min_width=280):
             source = photo_box("Photo", elem_id="explain-photo", height=280)
             example_row(bench, source)
-            answer_box = gr.HTML(EMPTY, elem_id="explain-answer")
+            answer_box = gr.HTML(EMPTY, elem_id="explain-answer", js_on_load=views.WHY)
             face = open_choice(["Face 1"], "Face 1", "Face", "explain-face")
             model = gr.Dropdown(models, value=first, label="Model", elem_id="explain-model")
             labels = list(bench.spec(first).labels) if first else []
@@ -117,6 +117,9 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     face.input(**say, api_visibility="private")
     outcome.ages(face, model, target, method, parser, shuffle, seed)
     model.input(**say, api_visibility="private")
+    why = answer_box.select(bound(asked_why, bench), None, [model, target], api_visibility="private")
+    outcome.after(why, **asked, api_visibility="private")
+    verdict.change(None, verdict, heat, js=views.BADGE, api_visibility="private", show_progress="hidden")
     opacity.release(bound(repaint, bench), [shown, opacity], heat, api_visibility="private", show_progress="hidden")
     receive("explanation", photo, source)
 
@@ -145,6 +148,21 @@ def answer(bench: Workbench, source: Any, face: str, model: str) -> tuple[Any, .
         gr.Dropdown(rows, value=top if task != "parsing" else "hair"),
         gr.Dropdown(methods),
     )
+
+
+def asked_why(bench: Workbench, event: gr.EventData) -> tuple[Any, ...]:
+    """The model and the label whose question was pressed; the explanation follows.
+
+    Raises BadRequest for a model or a label there is not.
+    """
+    data = getattr(event, "_data", None)
+    told = data if isinstance(data, dict) else {}
+    model, label = str(told.get("model", "")), str(told.get("label", ""))
+    model_of(bench, model)
+    rows = targets_of(bench, model)
+    if label not in [value for _, value in rows]:
+        raise BadRequest(f"{bench.spec(model).title} has no label {label[:40]!r}.")
+    return model, gr.Dropdown(rows, value=label)
 
 
 def chip_side(model: Any, face: Face, image: np.ndarray) -> int:

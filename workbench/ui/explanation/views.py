@@ -21,17 +21,36 @@ EVIDENCE, CHANCE, NOTHING = "✅", "⚪", "⚫"
 
 
 def answer_html(scores: Sequence[tuple[str, Scores]], notes: Sequence[str] = ()) -> str:
-    """What the models say, before any heatmap: bars for labels that share one probability, plain words for numbers."""
+    """What the models say, before any heatmap: bars for labels that share one probability, plain words for numbers;
+    beside each its question, "happy 99.7 % – why?", to press (`WHY`)."""
     blocks = []
     for name, found in scores:
+        said = found.as_dict()
         if not found.exclusive:
-            words = ", ".join(f"{html.escape(label)} {value:.0f}" for label, value in found.as_dict().items())
-            blocks.append(f"<p style='margin:6px 0'><b>{html.escape(name)}</b>: {words}</p>")
+            asked = " ".join(_why(found.model, label, f"{label} {value:.0f}") for label, value in said.items())
+            blocks.append(f"<p style='margin:6px 0'><b>{html.escape(name)}</b>: {asked}</p>")
             continue
-        rows = "".join(_bar(label, value) for label, value in found.as_dict().items())
-        blocks.append(f"<p style='margin:8px 0 2px'><b>{html.escape(name)}</b></p>{rows}")
+        rows = "".join(_bar(label, value) for label, value in said.items())
+        asked = _why(found.model, found.top, f"{found.top} {100 * said[found.top]:.1f} %")
+        blocks.append(f"<p style='margin:8px 0 2px'><b>{html.escape(name)}</b> {asked}</p>{rows}")
     blocks += [f"<p style='margin:6px 0;opacity:.8'>{html.escape(note)}</p>" for note in notes]
     return f"<div class='answer'>{''.join(blocks)}</div>"
+
+
+WHY = """element.addEventListener('click', event => {
+  const button = event.target.closest('[data-why]');
+  if (button) trigger('select', {model: button.dataset.model, label: button.dataset.why});
+});"""
+"""What the answer does in the browser: a press on a question is a `select` with its model and label."""
+
+BADGE = """words => { const found = /^### (.+)$/m.exec(words || '');
+  return {__type__: 'update', label: found ? 'Heatmap: ' + found[1] : 'Heatmap'}; }"""
+"""The verdict's head as a badge on the heatmap, in the browser; without a verdict none."""
+
+
+def _why(model: str, label: str, words: str) -> str:
+    told = f"data-model='{html.escape(model, True)}' data-why='{html.escape(label, True)}'"
+    return f"<button type='button' class='why' {told}>{html.escape(words)} – why?</button>"
 
 
 def _bar(label: str, value: float) -> str:

@@ -15,10 +15,10 @@ from workbench.ui.generation import study as generation_study
 def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
     """The tab. `photo` is the one photo of the page, which every tab reads; None in a Space of its own."""
     with gr.Blocks() as tab, gr.Tabs():
-        with gr.Tab("Portraits", id="generate-portraits"):
-            generation_portraits.build_inside(bench, photo)
         with gr.Tab("Re-pose", id="generate-repose"):
             generation_repose.build_inside(bench, photo)
+        with gr.Tab("Portraits", id="generate-portraits"):
+            generation_portraits.build_inside(bench, photo)
         with gr.Tab("Likeness", id="generate-likeness"):
             generation_likeness.build_inside(bench)
         with gr.Tab("Mix two people", id="generate-mix"):

@@ -24,6 +24,7 @@ from workbench.ui.protection.makeup import EMPTY, adjustments, apply_makeup, arr
 from workbench.ui.protection.nobody import made_up_person, show_target
 from workbench.ui.protection.noise import noise_panel
 from workbench.ui.protection.parts import Ready, look_of, pair, proposed_roles, ready, recognisers, roles
+from workbench.ui.protection.pictures import look_row
 from workbench.values import Face
 from workbench.watch import Watch
 
@@ -55,6 +56,7 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
             example_row(bench, source)
             face = open_choice([], "", "Face", "protect-face")
             look = look_choice()
+            look_row(look)
             with gr.Accordion("Adjust the makeup", open=False, elem_id="protect-adjust"):
                 makeup = adjustments(look)
             strength = gr.Radio(
