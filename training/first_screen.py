@@ -84,7 +84,7 @@ def _explained(bench: Workbench, image: np.ndarray, face: Face, parsing: Any) ->
             for i in np.unique(parsing.labels)
             if i
         ],
-        "shares": {title(share.part): round(float(share.heat), 3) for share in proof.shares},
+        "shares": {title(share.part): round(float(share.heat), 3) for share in proof.shares or ()},
     }
     return told, found.heatmap.values
 
