@@ -28,6 +28,7 @@ from workbench.people.looking import doubts, duplicates
 from workbench.scale.plain import Wish, work_through
 from workbench.scale.step import settle
 from workbench.settings import Settings
+from workbench.thresholds import Metric
 
 MODELS = ("sface", "dlib", "mobilefacenet", "faceres")
 
@@ -39,6 +40,13 @@ def faces_of(folder: Path, model: str, out: Path, bench: Workbench) -> Faces:
     rows = [{**row, "file": unescaped(row["file"])} for row in Table(table, COLUMNS).rows()]
     loaded = bench.recogniser(model)
     return from_rows(rows, model, loaded.metric, loaded.threshold)
+
+
+def read_rows(path: Path) -> dict[str, np.ndarray]:
+    """The vectors of a table that `people --largest` wrote, by photo."""
+    rows = ({**row, "file": unescaped(row["file"])} for row in Table(path, COLUMNS).rows())
+    faces = from_rows(rows, path.stem, Metric.COSINE, None)
+    return dict(zip(faces.photos, faces.vectors, strict=True))
 
 
 def grouped(faces: Faces) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from workbench.errors import BadImage, BadRequest
-from workbench.evaluation import beside, coco, points
+from workbench.evaluation import beside, coco, points, voting
 from workbench.evaluation.folders import PHOTO_FOLDERS, first_folder, inside, photos_in, unmatched
 from workbench.evaluation.truth import (
     CELEBA_NAMES,
@@ -39,12 +39,14 @@ _MOST_MASK = 100_000_000
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One convention. fits: whether a folder has it. read: folder and vocabulary → truth."""
+    """One convention. fits: whether a folder has it. read: folder and vocabulary → truth. named: only when asked for by
+    name."""
 
     name: str
     words: str
     fits: Callable[[Path], bool]
     read: Callable[[Path, tuple[str, ...]], Truth]
+    named: bool = False
 
 
 def read_truth(folder: Path, layout: str = "", vocabulary: str = "", names: Path | None = None) -> Truth:
@@ -60,9 +62,9 @@ def read_truth(folder: Path, layout: str = "", vocabulary: str = "", names: Path
         raise BadRequest(f"layout: expected one of {', '.join(row.name for row in LAYOUTS)}, got {layout[:40]!r}.")
     if vocabulary and vocabulary not in VOCABULARIES:
         raise BadRequest(f"vocabulary: expected one of {', '.join(VOCABULARIES)}, got {vocabulary[:40]!r}.")
-    row = next((row for row in known if row.fits(folder)), None)
+    row = next((row for row in known if row.fits(folder) and (layout or not row.named)), None)
     if row is None:
-        ways = "; ".join(row.words for row in known)
+        ways = "; ".join(row.words for row in known if layout or not row.named)
         raise BadRequest(f"{folder.name} has no truth that is recognised. Known: {ways}.")
     return row.read(folder, _vocabulary(folder, vocabulary, names))
 
@@ -345,5 +347,6 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         "ibugmask", "a PNG of indices beside each JPEG, as iBugMask", beside.has_masks_beside, beside.read_masks_beside
     ),
+    Layout("unverified", "a folder per person of photos nobody verified", lambda f: True, voting.read_unverified, True),
 )
 """In the order they are tried."""

@@ -18,6 +18,7 @@ from workbench.evaluation.answers import Answers
 from workbench.evaluation.asking import Models, answer
 from workbench.evaluation.measuring import Evaluation, Measured
 from workbench.evaluation.truth import TASKS, Truth
+from workbench.evaluation.voting import voted
 from workbench.evaluation.weighing import LEAST
 from workbench.metrics.roc import Interval
 from workbench.settings import Settings
@@ -55,6 +56,8 @@ def evaluate(
             kept[spec.id] = stack.enter_context(answers_of(out, truth.kind, spec))
             part = watch.part(0.9 * place / len(specs), 0.9 * (place + 1) / len(specs))
             answer(truth, spec.id, kept[spec.id], bench, part, workers)
+        if truth.kind == "pairs" and not truth.pairs:
+            truth = voted(truth, kept, {model: str(bench.model(model).metric) for model in models})
         found = measuring.measure(
             truth,
             kept,

@@ -31,6 +31,7 @@ _KINDS = [
     ("RAF-DB's list", "raf-db"),
     ("Pairs (pairs.csv)", "pairs"),
     ("LFW's pairs.txt", "lfw"),
+    ("A folder per person, verified by nobody (Rapid Test)", "unverified"),
     ("FER2013's list", "fer2013"),
     ("Landmarks (.pts files)", "pts"),
     ("Landmarks (WFLW's list)", "wflw"),
@@ -50,6 +51,7 @@ LAYOUTS = """
 | Expressions | `images/a.jpg` | `labels.csv` with `file,label` (and `person`, and any columns of groups) |
 | Expressions | `happy/a.jpg`, `sad/b.jpg` | the folder's name |
 | Pairs | `images/a.jpg` | `pairs.csv` with `file_a,file_b,same`, or LFW's `pairs.txt` |
+| Pairs that nobody verified | `Ann/1.jpg`, `Ben/2.jpg`: what a search gave | none: two or more recognisers vote (*Rapid Test*, to be chosen above) |
 | Landmarks | `a.jpg` | `a.pts` beside it (68 or 5 points), or WFLW's list of 98 points |
 | Boxes of faces | `images/a.jpg` | COCO's `annotations.json`; masks of parts too, where its categories are parts |
 
