@@ -1,5 +1,7 @@
 """Figures worked out by hand, intervals that hold what they say, comparisons that do not see what is not there."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -186,6 +188,26 @@ def test_error_rates_of_a_group_are_counted_at_the_one_threshold() -> None:
     assert match.value == pytest.approx(((found.similarity >= 0.2) & ~found.same & rows).sum() / 50)
     assert non_match.value == pytest.approx(((found.similarity < 0.2) & found.same & rows).sum() / 50)
     assert found.hardest(1)[0][3] == found.similarity[found.same].min()
+
+
+def test_error_rates_of_groups_are_drawn_and_told_at_one_threshold() -> None:
+    from workbench.evaluation.measuring import Evaluation, Measured
+    from workbench.evaluation.plots import drawn
+    from workbench.evaluation.run import as_json
+    from workbench.evaluation.truth import Case, Truth
+
+    found = _verified()
+    sex = {name: {"sex": "f" if int(name[1:]) < 100 else "m"} for pair in found.sides for name in pair}
+    measured = Measured("m", found, {}, "AUC")
+    truth = Truth("pairs", "drawn", tuple(Case(name, Path(name), groups=row) for name, row in sex.items()))
+
+    axes = drawn(measured, rates=found.rates(sex))["gaps"].axes[0]
+    told = as_json(Evaluation(truth, (measured,)))["models"]["m"]["error rates"]
+
+    assert axes.get_xscale() == "log"
+    assert [text.get_text() for text in axes.texts] == ["sex: f", "sex: m"]
+    assert told["sex: f"]["FNMR"][0] == found.rates(sex)["sex: f"][1].value
+    assert "gaps" not in drawn(measured, rates={})
 
 
 def test_identification_counts_the_nearest_and_keeps_strangers_out() -> None:

@@ -1,5 +1,7 @@
 """Figures of an evaluation's page, drawn with colours that follow the page's theme."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
@@ -13,9 +15,12 @@ from workbench.labeling.report.palette import PAGE, Look, draw, explain, name_ax
 from workbench.metrics.roc import Interval, Roc, roc
 from workbench.parts import title
 
+Rates = Mapping[str, tuple[Interval, Interval, int, int]]
+"""Group → false match rate, false non-match rate, different and same pairs, as `Verified.rates` gives them."""
 
-def drawn(measured: Measured, look: Look = PAGE) -> dict[str, Figure]:
-    """What can be drawn of one model, by name."""
+
+def drawn(measured: Measured, look: Look = PAGE, rates: Rates | None = None) -> dict[str, Figure]:
+    """What can be drawn of one model, by name. rates: error rates per group."""
     found = measured.found
     if isinstance(found, parsing.Parsed):
         figures = {"parts": _parts(found, look)}
@@ -33,9 +38,27 @@ def drawn(measured: Measured, look: Look = PAGE) -> dict[str, Figure]:
         figures = {"roc": _roc(found, look), "scores": _scores(found, look)}
         if (curve := roc(found.similarity, found.same)).far[curve.tar < 1].any():
             figures["det"] = _det(curve, look)
+        if rates:
+            figures["gaps"] = _gaps(rates, look)
     if measured.groups:
         figures["groups"] = _ranges({name: g.inside for name, g in measured.groups.items()}, measured.headline, look)
     return figures
+
+
+def _gaps(rates: Rates, look: Look) -> Figure:
+    """Both error rates per group at one threshold, as NIST IR 8280 (Grother et al. 2019) sets them beside each other: a
+    group to the right is taken for others more often, one higher up is missed more often."""
+    figure, axes = draw(look)
+    least = min(0.5 / different for _, _, different, _ in rates.values())
+    for name, (match, miss, _, _) in rates.items():
+        x, low, high = (max(value, least) for value in (match.value, match.low, match.high))
+        axes.plot([low, high], [miss.value] * 2, color=look.series[0], linewidth=1.5)
+        axes.plot([x] * 2, [miss.low, miss.high], color=look.series[0], linewidth=1.5)
+        axes.plot(x, miss.value, "o", color=look.series[0], markersize=4)
+        axes.annotate(name, (x, miss.value), xytext=(5, 4), textcoords="offset points", fontsize=8, color=look.ink)
+    axes.set_xscale("log")
+    name_axes(axes, look, "False match rate", "False non-match rate")
+    return figure
 
 
 def _parts(found: parsing.Parsed, look: Look) -> Figure:

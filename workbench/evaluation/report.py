@@ -140,7 +140,7 @@ def _verdict(found: Evaluation, gap: Gap, first: str, second: str) -> str:
 
 def _model(measured: Measured, truth: Truth, kept: Mapping[str, Answers], settings: Settings) -> str:
     found = measured.found
-    figures = drawn(measured)
+    figures = drawn(measured, rates=_rates(found, truth) if isinstance(found, recognition.Verified) else None)
     body = pieces.grid(pieces.figure(figures, name, caption) for name, caption in _CAPTIONS.items())
     if isinstance(found, parsing.Parsed):
         body += _parts(found) + _confusions(found) + sides(found.exchanged(), len(found.pictures), "masks")
@@ -163,6 +163,7 @@ _CAPTIONS = {
     "roc": "ROC: same pairs accepted against different pairs accepted",
     "det": "DET: both error rates, logarithmic",
     "scores": "Scores of same and of different pairs",
+    "gaps": "Both error rates per group, at one threshold for all: to the right, strangers are taken for one person",
     "groups": "Groups: the headline figure with its interval",
 }
 
@@ -255,10 +256,14 @@ def _identified(measured: Measured) -> str:
     return "<h3>Identification among many</h3>" + pieces.raw_table(["", "share", "95 %"], rows) + f"<p>{words}</p>"
 
 
+def _rates(found: recognition.Verified, truth: Truth) -> dict[str, tuple[Interval, Interval, int, int]]:
+    return {} if found.threshold is None else found.rates({case.id: case.groups for case in truth.cases})
+
+
 def _error_rates(found: recognition.Verified, truth: Truth) -> str:
     if found.threshold is None:
         return '<p class="note">This recogniser has no calibrated threshold: no error rates per group.</p>'
-    rates = found.rates({case.id: case.groups for case in truth.cases})
+    rates = _rates(found, truth)
     rows = [
         [
             escape(name),

@@ -120,7 +120,7 @@ def as_json(found: Evaluation) -> dict[str, Any]:
         "notes": list(found.truth.notes),
         "photos": len(found.truth.cases),
         "least": found.least,
-        "models": {measured.model: _model(measured) for measured in found.models},
+        "models": {measured.model: _model(measured, found.truth) for measured in found.models},
         "against": [
             {"first": a, "second": b, "difference": _gap(gap), "groups": {name: _gap(g) for name, g in groups.items()}}
             for a, b, gap, groups in found.against
@@ -128,7 +128,7 @@ def as_json(found: Evaluation) -> dict[str, Any]:
     }
 
 
-def _model(measured: Measured) -> dict[str, Any]:
+def _model(measured: Measured, truth: Truth) -> dict[str, Any]:
     row: dict[str, Any] = {name: _range(value) for name, value in measured.figures.items()}
     row["groups"] = {
         name: {"cases": g.cases, measured.headline: _range(g.inside), "gap": _gap(g.gap)}
@@ -137,6 +137,12 @@ def _model(measured: Measured) -> dict[str, Any]:
     row["withheld"], row["left_out"] = list(measured.withheld), [list(each) for each in measured.left_out]
     if isinstance(measured.found, recognition.Verified):
         row["pairs"] = {"same": int(measured.found.same.sum()), "different": int((~measured.found.same).sum())}
+        if measured.found.threshold is not None:
+            rates = measured.found.rates({case.id: case.groups for case in truth.cases})
+            row["error rates"] = {
+                name: {"FMR": _range(match), "FNMR": _range(miss), "different": different, "same": same}
+                for name, (match, miss, different, same) in rates.items()
+            }
     if measured.identified is not None:
         row["identification"] = {
             "rank 1": _range(measured.identified.rank_1),
