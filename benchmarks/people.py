@@ -1,6 +1,6 @@
 """How well the faces of a folder are put into people, by method and recogniser, and what is found that was planted.
 
-    python -m benchmarks.people FOLDER --out DIR
+    python benchmarks/people.py FOLDER --out DIR
 
 FOLDER holds photos named after people (Ann_Lee_0002.jpg). The distances were chosen on half of the people; figures are
 of all, of that half, and of the half that chose nothing. Planted: labels exchanged between people, and copies saved

@@ -1,6 +1,6 @@
 """By how much error rates are off that recognisers estimate of each other without labels, where the truth is known.
 
-    python -m benchmarks.unlabelled [--vectors M.csv ...]
+    python benchmarks/unlabelled.py [--vectors M.csv ...]
 
 Simulated: people as unit vectors in 64 dimensions; a photo is its person plus a disturbance, part of which all
 recognisers share. A folder holds 12 photos, some of them of strangers. Every number is over all simulated folders.
@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from measure import report
 
-from benchmarks.measure import report
 from workbench.evaluation.unlabelled import Voted
 from workbench.evaluation.voting import judge
 
@@ -109,7 +109,8 @@ def _unit(vector: np.ndarray) -> np.ndarray:
 
 def real(paths: list[Path], polluted: float, seed: int = 0) -> list[str]:
     """People with six photos or more, their folders filled up with strangers' single photos."""
-    from benchmarks.people import read_rows
+    from people import read_rows
+
     from workbench.metrics.pairs import person
 
     vectors = {path.stem: read_rows(path) for path in paths}
