@@ -13,6 +13,7 @@ from workbench.explanation import activations, gradients, likeness, perturbation
 from workbench.explanation.anatomy import anatomy
 from workbench.explanation.fills import make_fill
 from workbench.explanation.methods import METHODS, ROWS, find, methods_for, run
+from workbench.explanation.more_tests import imputed
 from workbench.explanation.question import Question
 from workbench.explanation.targets import class_score, number, similarity
 from workbench.thresholds import Metric
@@ -371,6 +372,13 @@ class TestAgainstLibraries:
         ]
         assert min(np.abs(heat - s).max() for s in sized) < 1e-4 * np.abs(heat).max() + 1e-6
         assert expected.shape == heat.shape
+
+    def test_imputed_pixels_are_those_of_the_library_without_noise(self):
+        library = pytest.importorskip("pytorch_grad_cam.metrics.road")
+        chip = toys.chip(16)
+        keep = np.random.default_rng(0).random((16, 16)) < 0.6
+        expected = library.NoisyLinearImputer(noise=0.0)(chip[0], torch.from_numpy(keep.astype(np.float32)))
+        np.testing.assert_allclose(imputed(chip, keep, noise=0.0)[0].numpy(), expected.numpy(), atol=1e-2)
 
     def test_integrated_gradients_and_their_gap_equal_captums(self):
         from captum.attr import IntegratedGradients

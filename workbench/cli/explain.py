@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of every random choice (default: 0)")
     parser.add_argument("--no-proof", action="store_true", help="only the maps: no curves, no verdict")
     parser.add_argument("--no-shuffle", action="store_true", help="leave out the check against shuffled weights")
+    parser.add_argument("--more-tests", action="store_true", help="also ROAD, infidelity and sensitivity (slower)")
     parser.add_argument(
         "--recipe", type=Path, help="a saved JSON: take model, target, method, knobs, face, parser and seed from it"
     )
@@ -53,7 +54,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     bench = Workbench(settings)
     asked = _from_recipe(args.recipe) if args.recipe else _from_arguments(args, bench)
-    step = settle("explain", bench, {**asked, "proof": not args.no_proof, "shuffle": not args.no_shuffle})
+    proving = {"proof": not args.no_proof, "shuffle": not args.no_shuffle, "more": args.more_tests}
+    step = settle("explain", bench, {**asked, **proving})
     out = args.out or named(args, "-explained")
     account = over_folder(step, args, out, out / "figures.csv", bench)
     print(f"Wrote into {out}: a table, and a picture, numbers and a recipe for each photo.")

@@ -130,12 +130,13 @@ def explain_pair(
 
 def proof_of(
     explanation: Explanation, *, steps: int = 12, randoms: int = RANDOMS, fill: str = "blur", stages: int = 4, randomise: bool = True,  # noqa: E501
-    watch: Watch | None = None,
+    more: bool = False, watch: Watch | None = None,
 ) -> Proof:  # fmt: skip
     """Whether the map can be believed: curves against chance, shuffled weights, shares of the parts, action units.
 
     steps: of each curve. randoms: random maps. fill: what covers. stages: of the weight shuffling; randomise: do it at
-    all. Raises BadRequest for layer masking on a model without convolutions, and Cancelled.
+    all. more: also ROAD, infidelity and sensitivity. Raises BadRequest for layer masking on a model without
+    convolutions, and Cancelled.
     """
     if fill == "layer" and "layers" not in explanation.abilities:
         raise BadRequest(
@@ -154,6 +155,7 @@ def proof_of(
         randoms=randoms,
         fill=fill,
         stages=stages,
+        redraw=explanation.draw if more else None,
     )
 
 

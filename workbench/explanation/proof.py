@@ -1,7 +1,7 @@
 """The panel beside every heatmap: what it does to the score, whether it is the model's, which parts it marks, what
 people say."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from workbench.explanation import controls
 from workbench.explanation.agreement import Share, cam_cos, chance_iou, correlation, iou, part_shares
 from workbench.explanation.curves import Curves, curves
 from workbench.explanation.human_masks import LOOK_AT, human_mask
+from workbench.explanation.more_tests import MoreTests, more_tests
 from workbench.explanation.question import ChipMap, Question
 from workbench.explanation.randomisation import Draw, Randomisation, randomisation_check
 from workbench.explanation.units import UNITS, units_map
@@ -38,7 +39,7 @@ class Proof:
 
     curves: its rows are the map, edges, the middle blob, then the random maps. shares: None without a parsed face.
     human: None for a target that no action units define, or a face without landmarks. randomisation: None when it was
-    not asked for.
+    not asked for. more: ROAD, infidelity and sensitivity, where they were asked for.
     """
 
     verdict: Verdict
@@ -46,6 +47,7 @@ class Proof:
     shares: tuple[Share, ...] | None
     human: HumanAgreement | None
     randomisation: Randomisation | None
+    more: MoreTests | None = None
 
     def figures(self) -> dict[str, Any]:
         """Every number by name, flat, for one row of a table."""
@@ -69,6 +71,8 @@ class Proof:
             row |= {"randomised_ssim": self.randomisation.ssim[-1] if self.randomisation.ssim else float("nan")}
         if self.human is not None:
             row |= {f"human_{name}": value for name, value in asdict(self.human).items() if name != "expression"}
+        if self.more is not None:
+            row |= asdict(self.more)
         for share in self.shares or ():
             row[f"heat_{share.part}"] = share.heat
         return row
@@ -84,20 +88,25 @@ def prove(
     randoms: int = RANDOMS,
     fill: str = "blur",
     stages: int = 4,
+    redraw: Draw | None = None,
 ) -> Proof:
     """Measure a map. draw: makes it again (for the randomisation check; None leaves that out). mesh: (478, 2+) in chip
     pixels.
 
+    redraw: makes the map again for ROAD, infidelity and sensitivity; None leaves these out.
     fill: what covers pixels in the curves; "layer" is allowed where the model is convolutional. Raises Cancelled.
     """
     watch, share = question.watch, 0.7 if draw else 1.0
+    if redraw is not None:
+        further, watch = watch.part(0.6, 1.0), watch.part(0.0, 0.6)
     found = measure_curves(question, heat.values, steps, randoms, fill, watch.part(0.0, share))
     gains = found.gain
     verdict = judge(gains[0], gains[3:], gains[1], gains[2], empty=not heat.values.any())
     check = randomisation_check(question, draw, heat, stages, watch.part(share, 1.0)) if draw else None
     shares = None if question.regions is None else part_shares(heat.values, question.regions)
-    watch.tell(1.0, "done")
-    return Proof(verdict, found, shares, human_agreement(heat.values, question.target.label, mesh), check)
+    more = None if redraw is None else more_tests(replace(question, watch=further), heat, redraw)
+    question.watch.tell(1.0, "done")
+    return Proof(verdict, found, shares, human_agreement(heat.values, question.target.label, mesh), check, more)
 
 
 def measure_curves(question: Question, heat: np.ndarray, steps: int, randoms: int, fill: str, watch: Watch) -> Curves:

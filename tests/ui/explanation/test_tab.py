@@ -210,10 +210,26 @@ def test_a_grid_shows_maps_with_verdicts_and_their_agreement(here, portrait):
             here, portrait, "Face 1", "", ["fer"], ["grad_cam", "eigen_cam"], "none", True, progress=quiet
         )
     )
-    assert len(gallery) == 2
-    assert all(":" in caption for _, caption in gallery)
+    maps = [caption for _, caption in gallery if "consensus" not in caption]
+    assert len(maps) == 2
+    assert all(":" in caption for caption in maps)
     assert "of 2 maps count as evidence" in words
     assert table.shape == (2, 3)
+
+
+def test_maps_that_passed_chance_are_joined_and_those_that_did_not_are_left_out(astronaut, astronaut_face):
+    def cell(model, passed, heat):
+        made = SimpleNamespace(chip_map=SimpleNamespace(values=heat), matrix=np.array([[0.1, 0, -10], [0, 0.1, -5]]))
+        verdict = SimpleNamespace(counts=passed, gain=0.5, chance=0.2)
+        return SimpleNamespace(model=model, explanation=made, proof=SimpleNamespace(verdict=verdict))
+
+    up, down = np.arange(64.0).reshape(8, 8), -np.arange(64.0).reshape(8, 8)
+    grid = SimpleNamespace(
+        cells=[cell("a", True, up), cell("a", True, up), cell("a", False, down), cell("b", True, up)]
+    )
+    ((picture, caption),) = explanation_compare._consensus(astronaut, astronaut_face, grid)
+    assert caption.startswith("a · consensus of 2 maps")
+    assert picture.shape == (300, 300, 3)
 
 
 def test_a_grid_of_nothing_is_refused(here, portrait):

@@ -19,6 +19,7 @@ FIGURES = (
     "depends_on_weights", "randomised_spearman", "randomised_sizes", "randomised_ssim",
     "human_cam_cos", "human_iou", "human_correlation", "human_chance",
     *(f"heat_{part}" for part in PARTS),
+    "road", "unexplained", "sensitivity",
 )  # fmt: skip
 COLUMNS = ("run", "target", "score", "faces", "left", "top", "right", "bottom", *FIGURES)
 NO_PARSER = "none"
@@ -38,6 +39,7 @@ class Run:
     photo_sha256: str = ""
     proof: bool = True
     shuffle: bool = True
+    more: bool = False
 
     def words(self) -> str:
         """The run in one cell of the table."""
@@ -99,7 +101,7 @@ def _explained(
     found = explanation.explained(
         named(model, task, label), image, face, asked.method, asked.knobs, parsing=parsing, seed=asked.seed, watch=watch
     )
-    proof = explanation.proof_of(found, randomise=asked.shuffle, watch=watch) if asked.proof else None
+    proof = explanation.proof_of(found, randomise=asked.shuffle, more=asked.more, watch=watch) if asked.proof else None
     told = {"run": asked.words(), "target": label, "faces": len(faces), **_figures(found, face, proof)}
     recipe = explanation_record.recipe(
         found, image, asked.face, label, "" if parsing is None else parsing.model, name.rpartition("/")[2]

@@ -122,7 +122,26 @@ def _work(
         for cell in grid.cells
         if cell.explanation
     ]
+    pictures += _consensus(image, mine, grid)
     return pictures, _words(asked, grid), _table(grid.names, grid.agreement)
+
+
+def _consensus(image: np.ndarray, face: Any, grid: Any) -> list[tuple[np.ndarray, str]]:
+    """For every model with two maps or more that passed chance: their consensus, each weighted by how far it passed."""
+    from workbench.explanation.explain import on_photo
+    from workbench.explanation.more_tests import consensus
+
+    found = []
+    for model in dict.fromkeys(cell.model for cell in grid.cells):
+        cells = [cell for cell in grid.cells if cell.model == model and cell.proof and cell.proof.verdict.counts]
+        if len(cells) < 2:
+            continue
+        worth = [cell.proof.verdict.gain - cell.proof.verdict.chance for cell in cells]
+        joined = consensus([cell.explanation.chip_map.values for cell in cells], worth)
+        heat = on_photo(np.maximum(2 * joined - 1, 0), cells[0].explanation.matrix, image.shape)
+        picture = views.close_up(image, heat, face, 0.7, 300)
+        found.append((picture, f"{model} · consensus of {len(cells)} maps, weighted by what they are worth"))
+    return found
 
 
 def _caption(cell: Any) -> str:

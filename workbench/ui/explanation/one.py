@@ -53,6 +53,7 @@ class Asked:
     knobs: Any
     parser: str
     shuffle: bool
+    more: bool
     seed: int
     opacity: float
 
@@ -77,6 +78,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
                 parser_rows = parsers(bench)
                 parser = gr.Dropdown(parser_rows, value=parser_rows[0][1], label="Parts from", elem_id="explain-parser")
                 shuffle = gr.Checkbox(True, label="Also check against shuffled weights (slower)")
+                more = gr.Checkbox(False, label="More tests: ROAD, infidelity, sensitivity (slower)")
                 seed = gr.Number(0, precision=0, minimum=0, maximum=2**31 - 1, label="Seed")
             start, stop = run_buttons("Explain", "explain")
             with gr.Accordion("Models and licences", open=False):
@@ -99,7 +101,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     outputs = [shown, heat, verdict, curves, shares, png, npz, record]
     asked: dict[str, Any] = {
         "fn": bound(explain, bench),
-        "inputs": [source, face, model, target, method, knobs, parser, shuffle, seed, opacity],
+        "inputs": [source, face, model, target, method, knobs, parser, shuffle, seed, opacity, more],
         "outputs": outputs,
         "show_progress_on": [heat],
         **QUEUE,
@@ -115,7 +117,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     outcome.cancels()
     outcome.also(cleared.then(**say, api_visibility="private", show_progress="minimal"))
     face.input(**say, api_visibility="private")
-    outcome.ages(face, model, target, method, parser, shuffle, seed)
+    outcome.ages(face, model, target, method, parser, shuffle, seed, more)
     model.input(**say, api_visibility="private")
     why = answer_box.select(bound(asked_why, bench), None, [model, target], api_visibility="private")
     outcome.after(why, **asked, api_visibility="private")
@@ -187,6 +189,7 @@ def explain(
     shuffle: bool = True,
     seed: float = 0,
     opacity: float = 0.7,
+    more: bool = False,
     progress: gr.Progress = gr.Progress(),  # noqa: B008
 ) -> Iterator[tuple[Any, ...]]:
     """Explain one number of one face, and prove the map.
@@ -197,7 +200,7 @@ def explain(
     """
     if source is None:
         raise BadRequest("Drop a photo first.")
-    asked = Asked(source, face, model, target, method, knobs, parser, bool(shuffle), seed_of(seed), opacity)
+    asked = Asked(source, face, model, target, method, knobs, parser, bool(shuffle), bool(more), seed_of(seed), opacity)
     for result in in_background(lambda watch: _work(bench, asked, watch), progress):
         yield _on_screen(bench, *result, opacity) if result is not None else (gr.skip(),) * 8
 
@@ -218,7 +221,7 @@ def _work(bench: Workbench, asked: Asked, watch: Watch) -> tuple[views.CloseUp, 
     found = explanation.explained(
         target, image, mine, method.id, settings, parsing=parts, seed=asked.seed, watch=watch.part(0.1, 0.45)
     )
-    proof = explanation.proof_of(found, randomise=asked.shuffle, watch=watch.part(0.45, 1.0))
+    proof = explanation.proof_of(found, randomise=asked.shuffle, more=asked.more, watch=watch.part(0.45, 1.0))
     recipe = explanation_record.recipe(
         found, image, number, asked.target, "" if parts is None else parts.model, photo.photo.name or "PHOTO"
     )

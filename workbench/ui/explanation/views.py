@@ -78,6 +78,12 @@ def verdict_markdown(proof: Any, extra: dict[str, Any]) -> str:
             f"networks reach about 0.55 in its paper), overlap with the Friesen–Ekman regions {h.iou:.2f} "
             f"({h.chance:.2f} by chance), correlation {h.correlation:.2f}."
         )
+    if proof.more is not None:
+        lines.append(
+            f"More tests: ROAD {proof.more.road:+.3f} (above 0: the hottest pixels matter more than the coldest), "
+            f"{proof.more.unexplained:.0%} of the score's changes unexplained (infidelity), the map moves by "
+            f"{proof.more.sensitivity:.0%} when the face is nudged (sensitivity)."
+        )
     if proof.shares:
         lines.append(shares_sentence(proof.shares))
     if "gap" in extra:
