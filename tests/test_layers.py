@@ -46,6 +46,7 @@ BELOW_BENCH = (
     "glance",
     "cards",
     "whatif",
+    "slices",
 )
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -64,6 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cards": {"catalog", "sources"},
     "glance": {"tasks", "explanation"},
     "whatif": {"tasks", "metrics", "makeup", "generation"},
+    "slices": {"tasks", "metrics", "explanation", "evaluation"},
     "video": {"tasks", "metrics", "protection"},
     "bench": {"catalog", "sources", "tasks"},
     "publish": {"bench", "catalog", "sources", "tasks", "metrics"},

@@ -72,8 +72,9 @@ def main() -> None:
         found["compact-expression"][name]["unsure"] = unsure(answers)
     if args.open:
         faces = prepare(args.data, labels, args.work / "faces.npz", bench)
+        beyond = prepare(args.lfw, other, args.work / "other" / "faces.npz", bench)
         for name, pulled in (("open", False), ("open_pulled", True)):
-            found["compact-expression"][name] = open_set(faces, parts, args.work, bench.settings, pulled)
+            found["compact-expression"][name] = open_set(faces, parts, args.work, bench.settings, pulled, beyond)
         found["compact-expression"]["mistakes"] = mistakes(faces, parts, args.work, bench.settings)
     print(found)
     if args.record:
@@ -215,7 +216,12 @@ def unsure(answers: Answers) -> dict[str, Any]:
 
 
 def open_set(
-    faces: Faces, parts: Mapping[str, str], work: Path, settings: Settings, pulled: bool = False
+    faces: Faces,
+    parts: Mapping[str, str],
+    work: Path,
+    settings: Settings,
+    pulled: bool = False,
+    beyond: Faces | None = None,
 ) -> dict[str, Any]:
     """AUROC of each rule for telling faces of an expression left out of training from faces of the four others.
 
@@ -223,7 +229,8 @@ def open_set(
     trunks knew it all the same.
 
     choice: known are validation faces, unknown are the left-out expression's faces of train and validation people; the
-    rule is chosen by its mean. test: both of test people.
+    rule is chosen by its mean. test: both of test people. beyond: faces of another data set, of which nothing was
+    learnt: both of them, as `other`.
     """
     found: dict[str, Any] = {}
     where, words = np.array([parts[person] for person in faces.people]), np.array(faces.words)
@@ -239,11 +246,23 @@ def open_set(
             truth = np.arange(len(known) + len(unknown)) < len(known)
             row = {rule: _rounded(auc_interval(certainty(*sides, rule), truth)) for rule in RULES}
             found.setdefault(name, {})[word] = {"known": len(known), "unknown": len(unknown), **row}
-    for name in ("choice", "test"):
+        if beyond is not None:
+            found.setdefault("other", {})[word] = _of_others(network, beyond, word, work)
+    for name in list(found):
         found[f"{name}_mean"] = {
             rule: round(float(np.mean([found[name][word][rule][0] for word in ORDER])), 4) for rule in RULES
         }
     return found
+
+
+def _of_others(network: Any, beyond: Faces, word: str, work: Path) -> dict[str, Any]:
+    """The same on the faces of another data set: those of `word` against those of the four others."""
+    words = np.array(beyond.words)
+    rows = np.flatnonzero(np.isin(words, ORDER))
+    sides = ask(network, look(network, beyond.squares, 0, work / "other")[0][:, rows])
+    truth = words[rows] != word
+    shares = {rule: _rounded(auc_interval(certainty(*sides, rule), truth)) for rule in RULES}
+    return {"known": int(truth.sum()), "unknown": int((~truth).sum()), **shares}
 
 
 def mistakes(faces: Faces, parts: Mapping[str, str], work: Path, settings: Settings) -> dict[str, Any]:

@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "people": "put the faces of a folder into people, find copies and mislabelled pictures, search by a photo",
     "explain": "write a heatmap with its proof for every photo of a folder",
     "what-if": "change a face by sliders and parts, and find the smallest change that flips a model's decision",
+    "slices": "ask a model about a folder: who is right where, and which photos are judged for the same reason",
     "glance": "write one page of everything that is known of a photo, to hand on",
     "protect": "write a photo that recognisers do not match, or a made-up or anonymised one, for every photo of a folder",  # noqa: E501
     "analyse-video": "write what every face of a clip shows, a row per picture and person, and the annotated clip",

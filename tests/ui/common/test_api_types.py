@@ -29,6 +29,7 @@ FEW: dict[str, dict[str, Any]] = {
     "explain_many": {"methods": ["grad_cam"], "models": ["fer"]},
     "explain_compare": {"methods": ["grad_cam"], "models": ["fer"], "prove": False},
     "explain": {"method": "grad_cam", "shuffle": False},
+    "slices": {"method": "grad_cam", "model": "fer"},
     "what_if": {"groups": ["Worn"], "models": ["fer"]},
     "explain_similarity": {"method": "grad_cam", "prove": False},
     "protect": {"strength": "light"},
@@ -92,6 +93,7 @@ def _arguments(name: str, asked: list[dict[str, Any]], photo: Path, truth: Path)
             several = "list" in kind.lower()
             named = {"evaluate": truth, "correct_mask": photo.with_name("mask.png")}
             named["people"] = truth
+            named["slices"] = truth
             named["likeness"] = photo.with_name("pairs.zip")
             file = handle_file(str(named.get(name, photo)))
             found[word] = [file] if several else file

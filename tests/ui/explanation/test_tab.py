@@ -69,6 +69,16 @@ class TestOneFace:
         assert ("Grad-CAM", "grad_cam") in methods.choices
         assert "attention_rollout" not in {value for _, value in methods.choices}
 
+    def test_the_answer_says_how_sure_the_model_is_and_an_unsure_one_says_so(self, here, portrait, monkeypatch):
+        html, *_ = explanation_one.answer(here, portrait, "Face 1", "compact-expression")
+        assert "is sure (softmax" in html
+        assert "energy" in html
+        assert "flip" in html
+        model = here.model("compact-expression")
+        monkeypatch.setattr(model, "bar", 1.5)
+        assert "is unsure" in explanation_one.unsure(model, *_photo(here, portrait))
+        assert explanation_one.unsure(here.model("fer"), *_photo(here, portrait)) == ""
+
     def test_a_map_comes_with_verdict_curves_parts_and_files(self, here, portrait):
         shown, picture, verdict, curves, shares, png, npz, record = last(
             explanation_one.explain(
@@ -101,6 +111,22 @@ class TestOneFace:
                 )
             )
             assert json.loads(Path(record).read_text())["knobs"] == {"stride": 16, "window": 32, "fill": "blur"}
+
+    def test_an_old_recipe_opens_in_the_tab_and_gives_the_same_picture(self, here, portrait, mirrored, tmp_path):
+        knobs = '{"stride": 16, "window": 32}'
+        asked = ("Face 1", "fer", "neutral", "occlusion", knobs, "none", False, 3)
+        _, before, *_, record = last(explanation_one.explain(here, portrait, *asked, progress=quiet))
+        face, model, target, method, kept, parser, seed = explanation_one.open_recipe(here, record, portrait)
+        opened = (face.value, model, target.value, method, parser, seed)
+        assert opened == ("Face 1", "fer", "neutral", "occlusion", "none", 3)
+        again = (face.value, model, target.value, method, kept, parser, False, seed)
+        _, after, *_ = last(explanation_one.explain(here, portrait, *again, progress=quiet))
+        np.testing.assert_array_equal(before, after)
+        with pytest.raises(BadRequest, match="another photo"):
+            explanation_one.open_recipe(here, record, mirrored)
+        (tmp_path / "list.json").write_text("[1]")
+        with pytest.raises(BadRequest, match="lacks what makes it one"):
+            explanation_one.open_recipe(here, str(tmp_path / "list.json"), portrait)
 
     def test_an_age_and_the_area_of_a_part_can_be_asked_for(self, here, portrait):
         for model, target in (("age", "age"), ("compact", "hair")):

@@ -147,6 +147,12 @@ class CompactExpressionModel(ExpressionModel):
         super().__init__(spec, network, upright_square(SIZE, WIDTH, DROP), SIZE, "sides", ORDER)
         self.rule, self.bar = rule, bar
 
+    def certainties(self, chip: np.ndarray) -> dict[str, float]:
+        """By rule of `RULES`: how sure the answer to one chip (S, S, 3) uint8 is."""
+        with torch.inference_mode():
+            plain, mirrored = self.network.apart(self.tensor(chip[None]))
+            return {rule: float(certainty(plain, mirrored, rule)[0]) for rule in RULES}
+
     def certainty(self, chips: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
         """(N,) float64: how sure the answers to chips (N, S, S, 3) uint8 are, by this model's rule; at `bar` and above
         they are said."""

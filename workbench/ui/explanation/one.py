@@ -1,5 +1,6 @@
 """One face: what the models say of it, then why one of them says so, then whether to believe the picture."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from workbench.ui.common.widgets import PLAIN, photo_box, receive, results, send
 from workbench.ui.explanation import views
 from workbench.ui.explanation.parts import (
     DEFAULT_METHOD,
+    NO_PARSER,
     USUAL,
     explainable,
     knob_panel,
@@ -80,6 +82,12 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
                 shuffle = gr.Checkbox(True, label="Also check against shuffled weights (slower)")
                 more = gr.Checkbox(False, label="More tests: ROAD, infidelity, sensitivity (slower)")
                 seed = gr.Number(0, precision=0, minimum=0, maximum=2**31 - 1, label="Seed")
+                recipe = gr.File(
+                    label="Open a recipe (JSON) of this photo",
+                    file_types=[".json"],
+                    height=90,
+                    elem_id="explain-recipe",
+                )
             start, stop = run_buttons("Explain", "explain")
             with gr.Accordion("Models and licences", open=False):
                 fetch_panel(bench, "expression", "attributes")
@@ -122,6 +130,11 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     why = answer_box.select(bound(asked_why, bench), None, [model, target], api_visibility="private")
     outcome.after(why, **asked, api_visibility="private")
     verdict.change(None, verdict, heat, js=views.BADGE, api_visibility="private", show_progress="hidden")
+    opened = recipe.upload(
+        bound(open_recipe, bench), [recipe, source], [face, model, target, method, knobs, parser, seed],
+        api_visibility="private",
+    )  # fmt: skip
+    outcome.after(opened, **asked, api_visibility="private")
     opacity.release(bound(repaint, bench), [shown, opacity], heat, api_visibility="private", show_progress="hidden")
     receive("explanation", photo, source)
 
@@ -137,7 +150,8 @@ def answer(bench: Workbench, source: Any, face: str, model: str) -> tuple[Any, .
     number, mine = chosen(found, face or "Face 1")
     scores = [(spec.title, bench.model(spec.id).scores(found.image, mine)) for spec in _scorers(bench)]
     count = len(found.faces)
-    notes = [] if count == 1 else [f"The photo has {count} faces; this is face {number}, by size."]
+    notes = [note for spec in _scorers(bench) if (note := unsure(bench.model(spec.id), found.image, mine))]
+    notes += [] if count == 1 else [f"The photo has {count} faces; this is face {number}, by size."]
     asked, task = model_of(bench, model)
     rows = targets_of(bench, model)
     top = next((each.top for _, each in scores if each.model == model), rows[0][1])
@@ -165,6 +179,22 @@ def asked_why(bench: Workbench, event: gr.EventData) -> tuple[Any, ...]:
     if label not in [value for _, value in rows]:
         raise BadRequest(f"{bench.spec(model).title} has no label {label[:40]!r}.")
     return model, gr.Dropdown(rows, value=label)
+
+
+def unsure(model: Any, image: np.ndarray, face: Face) -> str:
+    """How sure a model is of its answer, in a sentence; "" for one that does not say.
+
+    Three signs: the highest probability, the energy of the logits, and agreement with the mirror image (docs/scorers.md
+    says how well each notices an expression the model never learnt).
+    """
+    if not hasattr(model, "certainties"):
+        return ""
+    from workbench.tasks.expression import judge
+
+    verdict, signs = judge(image, face, model), model.certainties(model.crop(image, face))
+    told = ", ".join(f"{name} {value:.2f}" for name, value in signs.items())
+    word = "sure" if verdict.sure else "unsure: the face shows something this model does not know, or too little"
+    return f"{model.spec.title} is {word} ({told}; below {verdict.bar:.2f} by {model.rule} it says “unsure”)."
 
 
 def chip_side(model: Any, face: Face, image: np.ndarray) -> int:
@@ -232,6 +262,44 @@ def _work(bench: Workbench, asked: Asked, watch: Watch) -> tuple[views.CloseUp, 
         f"{stem}_explanation.json": explanation_record.as_json(recipe, found, proof),
     }
     return views.cut(image, values, mine), found.heatmap.extra, proof, files
+
+
+MOST_RECIPE = 1_000_000
+"""Bytes of a recipe."""
+
+
+@GPU
+def open_recipe(bench: Workbench, path: str | None, source: Any) -> tuple[Any, ...]:
+    """The choices of a saved recipe: face, model, target, method, knobs, parser, seed. The same photo then gives the
+    same picture.
+
+    Raises BadRequest for what is no recipe, for another photo than the recipe's, and for choices that are not here.
+    """
+    from workbench.explanation.record import photo_hash, read_recipe
+
+    if source is None:
+        raise BadRequest("Drop the recipe's photo first.")
+    if path is None or Path(path).stat().st_size > MOST_RECIPE:
+        raise BadRequest("The recipe is too large to be one; expected a file that an explanation was saved with.")
+    found = read_recipe(Path(path).read_bytes())
+    photo = find_in(bench, source)
+    if found["photo_sha256"] != photo_hash(photo.image):
+        raise BadRequest("The recipe is of another photo: open the photo it was made from, then the recipe.")
+    number, _ = chosen(photo, found["face"])
+    asked, task = model_of(bench, found["model"])
+    method, rows = find(found["method"]), targets_of(bench, found["model"])
+    knobs = method.settle(read_knobs(found["knobs"], method))
+    if task != "parsing" and found["target"] not in asked.labels:
+        raise BadRequest(f"{found['model']} has no label {str(found['target'])[:40]!r} any more.")
+    return (
+        choice(len(photo.faces), number),
+        found["model"],
+        gr.Dropdown(rows, value=found["target"]),
+        method.id,
+        json.dumps({method.id: knobs}),
+        str(found["parser"] or NO_PARSER),
+        seed_of(found["seed"]),
+    )
 
 
 def seed_of(value: Any) -> int:

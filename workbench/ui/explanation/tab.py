@@ -7,6 +7,7 @@ from workbench.ui.explanation import compare as explanation_compare
 from workbench.ui.explanation import many as explanation_many
 from workbench.ui.explanation import one as explanation_one
 from workbench.ui.explanation import pair as explanation_pair
+from workbench.ui.explanation import slices as explanation_slices
 from workbench.ui.explanation import what_if as explanation_what_if
 
 
@@ -23,4 +24,6 @@ def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
             explanation_compare.build_inside(bench, photo)
         with gr.Tab("Many faces", id="explain-many"):
             explanation_many.build_inside(bench)
+        with gr.Tab("Slices", id="explain-slices"):
+            explanation_slices.build_inside(bench)
     return tab
