@@ -19,6 +19,7 @@ from workbench.ui.explanation import many as explanation_many
 from workbench.ui.explanation import one as explanation_one
 from workbench.ui.explanation import pair as explanation_pair
 from workbench.ui.explanation import parts as explanation_parts
+from workbench.ui.explanation import recipes as explanation_recipes
 from workbench.ui.explanation import views
 from workbench.values import Scores
 
@@ -116,17 +117,17 @@ class TestOneFace:
         knobs = '{"stride": 16, "window": 32}'
         asked = ("Face 1", "fer", "neutral", "occlusion", knobs, "none", False, 3)
         _, before, *_, record = last(explanation_one.explain(here, portrait, *asked, progress=quiet))
-        face, model, target, method, kept, parser, seed = explanation_one.open_recipe(here, record, portrait)
+        face, model, target, method, kept, parser, seed = explanation_recipes.open_recipe(here, record, portrait)
         opened = (face.value, model, target.value, method, parser, seed)
         assert opened == ("Face 1", "fer", "neutral", "occlusion", "none", 3)
         again = (face.value, model, target.value, method, kept, parser, False, seed)
         _, after, *_ = last(explanation_one.explain(here, portrait, *again, progress=quiet))
         np.testing.assert_array_equal(before, after)
         with pytest.raises(BadRequest, match="another photo"):
-            explanation_one.open_recipe(here, record, mirrored)
+            explanation_recipes.open_recipe(here, record, mirrored)
         (tmp_path / "list.json").write_text("[1]")
         with pytest.raises(BadRequest, match="lacks what makes it one"):
-            explanation_one.open_recipe(here, str(tmp_path / "list.json"), portrait)
+            explanation_recipes.open_recipe(here, str(tmp_path / "list.json"), portrait)
 
     def test_an_age_and_the_area_of_a_part_can_be_asked_for(self, here, portrait):
         for model, target in (("age", "age"), ("compact", "hair")):

@@ -1,6 +1,5 @@
 """One face: what the models say of it, then why one of them says so, then whether to believe the picture."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,6 @@ from workbench.ui.common.widgets import PLAIN, photo_box, receive, results, send
 from workbench.ui.explanation import views
 from workbench.ui.explanation.parts import (
     DEFAULT_METHOD,
-    NO_PARSER,
     USUAL,
     explainable,
     knob_panel,
@@ -36,6 +34,7 @@ from workbench.ui.explanation.parts import (
     read_knobs,
     targets_of,
 )
+from workbench.ui.explanation.recipes import open_recipe
 from workbench.values import Face
 from workbench.watch import Watch
 
@@ -262,44 +261,6 @@ def _work(bench: Workbench, asked: Asked, watch: Watch) -> tuple[views.CloseUp, 
         f"{stem}_explanation.json": explanation_record.as_json(recipe, found, proof),
     }
     return views.cut(image, values, mine), found.heatmap.extra, proof, files
-
-
-MOST_RECIPE = 1_000_000
-"""Bytes of a recipe."""
-
-
-@GPU
-def open_recipe(bench: Workbench, path: str | None, source: Any) -> tuple[Any, ...]:
-    """The choices of a saved recipe: face, model, target, method, knobs, parser, seed. The same photo then gives the
-    same picture.
-
-    Raises BadRequest for what is no recipe, for another photo than the recipe's, and for choices that are not here.
-    """
-    from workbench.explanation.record import photo_hash, read_recipe
-
-    if source is None:
-        raise BadRequest("Drop the recipe's photo first.")
-    if path is None or Path(path).stat().st_size > MOST_RECIPE:
-        raise BadRequest("The recipe is too large to be one; expected a file that an explanation was saved with.")
-    found = read_recipe(Path(path).read_bytes())
-    photo = find_in(bench, source)
-    if found["photo_sha256"] != photo_hash(photo.image):
-        raise BadRequest("The recipe is of another photo: open the photo it was made from, then the recipe.")
-    number, _ = chosen(photo, found["face"])
-    asked, task = model_of(bench, found["model"])
-    method, rows = find(found["method"]), targets_of(bench, found["model"])
-    knobs = method.settle(read_knobs(found["knobs"], method))
-    if task != "parsing" and found["target"] not in asked.labels:
-        raise BadRequest(f"{found['model']} has no label {str(found['target'])[:40]!r} any more.")
-    return (
-        choice(len(photo.faces), number),
-        found["model"],
-        gr.Dropdown(rows, value=found["target"]),
-        method.id,
-        json.dumps({method.id: knobs}),
-        str(found["parser"] or NO_PARSER),
-        seed_of(found["seed"]),
-    )
 
 
 def seed_of(value: Any) -> int:
