@@ -7,7 +7,8 @@ from typing import Any
 
 from workbench import images
 from workbench.errors import BadRequest
-from workbench.evaluation.layouts import photos_in, read_truth
+from workbench.evaluation.folders import photos_in
+from workbench.evaluation.layouts import read_truth
 from workbench.evaluation.truth import Case, read_groups
 from workbench.settings import Settings
 from workbench.slices.clusters import Cluster
