@@ -118,7 +118,7 @@ def opened(folder: Path, name: str, toml: str, lines: list[str]) -> None:
     """Put a study of the pictures of the twelve beside it and open it; lines: of its items.csv."""
     settings = Settings(cache=folder, data=folder / "data")
     own = folder / "data/studies" / name
-    (own / "faces").mkdir(parents=True)
+    (own / "faces").mkdir(parents=True, exist_ok=True)
     for path in (folder / "study/faces").iterdir():
         (own / "faces" / path.name).write_bytes(path.read_bytes())
     (own / "items.csv").write_text("\n".join(lines) + "\n")

@@ -327,3 +327,42 @@ def test_the_screen_speaks_arabic_and_keeps_its_places(chromium, corner) -> None
     page.reload()
     expect(page.locator(".question")).to_have_text("どれですか：kind？", timeout=60_000)
     context.close()
+
+
+def test_questions_and_practice_come_first_by_keys(page, corner) -> None:
+    address, folder = corner
+    more = '[practice]\ncsv = "practice.csv"\n[comprehension]\n"What is asked?" = ["the kind", "the name"]\n[items]'
+    text = TWELVE.replace('folder = "faces"', 'csv = "items.csv"').replace("[items]", more)
+    own = folder / "data/studies/school"
+    own.mkdir(parents=True)
+    (own / "practice.csv").write_text("image_1,gold\nfaces/00.png,c1\nfaces/01.png,c1\n")
+    opened(folder, "school", text, ["image_1", *(f"faces/{n:02d}.png" for n in range(3))])
+    page.goto(f"{address}?study=school")
+    root = page.locator(ROOT_OF)
+    expect(root).to_have_attribute("data-screen", "consent", timeout=60_000)
+    for _ in range(2):
+        page.keyboard.press("Enter")
+    expect(root).to_have_attribute("data-screen", "practice")
+    page.locator("[data-understood]").select_option("the kind")
+    page.locator("[data-practice-key=Enter]").click()
+    expect(page.locator("[data-part=practice] .quiet")).to_contain_text("Practice 1 of 2")
+    page.keyboard.press("2")
+    expect(page.locator("[data-part=feedback]")).to_have_text("Not quite: “c1” was expected.")
+    page.keyboard.press("1")
+    expect(page.locator("[data-part=practice]")).to_contain_text("read the instructions again")  # one of two is too few
+    page.reload()
+    expect(root).to_have_attribute("data-screen", "practice", timeout=60_000)
+    page.locator("[data-understood]").select_option("the kind")
+    page.locator("[data-practice-key=Enter]").click()
+    for n in range(2):
+        expect(page.locator("[data-part=practice] .quiet")).to_contain_text(f"Practice {n + 1} of 2")
+        page.keyboard.press("1")
+    page.screenshot(path=ROOT / "artifacts/labeling-practice.png")
+    expect(page.locator("[data-practice-key=Enter]")).to_be_visible()
+    expect(page.locator("[data-part=feedback]")).to_have_text("Right.")
+    page.keyboard.press("Enter")
+    first = wait_shown(page, "")
+    page.keyboard.press("1")
+    wait_shown(page, first)
+    sent(page)
+    assert len(stored(folder, "school")) == 1

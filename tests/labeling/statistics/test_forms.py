@@ -6,8 +6,10 @@ import pytest
 
 from tests.labeling.judged import judged
 from workbench.labeling.statistics.forms import consensus, formed
+from workbench.labeling.statistics.quality import assess
 from workbench.labeling.statistics.realness import taken_for_real
 from workbench.labeling.study import details
+from workbench.labeling.study.study import Exclusion
 
 
 def items_of(names, source="model"):
@@ -69,6 +71,17 @@ def test_the_better_mask_meets_people_better_and_fine_stands_for_the_model_s():
     assert rows.loc["A and people", "low"] == 1
     assert rows.loc["B and people", "value"] == pytest.approx(25 / 175)
     assert rows.loc["Said to fit as it is", "value"] == pytest.approx(1 / 3)
+
+
+def test_who_corrects_what_others_leave_is_not_flagged_for_it():
+    answers = [
+        (f"i{n}", f"r{r}", "fine" if r else details.drawing("corrected", square(n, n)))
+        for n in range(12)
+        for r in range(4)
+    ]
+    verdicts = assess(judged(answers, "correct_mask"), Exclusion(straight_share=1.0))
+    assert {v.check("agreement").state for v in verdicts} == {"not checked"}
+    assert {v.verdict for v in verdicts} == {"ok"}
 
 
 def test_without_the_model_s_mask_only_drawn_answers_say_where():

@@ -59,7 +59,7 @@ def test_the_tab_builds_without_opening_the_study(own):
     assert [
         name for block in blocks.blocks.values() for name in (f.__name__ for f in getattr(block, "server_fns", []))
     ] == [
-        *("welcome", "enter", "sync", "undo", "withdraw"),
+        *("welcome", "enter", "sync", "undo", "withdraw", "practice"),
         *("owner", "study"),
     ]
     assert not own.settings.data.exists()

@@ -19,7 +19,9 @@ TEXT = r'"((?:[^"\\]|\\.)*)"'
 
 def spoken() -> set[str]:
     """Every string that a rater can read."""
-    code = "".join((SCREEN / name).read_text() for name in ("words.js", "forms.js", "keys.js", "judge.js"))
+    code = "".join(
+        (SCREEN / name).read_text() for name in ("words.js", "forms.js", "practice.js", "keys.js", "judge.js")
+    )
     found = set(re.findall(rf"\bt\({TEXT}", code)) | set(re.findall(rf"\|\| {TEXT}\)", code))
     found |= set(re.findall(rf"data-t(?:-title|-label)?={TEXT}", (SCREEN / "judge.html").read_text()))
     keys = (SCREEN / "keys.js").read_text()

@@ -17,6 +17,7 @@ from workbench.labeling.serving import asked as read
 from workbench.labeling.serving.pace import Pace
 from workbench.labeling.serving.pictures import Shelf
 from workbench.labeling.serving.tokens import Sealer
+from workbench.labeling.serving.training import Training
 from workbench.labeling.store import replicas
 from workbench.labeling.store.entries import COLUMNS, LABEL, RATER, WITHDRAWAL
 from workbench.labeling.store.exchange import Exchange
@@ -65,6 +66,8 @@ class Desk:
         self._life = replicas.life(store.database)
         self._pace = Pace()
         self._grace = grace
+        trains = bool(study.practice.csv or study.comprehension)
+        self._training = Training(study, store, sealer, self._shelf) if trains else None
 
     @property
     def boot(self) -> str:
@@ -148,7 +151,8 @@ class Desk:
         if not known:
             return {"state": "resend", "boot": self.boot}
         rater, since = self._rater(asked, resend=read.listed(asked, "resend"))
-        want, have = read.wanted(asked), set(map(str, read.listed(asked, "have")))
+        trains = bool(self._training) and not self.sealer.open("rater", asked["rater"]).get("qualified")
+        want, have = 0 if trains else read.wanted(asked), set(map(str, read.listed(asked, "have")))
         check = [str(label)[:64] for label in read.listed(asked, "check")]
         given = [self._read(rater, vote) for vote in read.listed(asked, "votes")]
         held = [self._lease(rater, token) for token in read.listed(asked, "held")]
@@ -172,7 +176,19 @@ class Desk:
             answer["missing"] = sorted(missing)
         if asked.get("recent") is True:
             answer["recent"] = self.store.recent(self.study, rater)
-        return answer | self._where(rater, found, dry=bool(want) and not found.leases, lend=lend)
+        return answer | self._where(rater, found, dry=bool(want) and not found.leases, lend=lend, trains=trains)
+
+    def practice(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """One step of what comes before the first item (see `Training.step`). Raises BadRequest where a study has
+        none."""
+        self._need_ready()
+        if self._training is None:
+            raise BadRequest("This study has no practice.")
+        rater, _ = self._rater(asked, resend=[])
+        told = self._training.step(rater, self.sealer.open("rater", asked["rater"]), asked)
+        if told["state"] != "screened_out":
+            return told
+        return told | {"redirect": self._redirect("screened_out", self.store.person(self.study.name, rater))}
 
     def undo(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """The item of a recent label again, to answer it anew. Raises NotAllowed when it is not one's own or too long
@@ -307,18 +323,17 @@ class Desk:
             }
         return shown
 
-    def _where(self, rater: str, found: Exchange, dry: bool, lend: bool) -> dict[str, Any]:
+    def _where(self, rater: str, found: Exchange, dry: bool, lend: bool, trains: bool) -> dict[str, Any]:
         """State and progress of this rater; where to go when there is nothing left, and why."""
         state = found.state if found.rater == "active" else found.rater or "withdrawn"
         most = min(self.study.assigning.most_per_rater, len(self._pictures))
         told: dict[str, Any] = {"answered": found.answered, "most": max(most, found.answered)}
         if state == "open" and dry:
             state = self._dry(rater, found, lend)
-        told["state"] = "waiting" if state == "recovering" else state
+        told["state"] = "practice" if trains and state == "open" else "waiting" if state == "recovering" else state
         if state in ("waiting", "complete", "blocked"):
-            outcome = (
-                "failed_checks" if state == "blocked" else self.store.standing(self.study, rater).outcome(self.study)
-            )
+            blocked = "screened_out" if trains else "failed_checks"
+            outcome = blocked if state == "blocked" else self.store.standing(self.study, rater).outcome(self.study)
             if state != "waiting" or outcome == "complete":
                 told |= {
                     "outcome": outcome,

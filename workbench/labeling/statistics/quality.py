@@ -14,9 +14,9 @@ import pandas as pd
 from workbench.labeling.statistics import checks as check
 from workbench.labeling.statistics.agreement import is_scale, others
 from workbench.labeling.statistics.checks import DOUBTFUL, FAILED, UNKNOWN, Answers, Check
-from workbench.labeling.statistics.judgements import counted, given, latest
+from workbench.labeling.statistics.judgements import counted, given, latest, one_task
 from workbench.labeling.study.study import Exclusion
-from workbench.labeling.study.tasktypes import SKIP
+from workbench.labeling.study.tasktypes import SKIP, find_task
 
 NAMES = ("gold", "speed", "pattern", "side", "consistency", "agreement")
 
@@ -93,6 +93,8 @@ def _checked(
     rows: pd.DataFrame, first: pd.DataFrame, rules: Exclusion
 ) -> Iterator[tuple[str, Answers, tuple[Check, ...]]]:
     scale = is_scale(rows)
+    if find_task(one_task(rows)).form not in ("", "expression"):
+        first = first.iloc[:0]  # "corrected" or "drawn" is no opinion that others could share
     usual = {str(answer): float(share) for answer, share in rows["answer"].value_counts(normalize=True).items()}
     met = check.meet_others(first, others(first), scale) if len(first) else {}
     typical = check.typical_agreement(met.values(), rules)

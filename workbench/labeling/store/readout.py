@@ -80,6 +80,12 @@ def audit_log(database: Database, study: str, last: int) -> list[dict[str, Any]]
     ]
 
 
+def noted(database: Database, study: str, what: str, detail: str) -> int:
+    """How often the audit log says this."""
+    mine = (schema.audit.c.study == study, schema.audit.c.what == what, schema.audit.c.detail == detail)
+    return database.run(lambda c: c.scalar(sa.select(sa.func.count()).select_from(schema.audit).where(*mine))) or 0
+
+
 def coverage(database: Database, study: str) -> dict[str, Any]:
     """How far a study is: per group and number of judgements, how many items; open and closed items; judgements
     missing."""

@@ -12,7 +12,7 @@ RATER_COLUMNS = ("rater", "state", "answered", "given", "seen_at", "consent_vers
 """What is kept of every rater. A question asked of raters becomes a column beside these, under another name."""
 LEAST = 10
 """Answers for the completion code, unless the study says otherwise."""
-OUTCOMES = ("complete", "failed_checks", "no_consent", "full")
+OUTCOMES = ("complete", "failed_checks", "no_consent", "full", "screened_out")
 """How a rater's visit can end; each may have a code of the crowd platform."""
 
 
@@ -103,6 +103,16 @@ class Crowd:
 
 
 @dataclass(frozen=True, slots=True)
+class Practice:
+    """What comes before the first item. csv: items with gold, answered with feedback and not kept. share: of them that
+    must be right. tries: of all of it, comprehension questions included."""
+
+    csv: str = ""
+    share: float = 0.75
+    tries: int = 2
+
+
+@dataclass(frozen=True, slots=True)
 class ItemSource:
     """Where items come from. Exactly one of csv, folder, identities. hub: "owner/name@commit", with csv inside it.
 
@@ -162,6 +172,29 @@ def assigning(table: Table) -> Assigning:
     )
     table.end()
     return read
+
+
+def practice(table: Table) -> Practice:
+    """What raters practise before they begin. Raises StudyError."""
+    usual = Practice()
+    read = Practice(
+        table.text("csv", ""),
+        table.number("share", usual.share, 0, 1),
+        table.count("tries", usual.tries, 1, 10),
+    )
+    table.end()
+    return read
+
+
+def comprehension(table: Table) -> dict[str, tuple[str, ...]]:
+    """Question → its answers, the right one first. Raises StudyError."""
+    questions = table.lists()
+    for question, options in questions.items():
+        if len(question) > 300 or len(options) < 2:
+            raise StudyError(
+                f"[comprehension] {question[:80]!r}: expected the right answer and at least one wrong one."
+            )
+    return questions
 
 
 def exclusion(table: Table) -> Exclusion:

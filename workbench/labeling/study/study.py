@@ -21,6 +21,7 @@ from workbench.labeling.study.sections import (
     Crowd,
     Exclusion,
     ItemSource,
+    Practice,
 )
 from workbench.labeling.study.tables import Table
 from workbench.labeling.study.tasktypes import (
@@ -48,6 +49,7 @@ __all__ = [
     "Crowd",
     "Exclusion",
     "ItemSource",
+    "Practice",
     "Study",
     "asked_of",
     "load_study",
@@ -78,6 +80,8 @@ class Study:
     exclusion: Exclusion
     crowd: Crowd
     demographics: dict[str, tuple[str, ...]]
+    practice: Practice
+    comprehension: dict[str, tuple[str, ...]]
     source: ItemSource
     texts: dict[str, dict[str, str]]
     license: str
@@ -167,6 +171,8 @@ def _parsed(root: Table, text: str, folder: Path) -> Study:
         exclusion=sections.exclusion(root.table("exclusion")),
         crowd=sections.crowd(root.table("crowd")),
         demographics=sections.demographics(root.table("demographics")),
+        practice=sections.practice(root.table("practice")),
+        comprehension=sections.comprehension(root.table("comprehension")),
         source=sections.source(root.table("items")),
         texts=sections.texts(root.table("texts")),
         folder=folder,
@@ -176,6 +182,8 @@ def _parsed(root: Table, text: str, folder: Path) -> Study:
     root.end()
     if study.assigning.certain and task.ordinal and not any(answer.kind for answer in answers):
         raise StudyError(f"[assignment] certain: task {task.name!r} is a scale and has no classes to be certain of.")
+    if study.practice.csv and (task.form or task.picks > 1):
+        raise StudyError(f"[practice] csv: answers of task {task.name!r} have no one right key; ask [comprehension].")
     return study
 
 

@@ -38,7 +38,8 @@ def build(bench: Workbench, photo: gr.State | None = None, room: Room | None = N
             gr.HTML(
                 html_template=_read("judge.html"),
                 css_template=_read("judge.css"),
-                js_on_load=brush() + "".join(map(_read, ("words.js", "box.js", "forms.js", "keys.js", "judge.js"))),
+                js_on_load=brush()
+                + "".join(map(_read, ("words.js", "box.js", "forms.js", "practice.js", "keys.js", "judge.js"))),
                 server_functions=[_guarded(function, LARGEST) for function in rater_functions(room)],
                 elem_id="labeling-judge",
             )
@@ -80,7 +81,10 @@ def rater_functions(room: Room) -> list[Callable[[Mapping[str, Any]], dict[str, 
     def withdraw(asked: Mapping[str, Any]) -> dict[str, Any]:
         return room.service(_named(asked)).desk.withdraw(asked)
 
-    return [welcome, enter, sync, undo, withdraw]
+    def practice(asked: Mapping[str, Any]) -> dict[str, Any]:
+        return room.service(_named(asked)).desk.practice(asked)
+
+    return [welcome, enter, sync, undo, withdraw, practice]
 
 
 def owner_functions(room: Room, bench: Workbench) -> list[Callable[[Mapping[str, Any]], dict[str, Any]]]:

@@ -192,6 +192,7 @@ function take(answer, sent, wanted) {
   warn();
   place = answer.answered; most = answer.most;
   if (answer.state === "withdrawn") return finish(t("Your answers were withdrawn."), "");
+  if (answer.state === "practice") { if (root.dataset.screen !== "practice") practise({}); return; }
   if (!wanted) return;
   const waiting = new Set(box.votes().map((vote) => vote.id));
   const known = new Set([...queue, ...(current ? [current] : [])].map((item) => item.id));

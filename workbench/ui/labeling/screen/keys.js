@@ -66,6 +66,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (root.dataset.screen === "consent" && key === "Enter") { event.preventDefault(); return part("age").checked ? agree(true) : part("age").click(); }
+  if (root.dataset.screen === "practice") { const button = [...part("practice").querySelectorAll("[data-practice-key]")].find((one) => one.dataset.practiceKey === key); if (button) { event.preventDefault(); button.click(); } return; }
   if (root.dataset.screen === "break" && (key === "Enter" || key === " ")) { event.preventDefault(); return DO.continue(); }
   if (root.dataset.screen !== "judging" && !(root.dataset.screen === "done" && key === keys.undo)) return;
   if (study.form && root.dataset.screen === "judging" && formKey(key, event)) return event.preventDefault();
