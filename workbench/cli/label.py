@@ -124,10 +124,10 @@ def _init(args: argparse.Namespace, settings: Settings) -> int:
 def _demo(folder: Path, settings: Settings) -> None:
     from workbench.bench import Workbench
     from workbench.labeling.study.demo import build_demo, vary
-    from workbench.ui.labeling.room import GENERATOR
+    from workbench.ui.labeling.room import faces_of_nobody
 
-    build_demo(folder, Workbench(settings).generator(GENERATOR), vary)
-    print(f"Wrote the demo study into {folder}: synthetic faces only.")
+    build_demo(folder, faces_of_nobody(Workbench(settings)), vary)
+    print(f"Wrote the demo study into {folder}: drawn faces of nobody.")
 
 
 def _serve(args: argparse.Namespace, settings: Settings) -> int:

@@ -57,7 +57,7 @@ break_seconds = 5
 '''  # noqa: E501
 
 
-def build_demo(folder: Path, sample: Sample, vary: Vary, *, people: int = 24, gold: int = 4, seed: int = 1) -> Study:
+def build_demo(folder: Path, sample: Sample, vary: Vary, *, people: int = 12, gold: int = 4, seed: int = 1) -> Study:
     """Write the demo study into `folder` and return it: `people` same pairs, as many different ones, and `gold` of each
     kind.
 
@@ -98,10 +98,12 @@ def build_demo(folder: Path, sample: Sample, vary: Vary, *, people: int = 24, go
 
 
 def upscale(image: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """A square RGB uint8 face at `side` pixels (Lanczos, then a slight unsharp mask). Raises BadRequest unless it is
-    square."""
+    """A square RGB uint8 face at `side` pixels (Lanczos, then a slight unsharp mask); one of that size as it is. Raises
+    BadRequest unless it is square."""
     if image.ndim != 3 or image.shape[0] != image.shape[1] or image.dtype != np.uint8:
         raise BadRequest(f"A sampled face must be a square uint8 RGB picture, got {image.shape} of {image.dtype}.")
+    if image.shape[0] == side:
+        return image.copy()
     large = cv2.resize(image, (side, side), interpolation=cv2.INTER_LANCZOS4)
     soft = cv2.GaussianBlur(large, (0, 0), side / 100)
     return cv2.addWeighted(large, 1.4, soft, -0.4, 0)

@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from weakref import WeakKeyDictionary, WeakSet
 
+import numpy as np
 import pandas as pd
 
 from workbench.bench import Workbench
+from workbench.catalog.generation import NOBODY
 from workbench.labeling.serving.access import Gate, owner_token
 from workbench.labeling.serving.folders import (
     check_there,
@@ -22,14 +24,15 @@ from workbench.labeling.serving.folders import (
 )
 from workbench.labeling.serving.owner import Owner
 from workbench.labeling.serving.service import Service, open_beside, open_service, stop_on_signals
-from workbench.labeling.study.demo import build_demo, vary
+from workbench.labeling.study.demo import Sample, build_demo, vary
 from workbench.labeling.study.study import FILE, Study
 from workbench.settings import Settings
 
-__all__ = ["GENERATOR", "Room", "gate", "studies_folder", "with_owner_token"]
+__all__ = ["Room", "faces_of_nobody", "gate", "studies_folder", "with_owner_token"]
 
 log = logging.getLogger("workbench")
-GENERATOR = "dcgan-digiface-64"
+PEOPLE = 16
+"""Faces of nobody that ship."""
 _rooms: WeakKeyDictionary[Workbench, WeakSet["Room"]] = WeakKeyDictionary()
 """Rooms of a workbench, so that other tabs can say that a study was added to."""
 _gates: WeakKeyDictionary[Workbench, Gate] = WeakKeyDictionary()
@@ -52,7 +55,7 @@ class Room:
     def service(self, name: str = "") -> Service:
         """The running study, or another one that is open, by its name; all share one database and one way to the Hub.
 
-        Raises StudyError, or ModelMissing when the demo study needs weights that are not here.
+        Raises StudyError, or BadWeights when the faces of the demo study are damaged.
         """
         first = self._first()
         if name in ("", first.study.name):
@@ -73,7 +76,7 @@ class Room:
             if self._service is None:
                 folder = self._folder or chosen_folder(self._bench.settings)
                 if not (folder / FILE).is_file() and folder == demo_folder(self._bench.settings):
-                    build_demo(folder, self._bench.generator(GENERATOR), vary)
+                    build_demo(folder, faces_of_nobody(self._bench), vary)
                 check_there(folder)
                 settings = with_owner_token(self._bench.settings)
                 self._service = open_service(settings, folder, interval=self._interval)
@@ -105,6 +108,19 @@ class Room:
         service = self._service
         if service is not None and not service.stop(seconds):
             log.warning("%d rows wait for the next start: %s", service.outbox.waiting(), service.outbox.last_error)
+
+
+def faces_of_nobody(bench: Workbench) -> Sample:
+    """Faces for the demo study: the drawn portraits that ship, round after round in another order, so that nobody
+    stands beside themselves."""
+    gallery = bench.generator(NOBODY)
+
+    def sample(n: int, seed: int) -> list[np.ndarray]:
+        rng, faces = np.random.default_rng(seed), gallery(PEOPLE)
+        rounds = [rng.permutation(PEOPLE) for _ in range(-(-n // PEOPLE))]
+        return [faces[place] for place in np.concatenate(rounds)[:n]]
+
+    return sample
 
 
 def renewed(bench: Workbench, name: str) -> None:

@@ -16,7 +16,7 @@ from workbench.labeling.study.tables import NAME
 from workbench.labeling.study.tasktypes import TASK_TYPES
 from workbench.labeling.study.template import TEMPLATE
 from workbench.labeling.study.upload import make_study
-from workbench.ui.labeling.room import GENERATOR, Room
+from workbench.ui.labeling.room import Room, faces_of_nobody
 
 
 class Studies:
@@ -74,7 +74,7 @@ class Studies:
         if not NAME.fullmatch(name) or not ((folder / FILE).is_file() or folder == demo_folder(self._settings)):
             raise StudyError(f"There is no study {name[:60]!r} here.")
         if not (folder / FILE).is_file():
-            build_demo(folder, self._bench.generator(GENERATOR), vary)
+            build_demo(folder, faces_of_nobody(self._bench), vary)
         load_items(load_study(folder))
         self._room.reopen(folder)
         return {"serving": self._room.service().study.name}
