@@ -11,7 +11,7 @@ class Tab:
     gr.Blocks`.
     tasks: catalogue tasks whose default models it needs. takes_photo: the page's photo is taken here.
     api: its main endpoint, "" when it has none.
-    needs: groups of requirements.txt its Space installs. colors: of the Space's card.
+    needs: groups of requirements.txt and extras of pyproject.toml that its Space installs. colors: of its card.
     """
 
     stem: str
@@ -48,7 +48,7 @@ TABS: tuple[Tab, ...] = (
         build="workbench.ui.analysis.tab:build",
         api="analyse",
         tasks=("detection", "parsing", "expression", "attributes"),
-        needs=("core", "runtimes", "models"),
+        needs=("core", "runtimes", "models", "video"),
     ),
     Tab(
         stem="explanation",
@@ -86,7 +86,7 @@ TABS: tuple[Tab, ...] = (
         build="workbench.ui.protection.tab:build",
         api="protect",
         tasks=("detection", "parsing", "recognition", "generation"),
-        needs=("core", "runtimes", "models"),
+        needs=("core", "runtimes", "models", "video"),
         colors=("pink", "purple"),
     ),
     Tab(

@@ -44,8 +44,9 @@ def test_pyfeats_heads_are_named_and_its_mesh_lies_on_the_photo(astronaut_face, 
     assert len(set(BLENDSHAPES)) == 52
     assert (told.valence, told.arousal) == pytest.approx((0.4, -0.2))
     assert told.points[0] == pytest.approx([(111.5 + 10) / 2, (111.5 - 20) / 2])
-    assert told.own["gaze yaw (degrees, the model's own sign)"] == pytest.approx(10)
-    assert told.pose is None
+    assert told.own["gaze yaw (degrees, to the image's right)"] == pytest.approx(-10)
+    assert told.own["gaze pitch (degrees, up)"] == pytest.approx(-5)
+    assert (told.pose.yaw, told.pose.pitch, told.pose.roll) == pytest.approx((-2, 1, 3))  # its first number is pitch
 
 
 def test_points_of_another_shape_are_refused():

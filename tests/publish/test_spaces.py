@@ -1,5 +1,6 @@
 """The Spaces are generated, never drift, and every one of them starts by itself and answers a real question."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ def test_generated_files_are_up_to_date() -> None:
 
 
 def test_drift_is_noticed(tmp_path: Path) -> None:
-    for name in ("requirements.txt", "constraints.txt", "README.md", "LICENSE"):
+    for name in ("requirements.txt", "constraints.txt", "pyproject.toml", "README.md", "LICENSE"):
         (tmp_path / name).write_text((publish.ROOT / name).read_text())
     publish.write(tmp_path)
     (tmp_path / "spaces" / "parsing" / "app.py").write_text("print('changed by hand')\n")
@@ -30,6 +31,14 @@ def test_drift_is_noticed(tmp_path: Path) -> None:
     assert "make docs" in faults[0]
 
 
+def test_a_space_whose_tab_takes_clips_installs_what_reads_them() -> None:
+    needed = {stem: (publish.ROOT / "spaces" / stem / "requirements.txt").read_text() for stem in publish.stems()}
+    video = re.search(r'^video = \["(.+)"\]$', (publish.ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]
+
+    assert [stem for stem, text in needed.items() if f"\n{video}\n" in text] == ["analysis", "protection", "workbench"]
+    assert "\nav" not in (publish.ROOT / "requirements.txt").read_text()
+
+
 def test_a_card_is_never_cut_inside_a_word() -> None:
     """Three were: the Hub allows 60 characters."""
     assert {stem: text for stem, text in publish.SHORT.items() if len(text) > 60} == {}
@@ -39,7 +48,7 @@ def test_a_card_is_never_cut_inside_a_word() -> None:
 
 
 def test_words_by_hand_survive_writing(tmp_path: Path) -> None:
-    for name in ("requirements.txt", "constraints.txt", "LICENSE"):
+    for name in ("requirements.txt", "constraints.txt", "pyproject.toml", "LICENSE"):
         (tmp_path / name).write_text((publish.ROOT / name).read_text())
     publish.write(tmp_path)
     readme = tmp_path / "spaces" / "parsing" / "README.md"

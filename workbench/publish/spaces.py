@@ -167,7 +167,15 @@ def _requirements(root: Path, tabs: tuple[Tab, ...]) -> str:
             keep = group[1] in needed
         elif keep and line.strip() and not line.startswith("#"):
             lines.append(line)
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_extras(root, needed)]) + "\n"
+
+
+def _extras(root: Path, needed: set[str]) -> list[str]:
+    """The packages of the extras in pyproject.toml that are needed: what not everybody installs, and a Space cannot
+    ask its visitors to."""
+    told = (root / "pyproject.toml").read_text()
+    found = {name: re.search(rf"^{name} = \[(.*?)\]", told, re.MULTILINE | re.DOTALL) for name in sorted(needed)}
+    return [package for match in found.values() if match for package in re.findall(r'"([^"]+)"', match[1])]
 
 
 def pinned(root: Path, package: str) -> str:

@@ -3,15 +3,20 @@
 import csv
 import io
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from workbench.catalog.expression import BASIC
 from workbench.geometry import turn
 from workbench.signs import Signs
 from workbench.tasks.analysis import FaceAnalysis, Gaze, analyse_face, export
-from workbench.values import Pose
+from workbench.values import Pose, Scores
+
+ROOT = Path(__file__).resolve().parents[3]
 
 OPENFACE_AXES = ("pose_Rx", "pose_Ry", "pose_Rz", "gaze_angle_x", "gaze_angle_y")
 
@@ -101,3 +106,44 @@ def test_a_face_without_landmarks_is_in_the_table_and_in_no_file_of_points(found
     assert export.wflw("a.png", [bare]) == ""
     assert json.loads(export.coco("a.png", (9, 9), [bare]))["annotations"] == []
     assert export.openface([bare]).strip() == ""
+
+
+PYFEAT = {
+    *("frame", "FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight", "FaceScore", "Pitch", "Roll", "Yaw"),
+    *("X", "Y", "Z", "gaze_pitch", "gaze_yaw", "gaze_angle", "valence", "arousal", "Identity", "AU12", "x_0", "y_67"),
+    *("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"),
+}
+OPENFACE = [
+    *("frame", "face_id", "timestamp", "confidence", "success"),
+    *(f"gaze_{eye}_{axis}" for eye in (0, 1) for axis in "xyz"),
+    *("gaze_angle_x", "gaze_angle_y", "pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz"),
+    *(f"{axis}_{number}" for axis in "xy" for number in range(68)),
+]
+"""Columns as their authors document them, those that we could have."""
+
+
+def _compared() -> list[list[list[str]]]:
+    """The table of docs/analysis.md: rows of four lists of names."""
+    text = (ROOT / "docs" / "analysis.md").read_text().partition("### The columns beside")[2]
+    lines = [line.strip("|").split("|")[1:] for line in text.splitlines() if line.startswith("|")][2:]
+    rows = [[re.findall(r"`([^`]+)`", cell) for cell in line] for line in lines]
+    return rows[: next(place for place, row in enumerate(rows) if "pose_T*" in row[1])]
+
+
+def test_the_names_that_the_docs_set_beside_py_feats_and_openfaces_are_those_written(found):
+    told = Signs("MODEL", units={"AU12": 0.7}, valence=0.5, arousal=0.1)
+    mood = Scores(BASIC, np.full(len(BASIC), 1 / len(BASIC), np.float32), "m")
+    face = replace(found, signs=(told,), gaze=Gaze(15, -10), expression=mood)
+    (ours,), (theirs,) = (
+        csv.DictReader(io.StringIO(text)) for text in (export.table("a.png", [face]), export.openface([face]))
+    )
+    rows = _compared()
+
+    assert len(rows) == 10
+    for pyfeat, openface, here_openface, here in rows:
+        assert set(pyfeat) <= PYFEAT
+        assert {name for name in openface if not name.startswith("AU")} <= set(OPENFACE)
+        assert set(here_openface) <= set(theirs)
+        assert set(here) <= set(ours)
+    assert set(theirs) - {"face"} <= set(OPENFACE)
+    assert [name for name in OPENFACE if name in theirs] == [name for name in theirs if name != "face"]

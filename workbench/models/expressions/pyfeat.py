@@ -27,7 +27,7 @@ from workbench.models.blocks.windows import mtcnn_box
 from workbench.models.files import checkpoint
 from workbench.models.files.whole import whole
 from workbench.signs import Signs
-from workbench.values import Face, check_image
+from workbench.values import Face, Pose, check_image
 
 SIZE, CHIP, GROW = 224, 256, 1.2
 MESH, SHAPES, UNITS_WIDTH, PLACES_WIDTH = 478, 52, 512, 256
@@ -220,7 +220,7 @@ class PyFeat(ExpressionModel):
         """Of one chip, (224, 224, 3) or py-feat's own (256, 256, 3) uint8 RGB, which is made smaller as py-feat does.
 
         `units` (20,) 0..1 in the order of `UNITS`, `logits` (7,) in that of `ORDER`, `moods` (2,) valence and arousal
-        −1..1, `gaze` (2,) yaw and pitch in radians, `pose` (6,) yaw, pitch, roll in radians and shift in pixels, `mesh`
+        −1..1, `gaze` (2,) yaw and pitch in radians, `pose` (6,) pitch, yaw, roll in radians and a shift, `mesh`
         (478, 3) x and y 0..1 over the chip, `blendshapes` (52,) 0..1.
         """
         network = self.network
@@ -236,13 +236,15 @@ class PyFeat(ExpressionModel):
     def signs(self, image: np.ndarray, face: Face) -> Signs:
         """Action units, valence and arousal, blendshapes and the network's own 478 points of one face.
 
-        Its gaze and head pose are given in degrees under `own`, with the signs the authors gave them: no document says
-        which way they count.
+        Pose and gaze turn as ours do. The first two numbers of its pose are pitch (up) and yaw (to the subject's right,
+        the image's left), and its roll counts as ours (feat/detector_v2.py of cosanlab/py-feat, lines 414 to 433: found
+        by its authors on camera; their own list of names has them the other way round). Its gaze is yaw, to the
+        subject's right, and pitch, up (feat/plotting.py, lines 2433 to 2446); whether against the head or the camera is
+        not said, so it stands under `own`.
         """
         found = self.raw(self.crop(image, face))
         back = invert(self.window(face, image.shape)[0])
-        angles = np.degrees([*found["gaze"], *found["pose"][:3]])
-        names = ("gaze yaw", "gaze pitch", "head yaw", "head pitch", "head roll")
+        look_yaw, look_pitch, pitch, yaw, roll = map(float, np.degrees([*found["gaze"], *found["pose"][:3]]))
         return Signs(
             self.spec.id,
             points=apply(back, found["mesh"][:, :2].astype(np.float64) * SIZE - 0.5).astype(np.float32),
@@ -250,7 +252,8 @@ class PyFeat(ExpressionModel):
             blendshapes=dict(zip(BLENDSHAPES, map(float, found["blendshapes"]), strict=True)),
             valence=float(found["moods"][0]),
             arousal=float(found["moods"][1]),
-            own={f"{name} (degrees, the model's own sign)": float(v) for name, v in zip(names, angles, strict=True)},
+            pose=Pose(-yaw, pitch, roll),
+            own={"gaze yaw (degrees, to the image's right)": -look_yaw, "gaze pitch (degrees, up)": look_pitch},
         )
 
 

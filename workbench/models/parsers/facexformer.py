@@ -97,8 +97,9 @@ COFW = 29
 def signs(model: str, found: Mapping[str, np.ndarray], box: tuple[int, int, int, int]) -> Signs:
     """What `everything` said of a face whose chip was cut out of `box`, in the photo's pixels and our signs.
 
-    The 68 points are those of 300-W; the pose counts as in 300W-LP (Zhu et al., arXiv 1511.07212): there a positive yaw
-    turns to the image's left.
+    The 68 points are those of 300-W; the pose counts as in 300W-LP, which it was trained on (Zhu et al., arXiv
+    1511.07212): there a positive yaw turns to the image's left. Its authors' demonstration draws it to the right
+    (inference.py of Kartik-3004/facexformer, lines 59 to 91): without their weights the two cannot be reconciled here.
     """
     left, top, right, bottom = box
     share = (found["landmarks"].astype(np.float64) + 1) / 2
