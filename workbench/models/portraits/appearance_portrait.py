@@ -31,6 +31,7 @@ from workbench.models.portraits.appearance import LAYERS, OUTLINE, Appearance, A
 from workbench.models.portraits.canvas import Pose
 from workbench.models.portraits.chance import Chance
 from workbench.models.portraits.detail import DetailNetwork
+from workbench.models.portraits.mouth import natural
 from workbench.models.portraits.frame import SIDE, Frame
 from workbench.models.portraits.order import Order, ordered
 from workbench.models.portraits.search import Guide, Painter, Search
@@ -199,7 +200,7 @@ class AppearancePortrait:
             if abs(measured / order.brightness - 1) < CLOSE:
                 break
             gain = float(np.clip(gain * (order.brightness / max(measured, 1.0)) ** canvas.GAMMA, *GAINS))
-        return drawn
+        return natural(drawn, pose.points)
 
     @torch.no_grad()
     def pixels(self, coefficients: Tensor, pose: Pose, chance: Chance) -> Tensor:
