@@ -31,8 +31,8 @@ from workbench.models.portraits.appearance import LAYERS, OUTLINE, Appearance, A
 from workbench.models.portraits.canvas import Pose
 from workbench.models.portraits.chance import Chance
 from workbench.models.portraits.detail import DetailNetwork
-from workbench.models.portraits.mouth import natural
 from workbench.models.portraits.frame import SIDE, Frame
+from workbench.models.portraits.mouth import natural
 from workbench.models.portraits.order import Order, ordered
 from workbench.models.portraits.search import Guide, Painter, Search
 from workbench.models.portraits.seen_look import GREY, Look, Parser, look

@@ -31,7 +31,7 @@ def natural(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     if lips.any() and skin.any():
         change[lips, 0] = max(0.0, float(np.median(lab[skin][:, 1])) + REDDER - float(lab[lips][:, 1].mean()))
     within = inner > 127
-    change[within] = np.maximum(0, np.float32((0, WARM)) - lab[within][:, 1:])
+    change[within] = np.maximum(0, np.array((0, WARM), np.float32) - lab[within][:, 1:])
     if not change.any():
         return picture
     lab[..., 1:] += cv2.GaussianBlur(change, (0, 0), SOFT)
