@@ -10,11 +10,14 @@ import torch
 from PIL import Image
 
 from tests.generation.fake_portrait import FakePortrait
+from tests.labeling.conftest import Time
+from tests.labeling.store.test_store import answer_all
 from workbench.bench import Workbench
 from workbench.catalog import MODELS
 from workbench.catalog.spec import ModelSpec
 from workbench.cli import main
 from workbench.generation import marking
+from workbench.labeling.store.store import Store
 from workbench.labeling.study.reading import load_items
 from workbench.labeling.study.study import load_study
 
@@ -85,6 +88,29 @@ def test_new_people_keep_away_from_the_photos(drawing, portrait, tmp_path):
     assert {row["to"] for row in report["likeness"]} == {"its own vector", "the nearest to keep away from"}
     assert report["diversity"][0]["within"] is None
     assert report["diversity"][0]["across"] > 0
+
+
+def test_bias_draws_waits_for_people_and_sets_them_beside_recognisers(drawing, tmp_path, monkeypatch, capsys):
+    """One command for the whole of Liang et al. 2023; it goes on where it stopped."""
+    monkeypatch.setenv("WORKBENCH_DATA", str(tmp_path / "data"))
+    words = ["bias", str(tmp_path / "drawn"), "--people", "3", "--pictures", "2", "--out", str(tmp_path / "b.html")]
+    words += ["--recognisers", "sface"]
+    assert main(words) == 0
+    assert "Nobody has judged yet" in capsys.readouterr().out
+    study = load_study(tmp_path / "drawn")
+    store = Store(tmp_path / "data" / "labels.db", Time())
+    store.add_study(study, load_items(study))
+    answer_all(store, study, store.join(study), most=6)
+    store.close()
+    drawing.calls.clear()
+
+    assert main(words) == 0
+
+    said = capsys.readouterr().out
+    assert drawing.calls == []
+    assert "judgements of 1 raters" in said
+    assert "Groups: appears" in said
+    assert "SFace" in (tmp_path / "b.html").read_text() or "sface" in (tmp_path / "b.html").read_text()
 
 
 def test_a_study_is_written(drawing, tmp_path, capsys):

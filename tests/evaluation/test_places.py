@@ -105,6 +105,19 @@ def test_boxes_count_once_and_crowds_neither_way() -> None:
     assert figures["precision at IoU 0.5"] == pytest.approx(1 / 4)
 
 
+def test_the_share_of_faces_found_is_told_per_group() -> None:
+    """As FACET reports detectors: recall per attribute, whatever else was boxed."""
+    from workbench.evaluation import measuring
+
+    truth = np.array([[0, 0, 10, 10]], np.float32)
+    found = tuple(locate(str(n), truth, None, [[0, 0, 10, 10, 0.9]] if n < 6 else []) for n in range(8))
+    dark = {"skin: dark": np.arange(8) >= 4, "skin: light": np.arange(8) < 4}
+
+    groups = measuring._figures("m", Boxes(found), [], Draws.over([""] * 8, 100), dark, 2).groups
+
+    assert {name: figures.recall.value for name, figures in groups.items()} == {"skin: dark": 0.5, "skin: light": 1.0}
+
+
 @pytest.fixture
 def pts_folder(tmp_path: Path, astronaut, astronaut_face) -> Path:
     """The astronaut with what the mesh says of the photo as its truth, and a photo without a face."""

@@ -40,6 +40,7 @@ COMMANDS: dict[str, str] = {
     "hide-video": "write a clip in which every face is hidden, searched again picture by picture",
     "collect": "bring the shards of a very large run into one table, one .npz or a folder",
     "generate": "draw portraits of a person, people who do not exist, or a labeling study of drawn pairs",
+    "bias": "draw people at graded distance, have people judge them, and set people beside recognisers per group",
     "likeness": "measure how like their references pictures are that were made anywhere, and compare tools",
     "api": "print the page of the API's endpoints, or write it to docs/api.md",
     "spaces": "write, check, assemble and push the Spaces",

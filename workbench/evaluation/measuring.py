@@ -27,11 +27,15 @@ Found = Photos | classes.Classified | recognition.Verified
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupFigures:
-    """One group under one model. inside: the headline's value there. gap: group minus the rest."""
+    """One group under one model. inside: the headline's value there. gap: group minus the rest.
+
+    recall: of boxes, the share of the group's faces that are found (FACET, Gustafson et al. 2023); None of other kinds.
+    """
 
     cases: int
     inside: Interval
     gap: Gap
+    recall: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,6 +185,7 @@ HEADLINES = {
     parsing.Parsed: "F1 per picture", classes.Classified: "accuracy", recognition.Verified: "AUC",
     landmarks.Landmarks: "NME", boxes.Boxes: "F1 at IoU 0.5",
 }  # fmt: skip
+RECALL = "recall at IoU 0.5"
 LOWER = ("NME",)
 """Headlines of which less is better."""
 
@@ -210,8 +215,12 @@ def _figures(
     figures = {name: draws.of(statistic) for name, statistic in stats.items()}
     large = {name: rows for name, rows in groups.items() if rows.sum() >= least and (~rows).sum() >= least}
     gaps = holm({name: draws.apart(stats[headline], rows) for name, rows in large.items()})
+    recall = stats.get(RECALL)
     inside = {
-        name: GroupFigures(int(rows.sum()), draws.of(stats[headline], rows), gaps[name]) for name, rows in large.items()
+        name: GroupFigures(
+            int(rows.sum()), draws.of(stats[headline], rows), gaps[name], recall and draws.of(recall, rows)
+        )
+        for name, rows in large.items()
     }
     withheld = tuple(f"{name} ({int(rows.sum())})" for name, rows in groups.items() if name not in large)
     return Measured(model, found, figures, headline, inside, withheld, tuple(left))

@@ -302,6 +302,10 @@ def _groups(measured: Measured) -> str:
     if not rows:
         return ""
     names = ["Group", "photos", measured.headline, "95 %", "minus the rest", "p (Holm)", "reading"]
+    recalls = [g.recall for g in measured.groups.values() if g.recall is not None]
+    if recalls:
+        names += ["faces found (recall)", "95 %"]
+        rows = [[*row, number(found.value), _span(found)] for row, found in zip(rows, recalls, strict=True)]
     return "<h3>Per group</h3>" + pieces.raw_table(names, rows)
 
 

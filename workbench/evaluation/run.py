@@ -16,7 +16,7 @@ from workbench.evaluation import boxes, landmarks, measuring, parsing, recogniti
 from workbench.evaluation import labels as classes
 from workbench.evaluation.answers import Answers
 from workbench.evaluation.asking import Models, answer
-from workbench.evaluation.measuring import Evaluation, Measured
+from workbench.evaluation.measuring import RECALL, Evaluation, Measured
 from workbench.evaluation.truth import TASKS, Truth
 from workbench.evaluation.voting import voted
 from workbench.evaluation.weighing import LEAST
@@ -132,6 +132,7 @@ def _model(measured: Measured, truth: Truth) -> dict[str, Any]:
     row: dict[str, Any] = {name: _range(value) for name, value in measured.figures.items()}
     row["groups"] = {
         name: {"cases": g.cases, measured.headline: _range(g.inside), "gap": _gap(g.gap)}
+        | ({RECALL: _range(g.recall)} if g.recall is not None else {})
         for name, g in measured.groups.items()
     }
     row["withheld"], row["left_out"] = list(measured.withheld), [list(each) for each in measured.left_out]
