@@ -21,7 +21,7 @@ LEAST = 8
 MOST = 5
 """Clusters of one answer."""
 APART = 0.35
-"""Share of a cluster's heat that lies where the answer's other photos have none, from which it is named."""
+"""Share of the heat that lies elsewhere than in the answer's other photos, from which a cluster is named."""
 CLEAR, NEAREST = 0.2, 5
 """Clusters whose mean silhouette is lower are none; neighbours a map has at least."""
 OUTSIDE = 1.0

@@ -40,7 +40,9 @@ def words(cluster: Cluster, rows: Sequence[Row]) -> str:
     right = "" if np.isnan(share) else f", {share:.0%} right"
     flag = " Look here: " if cluster.suspicious else " "
     told = (
-        f"{flag}{cluster.apart:.0%} of its heat is where the answer's other photos have none" if cluster.apart else ""
+        f"{flag}{cluster.apart:.0%} of its heat lies elsewhere than in the answer's other photos"
+        if cluster.apart
+        else ""
     )
     return (
         f"{cluster.answer}: {len(mine)} photo{'s' if len(mine) != 1 else ''}{right}."

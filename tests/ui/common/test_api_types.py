@@ -30,7 +30,7 @@ FEW: dict[str, dict[str, Any]] = {
     "explain_compare": {"methods": ["grad_cam"], "models": ["fer"], "prove": False},
     "explain": {"method": "grad_cam", "shuffle": False},
     "slices": {"method": "grad_cam", "model": "fer"},
-    "what_if": {"groups": ["Worn"], "models": ["fer"]},
+    "what_if": {"groups": ["Makeup"], "models": ["fer"]},
     "explain_similarity": {"method": "grad_cam", "prove": False},
     "protect": {"strength": "light"},
     "protect_many": {"strength": "none"},
