@@ -66,6 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     report.add_argument("--ability", action="store_true", help="also GLAD and MACE, by crowd-kit")
     report.add_argument("--pictures", action="store_true", help="show the faces of disagreements on the page")
+    access = _action(actions, "access", "print all that is kept of one person, as JSON, for whoever asks for it")
+    access.add_argument("--participant", help="what the platform calls them")
+    access.add_argument("--rater", help="or their random id here")
     label_crowd.add_arguments(_action(actions, "prolific", "the study on Prolific: create, publish, settle, bonuses"))
     _action(actions, "push", "push everything that waits to the Hub now")
     compact = _action(actions, "compact", "rewrite earlier days as Parquet on the Hub, without withdrawn raters")
@@ -82,6 +85,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         "export": _export,
         "report": _report,
         "prolific": _prolific,
+        "access": _access,
         "push": _push,
         "compact": _compact,
     }
@@ -178,6 +182,22 @@ def _export(args: argparse.Namespace, settings: Settings) -> int:
     path = args.out or Path(name)
     path.write_bytes(data)
     print(f"Wrote {path}: {len(outbox.store.judgements(study.name))} judgements")
+    return 0
+
+
+def _access(args: argparse.Namespace, settings: Settings) -> int:
+    import json
+
+    from workbench.labeling.store.subject import kept_of, raters_of
+
+    study, outbox = _open(args.folder, settings)
+    database = outbox.store.database
+    raters = [args.rater] if args.rater else raters_of(database, study.name, "participant", args.participant or "")
+    told = [kept_of(database, study.name, rater) for rater in raters]
+    told = [one for one in told if one["about"] or one["answers"] or one["withdrawn_at"]]
+    if not told:
+        raise StudyError("Nothing is kept of this person, or their names were erased when they withdrew.")
+    print(json.dumps(told, ensure_ascii=False, indent=2))
     return 0
 
 

@@ -1,9 +1,13 @@
 """A withdrawal that was acknowledged stays one, whatever happens to the server's disk."""
 
+import json
+
 import pytest
 
+from tests.labeling.conftest import write_study
 from tests.labeling.desks import agree, open_desk, vote
 from tests.labeling.hub.test_outbox import settle
+from workbench.cli import main
 from workbench.errors import NotAllowed
 
 
@@ -83,3 +87,58 @@ def test_the_platforms_id_is_gone_from_the_file_itself(desk, tmp_path, clock):
     desk.withdraw({"rater": rater})
     files = [path for path in tmp_path.iterdir() if path.name.startswith("labels.db")]
     assert not [path.name for path in files if name.encode() in path.read_bytes()]
+
+
+def test_all_that_is_kept_of_a_person_is_told_and_gone_names_are_not_found(tmp_path, clock, monkeypatch, capsys):
+    folder = write_study(tmp_path / "study")
+    desk = open_desk(folder, tmp_path / "data/labels.db", clock, tmp_path / "hub")
+    told = {"demographics": {"Age group": "18-30"}, "parameters": {"PROLIFIC_PID": "P7"}}
+    rater, other = agree(desk, **told), agree(desk, parameters={"PROLIFIC_PID": "P8"})
+    item = desk.sync({"rater": rater, "want": 2})["items"][0]
+    label = desk.sync({"rater": rater, "votes": [vote(item)]})["votes"][0]["id"]
+    clock.seconds += 5
+    again = desk.undo({"rater": rater, "label": label})["item"]
+    desk.sync({"rater": rater, "votes": [vote(again, "different_1")]})
+    monkeypatch.setenv("WORKBENCH_DATA", str(tmp_path / "data"))
+
+    def ask(*words):
+        code = main(["label", "access", str(folder), *words])
+        return code, capsys.readouterr().out
+
+    code, said = ask("--participant", "P7")
+    (kept,) = json.loads(said)
+    assert code == 0
+    assert kept["names"] == {"participant": "P7"}
+    assert kept["about"]["demographics"] == {"Age group": "18-30"}
+    assert [row["answer"] for row in kept["answers"]] == ["same_3", "different_1"], "the undone one too"
+    assert kept["leases"]
+    assert "P8" not in said
+    desk.withdraw({"rater": rater})
+    assert ask("--participant", "P7")[0] != 0, "the name was erased"
+    assert json.loads(ask("--rater", kept["rater"])[1])[0]["names"] == {}
+    assert "P8" in ask("--participant", "P8")[1]
+    assert other
+    desk.store.close()
+
+
+def test_a_backup_that_is_put_back_gives_no_name_back_that_was_erased(study_folder, tmp_path, clock):
+    desk = open_desk(study_folder, tmp_path / "labels.db", clock, tmp_path / "hub")
+    rater = agree(desk, parameters={"PROLIFIC_PID": "P7"})
+    item = desk.sync({"rater": rater, "want": 1})["items"][0]
+    desk.sync({"rater": rater, "votes": [vote(item)]})
+    settle(desk.outbox)
+    desk.store.close()
+    backup = (tmp_path / "labels.db").read_bytes()
+    desk = open_desk(study_folder, tmp_path / "labels.db", clock, tmp_path / "hub")
+    desk.withdraw({"rater": rater})
+    settle(desk.outbox)
+    desk.store.close()
+    (tmp_path / "old.db").write_bytes(backup)
+    assert b"P7" in backup
+    again = open_desk(study_folder, tmp_path / "old.db", clock, tmp_path / "hub")
+    name = again.sealer.open("rater", rater)["rater"]
+    assert again.store.person("pairs", name) == {}
+    assert again.store.rater("pairs", name)["state"] == "withdrawn"
+    assert again.store.judgements("pairs").empty
+    again.store.close()
+    assert b"P7" not in (tmp_path / "old.db").read_bytes()

@@ -93,12 +93,26 @@ def restore(database: Database, kind: str, rows: Sequence[Mapping[str, Any]], sh
             }
             for row in rows
         ]
+        if kind == WITHDRAWAL:
+            _erase(connection, rows)
         database.insert_new(connection, schema.entries, [note | {"shard": shard} for note in noted])
         if shard:
             _lie_in(connection, [note["entry"] for note in noted], shard)
         return new
 
-    return database.run(work) if rows else 0
+    new = database.run(work) if rows else 0
+    if kind == WITHDRAWAL and new:
+        database.forget()
+    return new
+
+
+def _erase(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Take away what a withdrawal takes away, where a backup brought it back: private names and leases."""
+    for row in rows:
+        for table in (schema.people, schema.leases):
+            connection.execute(table.delete().where(table.c.study == row["study"], table.c.rater == row["rater"]))
+        mine = (schema.raters.c.study == row["study"], schema.raters.c.rater == row["rater"])
+        connection.execute(schema.raters.update().where(*mine).values(state="withdrawn"))
 
 
 def recount(connection: sa.Connection, study: str, items: Sequence[str] | None = None) -> None:
