@@ -91,6 +91,9 @@ def test_from_a_draft_to_a_bonus(label, tmp_path, clock):
         "5e551x": ("AWAITING REVIEW", False),  # another session with a known id is nobody's
     }
 
+    assert "Asked back already" in call("settle", "--go")[1]
+    assert sum("request-return" in line for line in double.transcript) == 1
+
     raters = desk.store.raters("pairs")
     best = raters.sort_values("answered")["rater"].iloc[-1]
     (tmp_path / "bonus.csv").write_text(f"rater,amount\n{best},0.50\n")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from workbench.errors import StudyError
 from workbench.labeling.serving.prolific import Prolific, Submission
-from workbench.labeling.store import people
+from workbench.labeling.store import people, readout
 from workbench.labeling.store.store import Store
 from workbench.labeling.study.study import Study
 
@@ -36,6 +36,9 @@ def due(store: Store, study: Study, submissions: list[Submission]) -> list[Due]:
         rater = known.get((one.participant, one.submission), "")
         if not rater:
             found.append(Due(one, "", "look", "No rater here came with this session; perhaps they withdrew."))
+            continue
+        if readout.noted(store.database, study.name, "prolific ask_back", rater):
+            found.append(Due(one, rater, "look", "Asked back already; it waits until they return it."))
             continue
         outcome = store.standing(study, rater).outcome(study)
         if outcome in ("complete", "full"):
