@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import devices, memory
 from workbench.catalog import own
-from workbench.catalog.spec import ModelSpec
+from workbench.catalog.spec import ModelSpec, table
 from workbench.corrections import Corrections
 from workbench.errors import BadRequest, ModelMissing, OutOfMemory
 from workbench.places import Places
@@ -94,6 +94,24 @@ class Workbench:
             known = ", ".join(row.id for row in self._models.values() if task in ("", row.task))
             raise BadRequest(f"There is no {task or 'such'} model {str(model_id)[:80]!r}. Known: {known}.")
         return spec
+
+    def adopt(self, spec: ModelSpec) -> None:
+        """Take in a row while running. Raises BadRequest for an id that is taken."""
+        with self._guard:
+            self._models = table([*self._models.values(), spec])
+
+    def try_out(self, spec: ModelSpec) -> bool:
+        """Load a row's model once, without keeping it; False when its files are not here yet.
+
+        Raises BadRequest for an id that is taken, BadWeights for a file that does not fit its row.
+        """
+        beside = Workbench(self.settings, table([*self._models.values(), spec]))
+        if not beside.available(spec.id):
+            if missing := [file for file in spec.files if file.scheme == "local"]:
+                raise BadRequest(f"{spec.title}: there is no file {missing[0].source[6:][-80:]!r} on this machine.")
+            return False
+        beside._of(spec.task, spec.id)
+        return True
 
     def available(self, model_id: str) -> bool:
         """Whether all of a model's files are on this machine."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from workbench.batch.files import write_atomically
 from workbench.bench import Workbench
-from workbench.catalog import own
+from workbench.catalog import own, own_file
 from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest, WorkbenchError
 from workbench.settings import Settings
@@ -20,12 +20,8 @@ _TABLE = re.compile(r"^\s*\[\[\s*model\s*\]\]", re.MULTILINE)
 
 def add(args: argparse.Namespace, settings: Settings) -> int:
     """Check a file's rows and append them to models.toml in the data folder."""
-    rows, kept = own.read(args.file), own.kept(settings)
-    taken = own.known(settings)
-    if clash := [row.id for row in rows if row.id in taken]:
-        raise BadRequest(f"{clash[0]} is a model already; remove it first, or choose another id.")
-    before = kept.read_text(encoding="utf-8").rstrip() + "\n\n" if kept.is_file() else ""
-    write_atomically(kept, (before + args.file.read_text(encoding="utf-8").strip() + "\n").encode())
+    rows = own.read(args.file)
+    own_file.keep(args.file.read_text(encoding="utf-8"), rows, settings)
     for row in rows:
         print(f"{row.id}: {row.task}, {row.title}. Try it: python -m workbench models check {row.id}")
     return 0

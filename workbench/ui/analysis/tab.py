@@ -16,6 +16,8 @@ from workbench.tasks.analysis import FaceAnalysis, analyse, export, more_here, s
 from workbench.ui.analysis import live, video
 from workbench.ui.analysis.cards import cards
 from workbench.ui.analysis.overlay import view
+from workbench.ui.common.add_model import add_form
+from workbench.ui.common.card_view import card_view
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import find_in
@@ -26,6 +28,8 @@ from workbench.values import Face
 
 CSS = (Path(__file__).parent / "analysis.css").read_text(encoding="utf-8")
 
+ANALYSED = ("detection", "expression", "quality")
+"""Tasks whose models the tab tells of."""
 FILES = {
     "csv": "Table (CSV)",
     "json": "Everything (JSON)",
@@ -107,8 +111,10 @@ def _choices(bench: Workbench) -> tuple[gr.Dropdown, gr.Dropdown, gr.CheckboxGro
         elem_id="analysis-more",
     )
     with gr.Accordion("Models and licences", open=False):
-        for task in ("detection", "expression", "quality"):
-            fetch_panel(bench, task)
+        for task in ANALYSED:
+            fetch_panel(bench, task, form=False)
+        card_view(bench, ANALYSED)
+        add_form(bench, ANALYSED)
     return finder, expression, more
 
 

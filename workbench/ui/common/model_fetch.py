@@ -17,6 +17,8 @@ from workbench.bench import Workbench, fetch_command
 from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest, Cancelled, NotAllowed
 from workbench.sources import fetching as sources
+from workbench.ui.common.add_model import add_form
+from workbench.ui.common.card_view import card_view
 from workbench.ui.common.door import CLIENT
 from workbench.ui.common.events import bound
 from workbench.ui.common.widgets import model_notes
@@ -56,13 +58,16 @@ def download_of(bench: Workbench) -> Download:
         return _downloads.setdefault(bench, Download())
 
 
-def fetch_panel(bench: Workbench, *tasks: str, choice: gr.Dropdown | None = None) -> None:
-    """What "Models and licences" holds: the table of a task's (or several tasks') models, and a way to bring the absent
-    ones here.
+def fetch_panel(bench: Workbench, *tasks: str, choice: gr.Dropdown | None = None, form: bool = True) -> None:
+    """What "Models and licences" holds: the table of a task's (or several tasks') models, their cards, the form that
+    adds one, and a way to bring the absent ones here.
 
-    choice: a model dropdown that gets the new model as soon as it is here.
+    choice: a model dropdown that gets the new model as soon as it is here. form: with cards and the form.
     """
     table = gr.Markdown(_tables(bench, tasks))
+    if form:
+        card_view(bench, tasks)
+        add_form(bench, tasks, choice)
     absent = _absent(bench, tasks)
     if not allowed(bench) or not absent:
         return

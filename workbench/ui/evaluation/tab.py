@@ -15,7 +15,9 @@ from workbench import checks
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.evaluation.truth import TASKS
+from workbench.ui.common.add_model import add_form
 from workbench.ui.common.background import in_background
+from workbench.ui.common.card_view import card_view
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import results
@@ -89,6 +91,10 @@ def build_inside(bench: Workbench) -> None:
             start, stop = run_buttons("Evaluate", "evaluation")
             with gr.Accordion("Advanced", open=False):
                 least = gr.Number(10, precision=0, minimum=2, label="Photos below which a group is withheld")
+            with gr.Accordion("Models", open=False):
+                tasks = tuple(dict.fromkeys(task for tasks in TASKS.values() for task in tasks))
+                card_view(bench, tasks)
+                add_form(bench, tasks, chosen)
             with gr.Accordion("What the zip may hold", open=False):
                 gr.Markdown(LAYOUTS)
         with gr.Column(scale=2, min_width=320):
