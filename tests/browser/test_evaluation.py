@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from tests.models import tiny_onnx
+
 
 def _open(page, server: str) -> None:
     page.goto(server)
@@ -99,3 +101,31 @@ def test_faces_are_moved_between_people_and_the_table_is_saved(page, tmp_path: P
 
     people = naming.corrected(Path(download.value.path()), faces)
     assert people == ("", "person-001", "person-001", "Ann, =B", "person-002", "")
+
+
+def test_a_model_added_by_the_form_is_measured(page, server: str, package: str, tmp_path: Path, keep) -> None:
+    matrix = np.array([[-9, -9, -9], [9, 4, 0]], np.float32)  # bright and warm is skin
+    network = tiny_onnx.places(tmp_path / "warm.onnx", matrix, 64)
+    _open(page, server)
+    panel = page.locator("#evaluation-own")
+    panel.get_by_role("button", name="Models", exact=False).first.click()
+    panel.get_by_role("button", name="Add a model").click()
+    panel.get_by_label("Id", exact=True).fill("warm-skin")
+    panel.get_by_label("Labels, in the network's order").fill("background, skin")
+    panel.get_by_label("Side, pixels").fill("64")
+    panel.get_by_label("Owner's token").fill("owner-token-of-the-browser-tests")
+    panel.locator("input[type=file][accept='.onnx']").set_input_files(str(network))
+    expect(panel.get_by_text("warm.onnx")).to_be_visible()
+    panel.get_by_role("button", name="Add", exact=True).click()
+    expect(panel.get_by_text("was loaded once and added")).to_be_visible(timeout=60_000)
+    keep(page, "added")
+
+    page.locator("#evaluation-models input").click()
+    page.get_by_role("option", name="warm-skin (parsing)").click()
+    page.locator("#evaluation-zip input[type=file]").set_input_files(package)
+    page.locator("#evaluation-start").click()
+
+    expect(page.locator("#evaluation-words")).to_contain_text("warm-skin: F1 per picture", timeout=120_000)
+    report = page.frame_locator("#evaluation-page iframe")
+    expect(report.locator("h1")).to_contain_text("warm-skin")
+    keep(page)

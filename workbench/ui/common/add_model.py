@@ -4,6 +4,7 @@ A path or an upload makes this server open a file, and a Hub id makes it downloa
 and on a Space nobody may.
 """
 
+import functools
 import hashlib
 import math
 import shutil
@@ -34,6 +35,12 @@ _MOST = 20_000
 """Characters of all fields together."""
 _pages: "WeakKeyDictionary[Workbench, WeakSet[gr.Blocks]]" = WeakKeyDictionary()
 """The pages a workbench is shown on: a new model is put into their choices."""
+
+
+_textbox, _dropdown, _number, _file = (
+    functools.partial(kind, interactive=True) for kind in (gr.Textbox, gr.Dropdown, gr.Number, gr.File)
+)
+"""Fields; Gradio takes those that are made on unfolding and have a value for results, unless they say otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,32 +80,32 @@ def _fields(bench: Workbench, here: list[str], choice: gr.Dropdown | None) -> No
     """The form itself: made when it is unfolded, so that a page does not carry one for every tab."""
     gr.Markdown("As `models add` reads it (`docs/own_models.md`). ONNX and safetensors only; nothing is executed.")
     with gr.Row():
-        name = gr.Textbox("", label="Id", placeholder="my-parser", max_lines=1)
-        task = gr.Dropdown(here, value=here[0], label="Task")
-        runtime = gr.Dropdown(_RUNTIMES, value="onnx", label="Runtime")
-    upload = gr.File(label="ONNX file", file_types=[".onnx"], height=110)
-    source = gr.Textbox(
+        name = _textbox("", label="Id", placeholder="my-parser", max_lines=1)
+        task = _dropdown(here, value=here[0], label="Task")
+        runtime = _dropdown(_RUNTIMES, value="onnx", label="Runtime")
+    upload = _file(label="ONNX file", file_types=[".onnx"], height=110)
+    source = _textbox(
         "", label="Or where it lies", max_lines=1, placeholder="owner/name of the Hub, or local:/models/mine.onnx"
     )
-    labels = gr.Textbox("", label="Labels, in the network's order", placeholder="background, skin, hair, …", lines=2)
+    labels = _textbox("", label="Labels, in the network's order", placeholder="background, skin, hair, …", lines=2)
     with gr.Row():
-        side = gr.Number(512, precision=0, label="Side, pixels", min_width=100)
-        order = gr.Dropdown(["rgb", "bgr"], value="rgb", label="Channels", min_width=100)
-        crop = gr.Dropdown(list(CROPS), value="celeba", label="Crop", min_width=120)
+        side = _number(512, precision=0, label="Side, pixels", min_width=100)
+        order = _dropdown(["rgb", "bgr"], value="rgb", label="Channels", min_width=100)
+        crop = _dropdown(list(CROPS), value="celeba", label="Crop", min_width=120)
     with gr.Row():
-        mean = gr.Textbox("0, 0, 0", label="Mean (of 0..1)", max_lines=1, min_width=120)
-        std = gr.Textbox("1, 1, 1", label="Deviation", max_lines=1, min_width=120)
+        mean = _textbox("0, 0, 0", label="Mean (of 0..1)", max_lines=1, min_width=120)
+        std = _textbox("1, 1, 1", label="Deviation", max_lines=1, min_width=120)
     with gr.Row():
-        kind = gr.Dropdown(
+        kind = _dropdown(
             [("usual for its task", ""), *((k, k) for k in KINDS)], value="", label="Output", min_width=120
         )
-        threshold = gr.Textbox("", label="Threshold", max_lines=1, min_width=90)
-        form = gr.Dropdown(list(FORMS), value="corners", label="Boxes", min_width=90)
-        unit = gr.Dropdown(list(UNITS), value="pixels", label="in", min_width=90)
+        threshold = _textbox("", label="Threshold", max_lines=1, min_width=90)
+        form = _dropdown(list(FORMS), value="corners", label="Boxes", min_width=90)
+        unit = _dropdown(list(UNITS), value="pixels", label="in", min_width=90)
     with gr.Row():
-        weights = gr.Textbox("", label="Licence of the weights", max_lines=1)
-        data = gr.Textbox("", label="Trained on", max_lines=1)
-    token = gr.Textbox("", label="Owner's token", type="password", max_lines=1)
+        weights = _textbox("", label="Licence of the weights", max_lines=1)
+        data = _textbox("", label="Trained on", max_lines=1)
+    token = _textbox("", label="Owner's token", type="password", max_lines=1)
     start = gr.Button("Add", size="sm")
     told = gr.Markdown()
     fields = [

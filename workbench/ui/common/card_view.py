@@ -17,7 +17,7 @@ def card_view(bench: Workbench, tasks: Sequence[str]) -> None:
 
 def _choice(bench: Workbench, tasks: Sequence[str]) -> None:
     rows = [(spec.title, spec.id) for task in tasks for spec in bench.specs(task)]
-    choice = gr.Dropdown(rows, value=None, label="Card of")
+    choice = gr.Dropdown(rows, value=None, label="Card of", interactive=True)
     shown = gr.Markdown()
     choice.change(bound(show_card, bench), choice, shown, api_visibility="private", show_progress="hidden")
 

@@ -91,7 +91,7 @@ def build_inside(bench: Workbench) -> None:
             start, stop = run_buttons("Evaluate", "evaluation")
             with gr.Accordion("Advanced", open=False):
                 least = gr.Number(10, precision=0, minimum=2, label="Photos below which a group is withheld")
-            with gr.Accordion("Models", open=False):
+            with gr.Accordion("Models", open=False, elem_id="evaluation-own"):
                 tasks = tuple(dict.fromkeys(task for tasks in TASKS.values() for task in tasks))
                 card_view(bench, tasks)
                 add_form(bench, tasks, chosen)
