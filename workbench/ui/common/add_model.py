@@ -162,7 +162,7 @@ def as_entry(form: Form, uploaded: str) -> dict[str, Any]:
         raise BadRequest("Drop an ONNX file, or say where the model lies.")
     entry: dict[str, Any] = {"id": str(form.id or "").strip(), "task": str(form.task), "runtime": runtime}
     entry |= {"hub": source.removeprefix("hub:")} if from_hub else {"files": {"weights": source}}
-    shape = {"order": str(form.order), "crop": "whole" if form.task == "detection" else str(form.crop)}
+    shape: dict[str, Any] = {"order": str(form.order), "crop": "whole" if form.task == "detection" else str(form.crop)}
     if runtime == "onnx":
         side = form.side
         whole = isinstance(side, (int, float)) and math.isfinite(side) and side == int(side)
@@ -173,7 +173,7 @@ def as_entry(form: Form, uploaded: str) -> dict[str, Any]:
         }
     entry["input"] = shape
     entry["labels"] = [word.strip() for word in str(form.labels or "").split(",") if word.strip()]
-    output = {"kind": str(form.kind or "")}
+    output: dict[str, Any] = {"kind": str(form.kind or "")}
     output |= {"threshold": _numbers(form.threshold)[0]} if str(form.threshold or "").strip() else {}
     output |= {"form": str(form.form), "unit": str(form.unit)} if form.task == "detection" else {}
     entry["output"] = {name: value for name, value in output.items() if value != ""}
