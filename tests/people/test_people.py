@@ -204,3 +204,7 @@ def test_a_folder_becomes_people_through_the_command_and_goes_on(
     (photos / "grey.png").unlink()
     assert main([*words, "--corrected", str(tmp_path / "mine.csv"), "--known", "folders"]) == 0
     assert "1 people with several" in capsys.readouterr().out
+
+    words = ["people", str(photos / "a"), "--model", "mobilefacenet", "--out"]  # a shard had lost every vector
+    assert main([*words, str(tmp_path / "plain")]) == main([*words, str(tmp_path / "shards"), "--shard", "1/1"]) == 0
+    assert (tmp_path / "shards/people.csv").read_bytes() == (tmp_path / "plain/people.csv").read_bytes()

@@ -28,3 +28,11 @@ def test_damaged_npz_files_are_one_sentence_each(tmp_path):
         (tmp_path / "v.npz").write_bytes(bytes(data))
         with pytest.raises(BadRequest, match="no file of embeddings"):
             list(_unpacked(tmp_path / "v.npz"))
+
+
+def test_a_step_cannot_name_a_column_as_what_shards_keep_beside_it() -> None:
+    """A column `vector` came out of shards empty, and only there."""
+    from workbench.scale.step import Step
+
+    with pytest.raises(ValueError, match="columns cannot be named vector"):
+        Step("toy", {}, (), ("face", "vector"), lambda bench: None)

@@ -16,7 +16,7 @@ from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.recognition import FaceRecogniser, embed
 from workbench.watch import Watch
 
-COLUMNS = ("face", "left", "top", "right", "bottom", "vector", "picture")
+COLUMNS = ("face", "left", "top", "right", "bottom", "embedding", "picture")
 
 
 def look(
@@ -90,4 +90,4 @@ def _rows(
 def vector(image: np.ndarray, finder: FaceFinder, model: FaceRecogniser) -> np.ndarray:
     """(d,) of the largest face of a photo, to search for. Raises NoFace."""
     (row,) = look_at(image, finder, model, largest=True)
-    return np.frombuffer(base64.b64decode(row["vector"]), "<f4")
+    return np.frombuffer(base64.b64decode(row["embedding"]), "<f4")

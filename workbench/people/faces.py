@@ -139,7 +139,7 @@ def from_rows(rows: Iterable[Mapping[str, Any]], model: str, metric: Metric, thr
             continue
         photos.append(str(row["file"]))
         boxes.append([float(row[side]) for side in ("left", "top", "right", "bottom")])
-        vectors.append(np.frombuffer(base64.b64decode(str(row["vector"])), "<f4"))
+        vectors.append(np.frombuffer(base64.b64decode(str(row["embedding"])), "<f4"))
         pictures.append(base64.b64decode(str(row["picture"])))
     if not photos:
         why = f" {failed[0][0]}: {failed[0][1]}" if failed else ""

@@ -22,6 +22,10 @@ STEPS = ("parse", "cutout", "analyse", "classify", "embed", "explain", "protect"
 """Commands that do the same with every photo; each is a module of `workbench.scale.steps`."""
 
 
+TAKEN = {"file", "saved", "error", "stamp", "vector"}
+"""What tables and shards keep of every photo besides a step's own columns."""
+
+
 class Outcome(NamedTuple):
     """What came out of a photo.
 
@@ -53,6 +57,10 @@ class Step:
     open: Callable[[Workbench], Work] = field(repr=False)
     files: tuple[str, ...] = ()
     short: bool = True
+
+    def __post_init__(self) -> None:
+        if taken := set(self.columns) & TAKEN:  # what a shard keeps beside the rows would stand in their place
+            raise ValueError(f"{self.command}: columns cannot be named {', '.join(sorted(taken))}.")
 
 
 def settle(command: str, bench: Workbench, options: Mapping[str, Any]) -> Step:
