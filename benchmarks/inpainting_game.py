@@ -196,9 +196,10 @@ def _mean(values: np.ndarray, picked: np.ndarray) -> float:
 
 def table(path: Path) -> None:
     rows = told(path)
-    for model in RECOGNISERS:
-        mine = [row for row in rows if row["model"] == model]
-        asked, played = len({row["case"] for row in mine}), len({row["case"] for row in mine if row["method"]})
+    for model in (*RECOGNISERS, "all together"):
+        mine = [row for row in rows if model in (row["model"], "all together")]
+        rounds_of = {(row["case"], row["model"]): bool(row["method"]) for row in mine}
+        asked, played = len(rounds_of), sum(rounds_of.values())
         print(f"\n{model}: {played} of {asked} rounds were fair\n")
         print("| Map | " + " | ".join(f"twin at {share:.0%}" for share in SHARES) + " | IoU | CPU s |")
         print("|---|" + "---|" * (len(SHARES) + 2))

@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "evaluate": "measure models on your own photos and truth, with intervals and per group",
     "people": "put the faces of a folder into people, find copies and mislabelled pictures, search by a photo",
     "explain": "write a heatmap with its proof for every photo of a folder",
+    "concepts": "say which parts of the face a model's answer hangs on, over a folder (TCAV)",
     "what-if": "change a face by sliders and parts, and find the smallest change that flips a model's decision",
     "slices": "ask a model about a folder: who is right where, and which photos are judged for the same reason",
     "glance": "write one page of everything that is known of a photo, to hand on",
