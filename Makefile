@@ -12,7 +12,7 @@ OFF := GRADIO_ANALYTICS_ENABLED=False HF_HUB_DISABLE_TELEMETRY=1 HF_HUB_DISABLE_
 PYTEST := $(OFF) $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: setup run test test-gpu fuzz audit lint docs bench clean
+.PHONY: setup run test test-gpu fuzz audit lint docs site bench clean
 
 setup: $(RUN) ## install what running needs and fetch the default weights, once
 	@$(BIN)/python -m workbench models fetch
@@ -53,6 +53,10 @@ lint: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m workbench spaces check
+
+site: $(RUN) ## the documentation with the library reference as a site in site/
+	$(PIP) -e ".[docs]"
+	$(BIN)/mkdocs build --strict
 
 docs: $(RUN) ## write the generated parts of the README, the Spaces and docs/api.md
 	$(BIN)/python -m workbench spaces write

@@ -26,9 +26,11 @@ try:
     from spaces import GPU as _on_zero_gpu  # type: ignore[attr-defined]  # mypy sees our folder of the same name
 except ImportError:
 
-    def _on_zero_gpu(function: Callable[..., Any], **options: Any) -> Any:
+    def _as_it_is(function: Callable[..., Any], **options: Any) -> Any:
         """Without the package a function stays as it is, as it does off ZeroGPU."""
         return function
+
+    _on_zero_gpu = _as_it_is
 
 
 log = logging.getLogger("workbench")
