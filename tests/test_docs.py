@@ -102,7 +102,7 @@ def test_the_version_is_one() -> None:
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_the_site_shows_every_page_once_and_names_only_what_there_is() -> None:
+def test_the_site_names_only_pages_and_modules_there_are() -> None:
     """`make site` builds it strictly; here is what that would find, without building."""
     import importlib.util
 
@@ -112,7 +112,9 @@ def test_the_site_shows_every_page_once_and_names_only_what_there_is() -> None:
     pages = [page for part in site["nav"] for page in (next(iter(part.values())) if isinstance(part, dict) else [part])]
     named = re.findall(r"^::: (\S+)$", (ROOT / "docs" / "reference.md").read_text(), re.MULTILINE)
 
-    assert sorted(pages) == sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+    assert len(pages) == len(set(pages))
+    assert [page for page in pages if not (ROOT / "docs" / page).is_file()] == []
+    assert len(named) > 10
     for name in named:
         module = name if name.rpartition(".")[2].islower() else name.rpartition(".")[0]
         assert importlib.util.find_spec(module) is not None, name
