@@ -105,6 +105,14 @@ TASK_WORDS: dict[str, TaskWords] = {
         "A network trained on recognisers calls hard what they find hard: some groups' photos may be rated lower.",
         "image-classification",
     ),
+    "repair": TaskWords(
+        "Making blurred, small or damaged face photos plainer to look at.",
+        "Evidence or identification: what it draws in was not in the photo, and may make one person look like another.",
+        _LOOKS,
+        "Likeness to the undamaged photo by recognisers that take no part; how often it alters who is seen.",
+        "It fills in faces as its training set shows them: features, age and skin can move towards that set's usual face.",
+        "image-to-image",
+    ),
     "generation": TaskWords(
         "Faces of nobody, for studies, tests and examples.",
         "Passing for a real person; evidence; dating or account pictures.",
