@@ -110,7 +110,7 @@ TASK_WORDS: dict[str, TaskWords] = {
         "Evidence or identification: what it draws in was not in the photo, and may make one person look like another.",
         _LOOKS,
         "Likeness to the undamaged photo by recognisers that take no part; how often it alters who is seen.",
-        "It fills in faces as its training set shows them: features, age and skin can move towards that set's usual face.",
+        "It fills in faces as its training set shows them: features, age and skin can move towards the usual there.",
         "image-to-image",
     ),
     "generation": TaskWords(
