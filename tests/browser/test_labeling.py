@@ -37,6 +37,10 @@ def test_two_raters_with_keys_alone_to_the_end(chromium, booth, hub) -> None:
         if number == 0:
             given |= dict(judge(page, "16", most=5))
             page.wait_for_timeout(800)
+            page.set_viewport_size({"width": 1280, "height": 720})
+            page.evaluate("scrollTo(0, 0)")
+            button = page.locator("[data-answer]").last.bounding_box()
+            assert button["y"] + button["height"] <= 720, "the pair and its answers are seen whole on a small laptop"
             before = page.locator("#labeling-judge .judge").get_attribute("data-shown")
             page.reload()
             shown = wait_shown(page, "")
