@@ -101,8 +101,8 @@ def _kept_for_good() -> Iterator[None]:
 def _one_thread() -> Iterator[None]:
     """No test leaves the next one networks on more threads: they add in another order, and last digits differ."""
     yield
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

@@ -77,11 +77,13 @@ class Page(gr.Blocks):
         """Gradio's own, after every value in `inputs` was looked at. Raises gr.Error with a sentence."""
         if not explicit_call:
             folder = Path(get_upload_folder())
-            if block_fn.fn is None or len(inputs) != len(block_fn.inputs) or unfit(inputs):
-                raise _refusal(UNFIT)  # without a function it is the page's own script, which never asks
+            if len(inputs) != len(block_fn.inputs) or unfit(inputs):
+                raise _refusal(UNFIT)
             for path in paths(inputs):
                 if not is_upload(path, folder):
                     raise _refusal(GONE)
+            if block_fn.fn is None:  # the page's own script, which never asks here
+                raise _refusal(UNFIT)
         try:
             return await super().preprocess_data(block_fn, inputs, state, explicit_call)
         except gr.Error as error:
