@@ -12,6 +12,7 @@ double).
 
 import argparse
 import http.client
+import itertools
 import json
 import os
 import random
@@ -143,12 +144,16 @@ def wait_open(address: str, process: subprocess.Popen[bytes], seconds: float = 1
 
 
 class Caller:
-    """One rater's connection to the raw address, kept open."""
+    """One rater's connection to the raw address, kept open, from an address of its own: rates are per address."""
+
+    COUNT = itertools.count(1)
 
     def __init__(self, address: str, numbers: dict[str, int]) -> None:
         self._host = address.split("//")[1].strip("/")
         self._numbers = numbers
-        self._connection = http.client.HTTPConnection(self._host, timeout=60)
+        number = next(self.COUNT)
+        here = (f"127.1.{number // 250}.{number % 250 + 1}", 0)
+        self._connection = http.client.HTTPConnection(self._host, timeout=60, source_address=here)
 
     def __call__(self, name: str, payload: Row) -> Row:
         body = json.dumps(

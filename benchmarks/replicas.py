@@ -46,8 +46,9 @@ class Caller(Visitor):
     """A rater who speaks to Gradio's own address, connections kept open, with the cookie that a proxy gave."""
 
     def __init__(self, addresses: list[str], seed: int, sticky: bool, number: int) -> None:
-        """number: the raters' component."""
+        """number: the raters' component. Each calls from an address of its own, as raters do: rates are per address."""
         super().__init__(addresses, seed, sticky)
+        self._own = (f"127.1.{seed // 250}.{seed % 250 + 1}", 0)
         self._number, self._open, self.cookie = number, dict[str, http.client.HTTPConnection](), ""
 
     def post(self, path: str, asked: Row) -> Row | None:
@@ -65,7 +66,9 @@ class Caller(Visitor):
         body = json.dumps({"data": asked, "component_id": self._number, "fn_name": name, "session_hash": "x"})
         kind = {"Content-Type": "application/json"} | ({"Cookie": self.cookie} if self.cookie else {})
         try:
-            line = self._open.setdefault(address, http.client.HTTPConnection(host, timeout=15))
+            line = self._open.setdefault(
+                address, http.client.HTTPConnection(host, timeout=15, source_address=self._own)
+            )
             place = f"/{prefix}/gradio_api/component_server/" if prefix else "/gradio_api/component_server/"
             line.request("POST", place, body, kind)
             answer = line.getresponse()

@@ -70,3 +70,13 @@ def test_a_browser_that_knew_another_server_sends_its_receipts_first(desk):
     assert desk.sync(asked) == {"state": "resend", "boot": first["boot"]}
     assert rows(desk).empty
     assert desk.sync(asked | {"boot": first["boot"]})["votes"][0]["state"] == "recorded"
+
+
+def test_a_server_alone_with_its_database_does_not_ask_it_again_which_life_it_is(desk, clock, monkeypatch):
+    """Each vote of the first minutes waited for the disk twice."""
+    rater = agree(desk)
+    found = desk.sync({"rater": rater, "want": 1})
+    monkeypatch.setattr("workbench.labeling.store.replicas.life", lambda database: pytest.fail("it asked again"))
+    clock.seconds += 3
+    assert desk._life.began_empty
+    assert desk.sync({"rater": rater, "votes": [vote(found["items"][0])], "want": 1})["votes"][0]["state"] == "recorded"

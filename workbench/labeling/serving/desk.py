@@ -245,7 +245,8 @@ class Desk:
         """Whether pages may still come back with votes that nobody here knows."""
         if not self._life.began_empty or abs(self.store.now() - self._life.opened_at) >= self._grace:
             return False
-        self._life = replicas.life(self.store.database)  # another server may have learnt of it
+        if not self.store.database.is_sqlite:  # which has one server
+            self._life = replicas.life(self.store.database)  # another may have learnt of it
         return self._life.wiped or bool(self._life.receipts_at)
 
     def _rater(self, asked: Mapping[str, Any], resend: list[Any]) -> tuple[str, str]:
@@ -266,6 +267,7 @@ class Desk:
             return
         for kind in (RATER, LABEL):
             self.store.restore(kind, [body["row"] for body in opened if body["kind"] == kind])
+        self._life = replicas.life(self.store.database)
 
     def _receipt(self, kind: str, row: Mapping[str, Any]) -> str:
         return self.sealer.seal("receipt", {"kind": kind, "row": {name: row[name] for name in COLUMNS[kind]}})
