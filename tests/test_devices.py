@@ -82,6 +82,8 @@ def test_cuda_without_a_card_is_one_sentence_and_no_traceback(
     machine(0)
     Image.fromarray(astronaut).save(tmp_path / "astronaut.png")
     monkeypatch.setenv("WORKBENCH_DEVICE", "cuda")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")  # a command's table lies where it was called
 
     given = [str(tmp_path)] if words[0] != "serve" else []
     out = {"parse": ["--out", str(tmp_path / "out")], "embed": ["--out", str(tmp_path / "a.npz")]}

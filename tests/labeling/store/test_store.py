@@ -282,7 +282,7 @@ def test_adaptive_choice_goes_to_the_uncertain_and_stores_its_propensity(store, 
         for lease in store.hold(plain, rater, 12):
             certain = lease.item != "pair-005"
             store.record(plain, lease, Vote("same_3" if certain or n % 2 else "different_3", 1000))
-    chosen = [store.hold(eager, store.join(eager), 1)[0] for _ in range(24)]
+    chosen = [store.hold(eager, store.join(eager), 1)[0] for _ in range(56)]
     hits = [lease for lease in chosen if lease.item == "pair-005"]
     assert 5 <= len(hits) <= 6
     blind = {round(0.25 / n, 6) for n in range(1, 13)}
