@@ -18,6 +18,8 @@ def test_a_tab_and_its_part_can_be_linked_to_and_back_goes_back(page, server: st
     page.get_by_role("tab", name="Evaluation").click()
     expect(page).to_have_url(re.compile(r"\?tab=evaluation$"))
     expect(page).to_have_title(re.compile("Evaluation"))
+    expect(page.locator("#evaluation-table")).to_have_count(1)
+    expect(page.locator("#evaluation-table")).to_be_hidden()  # a table of nothing was headed 1, 2, 3
     page.go_back()
     _chosen(page, "Protection")
     page.reload()
