@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.generation.fake_portrait import FakePortrait
 from tests.labeling.conftest import Time
-from tests.labeling.store.test_store import answer_all
+from tests.labeling.votes import answer_all
 from workbench.bench import Workbench
 from workbench.catalog import MODELS
 from workbench.catalog.spec import ModelSpec

@@ -5,7 +5,7 @@ import pytest
 
 from tests.labeling.conftest import STUDY, write_study
 from tests.labeling.hub.test_outbox import labels_of
-from tests.labeling.store.test_store import answer_all
+from tests.labeling.votes import answer_all
 from workbench.cli import main
 from workbench.labeling.store.clock import Clock
 from workbench.labeling.store.store import Store

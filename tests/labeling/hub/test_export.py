@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.labeling.conftest import STUDY
-from tests.labeling.store.test_store import SAME, answer_all
+from tests.labeling.votes import SAME, answer_all
 from workbench.cli import label
 from workbench.errors import BadRequest
 from workbench.labeling.hub import loading

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from tests.hub_double import HubDouble
-from tests.labeling.store.test_store import SAME, answer_all
+from tests.labeling.votes import SAME, answer_all
 from workbench.errors import StudyError
 from workbench.labeling.hub import loading
 from workbench.labeling.hub.compaction import compact

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 import yaml
 
 from tests.hub_double import Fault, HubDouble
-from tests.labeling.store.test_store import SAME, answer_all
+from tests.labeling.votes import SAME, answer_all
 from workbench.errors import SourceUnreachable
 from workbench.labeling.hub.compaction import compact
 from workbench.labeling.hub.hub import HuggingFaceHub, LocalHub

@@ -19,7 +19,7 @@ from tests.labeling.desks import agree, open_desk, vote
 from tests.labeling.hub.test_outbox import settle
 from tests.labeling.raters import Visitor
 from tests.labeling.serving.test_loss import Server, rows_on
-from tests.labeling.store.test_store import answer_all
+from tests.labeling.votes import answer_all
 from workbench.errors import StudyError
 from workbench.labeling.hub.hub import LocalHub
 from workbench.labeling.hub.outbox import Outbox
