@@ -1,6 +1,8 @@
-"""A new recogniser's row is all it takes: it is found in pairs, protection, likeness, reports of raters and on the
-command line, and nowhere is a line written for it."""
+"""A new recogniser's row is all it takes: it is found in pairs, protection, likeness, people in a folder, reports of
+raters and on the command line, and nowhere is a line written for it."""
 
+import base64
+import csv
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -67,3 +69,32 @@ def test_it_judges_a_photo_protected_elsewhere_by_the_threshold_made_here(
     assert main(["protect", "--elsewhere", str(small), str(small), "--judge", "newcomer"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert "newcomer" in json.dumps(told)
+
+
+def test_pictures_made_elsewhere_are_measured_by_it(mine, astronaut, stranger, tmp_path, monkeypatch):
+    monkeypatch.setattr("workbench.bench.Workbench", lambda settings: mine)
+    for name, picture in {"references/ann": astronaut, "tool/ann-1": astronaut, "tool/ann-2": stranger}.items():
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(tmp_path / "in" / f"{name}.png")
+
+    assert main(["likeness", str(tmp_path / "in"), "--out", str(tmp_path / "out")]) == 0
+    same, other = csv.DictReader((tmp_path / "out" / "ratings.csv").read_text().splitlines())
+    assert float(same["newcomer"]) == pytest.approx(1, abs=1e-4)
+    assert float(other["newcomer"]) < float(same["newcomer"])
+    assert same["newcomer, one person"] == "True"
+
+
+def test_people_in_a_folder_are_told_apart_by_it(mine, astronaut, tmp_path, monkeypatch):
+    monkeypatch.setattr("workbench.bench.Workbench", lambda settings: mine)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("one", "two"):
+        Image.fromarray(astronaut).save(photos / f"{name}.png")
+
+    assert main(["people", str(photos), "--model", "newcomer", "--out", str(tmp_path / "out")]) == 0
+    rows = list(csv.DictReader((tmp_path / "out" / "people.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["person"] for row in rows] == ["person-001"] * 2
+    with (tmp_path / "out" / "faces.csv").open(encoding="utf-8") as stream:
+        assert {len(base64.b64decode(row["embedding"])) for row in csv.DictReader(stream)} == {64 * 4}, (
+            "its own vectors"
+        )
