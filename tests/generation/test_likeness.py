@@ -1,7 +1,9 @@
 """Likeness of pictures made anywhere: which reference is whose, who is nearer to somebody else, what changed, and what
 the files say."""
 
+import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -136,7 +138,16 @@ def test_the_page_holds_every_picture_and_no_markup_of_names(ratings, settings):
     assert "⚠" in told
     figures = json.dumps(likeness_tables.figures(ratings))
     assert "NaN" not in figures
-    assert likeness_tables.table(ratings).count("\n") == 5
+    assert likeness_tables.table(ratings).count(b"\n") == 5
+
+
+def test_a_comma_in_a_pictures_name_shifts_no_column(ratings):
+    first = ratings.rated[0]
+    odd = replace(first, case=replace(first.case, name='moved/ann, "smiling" \udce9.png'))
+    (row,) = csv.DictReader(likeness_tables.table(replace(ratings, rated=(odd,))).decode().splitlines())
+    assert row["picture"] == 'moved/ann, "smiling" \\udce9.png'
+    assert row["person"] == first.case.person
+    assert None not in row
 
 
 def test_the_command_writes_report_table_and_the_best(folder, tmp_path, bench, monkeypatch, capsys):

@@ -157,6 +157,16 @@ def test_a_table_runs_no_formula_and_a_page_no_markup(planted):
     assert "<i>y" not in made
 
 
+def test_a_file_name_that_is_no_text_is_written_and_shown(planted):
+    row = planted[0].rows[0]
+    odd = Row("caf\udce9,.png", "caf\udce9", row.scores, row.quality, {}, row.heat, row.vector, None)
+    found = Rows((odd,), (("t\udcea.png", "why"),), "toy", "occlusion")
+    assert b'"caf\\xe9,.png",caf\\xe9,' in as_csv(found.rows, ())
+    made = page(found, clusters_of(found)).encode().decode()
+    assert made.count("caf\\xe9,.png") == 2
+    assert "t\\xea.png" in made
+
+
 def test_the_command_writes_a_page_and_a_table_of_a_folder(tmp_path, astronaut, settings, monkeypatch, capsys):
     monkeypatch.setenv("WORKBENCH_CACHE", str(settings.cache))
     monkeypatch.setenv("WORKBENCH_DEVICE", "cpu")

@@ -9,7 +9,7 @@ from workbench.batch.loop import Account, run
 from workbench.batch.names import cell, escaped, plain, unescaped
 from workbench.batch.record import Record
 from workbench.batch.stamp import Stamp
-from workbench.batch.table import Table
+from workbench.batch.table import Table, as_csv
 
 __all__ = [
     "Account",
@@ -17,6 +17,7 @@ __all__ = [
     "Record",
     "Stamp",
     "Table",
+    "as_csv",
     "cell",
     "escaped",
     "held",

@@ -7,7 +7,7 @@ import csv
 import io
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +134,16 @@ class Table:
 
     @staticmethod
     def _line(values: Sequence[Any]) -> bytes:
-        stream = io.StringIO()
-        csv.writer(stream, lineterminator="\n").writerow([cell(value) for value in values])
-        return stream.getvalue().encode("utf-8", "backslashreplace")
+        return as_csv(values)
+
+
+def as_csv(columns: Sequence[Any], rows: Iterable[Sequence[Any]] = ()) -> bytes:
+    """A whole table in UTF-8: its columns' names, then rows of as many values. Every value is a `cell`; what is no
+    UTF-8 is written as \\udcNN. Nothing is `escaped`: the caller knows which texts are file names."""
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerows([cell(value) for value in row] for row in (columns, *rows))
+    return stream.getvalue().encode("utf-8", "backslashreplace")
 
 
 def _lines(path: Path) -> Iterator[tuple[str, bytes]]:

@@ -74,7 +74,7 @@ def _write(args: argparse.Namespace, ratings: object, settings: Settings) -> Non
     assert isinstance(ratings, Ratings)
     args.out.mkdir(parents=True, exist_ok=True)
     batch.write_atomically(args.out / "report.html", page(ratings, settings).encode())
-    batch.write_atomically(args.out / "ratings.csv", table(ratings).encode())
+    batch.write_atomically(args.out / "ratings.csv", table(ratings))
     batch.write_atomically(args.out / "figures.json", (json.dumps(figures(ratings), indent=1) + "\n").encode())
     for place, row in enumerate(best(ratings, args.best)):
         target = args.out / "best" / f"{place + 1:04d}-{row.case.picture.name}"

@@ -1,7 +1,5 @@
 """What groups of faces become: a table, pairs for a study, a folder per person."""
 
-import csv
-import io
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
@@ -9,8 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from workbench.batch import write_atomically
-from workbench.batch.names import cell, escaped
+from workbench.batch import as_csv, escaped, write_atomically
 from workbench.errors import BadRequest
 from workbench.people.faces import Faces, names, nearest
 from workbench.people.looking import Doubt, Like, Twice
@@ -22,13 +19,9 @@ EACH = 10
 _NEAR = 30
 
 
-def as_csv(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> bytes:
+def _written(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> bytes:
     """A table; texts are escaped."""
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([cell(_text(row.get(column))) for column in columns] for row in rows)
-    return stream.getvalue().encode("utf-8", "backslashreplace")
+    return as_csv(columns, ([_text(row.get(column)) for column in columns] for row in rows))
 
 
 def _text(value: object) -> object:
@@ -48,7 +41,7 @@ def table(faces: Faces, people: Sequence[str], given: Sequence[str] = ()) -> byt
         }
         for i, (name, photo, box, who) in enumerate(zip(names(faces), faces.photos, faces.boxes, people, strict=True))
     ]
-    return as_csv(rows, columns)
+    return _written(rows, columns)
 
 
 def duplicates_table(faces: Faces, found: Sequence[Twice]) -> bytes:
@@ -59,7 +52,7 @@ def duplicates_table(faces: Faces, found: Sequence[Twice]) -> bytes:
          "mirrored": int(each.mirrored)}
         for each in found
     ]  # fmt: skip
-    return as_csv(rows, ("face_a", "face_b", "bits", "mirrored"))
+    return _written(rows, ("face_a", "face_b", "bits", "mirrored"))
 
 
 def doubts_table(faces: Faces, found: Sequence[Doubt]) -> bytes:
@@ -70,7 +63,7 @@ def doubts_table(faces: Faces, found: Sequence[Doubt]) -> bytes:
          "surer": round(each.surer, 4)}
         for each in found
     ]  # fmt: skip
-    return as_csv(rows, ("face", "given", "rather", "surer", "why"))
+    return _written(rows, ("face", "given", "rather", "surer", "why"))
 
 
 def search_table(faces: Faces, found: Sequence[Like]) -> bytes:
@@ -81,7 +74,7 @@ def search_table(faces: Faces, found: Sequence[Like]) -> bytes:
          int(each.same)}
         for each in found
     ]  # fmt: skip
-    return as_csv(rows, ("face", str(faces.metric), "same"))
+    return _written(rows, ("face", str(faces.metric), "same"))
 
 
 def pairs(faces: Faces, people: Sequence[str]) -> bytes:
@@ -107,7 +100,7 @@ def pairs(faces: Faces, people: Sequence[str]) -> bytes:
         for truth, found in ((1, same), (0, different))
         for a, b in found
     ]
-    return as_csv(told, ("file_a", "file_b", "same"))
+    return _written(told, ("file_a", "file_b", "same"))
 
 
 def _hard(faces: Faces, rows: np.ndarray, people: Sequence[str], count: int) -> Iterator[tuple[int, int]]:

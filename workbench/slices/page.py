@@ -2,14 +2,12 @@
 shown, never a photo."""
 
 import base64
-import csv
 import html
-import io
 from collections.abc import Sequence
 
 import numpy as np
 
-from workbench import images
+from workbench import batch, images
 from workbench.drawing import heat_colors
 from workbench.mesh import OVAL, polygon
 from workbench.slices.clusters import Cluster, clustered, layout
@@ -53,7 +51,7 @@ def words(cluster: Cluster, rows: Sequence[Row]) -> str:
 def page(found: Rows, clusters: Sequence[Cluster], way: str = "pca", title: str = "Slices") -> str:
     """Everything as HTML, its pictures inside it; it loads and runs nothing."""
     tiles = "".join(_tile(each, found.rows) for each in clusters)
-    notes = "".join(f"<li>{html.escape(name)}: {html.escape(why)}</li>" for name, why in found.missing)
+    notes = "".join(f"<li>{html.escape(batch.escaped(name))}: {html.escape(why)}</li>" for name, why in found.missing)
     head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{STYLE}</style>'
     return (
         f'<!doctype html><html lang="en">{head}'
@@ -116,7 +114,8 @@ def scatter(rows: Sequence[Row], way: str = "pca", wide: int = 640, high: int = 
 def _dot(row: Row, place: np.ndarray, answers: list[str]) -> str:
     colour = COLOURS[answers.index(row.said) % len(COLOURS)]
     fill = "none" if row.right is False else colour
-    told = html.escape(f"{row.file}: {row.said} {row.confidence:.2f}" + (f", truth {row.truth}" if row.truth else ""))
+    known = f", truth {row.truth}" if row.truth else ""
+    told = html.escape(batch.escaped(f"{row.file}: {row.said} {row.confidence:.2f}{known}"))
     return (
         f'<circle cx="{place[0]:.1f}" cy="{place[1]:.1f}" r="4.5" fill="{fill}" stroke="{colour}">'
         f"<title>{told}</title></circle>"
@@ -127,12 +126,12 @@ COLUMNS = ("file", "truth", "said", "confidence", "right", "quality", "cluster",
 
 
 def cells(rows: Sequence[Row], clusters: Sequence[Cluster]) -> list[tuple[str, ...]]:
-    """Every photo as the words of a table's line, in the order of `COLUMNS`."""
+    """Every photo as the words of a table's line, in the order of `COLUMNS`; file names are escaped."""
     number = {place: n for n, each in enumerate(clusters, start=1) for place in each.rows}
     return [
         (
-            row.file,
-            row.truth,
+            batch.escaped(row.file),
+            batch.escaped(row.truth),
             row.said,
             f"{row.confidence:.3f}",
             "" if row.right is None else "yes" if row.right else "no",
@@ -154,9 +153,4 @@ def _table(rows: Sequence[Row], clusters: Sequence[Cluster]) -> str:
 
 def as_csv(rows: Sequence[Row], clusters: Sequence[Cluster]) -> bytes:
     """The same table for other programs; a cell that a spreadsheet would run begins with an apostrophe."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for line in cells(rows, clusters):
-        writer.writerow([f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell for cell in line])
-    return buffer.getvalue().encode()
+    return batch.as_csv(COLUMNS, cells(rows, clusters))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.batch import cell
 from workbench.geometry import turn
 from workbench.signs import Gaze
 from workbench.tasks.analysis.face import FaceAnalysis
@@ -101,13 +102,8 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(dict.fromkeys(name for one in rows for name in one)), lineterminator="\n")
     writer.writeheader()
-    writer.writerows([{name: _safe(value) for name, value in one.items()} for one in rows])
+    writer.writerows([{name: cell(value) for name, value in one.items()} for one in rows])
     return stream.getvalue()
-
-
-def _safe(value: Any) -> Any:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" else value
 
 
 def as_json(photo: str, size: tuple[int, int], faces: Sequence[FaceAnalysis]) -> str:
