@@ -102,6 +102,13 @@ def test_the_version_is_one() -> None:
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
+def test_the_changelog_says_everything_once() -> None:
+    lines = (ROOT / "CHANGELOG.md").read_text().splitlines()
+    for start in ("# ", "## ", "### ", "- "):
+        told = [line for line in lines if line.startswith(start)]
+        assert len(told) == len(set(told)), [line for line in told if told.count(line) > 1]
+
+
 def test_the_site_names_only_pages_and_modules_there_are() -> None:
     """`make site` builds it strictly; here is what that would find, without building."""
     import importlib.util
