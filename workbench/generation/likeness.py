@@ -31,9 +31,9 @@ ROUNDS = 1000
 @dataclass(frozen=True, slots=True, eq=False)
 class Rated:
     """A picture and all that is said of it. alike: by recogniser, the cosine or distance to its own reference.
-    chance: the
-    share of strangers at least as alike; NaN where not known. same: whether they count as one person. nearest: whose
-    reference is most like it by most recognisers, "" without a face. quality: 0..1; NaN. changed: by part.
+    chance: the share of strangers at least as alike; NaN where not known. same: whether they count as one person.
+    nearest: whose reference is most like it by most recognisers, "" without a face. quality: 0..1; NaN. changed: by
+    part.
     """
 
     case: Case
@@ -72,8 +72,7 @@ class Rated:
 @dataclass(frozen=True, slots=True, eq=False)
 class Ratings:
     """Rated pictures. report: the figures of all of them together. matrices: by recogniser, (n, people) similarities,
-    more
-    being more alike. people: whose columns. notes: sentences on what was left out."""
+    more being more alike. people: whose columns. notes: sentences on what was left out."""
 
     rated: tuple[Rated, ...]
     report: Report

@@ -21,8 +21,7 @@ MOST = 20_000
 @dataclass(frozen=True, slots=True)
 class Case:
     """A picture and the photo it should be like. name: of the picture, for tables. person: whose the reference is.
-    tool:
-    what made it, "" when only one thing did."""
+    tool: what made it, "" when only one thing did."""
 
     name: str
     picture: Path

@@ -99,9 +99,8 @@ def likeness(
     """Measure how like their references pictures are.
 
     source: a zip of pictures, with a folder references, or pairs.csv. references: photos, when the zip has none.
-    consent:
-    whether the people's photos may be used. keep: how many of each person go into the zip of the best. Returns words,
-    figures, a gallery, a row per picture, the report and the best.
+    consent: whether the people's photos may be used. keep: how many of each person go into the zip of the best. Returns
+    words, figures, a gallery, a row per picture, the report and the best.
     """
     if not source:
         raise BadRequest("Add a zip of pictures first.")
