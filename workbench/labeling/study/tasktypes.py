@@ -78,6 +78,8 @@ def _best_and_worst(images: int) -> tuple[Answer, ...]:
     )
 
 
+_LEFT_RIGHT = (Answer("image_1", "The left one", hotkey="1"), Answer("image_2", "The right one", hotkey="2"))
+_BESIDE_REFERENCE = (Answer("image_2", "The middle one", hotkey="1"), Answer("image_3", "The right one", hotkey="2"))
 _TIE = Answer("tie", "No difference", hotkey="3")
 
 
@@ -115,7 +117,7 @@ TASK_TYPES: dict[str, TaskType] = {
             "Which of two is closer",
             "Which face on the right looks more like the first one?",
             3,
-            (Answer("image_2", "The middle one", hotkey="1"), Answer("image_3", "The right one", hotkey="2")),
+            _BESIDE_REFERENCE,
             choose_image=True,
             fixed=1,
         ),
@@ -132,7 +134,7 @@ TASK_TYPES: dict[str, TaskType] = {
             "Blind comparison of two results",
             "Which result {attribute}?",
             2,
-            (Answer("image_1", "The left one", hotkey="1"), Answer("image_2", "The right one", hotkey="2"), _TIE),
+            (*_LEFT_RIGHT, _TIE),
             choose_image=True,
             needs_attribute=True,
             ranks=True,
@@ -142,7 +144,7 @@ TASK_TYPES: dict[str, TaskType] = {
             "Blind comparison of two results beside the original",
             "The original is on the left. Which of the two results {attribute}?",
             3,
-            (Answer("image_2", "The middle one", hotkey="1"), Answer("image_3", "The right one", hotkey="2"), _TIE),
+            (*_BESIDE_REFERENCE, _TIE),
             choose_image=True,
             needs_attribute=True,
             fixed=1,
@@ -153,7 +155,7 @@ TASK_TYPES: dict[str, TaskType] = {
             "Which of two has more of it",
             "Which looks more {attribute}?",
             2,
-            (Answer("image_1", "The left one", hotkey="1"), Answer("image_2", "The right one", hotkey="2")),
+            _LEFT_RIGHT,
             choose_image=True,
             needs_attribute=True,
             ranks=True,
@@ -183,7 +185,7 @@ TASK_TYPES: dict[str, TaskType] = {
             "Which picture is real",
             "Which picture is a real photograph?",
             2,
-            (Answer("image_1", "The left one", hotkey="1"), Answer("image_2", "The right one", hotkey="2")),
+            _LEFT_RIGHT,
             choose_image=True,
         ),
         TaskType(
