@@ -78,15 +78,14 @@ class Graph(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        if inputs != outputs:
-            self.reshape = _mlp(inputs, outputs)
+        self.reshape = nn.Identity() if inputs == outputs else _mlp(inputs, outputs)
         message = {"attn": Attention(inputs), "mlp": _mlp(2 * inputs, 2 * inputs, outputs)}
         self.attention = nn.ModuleDict(message)
 
     def forward(self, x: Tensor) -> Tensor:
         """The points, better informed."""
         told = self.attention["mlp"](torch.cat([x, self.attention["attn"](x)], 1))
-        return (self.reshape(x) if hasattr(self, "reshape") else x) + told
+        return self.reshape(x) + told
 
 
 class Regressor(nn.Module):
