@@ -4,6 +4,7 @@ Sampling is diffusers' own pipeline; a model only says what the denoiser is told
 """
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -28,7 +29,7 @@ THUMBNAIL = 16
 """Latents are averaged down to about this side for a preview, which also averages their noise away."""
 
 
-class DiffusionPortrait:
+class DiffusionPortrait(ABC):
     """A `PortraitModel` over a diffusers pipeline. Subclasses give `condition`; everything else is the same for all.
 
     pipeline: with unet, vae and scheduler. recogniser: catalogue id whose vectors `condition` wants. steps, guidance:
@@ -56,9 +57,9 @@ class DiffusionPortrait:
         self._one_at_a_time = threading.Lock()  # the sampler counts steps; copies of a model share it
         pipeline.set_progress_bar_config(disable=True)
 
+    @abstractmethod
     def condition(self, vectors: Tensor, recipe: Recipe, guided: bool) -> dict[str, Any]:
         """What the pipeline is called with for these vectors (n, 512); guided: also what the unguided half is told."""
-        raise NotImplementedError
 
     def on_step(self, step: int, total: int, state: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
         """What changes between two steps: tensors of `state` replaced. told: what `condition` gave under names that
@@ -115,7 +116,7 @@ class DiffusionPortrait:
         ).images
         return [np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8) for picture in pictures]
 
-    def begin(self, steps: int) -> None:
+    def begin(self, steps: int) -> None:  # noqa: B027 - most samplers need nothing
         """Called before each batch: models whose sampler depends on the number of steps set it here."""
 
     def checked(self, vectors: np.ndarray) -> Tensor:
