@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from workbench.errors import BadRequest
-from workbench.people.faces import Faces, as_score, distances, nearest
+from workbench.people.faces import Faces, as_score, distances, nearest, on_sphere
 
 SAME_BITS = 0.25
 """Share of a face's bits that may differ between two copies of one picture."""
@@ -101,8 +101,6 @@ def search(faces: Faces, vector: np.ndarray, most: int = 50) -> tuple[Like, ...]
     asked = np.asarray(vector, np.float32)
     if asked.shape != faces.vectors.shape[1:]:
         raise BadRequest(f"Expected a vector of {faces.model} ({faces.vectors.shape[1]} numbers), got {asked.shape}.")
-    from workbench.people.faces import on_sphere
-
     far = distances(on_sphere(asked[None], faces.metric), faces.places)[0]
     chosen = np.argsort(far, kind="stable")[:most]
     reach = faces.reach
