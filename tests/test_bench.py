@@ -116,6 +116,12 @@ def test_on_zero_gpu_the_default_models_are_loaded_before_the_first_call(toy: Wo
     assert calls == ["b"]
 
 
+def test_only_models_whose_files_are_here_are_told_to_be_here(toy: Workbench, calls: list[str]) -> None:
+    assert [spec.id for spec in toy.here("parsing")] == ["a", "b", "c"]
+    assert toy.here("recognition") == ()
+    assert not calls, "and none is loaded for it"
+
+
 def test_an_absent_model_says_its_command(toy: Workbench, calls: list[str]) -> None:
     with pytest.raises(ModelMissing, match="python -m workbench models fetch d"):
         toy.model("d")

@@ -117,6 +117,10 @@ class Workbench:
         """Whether all of a model's files are on this machine."""
         return all(sources.locate(file, self.settings) for file in self.spec(model_id).files)
 
+    def here(self, task: str) -> tuple[ModelSpec, ...]:
+        """The rows of a task whose files are on this machine, default first; none is downloaded for it."""
+        return tuple(spec for spec in self.specs(task) if self.available(spec.id))
+
     def first(self, task: str) -> ModelSpec:
         """The first row of a task whose files are here; the first of all when none is."""
         rows = self.specs(task)

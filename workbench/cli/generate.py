@@ -96,7 +96,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     model = bench.portrait(model_id)
     if args.repair:
         bench.repairer(args.repair)  # refused now rather than after an hour of drawing
-    here = [spec.id for spec in bench.specs("recognition") if bench.available(spec.id)]
+    here = [spec.id for spec in bench.here("recognition")]
     names = [model.recogniser, *judges(here, model.recogniser)[:1]]
     recognisers = {name: bench.recogniser(name) for name in names}
     with tqdm(total=100, desc="generate", unit="%", bar_format="{desc}: {percentage:3.0f}%|{bar}| {postfix}") as bar:

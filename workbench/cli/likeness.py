@@ -39,7 +39,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if args.out.exists() and any(args.out.iterdir()):
         raise BadRequest(f"{args.out} is not empty. Choose another folder.")
     bench = Workbench(settings)
-    names = args.model or [spec.id for spec in bench.specs("recognition") if bench.available(spec.id)]
+    names = args.model or [spec.id for spec in bench.here("recognition")]
     recognisers = {name: bench.recogniser(name) for name in names}
     with tqdm(total=1.0, bar_format="{percentage:3.0f}% {desc} [{elapsed}<{remaining}]") as bar:
 

@@ -53,7 +53,7 @@ def evaluate(args: argparse.Namespace, settings: Settings) -> int:
 
     bench = Workbench(settings)
     out: Path = args.out or Path("protection-evaluation")
-    here = {spec.id: bench.recogniser(spec.id) for spec in bench.specs("recognition") if bench.available(spec.id)}
+    here = {spec.id: bench.recogniser(spec.id) for spec in bench.here("recognition")}
     models = {name: model for name, model in here.items() if model.threshold is not None}
     chosen = pairs(args.evaluate, args.half, args.people)
     make_folder(out)

@@ -97,7 +97,7 @@ def _prepared(args: argparse.Namespace, bench: "Workbench") -> tuple[Any, list[A
     names = args.model or [bench.first("recognition" if second else "expression").id]
     models = {name: (bench.model(name), bench.spec(name).task) for name in names}
     readers = ask(stage, models, args.target)
-    here = any(bench.available(spec.id) for spec in bench.specs("recognition"))
+    here = bool(bench.here("recognition"))
     return stage, readers, keeper_of(stage, bench.recogniser() if here else None)
 
 

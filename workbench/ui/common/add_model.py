@@ -210,7 +210,7 @@ def offer_everywhere(bench: Workbench, spec: ModelSpec) -> None:
 
     Pages that are open see it when they are loaded again; the server takes it from them at once.
     """
-    alike = {row.id for row in bench.specs(spec.task) if row.id != spec.id and bench.available(row.id)}
+    alike = {row.id for row in bench.here(spec.task)} - {spec.id}
     for page in _pages.get(bench, ()):
         for block in page.blocks.values():
             if isinstance(block, (gr.Dropdown, gr.CheckboxGroup, gr.Radio)) and block.choices:

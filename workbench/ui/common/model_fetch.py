@@ -147,7 +147,7 @@ def fetch_with_choice(
 ) -> Iterator[tuple[Any, ...]]:
     """As `fetch_model`, and puts the new model into a dropdown of models."""
     for outputs in fetch_model(bench, model, tasks, token):
-        here = [(spec.title, spec.id) for spec in bench.specs(bench.spec(model).task) if bench.available(spec.id)]
+        here = [(spec.title, spec.id) for spec in bench.here(bench.spec(model).task)]
         yield (*outputs, gr.Dropdown(choices=here))
 
 

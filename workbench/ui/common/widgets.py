@@ -81,7 +81,7 @@ def _from_data_url(url: str, max_bytes: int) -> bytes:
 
 def model_choice(bench: Workbench, task: str, label: str = "Model", **options: Any) -> gr.Dropdown:
     """A dropdown of a task's models that are on this machine; `model_notes` tells of the others."""
-    rows = [spec for spec in bench.specs(task) if bench.available(spec.id)]
+    rows = bench.here(task)
     return gr.Dropdown(
         [(spec.title, spec.id) for spec in rows], value=rows[0].id if rows else None, label=label, **options
     )

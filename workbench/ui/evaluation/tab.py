@@ -77,8 +77,7 @@ def build_inside(bench: Workbench) -> None:
     models = [
         (f"{spec.title} ({task})", spec.id)
         for task in dict.fromkeys(task for tasks in TASKS.values() for task in tasks)
-        for spec in bench.specs(task)
-        if bench.available(spec.id)
+        for spec in bench.here(task)
     ]
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):

@@ -202,7 +202,7 @@ def chip_side(model: Any, face: Face, image: np.ndarray) -> int:
 
 
 def _scorers(bench: Workbench) -> list[Any]:
-    return [spec for task in ("expression", "attributes") for spec in bench.specs(task) if bench.available(spec.id)]
+    return [spec for task in ("expression", "attributes") for spec in bench.here(task)]
 
 
 @GPU

@@ -27,20 +27,13 @@ NO_PARSER = "none"
 
 def explainable(bench: Workbench, tasks: Sequence[str] = TASKS) -> list[tuple[str, str]]:
     """(title, id) of the models here whose numbers can be explained; parsers only with gradients."""
-    rows = [
-        spec
-        for task in tasks
-        for spec in bench.specs(task)
-        if bench.available(spec.id) and (task != "parsing" or spec.gradients)
-    ]
+    rows = [spec for task in tasks for spec in bench.here(task) if task != "parsing" or spec.gradients]
     return [(f"{spec.title}" if spec.task != "parsing" else f"{spec.title}: area of a part", spec.id) for spec in rows]
 
 
 def parsers(bench: Workbench) -> list[tuple[str, str]]:
     """(title, id) of the parsers here, and none."""
-    return [(spec.title, spec.id) for spec in bench.specs("parsing") if bench.available(spec.id)] + [
-        ("None (no parts)", NO_PARSER)
-    ]
+    return [(spec.title, spec.id) for spec in bench.here("parsing")] + [("None (no parts)", NO_PARSER)]
 
 
 def targets_of(bench: Workbench, model_id: str) -> list[tuple[str, str]]:

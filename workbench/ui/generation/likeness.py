@@ -130,7 +130,7 @@ def _measured(bench: Workbench, archive: Path, given: list[Path], keep: int, wat
         cases = read_cases([inside], beside)
         if len(cases.cases) > MOST:
             raise BadRequest(f"Expected at most {MOST} pictures here. For more: python -m workbench likeness")
-        names = [spec.id for spec in bench.specs("recognition") if bench.available(spec.id)]
+        names = [spec.id for spec in bench.here("recognition")]
         recognisers = {name: bench.recogniser(name) for name in names}
         ratings = rate(cases, bench.finder(), recognisers, bench.settings, watch.part(0.05, 1.0))
         return on_screen(bench, ratings, out, keep)

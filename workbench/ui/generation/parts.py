@@ -75,7 +75,7 @@ def tools(bench: Workbench, model_id: Any) -> Tools:
     """The models of a run; no id means the first one here. Raises BadRequest for an unknown model, ModelMissing with
     the command that fetches what is not here.
     """
-    if not model_id and not any(bench.available(spec.id) for spec in bench.specs("portrait")):
+    if not model_id and not bench.here("portrait"):
         raise ModelMissing(
             "No portrait model is on this machine. See Models and licences, or run: python -m workbench models list"
         )
@@ -94,7 +94,7 @@ def judges(bench: Workbench, conditioner: str) -> list[str]:
     """Recognisers here that a model told `conditioner`'s vectors did not see; the usual one first."""
     from workbench.generation import report
 
-    return report.judges((spec.id for spec in bench.specs("recognition") if bench.available(spec.id)), conditioner)
+    return report.judges((spec.id for spec in bench.here("recognition")), conditioner)
 
 
 def reference_gallery(label: str, elem_id: str, **options: Any) -> gr.Gallery:
@@ -127,7 +127,7 @@ def knobs(prefix: str) -> tuple[gr.Number, gr.Slider, gr.Slider]:
 
 def repair_choice(bench: Workbench, prefix: str) -> gr.Dropdown:
     """What repairs pictures after drawing: nothing, or one of those that are here."""
-    here = [(spec.title, spec.id) for spec in bench.specs("repair") if bench.available(spec.id)]
+    here = [(spec.title, spec.id) for spec in bench.here("repair")]
     return gr.Dropdown(
         [("Nothing", ""), *here],
         value="",

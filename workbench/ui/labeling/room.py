@@ -88,7 +88,7 @@ class Room:
 
     def owner(self, name: str = "") -> Owner:
         """The owner's side of the running study, or of another open one."""
-        here = [spec.id for spec in self._bench.specs("recognition") if self._bench.available(spec.id)]
+        here = [spec.id for spec in self._bench.here("recognition")]
         return Owner(self.service(name), gate(self._bench), here, self._score)
 
     def _score(self, study: Study, items: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:

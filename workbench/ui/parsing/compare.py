@@ -27,7 +27,7 @@ from workbench.ui.common.widgets import (
 
 def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
     """Lay the comparison out in the tab that is open."""
-    here = [spec.id for spec in bench.specs("parsing") if bench.available(spec.id)]
+    here = [spec.id for spec in bench.here("parsing")]
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=260):
             source = photo_box("Photo", elem_id="compare-photo", height=280)
