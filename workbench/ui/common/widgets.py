@@ -152,6 +152,12 @@ def results(settings: Settings) -> Path:
     return path
 
 
+def write(path: Path, data: bytes) -> str:
+    """Write a file to download, in a folder of `results`; its path, as Gradio takes it."""
+    path.write_bytes(data)
+    return str(path)
+
+
 def part_viewer(elem_id: str, **options: Any) -> gr.HTML:
     """The photo with its parts in colour: opacity, part switches, names under the pointer; all in the browser, without
     delay.

@@ -18,10 +18,10 @@ from workbench.settings import Settings
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import PLAIN, read_photo, results
+from workbench.ui.common.widgets import PLAIN, read_photo, results, write
 from workbench.ui.explanation import views
 from workbench.ui.explanation.compare import TASKS
-from workbench.ui.explanation.one import QUEUE, write
+from workbench.ui.explanation.one import QUEUE
 from workbench.ui.explanation.parts import USUAL, explainable, method_rows, model_of
 from workbench.values import Face
 from workbench.watch import Watch

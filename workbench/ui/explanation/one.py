@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -19,7 +18,7 @@ from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import choice, chosen, find_in
 from workbench.ui.common.model_fetch import fetch_panel
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import PLAIN, photo_box, receive, results, send_to
+from workbench.ui.common.widgets import PLAIN, photo_box, receive, results, send_to, write
 from workbench.ui.explanation import views
 from workbench.ui.explanation.parts import (
     DEFAULT_METHOD,
@@ -295,12 +294,6 @@ def _on_screen(
         parts,
         *paths,
     )
-
-
-def write(path: Path, data: bytes) -> str:
-    """Write a file to download; its path."""
-    path.write_bytes(data)
-    return str(path)
 
 
 def repaint(bench: Workbench, shown: views.CloseUp | None, opacity: float) -> Any:

@@ -15,9 +15,9 @@ from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.faces import choice, chosen, find_in
 from workbench.ui.common.model_fetch import fetch_panel
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import PLAIN, photo_box, results
+from workbench.ui.common.widgets import PLAIN, photo_box, results, write
 from workbench.ui.explanation import views
-from workbench.ui.explanation.one import QUEUE, seed_of, write
+from workbench.ui.explanation.one import QUEUE, seed_of
 from workbench.ui.explanation.parts import (
     DEFAULT_METHOD,
     USUAL,

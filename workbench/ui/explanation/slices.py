@@ -14,9 +14,9 @@ from workbench.explanation.methods import find
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import PLAIN, results
+from workbench.ui.common.widgets import PLAIN, results, write
 from workbench.ui.explanation.compare import TASKS
-from workbench.ui.explanation.one import QUEUE, write
+from workbench.ui.explanation.one import QUEUE
 from workbench.ui.explanation.parts import USUAL, explainable, method_rows, model_of
 from workbench.watch import Watch
 

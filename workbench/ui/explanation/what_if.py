@@ -17,8 +17,8 @@ from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import choice, chosen, find_in
 from workbench.ui.common.model_fetch import fetch_panel
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import PLAIN, photo_box, receive, results, send_to
-from workbench.ui.explanation.one import QUEUE, write
+from workbench.ui.common.widgets import PLAIN, photo_box, receive, results, send_to, write
+from workbench.ui.explanation.one import QUEUE
 from workbench.ui.explanation.parts import explainable, model_of, open_choice, parsed
 from workbench.watch import Watch
 from workbench.whatif.changes import OUT_OF_REACH, PAINT, PARTLY, POSE, REGIONS, SLIDERS, WAYS, Change

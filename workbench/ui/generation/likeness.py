@@ -16,7 +16,7 @@ from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import PLAIN, results
+from workbench.ui.common.widgets import PLAIN, results, write
 from workbench.ui.generation import parts
 from workbench.watch import Watch
 
@@ -157,12 +157,12 @@ def on_screen(bench: Workbench, ratings: "Ratings", out: Path, keep: int) -> tup
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for place, row in enumerate(best(ratings, keep)):
             archive.write(row.case.picture, f"{place + 1:04d}-{row.case.picture.name}")
-    kept = parts.write(out / "best.zip", buffer.getvalue())
-    report = parts.write(out / "likeness.html", page(ratings, bench.settings).encode())
+    kept = write(out / "best.zip", buffer.getvalue())
+    report = write(out / "likeness.html", page(ratings, bench.settings).encode())
     shown = []
     for number, row in enumerate(ratings.rated):
         small = encode_jpeg(limit(decode(row.case.picture, bench.settings), 320), 88)
-        shown.append((parts.write(out / f"shown-{number:04d}.jpg", small), caption(row), row))
+        shown.append((write(out / f"shown-{number:04d}.jpg", small), caption(row), row))
     held = [(path, told, row, row.row()) for path, told, row in shown]
     return words(ratings), figures(ratings), *filtered(held, "All"), report, kept, held
 

@@ -3,7 +3,6 @@ on the screen."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -249,9 +248,3 @@ def events(work: Callable[[Watch, Previews], Any], bench: Workbench, progress: A
             )
         else:
             yield on_screen(bench, result)
-
-
-def write(path: Path, data: bytes) -> str:
-    """Write a file to download; its path."""
-    path.write_bytes(data)
-    return str(path)

@@ -11,7 +11,7 @@ from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import chosen, find_in
 from workbench.ui.common.outcome import Outcome
-from workbench.ui.common.widgets import photo_box, receive, results, send_to
+from workbench.ui.common.widgets import photo_box, receive, results, send_to, write
 from workbench.ui.generation import parts
 
 EMPTY = (
@@ -134,7 +134,7 @@ def repose(
     photo, mine = _face(bench, source, face)
     found = edited(photo.image, mine, _edit((yaw, pitch, smile, frown, mouth_open, brow_raise, eyes)))
     data = marking.png(found.image, marking.edited(found.edit.words()))
-    path = parts.write(results(bench.settings) / f"{photo.photo.stem}_edited.png", data)
+    path = write(results(bench.settings) / f"{photo.photo.stem}_edited.png", data)
     return close_up(found.image, mine)[0], found.words(), path
 
 

@@ -15,7 +15,7 @@ from workbench.errors import BadRequest, StudyError
 from workbench.ui.common.door import CLIENT
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import results
+from workbench.ui.common.widgets import results, write
 from workbench.ui.generation import parts
 from workbench.ui.labeling.room import gate, studies_folder
 from workbench.watch import Watch
@@ -148,7 +148,7 @@ def _made(bench: Workbench, design: Any, keep: bool, watch: Watch) -> tuple[Any,
         package = out / f"{design.name}.zip"
         package.write_bytes(pair_sets.package(folder))
         shown = [
-            (parts.write(out / f"{number:02d}-{Path(file).name}", (folder / file).read_bytes()), told)
+            (write(out / f"{number:02d}-{Path(file).name}", (folder / file).read_bytes()), told)
             for number, (file, told) in gallery
         ]
         if keep:

@@ -2,7 +2,6 @@
 
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -31,6 +30,7 @@ from workbench.ui.common.widgets import (
     results,
     send_to,
     viewer_value,
+    write,
 )
 from workbench.ui.parsing.glance import glance_panel
 from workbench.values import Face, Parsing
@@ -282,12 +282,7 @@ def write_downloads(bench: Workbench, answer: Answer | None) -> list[Any]:
         f"{answer.stem}_parts.coco.json": export.coco_json(answer.parsing, answer.name).encode(),
         f"{answer.stem}_parts.csv": part_table(answer).to_csv(index=False).encode(),
     }
-    return [gr.DownloadButton(value=str(_write(folder / name, data)), interactive=True) for name, data in files.items()]
-
-
-def _write(path: Path, data: bytes) -> Path:
-    path.write_bytes(data)
-    return path
+    return [gr.DownloadButton(value=write(folder / name, data), interactive=True) for name, data in files.items()]
 
 
 def _export() -> Any:
