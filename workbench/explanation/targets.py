@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from workbench.errors import BadRequest
 from workbench.parts import PARTS, title
+from workbench.tasks.model_id import model_id
 from workbench.thresholds import Metric
 from workbench.values import Face
 
@@ -77,7 +78,7 @@ class Target:
     @property
     def model_id(self) -> str:
         """The catalogue id of the model, or its class name where it has none."""
-        return str(getattr(getattr(self.model, "spec", None), "id", type(self.model).__name__))
+        return model_id(self.model)
 
 
 def class_score(model: Any, label: str, scale: str = "log odds") -> Target:

@@ -13,6 +13,7 @@ from workbench.explanation.overview import in_frame, mesh_in_frame
 from workbench.explanation.targets import named
 from workbench.tasks.detection import find_faces
 from workbench.tasks.face_search import FaceFinder
+from workbench.tasks.model_id import model_id
 from workbench.tasks.quality import assess
 from workbench.values import Scores
 from workbench.watch import Watch
@@ -90,7 +91,7 @@ def gather(
             missing.append((case.id, str(error)))
     if not rows:
         raise BadRequest("No photo could be asked about: " + "; ".join(f"{name}: {why}" for name, why in missing[:3]))
-    return Rows(tuple(rows), tuple(missing), str(getattr(getattr(model, "spec", None), "id", "model")), method)
+    return Rows(tuple(rows), tuple(missing), model_id(model), method)
 
 
 def _row(

@@ -13,6 +13,7 @@ import numpy as np
 from workbench import images
 from workbench.errors import FaceTooSmall
 from workbench.geometry import ARCFACE_112, face_unit, similarity
+from workbench.tasks.model_id import model_id
 from workbench.values import Face, Finding, Quality, check_image
 
 SHARPEST = 48.0
@@ -59,7 +60,7 @@ def assess(image: np.ndarray, face: Face, model: QualityModel | None = None) -> 
     if model is None:
         return Quality(tuple(findings))
     value, told = ask(image, face, model)
-    return Quality((*findings, *told), str(getattr(getattr(model, "spec", None), "id", type(model).__name__)), value)
+    return Quality((*findings, *told), model_id(model), value)
 
 
 def ask(image: np.ndarray, face: Face, model: QualityModel) -> tuple[float, tuple[Finding, ...]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.errors import BadRequest
+from workbench.tasks.model_id import model_id
 from workbench.whatif.readers import Matches, Reader, Says, own_label, vector_of
 from workbench.whatif.stage import Stage, View
 from workbench.whatif.study import MOST_READERS
@@ -48,5 +49,6 @@ def keeper_of(stage: Stage, recogniser: Any | None) -> Matches | None:
     """Who watches whether a change makes somebody else of the face; None without a recogniser."""
     if recogniser is None:
         return None
-    name = getattr(getattr(recogniser, "spec", None), "id", "")
-    return Matches(recogniser, stage.kept(("own", name), lambda: vector_of(recogniser, stage.rest)), "itself")
+    return Matches(
+        recogniser, stage.kept(("own", model_id(recogniser)), lambda: vector_of(recogniser, stage.rest)), "itself"
+    )

@@ -13,6 +13,7 @@ import numpy as np
 
 from workbench.errors import BadRequest
 from workbench.tasks.expression import check_size
+from workbench.tasks.model_id import model_id
 from workbench.values import Embedding
 from workbench.whatif.stage import View
 
@@ -59,7 +60,7 @@ class Says:
     @property
     def id(self) -> str:
         """Catalogue id of the model."""
-        return _id(self.model)
+        return model_id(self.model)
 
     @property
     def name(self) -> str:
@@ -100,7 +101,7 @@ class Matches:
     @property
     def id(self) -> str:
         """Catalogue id of the model."""
-        return _id(self.model)
+        return model_id(self.model)
 
     @property
     def name(self) -> str:
@@ -150,9 +151,5 @@ def vector_of(model: Any, view: View) -> np.ndarray:
 def _asked(model: Any, chips: list[np.ndarray]) -> np.ndarray:
     values = np.asarray(model.batch(chips), np.float64)
     if not np.isfinite(values).all():
-        raise BadRequest(f"{_id(model)} answered with numbers that are not finite; choose another model or photo.")
+        raise BadRequest(f"{model_id(model)} answered with numbers that are not finite; choose another model or photo.")
     return values
-
-
-def _id(model: Any) -> str:
-    return str(getattr(getattr(model, "spec", None), "id", type(model).__name__))

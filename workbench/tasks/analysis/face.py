@@ -13,9 +13,10 @@ from workbench.tasks.analysis.covering import covered
 from workbench.tasks.analysis.eyes import gaze
 from workbench.tasks.analysis.figures import figures
 from workbench.tasks.analysis.layouts import points_of
-from workbench.tasks.analysis.readers import Readers, SignReader, name
+from workbench.tasks.analysis.readers import Readers, SignReader
 from workbench.tasks.attributes import read_attributes
 from workbench.tasks.expression import Verdict, classify, judge
+from workbench.tasks.model_id import model_id
 from workbench.tasks.parsing import Parser, parse
 from workbench.tasks.quality import ask, assess
 from workbench.values import Face, Finding, Quality, Scores, check_image
@@ -92,7 +93,7 @@ def analyse_face(
     if labels is None and readers.parser is not None:
         labels = ask_of(readers.parser, _parts)
     read = [scores for model in readers.attributes if (scores := ask_of(model, read_attributes)) is not None]
-    judged = {name(model): answer for model in readers.quality if (answer := ask_of(model, ask)) is not None}
+    judged = {model_id(model): answer for model in readers.quality if (answer := ask_of(model, ask)) is not None}
     quality = ask_of(None, lambda image, face, _: assess(image, face))
     return FaceAnalysis(
         number=number,
@@ -121,7 +122,7 @@ class _Asked:
         except Cancelled:
             raise
         except WorkbenchError as error:
-            self.untold.append(str(error) if model is None else f"{name(model)}: {error}")
+            self.untold.append(str(error) if model is None else f"{model_id(model)}: {error}")
             return None
 
 

@@ -36,11 +36,6 @@ class Readers:
     signs: tuple[SignReader, ...] = ()
 
 
-def name(model: Any) -> str:
-    """The model's id in the catalogue."""
-    return str(getattr(getattr(model, "spec", None), "id", type(model).__name__))
-
-
 MORE = ("quality", "landmarks", "expression", "parsing", "attributes")
 """Tasks whose models may say more of a face than its default ones do."""
 
