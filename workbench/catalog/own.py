@@ -164,6 +164,10 @@ def _files(entry: Mapping[str, Any], runtime: str, where: str) -> tuple[File, ..
     return tuple(_file(role, given[role], where) for role in roles)
 
 
+_HUB = re.compile(r"hub:[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?(@[\w.-]+)?:[\w.-]+(/[\w.-]+)*", re.ASCII)
+"""Nothing that would name another folder of ours, or another address of the Hub."""
+
+
 def _source(value: Any) -> tuple[str, str]:
     """Source and sha256: a string, or a table of source and sha256."""
     if isinstance(value, dict):
@@ -177,6 +181,8 @@ def _file(role: str, value: Any, where: str) -> File:
         raise BadRequest(
             f"{where}: files.{role}: expected local:/path or hub:owner/name@commit:file, got {source[:80]!r}."
         )
+    if source.startswith("hub:") and (not _HUB.fullmatch(source) or ".." in source):
+        raise BadRequest(f"{where}: files.{role}: expected hub:owner/name@commit:file, got {source[:80]!r}.")
     suffix = Path(source).suffix.lower()
     wanted = (".json",) if role in ("config", "preprocessor") else (".onnx", ".safetensors")
     if suffix not in wanted:

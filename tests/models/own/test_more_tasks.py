@@ -247,3 +247,64 @@ def test_check_says_when_red_and_blue_are_the_wrong_way_round(settings, tmp_path
 
     assert "LOOK" not in heard["rgb"]
     assert 'is input.order = "bgr" right?' in heard["bgr"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"model_type": "timm_wrapper", "architecture": "test_resnet", "model_args": {"checkpoint_path": "{secret}"}},
+         "timm model"),
+        ({"model_type": "timm_wrapper", "architecture": "local-dir:{secret}"}, "timm model"),
+        ({"backbone_config": {"model_type": "timm_backbone", "backbone": "hf-hub:people/other"}}, "timm model"),
+        ({"attn_implementation": "people/kernel"}, "reads other files"),
+        ({"quantization_config": {"quant_method": "bitsandbytes"}}, "reads other files"),
+        ({"text_config": {"auto_map": {"AutoConfig": "people/other--code.Config"}}}, "code of its own"),
+        ({"hidden_sizes": ["large"]}, "builds no such model"),
+        ({"depths": [1, 10**9]}, "far larger than its"),
+        ({"hidden_sizes": [8, 1000]}, "far larger than its"),
+    ],
+)  # fmt: skip
+def test_a_transformers_configuration_that_reaches_out_or_breaks_is_refused(
+    settings, tmp_path: Path, hub, change: dict, words: str
+) -> None:
+    """Nothing is opened but the three files, whatever they say, as with rows of timm."""
+    files = _transformers(0)
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    config = json.loads(files["config.json"]) | json.loads(json.dumps(change).replace("{secret}", str(secret)))
+    hub.put("model", "people/moods", files | {"config.json": json.dumps(config).encode()})
+    text = HUB.format(id="theirs", task="expression", runtime="transformers", hub="people/moods")
+    bench = _on_hub(settings, tmp_path, hub, text)
+    asked = len(hub.requests)
+
+    with pytest.raises(BadWeights, match=words):
+        bench.model("theirs")
+    assert len(hub.requests) == asked
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"model_args": 5}, {"model_args": {"act_layer": "no_such"}}, {"num_classes": float("inf")},
+     {"model_args": {"layers": [10**9, 1, 1, 1]}}, {"num_classes": 10**5},
+     {"pretrained_cfg": {"input_size": [3, 64, float("inf")]}},
+     {"pretrained_cfg": {"input_size": [3, 64, 64], "std": [float("nan")] * 3}}],
+)  # fmt: skip
+def test_a_timm_configuration_that_breaks_timm_is_said(settings, tmp_path: Path, hub, change: dict) -> None:
+    hub.put("model", "people/moods", _timm(**change))
+    text = HUB.format(id="theirs", task="expression", runtime="timm", hub="people/moods")
+
+    with pytest.raises(BadWeights):
+        _on_hub(settings, tmp_path, hub, text).model("theirs")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["..", "../..", "a/../../b", "owner/name@../../x", "owner/name?x=1", "@@", "a b", "~root", "x@evil.example/y"],
+)
+def test_an_id_that_is_no_id_of_the_hub_is_refused(settings, tmp_path: Path, name: str) -> None:
+    for runtime in ("timm", "transformers"):
+        text = HUB.format(id="theirs", task="expression", runtime=runtime, hub=name)
+        with pytest.raises(BadRequest, match="expected hub:owner/name"):
+            _bench(settings, tmp_path, text)
+    text = HUB.format(id="theirs", task="expression", runtime="timm", hub="0wner/na.me_1-x@main")
+    assert _bench(settings, tmp_path, text).spec("theirs")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from workbench.catalog.spec import Input, ModelSpec
 from workbench.errors import BadWeights, ModelMissing
+from workbench.models.own.sized import no_larger_than
 from workbench.models.own.transformers import read_json
 from workbench.models.own.wrapped import checked, wrapped
 
@@ -65,9 +66,14 @@ def _told(config: dict[str, Any], spec: ModelSpec, name: str) -> tuple[Input, tu
             told = replace(told, mean=mean, std=std)
         names = config.get("label_names") or trained.get("label_names") or ()
         labels = spec.labels or tuple(str(each) for each in names)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise BadWeights(f"{name}: expected timm's pretrained_cfg with input_size, mean and std.") from error
-    if not 16 <= side <= 2048 or len(told.mean) != 3 or len(told.std) != 3 or min(told.std) < 1e-6:
+    if (
+        not 16 <= side <= 2048
+        or len(told.mean) != 3
+        or len(told.std) != 3
+        or not all(1e-6 <= x <= 10 for x in told.std)
+    ):
         raise BadWeights(f"{name}: input_size {side}, mean or std is none that a face can be shown in.")
     return replace(told, side=side), labels
 
@@ -86,16 +92,19 @@ def _built(config: dict[str, Any], path: Path) -> nn.Module:
             f"{path.name}: timm has no architecture {str(name)[:60]!r}; is this the Hub id of a timm model?"
         )
     if not isinstance(arguments, dict) or set(arguments) & _NEVER:
-        raise BadWeights(
-            f"{path.name}: its config.json asks for {', '.join(sorted(set(arguments) & _NEVER))}: refused."
-        )
+        asked = ", ".join(sorted(set(arguments) & _NEVER)) if isinstance(arguments, dict) else "what is no table"
+        raise BadWeights(f"{path.name}: its config.json asks for {asked}: refused.")
     kept: dict[str, Any] = {key: value for key, value in arguments.items() if isinstance(value, _ARGUMENTS)}
     try:
         kept = {"num_classes": int(config.get("num_classes", 1000))} | kept
-        network: nn.Module = timm.create_model(name, pretrained=False, **kept)
-        network.load_state_dict(load_file(path))
+        weights = load_file(path)
+        with no_larger_than(weights, path.name):
+            network: nn.Module = timm.create_model(name, pretrained=False, **kept)
+        network.load_state_dict(weights)
+    except BadWeights:
+        raise
     except (SafetensorError, OSError) as error:
         raise BadWeights(f"{path.name} is not a readable safetensors file ({error}).") from error
-    except (RuntimeError, TypeError, ValueError, AttributeError, AssertionError) as error:
+    except Exception as error:  # what a configuration can make timm raise is in no list
         raise BadWeights(f"{path.name}: its weights are not those of {name} ({str(error)[:160]}).") from error
     return network

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from workbench.catalog.spec import Input, ModelSpec
 from workbench.errors import BadWeights
 from workbench.models.expressions.vit_expression import pixels
+from workbench.models.own.sized import no_larger_than
 from workbench.models.own.wrapped import checked, wrapped
 
 _CLASSES = {"parsing": "AutoModelForSemanticSegmentation"}
@@ -56,23 +57,26 @@ class Network(nn.Module):
 def _built(spec: ModelSpec, config: dict[str, Any], path: Path) -> nn.Module:
     import transformers
 
-    if "auto_map" in config:
-        raise BadWeights(f"{path.name}: this model brings code of its own, which is not run here.")
+    _check_closed(config, path.name)
     try:
+        weights = load_file(path)
         settings = transformers.AutoConfig.for_model(**config)
         family = getattr(transformers, _CLASSES.get(spec.task, "AutoModelForImageClassification"))
-        bare = type(family.from_config(settings))
-        weights = load_file(path)
+        with no_larger_than(weights, path.name):
+            bare = type(family.from_config(settings))
+        with no_larger_than(weights, path.name):
+            network, report = bare.from_pretrained(
+                None, config=settings, state_dict=weights, output_loading_info=True, ignore_mismatched_sizes=True
+            )
+    except BadWeights:
+        raise
     except (SafetensorError, OSError) as error:
         raise BadWeights(f"{path.name} is not a readable safetensors file ({error}).") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # what a configuration can make transformers raise is in no list
         kind = str(config.get("model_type"))[:40]
         raise BadWeights(
             f"{path.name}: transformers builds no such model from type {kind!r} ({str(error)[:120]})."
         ) from error
-    network, report = bare.from_pretrained(
-        None, config=settings, state_dict=weights, output_loading_info=True, ignore_mismatched_sizes=True
-    )
     wrong = [*report["missing_keys"], *report["unexpected_keys"], *report["mismatched_keys"]]
     if wrong:
         first = str(wrong[0])[:80]
@@ -81,6 +85,32 @@ def _built(spec: ModelSpec, config: dict[str, Any], path: Path) -> nn.Module:
         )
     built: nn.Module = network
     return built
+
+
+def _check_closed(config: Any, name: str) -> None:
+    """Raises BadWeights for a configuration, however deep, that makes transformers run code, read other files or ask
+    the Hub: a model's own code, timm's loader, attention kernels fetched by name, quantisers."""
+    left = [config]
+    while left:
+        here = left.pop()
+        left += list(here.values()) if isinstance(here, dict) else here if isinstance(here, list) else []
+        if not isinstance(here, dict):
+            continue
+        if "auto_map" in here:
+            raise BadWeights(f"{name}: this model brings code of its own, which is not run here.")
+        opening = [key for key in here if str(key).lstrip("_") in _OPENING and here[key] not in _CLOSED]
+        if str(here.get("model_type")).startswith("timm"):
+            raise BadWeights(f'{name}: this is a timm model; add it with runtime = "timm".')
+        if opening:
+            raise BadWeights(f"{name}: its configuration asks for {opening[0]}, which reads other files: refused.")
+
+
+_OPENING = {
+    "attn_implementation", "attn_implementation_internal", "experts_implementation", "use_kernels",
+    "quantization_config", "use_timm_backbone", "use_pretrained_backbone", "checkpoint_path", "pretrained",
+}  # fmt: skip
+_CLOSED = (None, False, "", "eager", "sdpa")
+"""Values with which these open nothing."""
 
 
 def _labels(config: dict[str, Any], name: str) -> tuple[str, ...]:
