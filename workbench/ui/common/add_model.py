@@ -7,7 +7,6 @@ and on a Space nobody may.
 import functools
 import hashlib
 import math
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 import gradio as gr
 
+from workbench.batch.files import write_atomically
 from workbench.bench import Workbench
 from workbench.catalog import own, own_file
 from workbench.catalog.spec import CROPS, FORMS, KINDS, UNITS, ModelSpec
@@ -143,11 +143,17 @@ def add_model(bench: Workbench, token: Any, upload: Any, *fields: Any) -> str:
     gate(bench).check(token.strip() if isinstance(token, str) else token, CLIENT.get(), REFUSAL)
     if sum(len(str(field)) for field in fields) > _MOST or len(fields) != len(Form.__slots__):
         raise BadRequest("The form is larger than a row can be.")
-    entry = as_entry(Form(*fields), _kept(bench, upload) if upload else "")
-    text = own_file.written(entry)
-    spec = own.row(entry, "The form")
-    here = bench.try_out(spec)
-    own_file.keep(text, (spec,), bench.settings)
+    target, new = _kept(bench, upload) if upload else (None, False)
+    try:
+        entry = as_entry(Form(*fields), "" if target is None else f"local:{target}")
+        text = own_file.written(entry)
+        spec = own.row(entry, "The form")
+        here = bench.try_out(spec)
+        own_file.keep(text, (spec,), bench.settings)
+    except BaseException:
+        if target is not None and new:
+            target.unlink(missing_ok=True)
+        raise
     bench.adopt(spec)
     if here:
         offer_everywhere(bench, spec)
@@ -174,7 +180,8 @@ def as_entry(form: Form, uploaded: str) -> dict[str, Any]:
     entry["input"] = shape
     entry["labels"] = [word.strip() for word in str(form.labels or "").split(",") if word.strip()]
     output: dict[str, Any] = {"kind": str(form.kind or "")}
-    output |= {"threshold": _numbers(form.threshold)[0]} if str(form.threshold or "").strip() else {}
+    if (threshold := "" if form.threshold is None else str(form.threshold).strip()) != "":
+        output["threshold"] = _numbers(threshold)[0] if "," not in threshold else threshold[:20]  # 0,5 is not 0
     output |= {"form": str(form.form), "unit": str(form.unit)} if form.task == "detection" else {}
     entry["output"] = {name: value for name, value in output.items() if value != ""}
     terms = {"weights": str(form.weights or "").strip(), "data": str(form.data or "").strip()}
@@ -193,16 +200,19 @@ def _numbers(text: Any) -> list[Any]:
     return found
 
 
-def _kept(bench: Workbench, upload: Any) -> str:
-    """The uploaded network's source, after it was copied to where sweeping does not reach."""
+def _kept(bench: Workbench, upload: Any) -> tuple[Path, bool]:
+    """Where the uploaded network lies after it was copied to where sweeping does not reach, and whether it is new
+    there."""
     path = Path(str(upload))
     if path.suffix.lower() != ".onnx" or not path.is_file():
         raise BadRequest("Expected an ONNX file.")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     target = (bench.settings.data / UPLOADS / f"{digest[:32]}.onnx").absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(path, target)
-    return f"local:{target}"
+    new = not target.exists()
+    if new:
+        write_atomically(target, path.read_bytes())
+    return target, new
 
 
 def offer_everywhere(bench: Workbench, spec: ModelSpec) -> None:
