@@ -121,3 +121,13 @@ def test_made_pictures_pass_for_real_as_often_as_people_say():
     table = taken_for_real(judged(answers, "real_of_two"), items, 20).set_index("made by")
     assert table["fooled"].to_dict() == {"all": 0.25, "Diffusion": 0.0, "Gan": 0.5}
     assert table.loc["all", "answers"] == 4
+
+
+@pytest.mark.parametrize("model", [None, square(4, 4)])
+def test_a_drawing_of_a_forged_size_puts_no_honest_answer_aside(model):
+    forged = [("i0", "a", "drawn#1x2:0 2")]
+    honest = [("i0", f"r{n}", details.drawing("drawn", square(4, 4))) for n in range(2 if model is None else 1)]
+    found = formed(judged(forged + honest, "attention"), items_of(["i0"]), layer=lambda item: model, rounds=10)
+    share, _ = found.shares["i0"]
+    assert share.shape == (32, 32), "whoever answers first would choose the cells for all"
+    assert (share == square(4, 4)).all()

@@ -157,12 +157,26 @@ _DRAWN_WORDS = {
 def _masks(answers: pd.Series, model: np.ndarray | None) -> np.ndarray:
     """(n, h, w) bool of one item; an answer that leaves the model's mask as it is stands for it, where it is known."""
     drawn = [details.drawn(answer) if details.MARK in answer else None for answer in answers]
-    size = next((one.shape for one in drawn if one is not None), None if model is None else model.shape)
+    size = _size([one.shape for one in drawn if one is not None], None if model is None else model.shape)
     if size is None:
         return np.zeros((0, 1, 1), bool)
     own = None if model is None else resized(model, size) >= 0.5
     kept = [own if one is None else one for one in drawn]
     return np.array([one for one in kept if one is not None and one.shape == size])
+
+
+def _size(drawn: Sequence[tuple[int, ...]], model: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """The size most people drew in, of equally common ones that nearest the model's form, then the largest: a browser
+    follows the picture, so another size was sent past it, and must not put honest answers aside."""
+    if not drawn:
+        return model
+    tall = 1.0 if model is None else model[0] / model[1]
+
+    def weight(size: tuple[int, ...]) -> tuple[float, ...]:
+        apart = 0.0 if model is None else abs(float(np.log(size[0] / size[1] / tall)))
+        return drawn.count(size), -apart, size[0] * size[1], size[0]
+
+    return max(sorted(set(drawn)), key=weight)
 
 
 def _makers(items: pd.DataFrame) -> dict[str, str]:

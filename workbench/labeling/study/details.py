@@ -35,7 +35,9 @@ UNITS = {
 }
 """The twelve action units of DISFA (Mavadati et al. 2013) by their FACS numbers."""
 _CELL = "(?:-[1-4]|[0-4])"
-_PLACE = r"(?:-|\d{1,5},\d{1,5})"
+_COUNT = "(?:0|[1-9][0-9]{0,4})"
+"""A number in the one spelling it is stored in: no other script's digits, no leading zeros."""
+_PLACE = f"(?:-|{_COUNT},{_COUNT})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def _check_points(name: str, detail: str, asked: Sequence[str]) -> None:
 
 def _check_drawn(name: str, detail: str, asked: Sequence[str]) -> None:
     side = SIDES["attention" if name == "drawn" else "mask"]
-    if re.fullmatch(r"[1-9]\d{0,2}x[1-9]\d{0,2}:\d{1,5}(?: [1-9]\d{0,4})*", detail):
+    if re.fullmatch(f"[1-9][0-9]{{0,2}}x[1-9][0-9]{{0,2}}:{_COUNT}(?: [1-9][0-9]{{0,4}})*", detail):
         width, height, runs = _runs(detail)
         if max(width, height) <= side and sum(runs) == width * height and (name != "drawn" or len(runs) > 1):
             return
