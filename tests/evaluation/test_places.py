@@ -13,6 +13,7 @@ from workbench.evaluation.boxes import Boxes, locate
 from workbench.evaluation.landmarks import CORNERS, Landmarks, mirror, trace
 from workbench.evaluation.layouts import read_mask, read_truth
 from workbench.evaluation.run import evaluate
+from workbench.evaluation.truth import Case, Truth
 from workbench.evaluation.weighing import Draws
 from workbench.parts import INDEX
 from workbench.tasks.analysis.export import pts
@@ -281,3 +282,50 @@ def test_files_of_several_numbers_of_points_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BadRequest, match="as many points"):
         read_truth(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"n_points: {'9' * 5000}\n{{\n1 2\n3 4\n5 6\n}}", "says n_points 999"),
+        ("{\n1e308 1\n2 3\n4 5\n}", "expected 3 to 1000"),
+        ("{\n1e39 1\n2 3\n4 5\n}", "expected 3 to 1000"),
+    ],
+)
+def test_numbers_that_no_float_holds_are_said_of_points(tmp_path: Path, text: str, words: str) -> None:
+    folders.photo(tmp_path / "a.png", GREY)
+    (tmp_path / "a.pts").write_text(text)
+    with pytest.raises(BadRequest, match=words):
+        read_truth(tmp_path)
+
+
+@pytest.mark.parametrize("box", [[0, 0, 1e308, 9], [3e38, 0, 3e38, 9], [0, 0, float("nan"), 9], [0, 2e6, 9, 9]])
+def test_a_box_beyond_every_picture_is_said(tmp_path: Path, box: list[float]) -> None:
+    folders.photo(tmp_path / "a.png", GREY)
+    content = _coco(annotations=[{"image_id": 1, "category_id": 1, "bbox": box}])
+    (tmp_path / "coco.json").write_text(json.dumps(content))
+    with pytest.raises(BadRequest, match="within a picture"):
+        read_truth(tmp_path)
+
+
+def test_a_photo_that_is_listed_again_and_again_is_not_measured_again_and_again(tmp_path: Path) -> None:
+    folders.photo(tmp_path / "a.png", GREY)
+    rows = [{"id": number, "file_name": "a.png", "height": 64, "width": 64} for number in range(3)]
+    (tmp_path / "coco.json").write_text(json.dumps(_coco(images=rows)))
+    with pytest.raises(BadRequest, match=r"a\.png is named twice"):
+        read_truth(tmp_path)
+
+
+def test_columns_of_names_and_numbers_make_no_groups() -> None:
+    """A group is a value: a column of names would make one of every photo, and figures for each."""
+    groups = [{"age": str(n % 3), "name": f"n{n}", **{f"c{k}": "x" for k in range(60)}} for n in range(300)]
+    cases = tuple(Case(f"{n}.png", Path(f"{n}.png"), label="happy", groups=row) for n, row in enumerate(groups))
+
+    found = Truth("labels", "drawn", cases)
+
+    columns = {name for case in found.cases for name in case.groups}
+    assert len(columns) == 40
+    assert "age" in columns
+    assert "name" not in columns
+    assert "22 columns make no groups, 'name' first" in found.notes[0]
+    assert Truth("labels", "drawn", cases[:3]).cases[0].groups["name"] == "n0", "few values are groups"

@@ -13,6 +13,8 @@ from workbench.parts import INDEX
 
 NAMES = ("annotations.json", "_annotations.coco.json", "coco.json", "instances*.json", "annotations/*.json")
 LARGEST = 500_000_000
+_FARTHEST = 1e6
+"""Pixels from a photo's corner, beyond which a box is none."""
 _FALLS = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError)
 
 
@@ -63,9 +65,9 @@ def _boxes(folder: Path, path: Path, content: dict[str, Any], rows: dict[Any, li
 
 def _corners(rows: list[dict[str, Any]], path: Path) -> np.ndarray:
     """(n, 4) float32: left, top, right, bottom; COCO counts from the edge of a pixel, we from its centre."""
-    boxes = np.array([row["bbox"] for row in rows], np.float32).reshape(-1, 4)
-    if not np.isfinite(boxes).all() or (boxes[:, 2:] <= 0).any():
-        raise BadRequest(f"{path.name}: bbox: expected x, y and a width and height above 0.")
+    boxes = np.array([row["bbox"] for row in rows], np.float64).reshape(-1, 4)
+    if not (np.abs(boxes) < _FARTHEST).all() or (boxes[:, 2:] <= 0).any():
+        raise BadRequest(f"{path.name}: bbox: expected x, y and a width and height above 0, within a picture.")
     return np.asarray(np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1) - 0.5, np.float32)
 
 

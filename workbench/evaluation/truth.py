@@ -4,6 +4,7 @@ Knows no model. Which layout a folder has is found out in `layouts.py`.
 """
 
 import csv
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -113,6 +114,32 @@ class Truth:
             raise BadRequest(f"Truth.kind: expected one of {', '.join(KINDS)}, got {self.kind!r}.")
         if not self.cases:
             raise BadRequest("No photo with truth was found. docs/evaluation.md shows the layouts that are read.")
+        names = Counter(case.id for case in self.cases)
+        if twice := [name for name, count in names.items() if count > 1]:
+            raise BadRequest(f"{twice[0][:80]} is named twice; expected every photo once, with one truth.")
+        cases, notes = without_crowds(self.cases)
+        object.__setattr__(self, "cases", cases)
+        object.__setattr__(self, "notes", (*self.notes, *notes))
+
+
+MOST_COLUMNS, MOST_VALUES = 40, 200
+"""Columns that make groups, and different values of one: each value is a group, with figures of its own."""
+
+
+def without_crowds(cases: tuple[Case, ...]) -> tuple[tuple[Case, ...], tuple[str, ...]]:
+    """The cases without columns that make more groups than anybody could read (names, numbers), and a sentence on
+    them."""
+    values: dict[str, set[str]] = {}
+    for case in cases:
+        for column, value in case.groups.items():
+            values.setdefault(column, set()).add(value)
+    few = [column for column, found in values.items() if len(found) <= MOST_VALUES][:MOST_COLUMNS]
+    if len(few) == len(values):
+        return cases, ()
+    kept, first = set(few), next(column for column in values if column not in few)
+    lean = tuple(replace(case, groups={c: v for c, v in case.groups.items() if c in kept}) for case in cases)
+    words = f"{len(values) - len(few)} columns make no groups, {first[:40]!r} first"
+    return lean, (f"{words}: expected at most {MOST_COLUMNS} columns of at most {MOST_VALUES} different values.",)
 
 
 def part_of(name: str) -> str:
@@ -151,7 +178,8 @@ def read_groups(path: Path, cases: tuple[Case, ...]) -> tuple[tuple[Case, ...], 
     if missing := len(cases) - len(found):
         notes.append(f"{path.name}: {missing} photos are in no group.")
     given = tuple(replace(case, groups={**case.groups, **found.get(case.id, {})}) for case in cases)
-    return given, tuple(notes)
+    lean, left_out = without_crowds(given)
+    return lean, (*notes, *left_out)
 
 
 def read_table(path: Path, needed: tuple[str, ...]) -> tuple[list[dict[str, str]], list[str]]:
