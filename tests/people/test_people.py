@@ -208,3 +208,27 @@ def test_a_folder_becomes_people_through_the_command_and_goes_on(
     words = ["people", str(photos / "a"), "--model", "mobilefacenet", "--out"]  # a shard had lost every vector
     assert main([*words, str(tmp_path / "plain")]) == main([*words, str(tmp_path / "shards"), "--shard", "1/1"]) == 0
     assert (tmp_path / "shards/people.csv").read_bytes() == (tmp_path / "plain/people.csv").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["\\xff", "\\ud800", "\x7f"])
+def test_a_name_that_no_file_can_hold_is_said(tmp_path: Path, name: str) -> None:
+    (tmp_path / "people.csv").write_text(f"face,person\np00/0.jpg,{name}\n", encoding="utf-8")
+
+    with pytest.raises(BadRequest, match="cannot be a person's name"):
+        naming.corrected(tmp_path / "people.csv", builders.drawn([2]))
+
+
+def test_a_folder_whose_name_is_no_unicode_has_its_page(tmp_path: Path) -> None:
+    """Linux names are bytes; what is not UTF-8 comes as half characters that no file can be written with."""
+    rows = np.eye(4)[[0, 0, 0, 1, 1, 1]] + 1e-3
+    rows[2] = rows[3]
+    faces = builders.faces(rows, tuple(f"d\udcff/{n}.jpg" for n in range(3)) + tuple(f"e/{n}.jpg" for n in range(3)))
+    found = sort(faces, Way("linkage"), given=naming.given(faces.photos, "folders"), like=rows[0])
+
+    write(found, tmp_path, "photos \udcff")
+
+    page = (tmp_path / "people.html").read_text(encoding="utf-8")
+    assert found.doubtful
+    assert r"d\xff/2.jpg" in page
+    assert r"pictures of d\xff" in page
+    assert r"d\xff/2.jpg" in (tmp_path / "people.csv").read_text().replace("\\\\", "\\")

@@ -1,5 +1,7 @@
 """Slices: a planted shortcut surfaces as its own cluster, filters choose, the map keeps neighbours."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -199,3 +201,18 @@ def test_the_screen_shows_the_rows_that_pass_the_filters(planted):
     )
     with pytest.raises(BadRequest):
         screen.shown(None, held, "all", "all", "all", "much", 0)
+
+
+def test_names_reach_the_table_and_the_page_as_every_other_table_writes_them(planted):
+    found = planted[0]
+    names = ("=1+1.png", "\t=1+1.png", "\r=1.png", "\udcff.png", "<script>alert(1)</script>.png")
+    rows = tuple(replace(row, file=name) for row, name in zip(found.rows, names, strict=False))
+    hostile = Rows(rows, (("\udcfe.png", "<b>no face</b>"),), found.model, found.method)
+    clusters = clusters_of(hostile)
+
+    lines = as_csv(rows, clusters).decode().splitlines()
+    text = page(hostile, clusters, title="photos \udcff").encode()
+
+    assert [line.split(",")[0] for line in lines[1:5]] == ["'=1+1.png", r"\u0009=1+1.png", r"\u000d=1.png", r"\xff.png"]
+    assert b"<script" not in text
+    assert b"<b>no face" not in text

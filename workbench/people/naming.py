@@ -11,7 +11,7 @@ from workbench.metrics.pairs import person
 from workbench.people.faces import Faces, names
 
 KNOWN = ("folders", "names")
-_NAME = re.compile(r"[^\x00-\x1f/\\:*?\"<>|]{1,80}")
+_NAME = re.compile(r"[^\x00-\x1f\x7f/\\:*?\"<>|\ud800-\udfff]{1,80}")
 _WINDOWS = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
 

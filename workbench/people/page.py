@@ -37,10 +37,10 @@ def page(
     """The page as HTML. people: (n,) a name for each face, "" alone. found: large figures with their words."""
     count = len({who for who in people if who})
     alone = sum(not who for who in people)
-    head = f'<p class="kicker">{escape(title)} · {escape(faces.model)}</p><h1>People in a folder</h1>'
+    head = f'<p class="kicker">{escape(escaped(title))} · {escape(faces.model)}</p><h1>People in a folder</h1>'
     tiles = [(f"{count:,}", "people with several faces"), (f"{alone:,}", "faces that are like no other"), *found]
     body = head + pieces.tiles(tiles) + (pieces.card(pieces.listing(notes)) if notes else "")
-    told = names(faces)
+    told = tuple(escaped(name) for name in names(faces))
     body += pieces.section("Most like the photo searched for", _hits(faces, told, like))
     body += pieces.section("Probably in the wrong folder", _doubts(faces, told, doubtful))
     body += pieces.section("Probably the same picture twice", _twice(faces, told, twice))
@@ -78,7 +78,7 @@ def _unshown(
 ) -> list[str]:
     """Lines of the table for faces beyond the page."""
     rows = [row for who in (*order, "") for row in rows_of.get(who, ())][MOST:]
-    return [",".join(_quoted(cell(escaped(text))) for text in (told[row], people[row])) for row in rows]
+    return [",".join(_quoted(cell(text)) for text in (told[row], escaped(people[row]))) for row in rows]
 
 
 def _quoted(text: str) -> str:
@@ -107,7 +107,7 @@ def _person(who: str, shown: Sequence[str]) -> str:
 
 
 def _face(faces: Faces, told: Sequence[str], row: int, doubted: bool) -> str:
-    name = escape(escaped(told[row]))
+    name = escape(told[row])
     mark = " doubt" if doubted else ""
     return (
         f'<button class="face{mark}" aria-pressed="false" data-face="{name}" title="{name}">'
@@ -139,7 +139,7 @@ def _twice(faces: Faces, told: Sequence[str], twice: Sequence[Twice]) -> str:
 
 def _doubts(faces: Faces, told: Sequence[str], doubtful: Sequence[Doubt]) -> str:
     shown = [
-        _side(faces, (each.face,), f"<b>{escape(told[each.face])}</b><br>{escape(each.words())}")
+        _side(faces, (each.face,), f"<b>{escape(told[each.face])}</b><br>{escape(escaped(each.words()))}")
         for each in doubtful[:SHOWN]
     ]
     return _shown(shown, len(doubtful))

@@ -51,7 +51,10 @@ def words(cluster: Cluster, rows: Sequence[Row]) -> str:
 def page(found: Rows, clusters: Sequence[Cluster], way: str = "pca", title: str = "Slices") -> str:
     """Everything as HTML, its pictures inside it; it loads and runs nothing."""
     tiles = "".join(_tile(each, found.rows) for each in clusters)
-    notes = "".join(f"<li>{html.escape(batch.escaped(name))}: {html.escape(why)}</li>" for name, why in found.missing)
+    notes = "".join(
+        f"<li>{html.escape(batch.escaped(name))}: {html.escape(batch.escaped(why))}</li>" for name, why in found.missing
+    )
+    title = batch.escaped(title)
     head = f'<meta charset="utf-8"><title>{html.escape(title)}</title><style>{STYLE}</style>'
     return (
         f'<!doctype html><html lang="en">{head}'
