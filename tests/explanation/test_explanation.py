@@ -270,6 +270,17 @@ class TestRecord:
         with pytest.raises(BadRequest, match=message):
             explanation_record.read_recipe(text)
 
+    @pytest.mark.parametrize(
+        "change", [{"model": ["fer"]}, {"seed": True}, {"seed": 1e308}, {"knobs": 7}, {"face": "1"}, {"parser": {}}]
+    )
+    def test_a_recipe_of_other_kinds_of_values_is_refused(self, found, photo, change):
+        whole = explanation_record.recipe(found, photo, 1, "yes", "")
+        assert explanation_record.read_recipe(json.dumps(whole).encode())["seed"] == 9
+        with pytest.raises(BadRequest, match=f"recipe's {next(iter(change))} is none"):
+            explanation_record.read_recipe(json.dumps(whole | change).encode())
+        with pytest.raises(BadRequest, match="not JSON"):
+            explanation_record.read_recipe(b"[" * 200_000)
+
 
 class TestManyAtOnce:
     def test_a_grid_says_why_a_cell_is_empty(self, photo, face):

@@ -106,14 +106,24 @@ def read_recipe(data: bytes) -> dict[str, Any]:
     """A recipe from its JSON. Raises BadRequest when it is something else, or of a later version."""
     try:
         found = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequest("The recipe is not JSON; expected a file that an explanation was saved with.") from error
-    wanted = {"recipe", "model", "target", "method", "knobs", "seed", "face", "photo_sha256", "parser"}
-    if not isinstance(found, dict) or not wanted <= found.keys():
+    if not isinstance(found, dict) or not {"recipe", *_KINDS} <= found.keys():
         raise BadRequest("The recipe lacks what makes it one; expected a file that an explanation was saved with.")
     if found["recipe"] != VERSION:
-        raise BadRequest(f"The recipe is of version {found['recipe']}; this workbench reads version {VERSION}.")
+        raise BadRequest(
+            f"The recipe is of version {str(found['recipe'])[:20]}; this workbench reads version {VERSION}."
+        )
+    if wrong := [name for name, kind in _KINDS.items() if type(found[name]) is not kind]:
+        raise BadRequest(f"The recipe's {wrong[0]} is none; expected a file that an explanation was saved with.")
     return found
+
+
+_KINDS = {
+    "model": str, "target": str, "method": str, "knobs": dict, "seed": int, "face": int, "photo_sha256": str,
+    "parser": str,
+}  # fmt: skip
+"""What a recipe holds of each; a file that somebody sends holds anything."""
 
 
 def _plain(value: Any) -> Any:

@@ -78,7 +78,23 @@ def test_a_face_is_asked_for_in_one_language_everywhere(asked: Any, number: int 
 
 @pytest.mark.parametrize(
     "asked",
-    ["Face 4", "Face 0", "Face", "face two", "<script>", -1, 0, "1,2,3", "1e400,1", [1, "x"], "Face 9" * 30, True],
+    [
+        "Face 4",
+        "Face 0",
+        "Face",
+        "face two",
+        "<script>",
+        -1,
+        0,
+        "1,2,3",
+        "1e400,1",
+        [1, "x"],
+        "Face 9" * 30,
+        True,
+        "1," + "[" * 100_000,
+        "9" * 400 + ",1",
+        "NaN,1",
+    ],
 )
 def test_a_face_that_is_none_is_refused_in_words(asked: Any) -> None:
     with pytest.raises(BadRequest, match=r"face|place"):

@@ -128,6 +128,12 @@ class TestOneFace:
         (tmp_path / "list.json").write_text("[1]")
         with pytest.raises(BadRequest, match="lacks what makes it one"):
             explanation_recipes.open_recipe(here, str(tmp_path / "list.json"), portrait)
+        saved = json.loads(Path(record).read_text())
+        for change, words in (({"parser": "fer"}, "no parsing model"), ({"target": "hair"}, "no label"),
+                              ({"model": "compact", "target": "<b>"}, "no label")):  # fmt: skip
+            (tmp_path / "forged.json").write_text(json.dumps(saved | change))
+            with pytest.raises(BadRequest, match=words):
+                explanation_recipes.open_recipe(here, str(tmp_path / "forged.json"), portrait)
 
     def test_an_age_and_the_area_of_a_part_can_be_asked_for(self, here, portrait):
         for model, target in (("age", "age"), ("compact", "hair")):

@@ -81,15 +81,21 @@ def number_in(asked: Any) -> int | None:
     return None
 
 
+_FARTHEST = 1e9
+"""Pixels from a photo's corner, beyond which no place is."""
+
+
 def _place(asked: Any) -> Sequence[float] | None:
     """A point or a box out of a list or its words; None when it is neither."""
     if isinstance(asked, str) and "," in asked:
         try:
             asked = json.loads(f"[{asked.strip().strip('[]()')}]")
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     if not isinstance(asked, (list, tuple)):
         return None
     if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in asked):
+        return None
+    if not all(abs(value) < _FARTHEST for value in asked):  # neither NaN nor a number no float holds
         return None
     return [float(value) for value in asked]

@@ -84,7 +84,7 @@ def read_knobs(text: Any, method: Method) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(text) if isinstance(text, str) else text
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequest('knobs: expected JSON such as {"masks": 500}.') from error
     if not isinstance(found, dict):
         raise BadRequest('knobs: expected a JSON object such as {"masks": 500}.')

@@ -36,11 +36,13 @@ def open_recipe(bench: Workbench, path: str | None, source: Any) -> tuple[Any, .
     if found["photo_sha256"] != photo_hash(photo.image):
         raise BadRequest("The recipe is of another photo: open the photo it was made from, then the recipe.")
     number, _ = chosen(photo, found["face"])
-    asked, task = model_of(bench, found["model"])
+    model_of(bench, found["model"])
     method, rows = find(found["method"]), targets_of(bench, found["model"])
     knobs = method.settle(read_knobs(found["knobs"], method))
-    if task != "parsing" and found["target"] not in asked.labels:
-        raise BadRequest(f"{found['model']} has no label {str(found['target'])[:40]!r} any more.")
+    if found["target"] not in [value for _, value in rows]:
+        raise BadRequest(f"{found['model']} has no label {found['target'][:40]!r} any more.")
+    if found["parser"] and not bench.available(bench.spec(found["parser"], "parsing").id):
+        raise BadRequest(f"The recipe's parser {found['parser'][:40]!r} is not here: fetch it, or choose another.")
     return (
         choice(len(photo.faces), number),
         found["model"],

@@ -92,7 +92,7 @@ def look_of(name: Any, makeup: Any) -> Look:
     look = looks.find(str(name or "none"))
     try:
         asked = json.loads(makeup) if isinstance(makeup, str) and makeup.strip() else makeup or {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequest(
             'makeup: expected JSON such as {"intensities": {"lip": 0.8}, "shades": {"lip": "red"}}.'
         ) from error
