@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.batch.files import write_atomically
 from workbench.errors import StudyError
 from workbench.settings import Settings
 
@@ -38,9 +39,19 @@ def run(args: argparse.Namespace, study: "Study", store: "Store", settings: Sett
         return _create(args, study, store, platform, note)
     if not note.is_file():
         raise StudyError(f"The study {study.name!r} is not on Prolific yet: `label prolific FOLDER create` first.")
-    there = str(json.loads(note.read_text(encoding="utf-8"))["study"])
+    there = _noted(note)
     steps = {"publish": _publish, "status": _settle, "settle": _settle, "bonus": _bonus}
     return steps[args.step](args, study, store, platform, there)
+
+
+def _noted(note: Path) -> str:
+    """The platform's id of the study. Raises StudyError for a note that does not hold it."""
+    try:
+        return str(json.loads(note.read_text(encoding="utf-8"))["study"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StudyError(
+            f'{note} is damaged: it should read {{"study": "…"}} with the id of the study, which Prolific shows.'
+        ) from error
 
 
 def _create(args: argparse.Namespace, study: "Study", store: "Store", platform: "Prolific", note: Path) -> int:
@@ -48,7 +59,7 @@ def _create(args: argparse.Namespace, study: "Study", store: "Store", platform: 
         raise StudyError(f"The study {study.name!r} is on Prolific already; {note} says as which.")
     there = platform.create(study, args.link or "", args.places)
     note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps({"study": there}), encoding="utf-8")
+    write_atomically(note, json.dumps({"study": there}).encode())
     store.write_down(study.name, "owner", "prolific create", f"{there}, {args.places} places")
     print(f"Made a draft on Prolific: {there}. Look at it there; `publish --go` starts it.")
     return 0

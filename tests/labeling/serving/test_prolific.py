@@ -8,6 +8,7 @@ from tests.prolific_double import ProlificDouble
 from workbench.cli import main
 from workbench.errors import BadRequest, StudyError
 from workbench.labeling.serving.prolific import Prolific
+from workbench.labeling.serving.settling import pay_bonuses
 from workbench.labeling.study.study import parse_study
 
 CROWD = """
@@ -168,4 +169,26 @@ def test_names_of_people_leave_the_store_with_them(tmp_path, clock, study_folder
     assert desk.store.person("pairs", name) == {"participant": "p1", "session": "s1"}
     desk.withdraw({"rater": rater})
     assert desk.store.person("pairs", name) == {}
+    desk.store.close()
+
+
+def test_a_note_cut_short_is_said_and_a_bonus_is_remembered_however_long_the_log(label, tmp_path, clock, monkeypatch):
+    call, double = label
+    assert call("create", "--link", LINK, "--places", "3")[0] == 0
+    (note,) = (tmp_path / "data" / "prolific").glob("*.json")
+    assert [path.name for path in note.parent.iterdir()] == [note.name], "written whole, nothing beside it"
+    whole = note.read_text()
+    for text in ("", whole[:5], "[" * 100_000, "[1]"):
+        note.write_text(text)
+        code, told = call("publish", "--go")
+        assert code != 0
+        assert "is damaged" in told
+    write_study(tmp_path / "study", text=TEXT)
+    desk = open_desk(tmp_path / "study", tmp_path / "s.db", clock, tmp_path / "hub", TEXT)
+    desk.store.write_down("pairs", "owner", "prolific bonus", "r1 0.50 b1")
+    desk.store.write_down("pairs", "owner", "prolific bonus of none", "r2 0.50 b1")
+    monkeypatch.setattr(desk.store, "audit_log", lambda study, last: [], raising=True)
+    monkeypatch.setattr("workbench.labeling.store.people.sessions", lambda database, study: {("p", "s"): "r1"})
+    with pytest.raises(StudyError, match="r1 had one already"):
+        pay_bonuses(Prolific("secret-token", double.address), desk.store, desk.study, "a1", {"r1": 1.0})
     desk.store.close()

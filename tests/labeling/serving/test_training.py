@@ -114,3 +114,18 @@ def test_a_study_without_practice_has_none_and_wrong_ones_are_refused(desk, tmp_
     (study_folder / "practice.csv").write_text("image_1,image_2\nimages/0a.png,images/0b.png\n")
     with pytest.raises(StudyError, match="practice needs gold"):
         open_desk(study_folder, tmp_path / "x.db", clock, tmp_path / "hub", TEXT)
+
+
+def test_practice_that_became_shorter_begins_anew(school, study_folder, tmp_path, clock):
+    rater = agree(school)
+    told = understand(school, rater)
+    told = school.practice({"rater": rater, "progress": told["progress"], "answer": "same_3"})
+    told = school.practice({"rater": rater, "progress": told["progress"], "answer": "same_3"})
+    lines = (study_folder / "practice.csv").read_text().splitlines()[:2]
+    (study_folder / "practice.csv").write_text("\n".join(lines) + "\n")
+    shorter = open_desk(study_folder, tmp_path / "labels.db", clock, tmp_path / "hub", TEXT)
+
+    again = shorter.practice({"rater": rater, "progress": told["progress"], "answer": "same_3"})
+
+    assert again["questions"]
+    shorter.store.close()

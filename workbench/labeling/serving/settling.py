@@ -8,6 +8,8 @@ from workbench.labeling.store import people, readout
 from workbench.labeling.store.store import Store
 from workbench.labeling.study.study import Study
 
+BONUS = "prolific bonus"
+"""The audit log's word for a bonus."""
 WAITING = "AWAITING REVIEW"
 """What Prolific calls a submission that nobody has decided about."""
 
@@ -75,13 +77,11 @@ def pay_bonuses(platform: Prolific, store: Store, study: Study, study_id: str, a
     who = {rater: participant for (participant, _), rater in people.sessions(store.database, study.name).items()}
     if lost := sorted(set(amounts) - set(who)):
         raise StudyError(f"Bonuses: nobody on the platform is {', '.join(lost[:5])}.")
-    paid = {
-        line["detail"].split()[0] for line in store.audit_log(study.name, 100_000) if line["what"] == "prolific bonus"
-    }
+    paid = {words.split()[0] for words in readout.all_noted(store.database, study.name, BONUS)}
     if twice := sorted(set(amounts) & paid):
         raise StudyError(f"Bonuses: {', '.join(twice[:5])} had one already; nothing was paid.")
     bonus = platform.set_up_bonuses(study_id, {who[rater]: amount for rater, amount in amounts.items()})
     for rater, amount in amounts.items():
-        store.write_down(study.name, "owner", "prolific bonus", f"{rater} {amount:.2f} {bonus}")
+        store.write_down(study.name, "owner", BONUS, f"{rater} {amount:.2f} {bonus}")
     platform.pay_bonuses(bonus)
     return bonus

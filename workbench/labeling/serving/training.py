@@ -47,6 +47,8 @@ class Training:
             raise NotAllowed("This practice belongs to another rater. Reload the page.")
         if not at["understood"]:
             return self._questions(at, body, asked.get("choices"))
+        if int(at.get("number", 0)) >= len(self._items):  # the study has fewer of them since
+            return self._show({"rater": rater, "study": self._study.name, "understood": not self._study.comprehension})
         return self._answered(at, body, asked.get("answer"))
 
     def _questions(self, at: dict[str, Any], body: Mapping[str, Any], choices: Any) -> dict[str, Any]:

@@ -86,6 +86,12 @@ def noted(database: Database, study: str, what: str, detail: str) -> int:
     return database.run(lambda c: c.scalar(sa.select(sa.func.count()).select_from(schema.audit).where(*mine))) or 0
 
 
+def all_noted(database: Database, study: str, what: str) -> list[str]:
+    """Everything the audit log ever said of this, however long it has become since."""
+    query = sa.select(schema.audit.c.detail).where(schema.audit.c.study == study, schema.audit.c.what == what)
+    return [str(detail) for detail in database.run(lambda c: c.scalars(query).all())]
+
+
 def coverage(database: Database, study: str) -> dict[str, Any]:
     """How far a study is: per group and number of judgements, how many items; open and closed items; judgements
     missing."""
