@@ -255,6 +255,7 @@ def _coco(**change) -> dict:
         ("coco.json", json.dumps(_coco(categories=[{"id": 1, "name": "left_eye"}])), "whose side"),
         ("fer2013.csv", "emotion,pixels,Usage\n9,1 2 3,x", "line 2"),
         ("fer2013.csv", f"emotion,pixels,Usage\n3,{' '.join(['300'] * 2304)},x", "line 2"),
+        ("fer2013.csv", f"emotion,pixels,Usage\n3,{'9' * 200_000},x", "cannot be read as a CSV"),
     ],
 )
 def test_what_is_wrong_with_a_truth_is_said(tmp_path: Path, name: str, text: str, words: str) -> None:

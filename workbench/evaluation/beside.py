@@ -1,14 +1,17 @@
 """Layouts of single data sets: Helen's one picture per part, iBugMask's masks beside the photos, FER2013's list."""
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, TextIO
 
 import numpy as np
-from PIL import Image
 
+from workbench.batch.files import write_atomically
 from workbench.errors import BadRequest
 from workbench.evaluation.folders import PHOTO_FOLDERS, first_folder, photos_in, unmatched
 from workbench.evaluation.truth import VOCABULARIES, Case, Truth
+from workbench.images import encode_png
 from workbench.parts import PARTS
 
 FER2013 = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -79,14 +82,14 @@ def read_fer(folder: Path, parts: tuple[str, ...]) -> Truth:
     out.mkdir(exist_ok=True)
     cases = []
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        for number, row in enumerate(csv.DictReader(stream, skipinitialspace=True), 2):
+        for number, row in _rows(stream, path.name):
             told = {str(key).strip().lower(): str(value or "").strip() for key, value in row.items() if key}
             label, pixels = told.get("emotion", ""), told.get("pixels", "").split()
             if label not in map(str, range(len(FER2013))) or len(pixels) != _SIDE**2 or not _bytes(pixels):
                 raise BadRequest(f"{path.name}, line {number}: expected emotion 0 to 6 and {_SIDE**2} pixels 0 to 255.")
             photo = out / f"{number - 2:05d}.png"
             if not photo.is_file():
-                Image.fromarray(np.array(pixels, np.uint8).reshape(_SIDE, _SIDE)).save(photo)
+                write_atomically(photo, encode_png(np.array(pixels, np.uint8).reshape(_SIDE, _SIDE)))
             groups = {"usage": told["usage"]} if told.get("usage") else {}
             cases.append(Case(f"{_WRITTEN}/{photo.name}", photo, label=FER2013[int(label)], groups=groups))
     return Truth("labels", "FER2013's list", tuple(cases))
@@ -94,3 +97,12 @@ def read_fer(folder: Path, parts: tuple[str, ...]) -> Truth:
 
 def _bytes(pixels: list[str]) -> bool:
     return all(word.isdecimal() and len(word) <= 3 and int(word) <= 255 for word in pixels)
+
+
+def _rows(stream: TextIO, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The lines of a table with their numbers. Raises BadRequest for one that no table has: a cell without end, bytes
+    that are no text."""
+    try:
+        yield from enumerate(csv.DictReader(stream, skipinitialspace=True), 2)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise BadRequest(f"{name} cannot be read as a CSV in UTF-8: {error}.") from error
