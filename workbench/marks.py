@@ -23,6 +23,9 @@ GENERATED = (DRAWN, "algorithmicMedia", "virtualRecording")
 
 CHANGED = (EDITED, "compositeSynthetic", "algorithmicallyEnhanced", "composite", "compositeCapture", "humanEdits")
 
+UNCHECKED = "a C2PA manifest (not verified)"
+"""In words, until `generation.credentials` has looked at it."""
+
 _TYPE = re.compile(rb"digitalsourcetype/([A-Za-z]{3,60})")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\x00"
@@ -56,7 +59,7 @@ class Marks:
         """A line for a table."""
         told = [self.verdict or "nothing said"]
         told += [f"source type {self.source}"] if self.source else []
-        told += ["a C2PA manifest (not verified)"] if self.content else []
+        told += [UNCHECKED] if self.content else []
         return "; ".join([*told, *self.notes])
 
 

@@ -43,6 +43,7 @@ COMMANDS: dict[str, str] = {
     "generate": "draw portraits of a person, people who do not exist, or a labeling study of drawn pairs",
     "bias": "draw people at graded distance, have people judge them, and set people beside recognisers per group",
     "likeness": "measure how like their references pictures are that were made anywhere, and compare tools",
+    "marks": "say what pictures' files say of how they came to be, and sign them with Content Credentials (C2PA)",
     "api": "print the page of the API's endpoints, or write it to docs/api.md",
     "spaces": "write, check, assemble and push the Spaces",
     "label": "make, serve, watch and export labeling studies",
