@@ -53,6 +53,20 @@ def test_an_address_nobody_made_opens_the_first_screen_whose_portrait_is_live_an
     _chosen(page, "Start")
 
 
+def test_the_models_are_cards_that_filters_narrow_at_once_also_on_a_phone(page, server: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{server}?tab=models")
+    count = page.locator(".model-count")
+    expect(count).to_contain_text("ready here", timeout=20_000)
+    everything = count.inner_text()
+    page.locator("#models-cards select[name=task]").select_option("clicks")
+    expect(count).to_contain_text("1 of ")
+    expect(page.locator(".model-cards article:visible")).to_have_count(1)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator("#models-cards select[name=task]").select_option("")
+    expect(count).to_have_text(everything)
+
+
 def test_what_gradio_leaves_out_for_people_who_hear_the_page_is_there(page, server: str) -> None:
     page.goto(server)
     page.get_by_role("tab", name="Explanation").click()

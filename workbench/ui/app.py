@@ -27,6 +27,7 @@ from workbench.ui.common.light import Light
 from workbench.ui.common.limits import WAITING, Limits, client_of
 from workbench.ui.common.sessions import bounded
 from workbench.ui.first_screen import tab as first_screen
+from workbench.ui.models import tab as models_page
 from workbench.ui.protection.pictures import style as look_style
 
 TITLE = "Face Workbench"
@@ -74,6 +75,7 @@ def script(tabs: tuple[Tab, ...]) -> str:
     """The page's own JavaScript: the tab one is in stands in the address, and Gradio's gaps in access are mended."""
     page, outcome = ((COMMON / name).read_text(encoding="utf-8").strip() for name in ("page.js", "outcome.js"))
     named = {first_screen.STEM: first_screen.TITLE} | {tab.stem: tab.title for tab in tabs}
+    named |= {models_page.STEM: models_page.TITLE}
     titles = json.dumps(named) if len(tabs) > 1 else "{}"
     page = page.replace("__TITLES__", titles).replace("__NAME__", json.dumps(TITLE))
     return f"() => {{ {outcome};\n({page})(); }}"
@@ -121,6 +123,9 @@ def build_app(bench: Workbench, tabs: tuple[Tab, ...] = TABS) -> gr.Blocks:
             for tab in tabs:
                 with gr.Tab(f"{tab.emoji} {tab.title}", id=tab.stem, elem_id=f"tab-{tab.stem}"):
                     builder(tab)(bench, photo)
+            if len(tabs) > 1:
+                with gr.Tab(**models_page.settings()):
+                    models_page.build(bench)
         gr.Markdown(FOOTER)
     return demo
 

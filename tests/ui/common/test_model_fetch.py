@@ -16,6 +16,7 @@ from workbench.errors import BadRequest, Cancelled, NotAllowed, SourceUnreachabl
 from workbench.settings import Settings
 from workbench.sources import hub as hub_files
 from workbench.ui.common import model_fetch
+from workbench.ui.models import tab as models_page
 
 TOKEN = "the-token-of-the-owner"
 DATA = np.random.Generator(np.random.PCG64(2)).bytes(2_000_000)
@@ -164,3 +165,32 @@ def test_the_panel_builds_with_private_events_only(home: Workbench) -> None:
     seen = [(function.name, function.api_visibility) for function in page.fns.values()]
     unfolded = [each for each in seen if each[1] != "private"]
     assert unfolded == [("apply", "undocumented")] * 2, "Gradio's own, which build the form and the cards"
+
+
+def test_a_card_of_the_models_page_brings_its_model_into_every_choice_of_the_page(home: Workbench) -> None:
+    (home.settings.cache / "local").mkdir()
+    (home.settings.cache / "local" / "mine.pt").write_bytes(b"weights")
+    with gr.Blocks():
+        models_page.build(home)
+        known = gr.Dropdown([("My net", "mine")], value="mine")
+    before = models_page.cards(home)
+    assert "data-fetch='net'" in before
+    assert "data-fetch='mine'" not in before
+    model, terms, _ = models_page.ask(home, gr.EventData(None, {"model": "net"}))
+    assert model == "net"
+    assert "2 MB from hub:owner/net" in terms
+
+    last = list(models_page.download(home, "net", TOKEN))[-1]
+
+    assert "is here" in last[0]
+    assert "data-fetch" not in last[3]
+    assert known.choices == [("My net", "mine"), ("A net", "net")]
+
+
+def test_on_a_space_a_card_shows_the_command_and_the_server_refuses(tmp_path: Path) -> None:
+    space = Workbench(Settings(cache=tmp_path, data=tmp_path, space=True), table([NET]))
+
+    assert "data-fetch" not in models_page.cards(space)
+    assert "models fetch net" in models_page.cards(space)
+    with pytest.raises(NotAllowed):
+        models_page.ask(space, gr.EventData(None, {"model": "net"}))

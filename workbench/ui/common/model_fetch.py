@@ -17,7 +17,7 @@ from workbench.bench import Workbench, fetch_command
 from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest, Cancelled, NotAllowed
 from workbench.sources import fetching as sources
-from workbench.ui.common.add_model import add_form
+from workbench.ui.common.add_model import add_form, offer_everywhere
 from workbench.ui.common.card_view import card_view
 from workbench.ui.common.door import CLIENT
 from workbench.ui.common.events import bound
@@ -132,6 +132,7 @@ def fetch_model(bench: Workbench, model: str, tasks: tuple[str, ...], token: str
     finally:
         download.stop.set()
         download.running.release()
+    offer_everywhere(bench, spec)
     left = _absent(bench, tasks)
     yield (
         f"<b>{html.escape(spec.title)}</b> is here.",
@@ -180,19 +181,20 @@ def checked(bench: Workbench, model: str) -> ModelSpec:
             else "WORKBENCH_OFFLINE forbids downloads"
         )
         raise NotAllowed(f"{where}. Its owner can: {fetch_command(spec)}")
-    if not _fetchable(spec):
+    if not fetchable(spec):
         raise BadRequest(f"{spec.title} cannot be downloaded: {spec.note or 'you bring its file yourself'}.")
     return spec
 
 
-def _fetchable(spec: ModelSpec) -> bool:
+def fetchable(spec: ModelSpec) -> bool:
+    """Whether every file of a model can be downloaded, or is here already as part of the program."""
     return any(file.scheme in FETCHED for file in spec.files) and all(
         file.scheme in (*FETCHED, "builtin") for file in spec.files
     )
 
 
 def _absent(bench: Workbench, tasks: tuple[str, ...]) -> list[ModelSpec]:
-    return [spec for task in tasks for spec in bench.specs(task) if _fetchable(spec) and not bench.available(spec.id)]
+    return [spec for task in tasks for spec in bench.specs(task) if fetchable(spec) and not bench.available(spec.id)]
 
 
 def _tables(bench: Workbench, tasks: tuple[str, ...]) -> str:

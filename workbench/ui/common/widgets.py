@@ -132,11 +132,11 @@ def receive(stem: str, photo: PagePhoto, target: gr.components.Component) -> Any
         "(text, mine) => { if (!text) return undefined; const photo = JSON.parse(text); "
         f"return photo.path === ({mine}) ? undefined : [{entry}]; }}"
     )
-    opened = [tab.select for tab in _tabs_around()]
+    opened = [tab.select for tab in tabs_around()]
     return gr.on(opened, None, [photo, target], target, js=js, **_QUIET) if opened else None
 
 
-def _tabs_around() -> list[gr.Tab]:
+def tabs_around() -> list[gr.Tab]:
     """The tabs that what is laid out now stands in, the innermost first."""
     found, here = [], gr.context.Context.block
     while here is not None:
