@@ -87,7 +87,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """What each package may import besides the ground floor: a row each."""
 
-LABELING = ("study", "store", "statistics", "hub", "report", "serving")
+LABELING = ("study", "store", "statistics", "hub", "foreign", "report", "serving")
 """The rooms of labeling, lowest first: each may import those before it."""
 
 HEAVY = ("torch", "torchvision", "transformers", "diffusers", "captum", "onnxruntime", "ai_edge_litert", "h5py")

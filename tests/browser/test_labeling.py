@@ -158,6 +158,14 @@ def test_the_owner_sees_coverage_raters_and_downloads(page, booth) -> None:
     with page.expect_download() as download:
         page.locator("[data-export=parquet]").click()
     assert len(pd.read_parquet(download.value.path())) >= 0
+    theirs = "item,rater,answer\nno-such-item,ann,same_2\n"
+    page.locator("[data-part=from]").select_option("csv")
+    page.locator("[data-part=lenient]").check()
+    file = {"name": "theirs.csv", "mimeType": "text/csv", "buffer": theirs.encode()}
+    page.locator("[data-part=brought]").set_input_files(file)
+    page.locator("[data-do=bring]").click()
+    expect(page.locator("[data-part=account]")).to_contain_text("1 left out")
+    expect(page.locator("[data-part=account]")).to_contain_text("no-such-item")
     page.screenshot(path=ROOT / "artifacts/labeling-owner.png", full_page=True)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.cli import label_crowd
+from workbench.cli import label_crowd, label_import
 from workbench.errors import StudyError
 from workbench.settings import Settings
 
@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from workbench.labeling.hub.outbox import Outbox
     from workbench.labeling.study.study import Study
 
-FORMATS = ("parquet", "csv", "jsonl", "datasets", "crowd-kit")
+FORMATS = (
+    "parquet",
+    "csv",
+    "jsonl",
+    "datasets",
+    "crowd-kit",
+    "label-studio",
+    "label-studio-interface",
+    "potato",
+    "coco",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = _action(actions, "export", "write the judgements that count to a file")
     export.add_argument("--format", choices=FORMATS, default="parquet", help="default: parquet")
     export.add_argument("--out", type=Path, help="file to write; default: named after the study, in this folder")
+    label_import.add_arguments(
+        _action(actions, "import", "bring answers, or a whole study, from another labeling tool")
+    )
     report = _action(actions, "report", "write one HTML page: quality, agreement, aggregation, humans beside models")
     report.add_argument("--out", type=Path, help="default: STUDY-report.html in this folder")
     report.add_argument(
@@ -83,6 +96,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         "serve": _serve,
         "status": _status,
         "export": _export,
+        "import": label_import.run,
         "report": _report,
         "prolific": _prolific,
         "access": _access,
@@ -175,10 +189,14 @@ def _status(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _export(args: argparse.Namespace, settings: Settings) -> int:
-    from workbench.labeling.hub.export import export
+    from workbench.labeling.foreign.files import export
+    from workbench.labeling.foreign.given import Shown
+    from workbench.labeling.hub.export import FORMATS as OWN
+    from workbench.labeling.study.reading import load_items
 
     study, outbox = _open(args.folder, settings)
-    name, data = export(outbox.store, study.name, args.format)
+    shown = Shown(study, () if args.format in OWN else tuple(load_items(study)))
+    name, data = export(outbox.store, shown, args.format)
     path = args.out or Path(name)
     path.write_bytes(data)
     print(f"Wrote {path}: {len(outbox.store.judgements(study.name))} judgements")

@@ -10,8 +10,9 @@ import yaml
 
 from tests.labeling.conftest import STUDY
 from tests.labeling.votes import SAME, answer_all
-from workbench.cli import label
+from workbench.cli import label, label_import
 from workbench.errors import BadRequest
+from workbench.labeling.foreign import files
 from workbench.labeling.hub import loading
 from workbench.labeling.hub.card import front_matter
 from workbench.labeling.hub.export import FORMATS, export
@@ -79,7 +80,9 @@ def test_a_reason_that_a_spreadsheet_would_run_is_text_in_csv(voted, study):
 
 
 def test_the_command_line_offers_every_format():
-    assert label.FORMATS == FORMATS
+    assert label.FORMATS == files.FORMATS
+    assert label_import.FORMATS == files.READ
+    assert files.FORMATS[: len(FORMATS)] == FORMATS
 
 
 def test_an_unknown_format_is_refused(voted, study):

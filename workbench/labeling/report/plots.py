@@ -37,9 +37,10 @@ def coverage(counts: np.ndarray, wanted: int, look: Look = LIGHT) -> Figure:
 
 
 def times(milliseconds: np.ndarray, floor_ms: int, look: Look = LIGHT) -> Figure:
-    """Response times on a log scale, with the rule's floor."""
+    """Response times on a log scale, with the rule's floor; NaN where none is known."""
     figure, axes = draw(look, 2.7)
-    seconds = np.maximum(np.asarray(milliseconds, dtype=float), 10) / 1000
+    known = np.asarray(milliseconds, dtype=float)
+    seconds = np.maximum(known[np.isfinite(known)], 10) / 1000
     edges = np.geomspace(min(0.2, seconds.min(initial=0.2)), max(20.0, seconds.max(initial=20.0)), 36)
     axes.hist(seconds, bins=list(edges), color=look.colour(0))
     axes.set_xscale("log")

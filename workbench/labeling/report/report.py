@@ -27,7 +27,7 @@ from workbench.labeling.report.report_sessions import session_figures, session_s
 from workbench.labeling.report.report_versus import versus_figures, versus_sections
 from workbench.labeling.statistics import quality
 from workbench.labeling.statistics.analysis import Analysis
-from workbench.labeling.statistics.judgements import given, kinds
+from workbench.labeling.statistics.judgements import given, is_imported, kinds, milliseconds
 from workbench.labeling.statistics.quality import Verdict
 from workbench.labeling.study.items import inside
 from workbench.labeling.study.study import Study
@@ -108,7 +108,7 @@ def figures(found: Analysis, look: Look = LIGHT) -> dict[str, Figure]:
             .fillna(0)
         )
         made["coverage"] = plots.coverage(per_item.to_numpy(), found.study.assigning.raters_per_item, look)
-        made["times"] = plots.times(said["response_ms"].to_numpy(dtype=float), found.study.exclusion.floor_ms, look)
+        made["times"] = plots.times(milliseconds(said), found.study.exclusion.floor_ms, look)
         made["raters"] = plots.raters(quality.as_table(found.verdicts), found.study.exclusion.agreement, look)
         if found.study.answers and not found.study.task.choose_image:
             made["answers"] = plots.answers(
@@ -172,6 +172,7 @@ def _head(found: Analysis, note: str) -> str:
 def _facts(found: Analysis) -> str:
     study, counts = found.study, found.counts
     when = found.judgements["answered_at"].astype(str).str.replace("T", " ")
+    brought = int(is_imported(found.judgements).sum())
     rows = [
         ("Question", study.question),
         ("Task", study.task.title),
@@ -185,6 +186,7 @@ def _facts(found: Analysis) -> str:
             "Set aside",
             f"{counts['skips']:,} skipped, {counts['void']:,} with the picture marked broken or the person known",
         ),
+        *([("Imported", f"{brought:,} of the judgements come from another tool")] if brought else []),
         ("Aggregated", f"{counts['aggregated']:,} first answers of raters who are not excluded, without gold"),
         ("Study file", f"{study.name}, sha256 {study.sha256[:16]}…"),
     ]

@@ -11,13 +11,17 @@ from typing import Any
 import pandas as pd
 
 from workbench.errors import BadRequest
+from workbench.labeling.foreign.files import export
+from workbench.labeling.foreign.given import Shown
 from workbench.labeling.hub.compaction import compact
-from workbench.labeling.hub.export import export
+from workbench.labeling.hub.export import FORMATS as OWN
 from workbench.labeling.serving.access import Gate
+from workbench.labeling.serving.bringing_in import bring_in
 from workbench.labeling.serving.service import Service
 from workbench.labeling.statistics import quality
 from workbench.labeling.store import readout
 from workbench.labeling.store.clock import iso
+from workbench.labeling.study.reading import load_items
 from workbench.labeling.study.study import Study
 
 Scorer = Callable[[Study, pd.DataFrame, Sequence[str]], tuple[pd.DataFrame, tuple[str, ...]]]
@@ -57,6 +61,7 @@ class Owner:
             "unblock": lambda a: self._rater(a, "active"),
             "requeue": self._requeue,
             "export": self._export,
+            "import": lambda a: bring_in(self._service, a),
             "push": lambda a: self._push(),
             "compact": lambda a: self._compact(),
             "squash": lambda a: self._squash(),
@@ -162,7 +167,9 @@ class Owner:
         return {"requeued": self._store.requeue(self._study.name, [str(item) for item in items], more)}
 
     def _export(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        name, data = export(self._store, self._study.name, str(asked.get("format")))
+        kind = str(asked.get("format"))
+        shown = Shown(self._study, () if kind in OWN else tuple(load_items(self._study)))
+        name, data = export(self._store, shown, kind)
         self._store.write_down(self._study.name, "owner", "export", name)
         return {"name": name, "base64": base64.b64encode(data).decode()}
 

@@ -51,6 +51,10 @@ class Sealer:
         opened: dict[str, Any] = json.loads(self._mix(body[:_NONCE], body[_NONCE:]))
         return opened
 
+    def key(self, purpose: str) -> bytes:
+        """32 secret bytes for something else than tokens, the same as long as the secret is."""
+        return hashlib.blake2b(purpose.encode(), key=self._mac_key, person=b"purpose", digest_size=32).digest()
+
     def _mix(self, nonce: bytes, text: bytes) -> bytes:
         blocks = (len(text) + 63) // 64
         stream = b"".join(

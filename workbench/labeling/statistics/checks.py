@@ -10,7 +10,7 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
-from workbench.labeling.statistics.judgements import kinds, places
+from workbench.labeling.statistics.judgements import kinds, milliseconds, places
 from workbench.labeling.study.study import Exclusion
 from workbench.metrics.roc import Interval, wilson
 
@@ -66,7 +66,7 @@ def by_rater(rows: pd.DataFrame) -> dict[str, Answers]:
     correct = np.where(known, rows["correct"].eq(True).to_numpy(dtype=bool), np.nan)
     columns = [rows[name].astype(str).to_numpy(dtype=object) for name in ("item", "answer")]
     columns += [kinds(rows).astype(str).to_numpy(dtype=object), rows["repeat_of"].astype(str).to_numpy(dtype=object)]
-    columns += [rows[name].to_numpy(dtype=np.float64) for name in ("value", "response_ms")]
+    columns += [rows["value"].to_numpy(dtype=np.float64), milliseconds(rows)]
     columns += [correct, rows["is_repeat"].to_numpy(dtype=bool), place if count else np.full(len(rows), -1)]
     names, starts = np.unique(rows["rater"].to_numpy(dtype=object), return_index=True)
     parts = [np.split(column, starts[1:]) for column in columns]

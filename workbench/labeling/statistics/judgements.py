@@ -38,6 +38,10 @@ there."""
 VOIDING_FLAGS: tuple[str, ...] = ("broken", "known")
 """A judgement with one of these says something about the picture, not about the answer; it does not count."""
 
+IMPORTED, UNTIMED = "imported", "untimed"
+"""Flags of a judgement that was brought from another tool: sides as shown are then unknown; and, where that tool told
+no time, its time too. Raters cannot set them."""
+
 
 def check_table(table: pd.DataFrame) -> pd.DataFrame:
     """The table itself, if its columns are there; otherwise StudyError names those missing."""
@@ -100,7 +104,7 @@ def places(table: pd.DataFrame) -> tuple[np.ndarray, int]:
     move; of two images picked, the first.
 
     Follows the column seed where there is one; without it, swapped images are taken to be reversed. (empty, 0) for
-    tasks whose answers name no image.
+    tasks whose answers name no image. An imported answer's place is not known: −1.
     """
     task = find_task(one_task(table)) if len(table) else None
     if task is None or not task.choose_image:
@@ -109,16 +113,29 @@ def places(table: pd.DataFrame) -> tuple[np.ndarray, int]:
     chosen = np.array([next(iter(picked(answer)), -1) for answer in table["answer"].astype(str)], dtype=int)
     if "seed" in table.columns:
         orders = [display_order(task, int(seed)) for seed in table["seed"]]
-        return np.array(
-            [
-                order.index(image) - task.fixed if image >= 0 else -1
-                for order, image in zip(orders, chosen, strict=True)
-            ],
-            dtype=int,
-        ), moving
+        found = [
+            order.index(image) - task.fixed if image >= 0 else -1 for order, image in zip(orders, chosen, strict=True)
+        ]
+        return np.where(_flagged(table, IMPORTED), -1, np.array(found, dtype=int)), moving
+    chosen = np.where(_flagged(table, IMPORTED), -1, chosen)
     own = chosen - task.fixed
     shown = np.where(table["swapped"].astype(bool), moving - 1 - own, own)
     return np.where(chosen < 0, -1, shown), moving
+
+
+def milliseconds(table: pd.DataFrame) -> np.ndarray:
+    """(n,) float64: the time each answer took, NaN where it is not known."""
+    times = table["response_ms"].to_numpy(dtype=np.float64)
+    return np.where(_flagged(table, UNTIMED), np.nan, times)
+
+
+def is_imported(table: pd.DataFrame) -> np.ndarray:
+    """(n,) bool: which judgements were brought from another tool."""
+    return _flagged(table, IMPORTED)
+
+
+def _flagged(table: pd.DataFrame, flag: str) -> np.ndarray:
+    return np.array([flag in _words(flags) for flags in table["flags"]], dtype=bool)
 
 
 def _words(flags: object) -> list[str]:

@@ -117,6 +117,7 @@ def _data(
             second.append(clusters[item])
             continue
         left = (chosen[0] if place[n] == 0 else 1 - chosen[0]) if chosen else int(swapped[n])
+        left = n % 2 if chosen and place[n] < 0 else left  # imported: where it stood is unknown, and must not count
         pairs.append([here[left], here[1 - left]])
         outcome.append(2 if not chosen else int(chosen[0] != left))
         first.append(clusters[item])

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.labeling.statistics.agreement import others
-from workbench.labeling.statistics.judgements import given
+from workbench.labeling.statistics.judgements import given, is_imported, milliseconds
 from workbench.metrics.roc import Interval, interval, resample
 
 BINS = 10
@@ -54,7 +54,7 @@ def course(rows: pd.DataFrame, several_classes: bool = True, rounds: int = 200) 
     place = rows.groupby("rater").cumcount().to_numpy()
     block = rows.groupby(["rater", "block"]).cumcount().to_numpy()
     agrees = others(rows)["agrees"].to_numpy() if several_classes else np.full(len(rows), np.nan)
-    log = np.log(np.maximum(rows["response_ms"].to_numpy(dtype=float), 1) / 1000)
+    log = np.log(np.maximum(milliseconds(rows), 1) / 1000)
     rater = np.unique(rows["rater"].to_numpy(), return_inverse=True)[1]
     over = _steps(place, rater, log, agrees, rounds)
     within = _steps(block, rater, log, agrees, rounds)
@@ -62,11 +62,13 @@ def course(rows: pd.DataFrame, several_classes: bool = True, rounds: int = 200) 
 
 
 def paid(judgements: pd.DataFrame, reward: float = 0.0, rounds: int = 300) -> Paid | None:
-    """Time at work and pay per hour, over raters with five answers or more; None without any.
+    """Time at work and pay per hour, over raters with five answers or more; None without any. Imported answers are left
+    out.
 
     reward: for a whole visit, in the study's currency. Gaps over AWAY seconds count as AWAY.
     """
     table = given(judgements)
+    table = table[~is_imported(table)]
     shown, answered = (pd.to_datetime(table[name], utc=True) for name in ("shown_at", "answered_at"))
     table = table.assign(shown=shown, answered=answered).sort_values(["rater", "answered"], kind="stable")
     minutes = [_minutes(own) for _, own in table.groupby("rater") if len(own) >= 5]

@@ -107,6 +107,12 @@ def drawing(name: str, mask: np.ndarray) -> str:
     return f"{name}{MARK}{mask.shape[1]}x{mask.shape[0]}:{' '.join(map(str, runs.tolist()))}"
 
 
+def cells(form: str, width: int, height: int) -> tuple[int, int]:
+    """How many cells wide and high a drawing over a picture of this size is, as the raters' screen makes it."""
+    side, longer = SIDES[form], max(width, height)
+    return max(1, int(side * width / longer + 0.5)), max(1, int(side * height / longer + 0.5))
+
+
 def _check_feeling(name: str, detail: str, asked: Sequence[str]) -> None:
     if not re.fullmatch(f"[0-5],{_CELL},{_CELL}", detail) or (detail[0] == "0") != (name == "neutral"):
         raise BadRequest(

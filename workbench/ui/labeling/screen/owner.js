@@ -129,6 +129,9 @@ function choices(names) {
   part("recognisers").replaceChildren(...names.map((name) => { const label = make("label"); label.append(make("input", "", { type: "checkbox", value: name }), document.createTextNode(` ${name} `)); return label; }));
 }
 
+/* A chosen file as base64; nothing for none. */
+const encoded = (file) => file ? new Promise((done, fail) => { const reader = new FileReader(); reader.onload = () => done(reader.result.split(",")[1] || ""); reader.onerror = fail; reader.readAsDataURL(file); }) : "";
+
 const DO = {
   refresh,
   pause: async () => { await ask("owner", { action: "pause" }); await refresh(); },
@@ -138,13 +141,16 @@ const DO = {
   squash: async () => { if (confirm("Forget every earlier state of the data set? This cannot be undone.")) { await ask("owner", { action: "squash" }); await refresh(); } },
   report: async () => { save("report.html", await written(), "text/html"); },
   show: async () => { part("report").srcdoc = await written(); part("report").hidden = false; part("report").scrollIntoView({ block: "nearest" }); },
+  bring: async () => {
+    const done = await ask("owner", { action: "import", format: part("from").value, base64: await encoded(part("brought").files[0]), lenient: part("lenient").checked });
+    await refresh();
+    part("account").textContent = `${done.new} answers by ${done.raters} new raters imported, ${done.already} were here already, ${done.left_out} left out. ${done.sentences.join(" ")}`;
+  },
   requeue: async () => { const items = part("requeue").value.split(/\s+/).filter(Boolean); await ask("owner", { action: "requeue", items, more: 1 }); part("requeue").value = ""; await refresh(); },
   serve: async () => { await ask("study", { action: "serve", name: part("studies").value }); await refresh(); },
   check: async () => { const found = await ask("study", { action: "check", toml: part("toml").value }); part("made").textContent = `${found.name}: ${found.question} (${found.answers.join(" / ")})`; },
   make: async () => {
-    const file = part("zip").files[0];
-    let zip = "";
-    if (file) zip = await new Promise((done, fail) => { const reader = new FileReader(); reader.onload = () => done(reader.result.split(",")[1] || ""); reader.onerror = fail; reader.readAsDataURL(file); });
+    const zip = await encoded(part("zip").files[0]);
     const made = await ask("study", { action: "make", toml: part("toml").value, zip });
     await refresh();
     part("made").textContent = `${made.name} was made with ${made.items} items, ${made.gold} of them gold. Choose it above to serve it.`;

@@ -1,0 +1,1 @@
+"""Judgements and items as other labeling tools write them, both ways."""
