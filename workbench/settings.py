@@ -25,6 +25,7 @@ class Settings:
     database_url: a PostgreSQL server that several servers may share, "" for a file in the data folder;
     database_connections: to it at once, from this process. root_path: the prefix a proxy puts before the addresses.
     drain_seconds: how long a server that is asked to end (SIGTERM) says that it is not ready and lets work finish.
+    labels_url: a further place for judgements, an address that fsspec can write to, "" for none.
     models: TOML files with models of one's own, besides models.toml in the data folder. mcp: agents may call the
     endpoints of the API by the Model Context Protocol.
     offline: never open a connection. hub_endpoint: address of the Hub, "" for huggingface.co. space: the process runs
@@ -59,6 +60,7 @@ class Settings:
     prolific_token: str = ""
     prolific_address: str = ""
     hub_dataset: str = ""
+    labels_url: str = ""
     database_url: str = ""
     database_connections: int = 8
     root_path: str = ""
@@ -106,6 +108,7 @@ class Settings:
             prolific_token=env.get("PROLIFIC_TOKEN", ""),
             prolific_address=env.get("PROLIFIC_ADDRESS", ""),
             hub_dataset=env.get("WORKBENCH_HUB_DATASET", ""),
+            labels_url=env.get("WORKBENCH_LABELS_URL", ""),
             database_url=env.get("WORKBENCH_DATABASE_URL", ""),
             database_connections=_positive(env, "WORKBENCH_DATABASE_CONNECTIONS", cls.database_connections),
             root_path=_prefix(env),

@@ -13,6 +13,8 @@ from types import FrameType
 from typing import Any
 
 from workbench.errors import StudyError
+from workbench.labeling.hub.both import BothHubs
+from workbench.labeling.hub.elsewhere import place_at
 from workbench.labeling.hub.hub import Hub, HuggingFaceHub, LocalHub
 from workbench.labeling.hub.outbox import Outbox
 from workbench.labeling.serving.desk import Desk
@@ -56,10 +58,16 @@ def open_store(settings: Settings) -> Store:
 
 
 def hub_of(settings: Settings, study: str) -> Hub:
-    """The data set named by the settings, else (or when offline) a folder in the data folder that behaves like one."""
+    """The data set and the further place named by the settings; without either (or when offline) a folder in the data
+    folder that behaves like one. Raises StudyError for a place that cannot be."""
+    address = settings.labels_url
+    if settings.offline and not address.startswith("file:"):
+        address = ""
+    further = place_at(address, token=settings.hub_token) if address else None
     if settings.hub_dataset and not settings.offline:
-        return HuggingFaceHub(settings.hub_dataset, settings.hub_token)
-    return LocalHub(settings.data / "hub" / study)
+        dataset = HuggingFaceHub(settings.hub_dataset, settings.hub_token)
+        return BothHubs(dataset, further) if further else dataset
+    return further or LocalHub(settings.data / "hub" / study)
 
 
 def open_service(settings: Settings, folder: Path, *, interval: float = 60.0, hub: Hub | None = None) -> Service:
