@@ -73,6 +73,21 @@ def test_the_better_mask_meets_people_better_and_fine_stands_for_the_model_s():
     assert rows.loc["Said to fit as it is", "value"] == pytest.approx(1 / 3)
 
 
+def test_masks_are_held_against_people_per_group_from_ten_items_on():
+    answers, layers = [], {}
+    for n in range(22):
+        truth = square(4 + n % 8, 6)
+        layers[f"i{n}"] = (truth if n % 2 else square(11, 11)).astype(float)
+        answers += [(f"i{n}", f"r{r}", details.drawing("corrected", truth)) for r in range(2)]
+    items = items_of([f"i{n}" for n in range(22)], "A")
+    items["group"] = ["few" if n < 2 else "odd" if n % 2 else "even" for n in range(22)]
+    rows = formed(judged(answers, "correct_mask"), items, layer=layers.get, rounds=30).measures.set_index("what")
+    assert rows.loc["A and people, odd", "value"] == 1
+    assert rows.loc["A and people, even", "high"] < 1
+    assert rows.loc["A and people, even", "items"] == 10
+    assert "A and people, few" not in rows.index
+
+
 def test_who_corrects_what_others_leave_is_not_flagged_for_it():
     answers = [
         (f"i{n}", f"r{r}", "fine" if r else details.drawing("corrected", square(n, n)))

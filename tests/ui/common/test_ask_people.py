@@ -1,6 +1,7 @@
 """“Ask people” makes a study of what is on the screen, opens it, and adds to it; for the owner alone."""
 
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,13 +10,19 @@ from tests.labeling.conftest import write_study
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, NotAllowed, StudyError
 from workbench.labeling.serving.folders import opened, set_opened, studies_folder
+from workbench.labeling.study.asking import QUESTIONS
 from workbench.labeling.study.reading import load_items
 from workbench.labeling.study.study import load_study
+from workbench.labeling.study.tasktypes import find_task
+from workbench.parts import INDEX
 from workbench.settings import Settings
+from workbench.ui.analysis import tab as analysis
 from workbench.ui.common.ask_people import ask_people
+from workbench.ui.explanation import one as explained
 from workbench.ui.labeling.room import Room
 from workbench.ui.labeling.studies import Studies, qr_code
 from workbench.ui.labeling.tab import owner_functions, rater_functions
+from workbench.ui.parsing import compare as comparing
 from workbench.ui.protection import one as protection
 
 TOKEN = "the owner's token here"
@@ -65,6 +72,55 @@ def test_what_is_asked_of_a_protected_photo(mine):
         ["protected"],
     ]
     assert protection.asked(mine, "same", None) == []
+
+
+def test_what_is_asked_of_an_explained_face_is_where_people_would_look(mine):
+    (seen, _), heat = pictures(4, "x")[0], np.linspace(-1, 0.5, 480, dtype=np.float32).reshape(24, 20)
+    shown = explained.views.CloseUp(seen, heat, True)
+    (item,) = explained.asked_where(mine, "look-expression", shown, "fer", "grad-cam")
+    assert [source for _, source in item] == ["", "fer grad-cam"]
+    assert item[1][0].dtype == np.uint8
+    assert (item[1][0].min(), item[1][0].max(), int(item[1][0][-1, -1, 0])) == (0, 255, 255)
+    assert explained.asked_where(mine, "look-expression", None, "fer", "grad-cam") == []
+
+
+def test_every_face_of_an_analysed_photo_is_asked_about_by_itself(mine, monkeypatch):
+    image = pictures(5, "")[0][0].repeat(10, axis=0).repeat(10, axis=1)
+    faces = [
+        SimpleNamespace(box=np.array([20.0, 20, 90, 110]), size=80.0),
+        SimpleNamespace(box=np.array([100.0, 20, 190, 110]), size=90.0),
+    ]
+    monkeypatch.setattr(analysis, "found_by", lambda *_: SimpleNamespace(image=image, faces=faces))
+    found = analysis.asked(mine, "expression", "photo.png", "")
+    assert [len(item) for item in found] == [1, 1]
+    assert {item[0][0].shape for item in found} == {(420, 420, 3)}
+    assert analysis.asked(mine, "expression", None, "") == []
+
+
+def test_masks_to_correct_are_of_the_chosen_parts_and_named_after_their_models(mine, monkeypatch):
+    image = pictures(6, "")[0][0]
+    labels = np.zeros((24, 20), np.uint8)
+    labels[:6], labels[6:12], labels[12:14] = INDEX["hair"], INDEX["skin"], INDEX["neck"]
+    monkeypatch.setattr(comparing, "find_in", lambda *_: SimpleNamespace(image=image, faces=()))
+    monkeypatch.setattr("workbench.tasks.parsing.parse", lambda *_: SimpleNamespace(labels=labels))
+    monkeypatch.setattr(type(mine), "parser", lambda self, model: model)
+    for question, area in (("hair", 120), ("skin", 120)):
+        items = comparing.asked(mine, question, "photo.png", "one", "two")
+        assert [[source for _, source in item] for item in items] == [["", "one"], ["", "two"]]
+        assert {int(item[1][0].max()) for item in items} == {255}
+        assert {int((item[1][0][..., 0] > 0).sum()) for item in items} == {area}
+    assert len(comparing.asked(mine, "mask", "photo.png", "one", "two")[0]) == 3
+    said = ask_people(mine, "hair", "hair", TOKEN, lambda: comparing.asked(mine, "hair", "p", "one", "two"))
+    assert "2 items." in said
+
+
+def test_every_question_opens_a_study_that_can_be_judged(mine):
+    for question, asked in QUESTIONS.items():
+        task = find_task(asked.task)
+        count = task.images + task.beside
+        ask_people(mine, question, f"q-{question}", TOKEN, lambda count=count: [pictures(8, *["x"] * count)])
+        study = load_study(studies_folder(mine.settings) / f"q-{question}")
+        assert [len(item.pictures) for item in load_items(study)] == [count]
 
 
 def test_several_studies_are_judged_at_once_each_by_its_name(mine, tmp_path):

@@ -19,6 +19,8 @@ from workbench.metrics.roc import Interval, interval, resample
 
 Layer = Callable[[str], np.ndarray | None]
 """Item id → its mask or heatmap, (h, w) float64 of 0..1; None where there is none."""
+SMALLEST = 10
+"""Items below which a group has no figure of its own."""
 NOTHING = Interval(float("nan"), float("nan"), float("nan"))
 
 
@@ -127,7 +129,7 @@ def _about(places: np.ndarray, item: np.ndarray, items: int) -> tuple[np.ndarray
 
 
 def _drawn(rows: pd.DataFrame, items: pd.DataFrame, form: str, layer: Layer | None, rounds: int) -> Formed:
-    makers = _makers(items)
+    makers, groups = _makers(items), _groups(items)
     found, shares = [], {}
     for item, own in rows.groupby(rows["item"].astype(str)):
         model = layer(str(item)) if layer else None
@@ -140,8 +142,10 @@ def _drawn(rows: pd.DataFrame, items: pd.DataFrame, form: str, layer: Layer | No
         among = _among(masks)
         against = float("nan") if own_mask is None else _iou(consensus(share), own_mask)
         fine = float((kinds(own) == "fine").mean())
-        found.append((str(item), makers.get(str(item), ""), len(masks), among, against, fine, float(share.mean())))
-    table = pd.DataFrame(found, columns=["item", "made by", "raters", "among people", "model", "fine", "area"])
+        own_row = (str(item), groups.get(str(item), ""), makers.get(str(item), ""), len(masks))
+        found.append((*own_row, among, against, fine, float(share.mean())))
+    names = ["item", "group", "made by", "raters", "among people", "model", "fine", "area"]
+    table = pd.DataFrame(found, columns=names)
     return Formed(form, _compared(table, form, rounds), table, (_DRAWN_WORDS[form],), shares)
 
 
@@ -187,6 +191,13 @@ def _makers(items: pd.DataFrame) -> dict[str, str]:
     return {item: str(p[-1][2]) for item, p in pairs if len(p) > 1 and len(p[-1]) > 2 and p[-1][2]}
 
 
+def _groups(items: pd.DataFrame) -> dict[str, str]:
+    """Item → its group, where there are several of them."""
+    if "group" not in items.columns or items["group"].nunique() < 2:
+        return {}
+    return dict(zip(items["item"].astype(str), items["group"].astype(str), strict=True))
+
+
 def _among(masks: np.ndarray) -> float:
     """Mean IoU of each rater's mask with what more than half of the others drew; NaN for one rater."""
     if len(masks) < 2:
@@ -230,6 +241,9 @@ def _compared(table: pd.DataFrame, form: str, rounds: int) -> pd.DataFrame:
         for name, own in table.groupby("made by"):
             what = f"{name or ('The mask' if form == 'mask' else 'The map')} and people"
             measures.append((what, mean_over(own["model"].to_numpy(), rounds), int(own["model"].notna().sum())))
+            for group, some in own[own["model"].notna()].groupby("group"):
+                if group and len(some) >= SMALLEST:
+                    measures.append((f"{what}, {group}", mean_over(some["model"].to_numpy(), rounds), len(some)))
     if form == "attention":
         area = table["area"].to_numpy()
         measures.append(("By chance", mean_over(area / (2 - area), rounds), len(table)))

@@ -57,6 +57,42 @@ QUESTIONS = {
         "Who is more alike?",
         "You see a photo and two pictures drawn after it. Say which one looks more like the person in the photo.",
     ),
+    "expression": Question(
+        "expression",
+        "",
+        "Which expression?",
+        "You see one face. Say which expression it shows, how strong it is, and how it feels.",
+    ),
+    "look-expression": Question(
+        "attention",
+        "to tell which expression this face shows",
+        "Where would you look?",
+        "You see one face. Paint over what you would look at to tell which expression it shows.",
+    ),
+    "look-person": Question(
+        "attention",
+        "to recognise this person again",
+        "Where would you look?",
+        "You see one face. Paint over what you would look at to recognise this person again.",
+    ),
+    "look-attribute": Question(
+        "attention",
+        "to judge what this face looks like",
+        "Where would you look?",
+        "You see one face. Paint over what you would look at to describe what it looks like.",
+    ),
+    "hair": Question(
+        "correct_mask",
+        "the hair",
+        "Does the mask fit?",
+        "You see a photo with a colour over the hair. Paint what is missing and erase what is too much.",
+    ),
+    "skin": Question(
+        "correct_mask",
+        "the face with eyes, brows, nose and mouth, without hair, ears and neck",
+        "Does the mask fit?",
+        "You see a photo with a colour over the face. Paint what is missing and erase what is too much.",
+    ),
 }
 """Short name → question."""
 

@@ -5,18 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 import pandas as pd
 
 from workbench import drawing
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, NoFace
-from workbench.images import encode_png
+from workbench.images import encode_png, warp
 from workbench.photo import Found, Photo
 from workbench.tasks.analysis import FaceAnalysis, analyse, export, more_here, settled
 from workbench.ui.analysis import live, video
 from workbench.ui.analysis.cards import cards
 from workbench.ui.analysis.overlay import view
 from workbench.ui.common.add_model import add_form
+from workbench.ui.common.ask_people import Shown, ask_panel
 from workbench.ui.common.card_view import card_view
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
@@ -81,6 +83,7 @@ def _one(bench: Workbench, photo: gr.State | None) -> None:
             table = gr.Dataframe(
                 label="Faces, largest first (angles in degrees)", interactive=False, elem_id="analysis-table"
             )
+            ask_panel(bench, "analysis", [("Which expression?", "expression")], [source, finder], asked)
             send_to("analysis", source, photo, bench)
     event: dict[str, Any] = {
         "fn": bound(read, bench),
@@ -95,6 +98,22 @@ def _one(bench: Workbench, photo: gr.State | None) -> None:
     outcome.cancels()
     _earlier(bench, source)
     receive("analysis", photo, source)
+
+
+def asked(bench: Workbench, question: str, source: str | None, finder: str) -> list[Shown]:
+    """Every face of the photo as an item of its own, with some of its surroundings."""
+    if source is None:
+        return []
+    found = found_by(bench, source, finder)
+    return [[(surroundings(found.image, face), "")] for face in found.faces]
+
+
+def surroundings(image: np.ndarray, face: Face, side: int = 420) -> np.ndarray:
+    """(side, side, 3) uint8: the face, upright as in the photo, with a third of its size around it."""
+    centre, reach = (face.box[:2] + face.box[2:]) / 2, 0.85 * face.size
+    scale = side / (2 * reach)
+    matrix = np.array([[scale, 0, side / 2 - scale * centre[0]], [0, scale, side / 2 - scale * centre[1]]])
+    return warp(image, matrix, (side, side))
 
 
 def _choices(bench: Workbench) -> tuple[gr.Dropdown, gr.Dropdown, gr.CheckboxGroup]:

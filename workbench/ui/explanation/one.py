@@ -12,6 +12,7 @@ from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.explanation.methods import find
 from workbench.images import encode_png
+from workbench.ui.common.ask_people import Shown, ask_panel
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
@@ -38,6 +39,12 @@ from workbench.values import Face
 from workbench.watch import Watch
 
 EMPTY = "<p style='opacity:.7'>Drop a photo: first comes what the models say, then why.</p>"
+ASKED = [
+    ("Where would you look to tell the expression?", "look-expression"),
+    ("Where would you look to describe the face?", "look-attribute"),
+    ("Where would you look to recognise the person?", "look-person"),
+]
+"""What people can be asked of the face that was explained."""
 QUEUE: dict[str, Any] = {"concurrency_id": MODELS_QUEUE, "concurrency_limit": MODELS_AT_ONCE}
 
 
@@ -102,6 +109,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
                 png = gr.DownloadButton("Photo with heat (PNG)", size="sm", interactive=False, elem_id="explain-png")
                 npz = gr.DownloadButton("Numbers (NPZ)", size="sm", interactive=False, elem_id="explain-npz")
                 record = gr.DownloadButton("Recipe (JSON)", size="sm", interactive=False, elem_id="explain-json")
+            ask_panel(bench, "explain", ASKED, [shown, model, method], asked_where)
             send_to("explanation", source, photo, bench)
 
     outputs = [shown, heat, verdict, curves, shares, png, npz, record]
@@ -135,6 +143,15 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     outcome.after(opened, **asked, api_visibility="private")
     opacity.release(bound(repaint, bench), [shown, opacity], heat, api_visibility="private", show_progress="hidden")
     receive("explanation", photo, source)
+
+
+def asked_where(bench: Workbench, question: str, shown: views.CloseUp | None, model: str, method: str) -> list[Shown]:
+    """The face, with its heat for the comparison: white where it speaks most for the answer."""
+    if shown is None:
+        return []
+    heat = np.maximum(shown.heat, 0)
+    white = np.round(255 * heat / max(float(heat.max()), 1e-9)).astype(np.uint8)
+    return [[(shown.seen, ""), (np.repeat(white[..., None], 3, axis=2), f"{model} {method}")]]
 
 
 @GPU

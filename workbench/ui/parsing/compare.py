@@ -3,11 +3,12 @@
 from typing import Any
 
 import gradio as gr
+import numpy as np
 import pandas as pd
 
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
-from workbench.parts import title
+from workbench.parts import INDEX, title
 from workbench.ui.common.ask_people import Shown, ask_panel
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
@@ -23,6 +24,11 @@ from workbench.ui.common.widgets import (
     send_to,
     viewer_value,
 )
+
+ASKED = [("Which mask is better?", "mask"), ("Correct the hair's mask", "hair"), ("Correct the face's mask", "skin")]
+_EYES = ("eyeglasses", "image_left_eye", "image_right_eye", "image_left_brow", "image_right_brow")
+PARTS_OF = {"hair": ("hair",), "skin": ("skin", "nose", *_EYES, "mouth", "upper_lip", "lower_lip")}
+"""Question → the parts whose mask people correct."""
 
 
 def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
@@ -54,7 +60,7 @@ def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
                 table = gr.Dataframe(
                     label="Agreement per part", interactive=False, elem_id="compare-table", min_width=240
                 )
-            ask_panel(bench, "compare", [("Which mask is better?", "mask")], [source, first, second], asked)
+            ask_panel(bench, "compare", ASKED, [source, first, second], asked)
     outcome.run(
         start.click,
         bound(compare, bench),
@@ -73,7 +79,8 @@ def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
 
 
 def asked(bench: Workbench, question: str, source: str | None, first: str, second: str) -> list[Shown]:
-    """The photo and both models' masks over it, as one item for people to judge."""
+    """The photo and both models' masks over it, as one item for people to judge; or, to correct, an item for each
+    model's mask of the hair or of the face, white on black."""
     from workbench.drawing import overlay
     from workbench.tasks.parsing import parse
 
@@ -83,6 +90,12 @@ def asked(bench: Workbench, question: str, source: str | None, first: str, secon
         raise BadRequest("Choose two different models to compare.")
     found = find_in(bench, source)
     maps = [(model, parse(found.image, bench.parser(model), found.faces).labels) for model in (first, second)]
+    if question in PARTS_OF:
+        masks = [(np.isin(labels, [INDEX[part] for part in PARTS_OF[question]]), model) for model, labels in maps]
+        white = [
+            (np.repeat(np.uint8(255) * mask.astype(np.uint8)[..., None], 3, axis=2), model) for mask, model in masks
+        ]
+        return [[(found.image, ""), one] for one in white]
     return [[(found.image, ""), *((overlay(found.image, labels), model) for model, labels in maps)]]
 
 
