@@ -3,7 +3,7 @@ one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -156,6 +156,17 @@ class LookingModel(PortraitModel, Protocol):
 
     def shown(self, photo: np.ndarray, face: Face) -> PortraitModel:
         """The same model with this face of this photo in view; networks are shared."""
+
+
+@runtime_checkable
+class CountingModel(PortraitModel, Protocol):
+    """Draws a picture again that shows no face or next to nothing, and counts."""
+
+    redrawn: int
+    """How many pictures it drew again."""
+
+    def counting(self) -> "CountingModel":
+        """The same model with a count of its own, from 0: what others draw at the same time is not in it."""
 
 
 class SteadyModel(PortraitModel, Protocol):

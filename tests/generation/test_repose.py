@@ -1,13 +1,15 @@
 """Re-posing: the picture follows the sliders, nothing folds, the background stays, and the face remains the same
 person's."""
 
+import cv2
 import numpy as np
 import pytest
 
 from workbench.errors import BadRequest
-from workbench.generation.repose import Edit, Scene, close_up, repose
-from workbench.generation.repose_moves import LIMITS
+from workbench.generation.repose import Edit, Scene, close_up, repose, wears_glasses
+from workbench.generation.repose_moves import LIMITS, moves
 from workbench.generation.warp_field import WarpField, _areas
+from workbench.mesh import LIPS_INNER
 from workbench.tasks.detection import one_face
 from workbench.tasks.recognition import verify
 from workbench.values import Face
@@ -112,6 +114,59 @@ def test_mouth_and_eyes_do_what_the_sliders_say(astronaut, astronaut_face, finde
     assert min(face(eyes=1).eyes_open) > max(face(eyes=-1).eyes_open)
     assert mouth_width(face(smile=1)) > mouth_width(face(frown=1)) + 2
     assert brow_height(face(brow_raise=1)) > brow_height(astronaut_face) + 1
+
+
+def test_brows_rise_as_one(astronaut_face):
+    mesh = astronaut_face.mesh.astype(np.float64)
+    up = -moves(mesh, Edit(brow_raise=1))[:, 1]
+    inner, middle = up[[107, 336]].mean(), up[[105, 334]].mean()
+    assert 0.8 < inner / middle < 1.4
+
+
+def test_a_wide_smile_parts_lips_that_are_closed_and_no_others(astronaut_face):
+    def opened(mesh, smile):
+        moved = moves(mesh, Edit(smile=smile))
+        return float((moved[14] - moved[13])[1])
+
+    closed = astronaut_face.mesh.astype(np.float64)
+    width = np.linalg.norm(closed[291, :2] - closed[61, :2])
+    closed[list(LIPS_INNER[1:10]), :2] = closed[list(LIPS_INNER[:10:-1]), :2]
+    parted = closed.copy()
+    parted[14, :2] += [0, 0.2 * width]
+    assert opened(closed, 0.5) < 0.01 * width
+    assert opened(closed, 1.0) > 0.015 * width
+    assert opened(parted, 1.0) < 0.01 * width
+
+
+def test_glasses_move_as_one_piece(astronaut, astronaut_face):
+    points = astronaut_face.mesh[:468, :2].astype(np.float64)
+    lenses = [33, 133, 362, 263, 168, 6, 111, 340, 52, 282]
+
+    def stretched(edit, glasses):
+        """By how much distances among points behind the lenses change beyond one common scale."""
+        scene = Scene(astronaut, astronaut_face, glasses)
+        before, moved = points, np.zeros((468, 2))
+        asked = scene._asked(edit)
+        here = {int(point): place for place, point in enumerate(scene._here)}
+        kept = [point for point in lenses if point in here]
+        moved[kept] = asked[[here[point] for point in kept]]
+        first, second = (np.linalg.norm(each[kept][:, None] - each[kept], axis=2) for each in (before, before + moved))
+        ratio = second[first > 0] / first[first > 0]
+        return float(ratio.std())
+
+    for edit in (Edit(brow_raise=1), Edit(yaw=15), Edit(smile=1, eyes=-1)):
+        assert stretched(edit, True) < 0.02
+        assert stretched(edit, False) > 2 * stretched(edit, True)
+
+
+def test_glasses_are_seen_by_the_parser(bench, astronaut, astronaut_face):
+    assert not wears_glasses(astronaut, astronaut_face, bench.parser("compact"))
+    painted = astronaut.copy()
+    for eye in ([33, 133], [362, 263]):
+        centre = astronaut_face.mesh[eye, :2].mean(0).round().astype(int)
+        unit = float(np.linalg.norm(astronaut_face.mesh[263, :2] - astronaut_face.mesh[33, :2]))
+        cv2.circle(painted, tuple(int(x) for x in centre), round(0.3 * unit), (15, 15, 15), -1)
+    assert wears_glasses(painted, astronaut_face, bench.parser("compact"))
 
 
 def test_it_stays_the_same_person_for_a_recogniser(bench, astronaut, astronaut_face, finder):

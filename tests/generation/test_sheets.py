@@ -4,6 +4,7 @@ what they are."""
 import io
 import json
 import zipfile
+from copy import copy
 
 import numpy as np
 import pytest
@@ -213,3 +214,35 @@ def test_an_edited_photo_says_edited_and_not_generated(astronaut):
     assert text["Edited"] == "true"
     assert text["Edit"] == "yaw +10"
     assert "AI-generated" not in text
+
+
+class Redrawing(FakePortrait):
+    """Draws every other picture again, and counts as others draw too."""
+
+    def __init__(self, *given, **more):
+        super().__init__(*given, **more)
+        self.redrawn = 5
+
+    def counting(self):
+        self.own = copy(self)
+        self.own.redrawn = 0
+        return self.own
+
+    def __call__(self, vectors, *given):
+        self.redrawn += len(vectors) // 2
+        return super().__call__(vectors, *given)
+
+
+def test_a_sheet_counts_its_own_pictures_that_were_drawn_again(draw, sampler):
+    model = Redrawing(sampler)
+    sheet = draw(model, count=4)
+    assert sheet.redrawn == 2
+    assert model.redrawn == 5
+    assert "2 pictures were drawn again" in sheet.words()
+    assert sheet.record()["drawn again"] == 2
+
+
+def test_a_sheet_of_which_nothing_was_drawn_again_does_not_speak_of_it(draw, sampler):
+    sheet = draw(FakePortrait(sampler), count=1)
+    assert "again" not in sheet.words()
+    assert "drawn again" not in sheet.record()

@@ -23,7 +23,7 @@ def main() -> int:
     options.add_argument("--to", type=Path, required=True)
     given = options.parse_args()
     given.to.mkdir(parents=True, exist_ok=True)
-    for name in ("linear", "network"):
+    for name in ("linear", "network", "hair"):
         tensors = load_file(given.out / f"{name}.safetensors")
         with safe_open(given.out / f"{name}.safetensors", "pt") as file:
             about = file.metadata()

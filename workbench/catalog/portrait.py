@@ -43,8 +43,13 @@ _APPEARANCE = (
         "e880d530d5f86074522f45ef28c431f4fbdd9ebfadc827aac8995dd9a6085506",
         role="network",
     ),
+    File(
+        "builtin:portrait_256/hair.safetensors",
+        "200464d9c3b2ce45e4e72d62046dab850886efb34d1bead78b6ded45cba4c8b7",
+        role="hair",
+    ),
 )
-"""The appearance model's linear part and its detail network, shipped."""
+"""The appearance model's linear part and its detail network, and how hair lies; shipped."""
 
 ROWS: tuple[ModelSpec, ...] = (
     ModelSpec(
@@ -68,7 +73,7 @@ ROWS: tuple[ModelSpec, ...] = (
             "(research)"
         ),
         paper="Cootes et al., PAMI 2001; Ronneberger et al., arXiv 1505.04597; Nguyen et al., arXiv 1605.09304",
-        parameters=14_049_817,  # portrait
+        parameters=14_332_441,  # portrait
         default=True,
         photo="may",
         wishes=True,

@@ -173,9 +173,10 @@ def _album(
     from workbench.generation import album
     from workbench.generation.repair import drifts
     from workbench.generation.report import measure
-    from workbench.generation.sheets import checked
-    from workbench.portraits import Recipe, heeded, read_wishes
+    from workbench.generation.sheets import again_in_words, checked
+    from workbench.portraits import CountingModel, Recipe, heeded, read_wishes
 
+    model = model.counting() if isinstance(model, CountingModel) else model
     wishes = heeded(read_wishes(args.wish), bench.spec(model_id).wishes)
     recipe = checked(Recipe(args.seed, args.steps, args.guidance, args.prompt, wishes), model)
     files = [path for given in args.photos for path in batch.photos(given)]
@@ -190,6 +191,9 @@ def _album(
     pictures = album.fill(
         args.out, vectors, _seeing(args, files, bench, model), model_id, recipe, watch.part(0.05, 0.85)
     )
+
+    if isinstance(model, CountingModel) and model.redrawn:
+        print(again_in_words(model.redrawn))
 
     def measured(files: Sequence[Path], part: Watch) -> Any:
         drawn = album.Files(files, bench.settings)

@@ -15,7 +15,10 @@ import numpy as np
 from workbench.errors import BadRequest
 from workbench.generation.repose_moves import Edit, moves
 from workbench.generation.warp_field import WarpField
+from workbench.geometry import apply, similarity
 from workbench.mesh import LIPS_INNER, LIPS_OUTER, OVAL, REGIONS
+from workbench.parts import INDEX
+from workbench.tasks.parsing import Parser, parse
 from workbench.values import Face, check_image
 
 SIDE = 512
@@ -26,6 +29,13 @@ REACH = 1.75
 
 _RINGS = ((1.22, 0.55), (1.45, 0.2))
 """Rings between the outline and the still one: size, and the share of the outline's movement they follow."""
+
+WORN = 0.03
+"""Share of a face's box beyond which glasses count as worn."""
+
+LENSES = (0.62, 0.03, 0.2, 0.14)
+"""What glasses cover, in distances between the outer eye corners: half its width, how far below the eyes its middle
+lies, half its height, and over which distance what is around goes over to its own movement."""
 
 _GAP = 0.02
 """Lips and lids are taken apart by at least this share of the distance between the eyes, so that they can open."""
@@ -56,12 +66,13 @@ NO_MESH = "Re-posing follows a face's landmarks, and none fit this one. Use a sh
 class Scene:
     """One face of a photo, made ready, so that every position of a slider is answered at once."""
 
-    def __init__(self, image: np.ndarray, face: Face) -> None:
-        """Raises BadRequest for an array that is no photo or a face without landmarks."""
+    def __init__(self, image: np.ndarray, face: Face, glasses: bool = False) -> None:
+        """glasses: whether the face wears some, which then move as one piece (`wears_glasses`). Raises BadRequest for
+        an array that is no photo or a face without landmarks."""
         check_image(image)
         if face.mesh is None:
             raise BadRequest(NO_MESH)
-        self.image, self.mesh = image, _apart(face.mesh.astype(np.float64))
+        self.image, self.mesh, self.glasses = image, _apart(face.mesh.astype(np.float64)), glasses
         self.left, self.top, self.right, self.bottom = _window(self.mesh, image.shape)
         points, fixed, self._follow, self._share = self._points()
         self._field = WarpField(points, fixed)
@@ -92,7 +103,10 @@ class Scene:
         return Reposed(result, edit, share)
 
     def _asked(self, edit: Edit) -> np.ndarray:
-        asked = self._share[:, None] * moves(self.mesh, edit)[self._follow[self._here]]
+        moved = moves(self.mesh, edit)
+        if self.glasses:
+            moved = in_one_piece(self.mesh[:468, :2], moved, moves(self.mesh, Edit(yaw=edit.yaw, pitch=edit.pitch)))
+        asked = self._share[:, None] * moved[self._follow[self._here]]
         return self._field.evened(asked, self._outline, _EVEN) * self._free
 
     def _points(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -146,9 +160,31 @@ class Scene:
         return np.clip(np.round(drawn + soft * (dark - drawn)), 0, 255).astype(np.uint8)
 
 
-def repose(image: np.ndarray, face: Face, edit: Edit) -> Reposed:
-    """A photo with one face turned or its expression changed; see `Edit`. Raises BadRequest without landmarks."""
-    return Scene(image, face).draw(edit)
+def repose(image: np.ndarray, face: Face, edit: Edit, glasses: bool = False) -> Reposed:
+    """A photo with one face turned or its expression changed; see `Edit`. glasses: whether it wears some. Raises
+    BadRequest without landmarks."""
+    return Scene(image, face, glasses).draw(edit)
+
+
+def wears_glasses(image: np.ndarray, face: Face, parser: Parser) -> bool:
+    """Whether a parser sees glasses on a face of a photo."""
+    left, top, right, bottom = (max(int(edge), 0) for edge in face.box)
+    labels = parse(image, parser, [face]).labels[top:bottom, left:right]
+    return labels.size > 0 and float((labels == INDEX["eyeglasses"]).mean()) > WORN
+
+
+def in_one_piece(points: np.ndarray, moved: np.ndarray, turned: np.ndarray) -> np.ndarray:
+    """(468, 2) movements in which what glasses cover goes as one piece: by the similarity that is nearest to how the
+    head turns there. points, moved, turned: (468, 2), the mesh, all of its movement, and the head's alone."""
+    across = points[263] - points[33]
+    unit = max(float(np.linalg.norm(across)), 1e-6)
+    along = across / unit
+    there = (points - (points[263] + points[33]) / 2) @ np.stack([along, (-along[1], along[0])], 1) / unit
+    beyond = np.maximum(np.abs(there[:, 0]) - LENSES[0], np.abs(there[:, 1] - LENSES[1]) - LENSES[2])
+    share = np.clip(1 - beyond / LENSES[3], 0, 1)[:, None]
+    inside = points[share[:, 0] > 0.99]
+    piece = apply(similarity(inside, inside + turned[share[:, 0] > 0.99]), points) - points
+    return np.asarray(share * piece + (1 - share) * moved)
 
 
 def close_up(image: np.ndarray, face: Face, side: int = SIDE) -> tuple[np.ndarray, Face]:

@@ -25,6 +25,10 @@ OPENED = 0.07
 stretched:
 a photo holds none to show (at 0.17, 7 of 12 looked at were bad)."""
 
+SMILE_OPENS, PARTED = 0.3, 0.12
+"""How far the widest smile opens a closed mouth, in `OPENED`, and the gap between lips, in widths of the mouth, from
+which it is open already."""
+
 PIVOT = np.array([0.0, 0.15, 0.55])
 """What a head turns about: between the ears."""
 
@@ -91,11 +95,21 @@ def expression(head: np.ndarray, edit: Edit) -> np.ndarray:
     change += edit.frown * (
         _corners(head, (-0.015, 0.07), 0.14) + _above_lids(head) * _pair(head, (55, 285), (-0.025, 0.045), 0.15)
     )
-    change += edit.brow_raise * _above_lids(head) * _pair(head, (105, 334), (0.0, -0.085), 0.22)
-    change += edit.brow_raise * _above_lids(head) * _pair(head, (107, 336), (0.0, -0.035), 0.12)
-    change += edit.mouth_open * _jaw(head, OPENED)
+    # the whole brow as one: raised in the middle alone it is a Vulcan's
+    raised = _pair(head, (105, 334), (0.0, -0.05), 0.22) + _pair(head, (107, 336), (0.0, -0.042), 0.15)
+    change += edit.brow_raise * np.clip(1.6 * _above_lids(head), 0, 1) * raised
+    change += _opened(head, edit) * _jaw(head, OPENED)
     wider, narrower = max(edit.eyes, 0.0), max(-edit.eyes, 0.0)
     return change + wider * _lids(head, 0.3, -0.08) + narrower * _lids(head, -0.55, 0.15)
+
+
+def _opened(head: np.ndarray, edit: Edit) -> float:
+    """How far the mouth opens, in jaws' drops: as asked, and a little by a wide smile of closed lips, which would look
+    pressed."""
+    width = max(float(head[291, 0] - head[61, 0]), 1e-3)
+    gap = float(head[14, 1] - head[13, 1]) / width
+    closed = float(np.clip(1 - gap / PARTED, 0, 1))
+    return max(edit.mouth_open, SMILE_OPENS * closed * max(0.0, 2 * edit.smile - 1))
 
 
 def _bump(head: np.ndarray, centre: int, shift: tuple[float, float], reach: float) -> np.ndarray:

@@ -14,7 +14,7 @@ from workbench.errors import BadRequest, OutOfMemory
 from workbench.generation import marking
 from workbench.generation.repair import Drift, drifts, repaired, with_drifts
 from workbench.generation.report import Report, Target, measure
-from workbench.portraits import PortraitModel, Preview, Recipe, Repairer
+from workbench.portraits import CountingModel, PortraitModel, Preview, Recipe, Repairer
 from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.recognition import FaceRecogniser
 from workbench.values import check_image
@@ -31,8 +31,9 @@ class Sheet:
     """Pictures with their figures.
 
     groups: which identity each picture is of, from 0. model: catalogue id. warnings: sentences a person should read
-    first. repair: catalogue id of what repaired them, "" for nothing; drifts: how far that took them. Raises BadRequest
-    when the report is of other pictures.
+    first. repair: catalogue id of what repaired them, "" for nothing; drifts: how far that took them. redrawn: how
+    often a picture was drawn again because it showed no face or next to nothing. Raises BadRequest when the report is
+    of other pictures.
     """
 
     pictures: tuple[np.ndarray, ...]
@@ -43,6 +44,7 @@ class Sheet:
     warnings: tuple[str, ...] = ()
     repair: str = ""
     drifts: tuple[Drift, ...] = ()
+    redrawn: int = 0
 
     def __post_init__(self) -> None:
         if (
@@ -61,8 +63,9 @@ class Sheet:
         return marking.png(self.pictures[number], marking.drawn(self.model, seed, picture=number + 1, **settings))
 
     def words(self) -> str:
-        """The report as Markdown, with how far a repair went."""
-        return "\n".join([self.report.words(), *(f"- {drift.words()}" for drift in self.drifts)])
+        """The report as Markdown, with how far a repair went and how much was drawn again."""
+        again = [f"- {again_in_words(self.redrawn)}"] if self.redrawn else []
+        return "\n".join([self.report.words(), *(f"- {drift.words()}" for drift in self.drifts), *again])
 
     def rows(self) -> list[dict[str, Any]]:
         """One row of figures per picture."""
@@ -78,6 +81,7 @@ class Sheet:
             "warnings": list(self.warnings),
         }
         head |= {"repair": self.repair} if self.repair else {}
+        head |= {"drawn again": self.redrawn} if self.redrawn else {}
         return head | self.report.figures() | {"pictures": self.rows()}
 
     def package(self) -> bytes:
@@ -88,6 +92,12 @@ class Sheet:
                 archive.writestr(f"portrait-{number + 1:03d}.png", self.png(number))
             archive.writestr("report.json", json.dumps(self.record(), indent=1, ensure_ascii=False))
         return buffer.getvalue()
+
+
+def again_in_words(redrawn: int) -> str:
+    """How often pictures were drawn again, as a sentence."""
+    many = "1 picture was" if redrawn == 1 else f"{redrawn} pictures were"
+    return f"{many} drawn again, having come out without a face or too dark."
 
 
 def draw_sheet(
@@ -116,6 +126,7 @@ def draw_sheet(
     watch = watch or Watch()
     check_count(len(vectors))
     recipe = checked(recipe, model)
+    model = model.counting() if isinstance(model, CountingModel) else model
     try:
         pictures = _drawn(model, vectors, recipe, one_noise, watch.part(0.0, 0.85), preview)
     except (MemoryError, RuntimeError) as error:
@@ -125,6 +136,7 @@ def draw_sheet(
             f"The machine ran out of memory drawing {len(vectors)} pictures of {model.side} × {model.side}. "
             "Ask for fewer, or choose a smaller model."
         ) from error
+    again = model.redrawn if isinstance(model, CountingModel) else 0
     owners = tuple(groups) if groups is not None else (0,) * len(pictures)
 
     def measured(these: Sequence[np.ndarray], part: Watch) -> Report:
@@ -132,11 +144,11 @@ def draw_sheet(
 
     report = measured(pictures, watch.part(0.85, 0.9 if repair else 1.0))
     if repair is None:
-        return Sheet(tuple(pictures), report, model_id, recipe, owners, tuple(warnings))
+        return Sheet(tuple(pictures), report, model_id, recipe, owners, tuple(warnings), redrawn=again)
     pictures = repaired(pictures, report.faces, repair[1], watch.part(0.9, 0.96))
     after = measured(pictures, watch.part(0.96, 1.0))
     told = drifts(report, after, recognisers)
-    return Sheet(tuple(pictures), after, model_id, recipe, owners, tuple(warnings), repair[0], told)
+    return Sheet(tuple(pictures), after, model_id, recipe, owners, tuple(warnings), repair[0], told, again)
 
 
 def _drawn(

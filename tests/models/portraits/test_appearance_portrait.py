@@ -197,7 +197,9 @@ def test_files_of_something_else_are_refused(bench, tmp_path):
     other = tmp_path / "linear.safetensors"
     other.write_bytes(b"not weights")
     with pytest.raises(BadWeights, match="appearance-portrait-256"):
-        appearance_portrait.load(bench.spec("appearance-portrait-256"), {"linear": other, "network": other}, "cpu")
+        appearance_portrait.load(
+            bench.spec("appearance-portrait-256"), {"linear": other, "network": other, "hair": other}, "cpu"
+        )
 
 
 def test_the_judging_recognisers_take_no_part(bench, model):

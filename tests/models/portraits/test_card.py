@@ -23,7 +23,7 @@ def entry():
 
 
 def test_the_files_are_safetensors_and_small():
-    assert [file.name for file in FILES] == ["linear.safetensors", "network.safetensors"]
+    assert [file.name for file in FILES] == ["hair.safetensors", "linear.safetensors", "network.safetensors"]
     assert sum(file.stat().st_size for file in FILES) < 30_000_000
     assert f"{sum(file.stat().st_size for file in FILES) / 1e6:.0f} MB together" in CARD
 

@@ -146,12 +146,15 @@ class Appearance:
         """(n,) bool of (n, d) vectors."""
         return vectors @ self.glasses_weight + self.glasses_bias > 0
 
-    def outlined(self, vectors: Tensor, noise: Tensor, seen: Tensor | None = None) -> Tensor:
-        """(n, 3, 64, 64) outlines for (n, d) vectors. noise: (n, o) of Gumbel's distribution, which makes the choice a
-        draw. seen: (o,), the logarithm of how likely each is of what a photo shows."""
+    def chosen(self, vectors: Tensor, noise: Tensor, seen: Tensor | None = None) -> Tensor:
+        """(n, o) shares of the outlines for (n, d) vectors. noise: (n, o) of Gumbel's distribution, which makes the
+        choice a draw. seen: (o,), the logarithm of how likely each is of what a photo shows."""
         likely = vectors @ self.outline_weight.T + self.outline_bias + (0 if seen is None else seen)
-        shares = ((likely + noise) / DECIDED).softmax(1)
-        return (shares @ self.outlines).reshape(len(vectors), LAYERS, OUTLINE, OUTLINE)
+        return ((likely + noise) / DECIDED).softmax(1)
+
+    def outlined(self, shares: Tensor) -> Tensor:
+        """(n, 3, 64, 64) outlines of such shares (n, o)."""
+        return (shares @ self.outlines).reshape(len(shares), LAYERS, OUTLINE, OUTLINE)
 
     def lit(self, coefficients: Tensor, brightness: Tensor) -> Tensor:
         """The same (n, k) with faces of this mean grey (n,), attributes as they were."""
@@ -186,6 +189,10 @@ class Appearance:
             _, hair, clothes = self._layers(around.coefficients)
             hair = dyed(hair, around.hair_tone)
         return joined(skin, hair, clothes, outlines)
+
+    def hair_tone(self, around: "Around") -> Tensor:
+        """(3,) in −1..1: the mean colour of the hair that is told."""
+        return dyed(self._layers(around.coefficients)[1], around.hair_tone).mean((0, 2, 3))
 
     def _layers(self, coefficients: Tensor) -> list[Tensor]:
         flat = self.mean + coefficients[:, : self.textures] @ self.layers

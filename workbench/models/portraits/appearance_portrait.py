@@ -30,8 +30,10 @@ from workbench.models.portraits import appearance, canvas
 from workbench.models.portraits.appearance import LAYERS, OUTLINE, Appearance, Around
 from workbench.models.portraits.canvas import Pose
 from workbench.models.portraits.chance import Chance
+from workbench.models.portraits.complexion import even, plain
 from workbench.models.portraits.detail import DetailNetwork
 from workbench.models.portraits.frame import SIDE, Frame
+from workbench.models.portraits.hair import Hair
 from workbench.models.portraits.mouth import natural
 from workbench.models.portraits.order import Order, ordered
 from workbench.models.portraits.search import Guide, Painter, Search
@@ -57,21 +59,21 @@ STEEPEST = 2.0
 
 
 class AppearancePortrait:
-    """A `LookingModel` and `SteadyModel` of 256 × 256 pictures. redrawn: how many pictures were drawn again since it
-    was
-    loaded."""
+    """A `LookingModel`, `SteadyModel` and `CountingModel` of 256 × 256 pictures. redrawn: how many pictures were drawn
+    again since it was loaded, or since it is `counting`."""
 
     recogniser = "dlib"
     reads_prompt, photo = False, "may"
     side = SIDE
     steps = (20, 2, 50)
-    guidance = (1.5, 1.0, 6.0)
+    guidance = (1.1, 1.0, 6.0)
 
     def __init__(
         self,
         spec: ModelSpec,
         frame: Frame,
         guide: Guide,
+        hair: Hair,
         finder: FaceFinder,
         parser: Parser,
         device: str,
@@ -79,6 +81,7 @@ class AppearancePortrait:
     ) -> None:
         """plan: of the search."""
         self.spec, self.frame, self.guide, self.finder, self.device = spec, frame, guide, finder, device
+        self.hair, self._plain = hair, plain(frame.mean, SIDE)
         self.parser, self.plan = parser, plan or Search()
         self.look: Look | None = None
         self.anchors: Tensor | None = None
@@ -88,6 +91,12 @@ class AppearancePortrait:
     def redrawn(self) -> int:
         """How many pictures were drawn again since it was loaded, by those that were shown a photo too."""
         return self._count[0]
+
+    def counting(self) -> "AppearancePortrait":
+        """The same model with a count of its own."""
+        found = copy(self)
+        found._count = [0]
+        return found
 
     @property
     def model(self) -> Appearance:
@@ -163,9 +172,11 @@ class AppearancePortrait:
         points = model.shaped(start)[0].cpu().numpy()
         back = canvas.grid(self.frame.map_to(points), self.device)
         gumbel = self._tensor(chance.outlines[None]) / order.guidance
-        outlines = model.outlined(order.anchor, gumbel, order.outlines) + self._tensor(chance.tufts[None])
+        shares = model.chosen(order.anchor, gumbel, order.outlines)
+        outlines = model.outlined(shares) + self._tensor(chance.tufts[None])
         around = Around(start, order.hair_tone)
-        pose = Pose(back, points, outlines, self._tensor(chance.wall[None]), around, self._glasses(order, chance))
+        wall, glasses = self._tensor(chance.wall[None]), self._glasses(order, chance)
+        pose = Pose(back, points, outlines, shares, wall, around, glasses)
         return start, pose
 
     def _glasses(self, order: Order, chance: Chance) -> Tensor | None:
@@ -206,8 +217,19 @@ class AppearancePortrait:
     def pixels(self, coefficients: Tensor, pose: Pose, chance: Chance) -> Tensor:
         """(1, 3, 256, 256) in about −1..1 of coefficients (1, k)."""
         layers = self.guide.painter.layers(coefficients, pose, self._tensor(chance.detail[None]))
-        layers = canvas.combed(canvas.crisp(layers), pose.outlines, self._tensor(chance.strands[None]))
+        around = pose.around or Around(coefficients)
+        tone = self.model.hair_tone(around)
+        layers = self._complexion(canvas.crisp(layers), pose)
+        layers = self.hair.over(layers, pose, tone, chance.strands, chance.bend)
         return canvas.shown(layers, pose.back, pose.wall) + self._tensor(chance.grain[None, None])
+
+    def _complexion(self, layers: Tensor, pose: Pose) -> Tensor:
+        """The layers with natural skin, but for its glasses."""
+        skin = canvas.smooth(canvas.wide(pose.outlines)[:, :1] / 4 + 0.5)
+        skin = skin if pose.glasses is None else skin * (1 - pose.glasses[3:])
+        colours = ((layers[0, :3] + 1) / 2).permute(1, 2, 0).cpu().numpy()
+        found = even(colours, skin[0, 0].cpu().numpy(), self._plain)
+        return torch.cat([self._tensor(2 * found - 1).permute(2, 0, 1)[None], layers[:, 3:]], 1)
 
     def picture(self, coefficients: Tensor, pose: Pose, chance: Chance) -> np.ndarray:
         """(256, 256, 3) uint8 RGB of coefficients (1, k), as light as they have it."""
@@ -277,20 +299,24 @@ def _with(preview: Preview, done: tuple[np.ndarray, ...], drawing: np.ndarray) -
 
 
 def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> AppearancePortrait:
-    """The model from its `linear` part, its `network`, the `recogniser` and the face finder's files.
+    """The model from its `linear` part, its `network`, its `hair`, the `recogniser` and the face finder's files.
 
     Raises BadWeights when one of them is another file.
     """
-    linear, detail = files["linear"], files["network"]
+    linear, detail, hair = files["linear"], files["network"], files["hair"]
     network = DetailNetwork()
     try:
         tensors = load_file(linear)
         model = appearance.read(tensors, device)
         frame = Frame(tensors["frame"].double().numpy())
         network.load_state_dict({name: tensor.float() for name, tensor in load_file(detail).items()})
+        lies = load_file(hair)
+        flows, shades = (lies[name].float().to(device) for name in ("flows", "shades"))
+        if flows.shape != (len(model.outlines), 2, OUTLINE, OUTLINE) or shades.shape != flows[:, 0].shape:
+            raise ValueError(f"flows: {tuple(flows.shape)}, shades: {tuple(shades.shape)}")
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise BadWeights(
-            f"{linear.name} and {detail.name} are not the files of {spec.id}: {type(error).__name__}."
+            f"{linear.name}, {detail.name} and {hair.name} are not the files of {spec.id}: {type(error).__name__}."
         ) from error
     network.eval().requires_grad_(False).to(device=device, memory_format=torch.channels_last)
     within = torch.from_numpy(canvas.face(frame.mean)).to(device)
@@ -299,4 +325,6 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> AppearanceP
         Painter(model, network, within, fast), dlib_residual.load(spec, {"weights": files["recogniser"]}, device)
     )
     parser = compact_parser.load(spec, {"weights": files["parser"], "matte": files["matte"]}, device)
-    return AppearancePortrait(spec, frame, guide, mediapipe.load(spec, files, device), parser, device)
+    return AppearancePortrait(
+        spec, frame, guide, Hair(flows, shades), mediapipe.load(spec, files, device), parser, device
+    )

@@ -21,8 +21,8 @@ REACH = 48.0
 EDGE, HAIR_EDGE = 1.6, 3.5
 """Pixels over which the person's edge fades, and where it is hair."""
 
-STRANDS, GRAIN = 0.08, 0.008
-"""Deviation of the strands' brightness, as a share of the hair's, and of the grain, in units of −1..1."""
+GRAIN = 0.008
+"""Deviation of the grain, in units of −1..1."""
 
 INSIDE, RIM, IN_HAIR, LEAST = 9.0, 6, 0.25, 0.1
 """Pixels within an outline from which it counts whole, and over which the face fades; how much of the network's detail
@@ -31,7 +31,7 @@ hair is given, and what is neither hair nor face."""
 GAMMA, KNEE = 2.2, 0.8
 """Of the curve from light to pixels, and the light from which more adds ever less."""
 
-CRISP, BLUR = 0.45, 1.5
+CRISP, BLUR = 0.56, 1.5
 """How much of what is finer than a blur of so many pixels is added again."""
 
 WALLS = np.array(
@@ -60,6 +60,7 @@ class Pose:
     back: Tensor
     points: np.ndarray
     outlines: Tensor
+    shares: Tensor
     wall: Tensor
     around: Around | None = None
     glasses: Tensor | None = None
@@ -91,12 +92,22 @@ def wall(rng: np.random.Generator, word: str = "") -> np.ndarray:
 
 def layered(colours: Tensor, outlines: Tensor) -> Tensor:
     """(n, 4, 256, 256): colours and how much of each pixel is the person, 0..1, from outlines (n, 3, 64, 64)."""
-    wide = functional.interpolate(outlines, (SIDE, SIDE), mode="bicubic", align_corners=False) * REACH
-    skin, head, person = wide[:, :1], wide[:, 1:2], wide[:, 2:]
+    distance = wide(outlines)
+    skin, head, person = distance[:, :1], distance[:, 1:2], distance[:, 2:]
     hairy = torch.minimum(-skin / 8, head / 4 + 1).clamp(0, 1)
     edge = EDGE + (HAIR_EDGE - EDGE) * hairy
-    share = (torch.maximum(head, person) / (2 * edge) + 0.5).clamp(0, 1)
-    return torch.cat([colours, share * share * (3 - 2 * share)], 1)
+    return torch.cat([colours, smooth(torch.maximum(head, person) / (2 * edge) + 0.5)], 1)
+
+
+def wide(outlines: Tensor) -> Tensor:
+    """(n, 3, 256, 256) pixels of distance, of outlines (n, 3, 64, 64)."""
+    return functional.interpolate(outlines, (SIDE, SIDE), mode="bicubic", align_corners=False) * REACH
+
+
+def smooth(share: Tensor) -> Tensor:
+    """0 to 1 with a soft start and end."""
+    share = share.clamp(0, 1)
+    return share * share * (3 - 2 * share)
 
 
 def face(mean: np.ndarray) -> np.ndarray:
@@ -116,15 +127,6 @@ def detailed(outlines: Tensor, within: Tensor) -> Tensor:
     wide = functional.interpolate(outlines[:, :2], (SIDE, SIDE), mode="bilinear", align_corners=False) * REACH
     skin, hair = (wide[:, :1] / INSIDE).clamp(0, 1), ((wide[:, 1:2] - wide[:, :1].clamp(min=0)) / INSIDE).clamp(0, 1)
     return LEAST + (IN_HAIR - LEAST) * hair * (1 - skin) + (1 - LEAST) * skin * within
-
-
-def combed(layers: Tensor, outlines: Tensor, strands: Tensor) -> Tensor:
-    """The layers with strands (n, 1, 256, 256) where they are hair: brighter and darker by a share of how bright the
-    hair is."""
-    wide = functional.interpolate(outlines, (SIDE, SIDE), mode="bicubic", align_corners=False) * REACH
-    hairy = (wide[:, 1:2] / 6 + 0.5).clamp(0, 1) * (0.5 - wide[:, :1] / 6).clamp(0, 1)
-    change = STRANDS * strands * (layers[:, :3] + 1.25)
-    return torch.cat([layers[:, :3] + hairy * change, layers[:, 3:]], 1)
 
 
 def crisp(layers: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.models.portraits import canvas, hair
+from workbench.models.portraits import canvas, combing, hair
 from workbench.models.portraits.appearance import Appearance
 from workbench.models.portraits.frame import SIDE
 
@@ -13,8 +13,8 @@ from workbench.models.portraits.frame import SIDE
 class Chance:
     """A picture's own noise. coefficients: (k,). outlines: (o,), of the choice among them. tufts: (3, 64, 64), added to
     the one chosen.
-    detail: (1, 128, 128) and strands: (1, 256, 256), of skin and hair. moves: (steps, 2), of the search's crops. grain:
-    (256, 256).
+    detail: (1, 128, 128), of skin; strands: (256, 256) and bend: (64, 64), of hair. moves: (steps, 2), of the search's
+    crops. grain: (256, 256).
     wall: (3, 256, 256) in −1..1. number: of what else there is to choose.
     """
 
@@ -23,6 +23,7 @@ class Chance:
     tufts: np.ndarray
     detail: np.ndarray
     strands: np.ndarray
+    bend: np.ndarray
     moves: np.ndarray
     grain: np.ndarray
     wall: np.ndarray
@@ -37,7 +38,8 @@ class Chance:
             outlines=rng.gumbel(size=len(model.outlines)),
             tufts=hair.tufts(rng),
             detail=rng.standard_normal((1, SIDE // 2, SIDE // 2)),
-            strands=hair.strands(rng),
+            strands=combing.noise(rng),
+            bend=hair.bend(rng),
             wall=canvas.wall(rng, background),
             grain=canvas.grain(rng),
             moves=rng.standard_normal((steps, 2)),

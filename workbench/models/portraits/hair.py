@@ -1,14 +1,20 @@
-"""What keeps hair from looking like a cap: outlines that are not smooth, and strands. Drawn from noise, after nobody's
-hair.
+"""Hair over a drawn face: strands along the way hair lies, their lights and shades, and edges of strands.
 
-Strands run away from a place at the top of the head, as noise that is fine across and long along, a little wavy (after
-the line integrals of noise of Cabral and Leedom, SIGGRAPH 1993, here along lines known beforehand). Knows arrays only.
+How hair of an outline lies and where it is dark are means over the photos that the outline is a mean of; the strands
+are noise drawn out along that (`combing`), after nobody's hair. Knows no coefficients and no recogniser.
 """
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
 
+from workbench.models.portraits import combing
 from workbench.models.portraits.appearance import OUTLINE
+from workbench.models.portraits.canvas import EDGE, Pose, smooth, wide
 from workbench.models.portraits.frame import SIDE
 
 TUFTS = ((3.5, 0.02), (1.1, 0.02))
@@ -17,8 +23,19 @@ TUFTS = ((3.5, 0.02), (1.1, 0.02))
 FRINGE = 0.45
 """Share of the frame's height, from the top, in which the skin's outline, there the hairline, is uneven too."""
 
-FINE = 520
-"""Strands around the whole circle."""
+WAVES = ((9.0, 0.14), (4.0, 0.05))
+"""Cells over which strands bend alike, and by how many radians."""
+
+FLOOR, SHEEN = 0.04, 0.17
+"""Added to light (0..1) before its logarithm is taken, and the deviation of the strands' logarithm of light."""
+
+AMONG = 1.8
+"""Pixels by which a strand's light or shade moves the hair's edge."""
+
+THIN, SHADOW, FALLS = 4.0, 0.3, 5.0
+"""Pixels of hair below which there is none; how dark skin beside hair is at most, and over how many pixels."""
+
+GREY = (0.299, 0.587, 0.114)
 
 
 def tufts(rng: np.random.Generator) -> np.ndarray:
@@ -35,21 +52,62 @@ def tufts(rng: np.random.Generator) -> np.ndarray:
     return found
 
 
-def strands(rng: np.random.Generator) -> np.ndarray:
-    """(1, 256, 256) float32 of mean 0 and deviation 1: light and dark strands from a place near the top of the head."""
-    along = 48
-    fine = rng.standard_normal((along, FINE)).astype(np.float32)
-    fine = cv2.GaussianBlur(fine, (0, 0), sigmaX=0.6, sigmaY=5.0)
-    broad = cv2.GaussianBlur(rng.standard_normal((along, FINE)).astype(np.float32), (0, 0), sigmaX=4.0, sigmaY=7.0)
-    polar = fine / fine.std() + 0.9 * broad / broad.std()
-    start = np.array([SIDE * rng.uniform(0.36, 0.64), SIDE * rng.uniform(-0.3, -0.08)])
-    y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
-    wave = [cv2.GaussianBlur(rng.standard_normal((SIDE, SIDE)).astype(np.float32), (0, 0), 18) for _ in range(2)]
-    x, y = (place + 4.0 * each / each.std() - middle for place, each, middle in zip((x, y), wave, start, strict=True))
-    angle = np.arctan2(x, y) / (2 * np.pi) + 0.5
-    far = np.hypot(x, y) / (1.5 * SIDE)
-    lines = cv2.remap(
-        polar, (angle * (FINE - 1)).astype(np.float32), (far * (along - 1)).astype(np.float32), cv2.INTER_LINEAR
-    )
-    found: np.ndarray = ((lines - lines.mean()) / lines.std())[None].astype(np.float32)
+def bend(rng: np.random.Generator) -> np.ndarray:
+    """(64, 64) float32: radians by which strands leave their way, smoothly."""
+    found = np.zeros((OUTLINE, OUTLINE), np.float32)
+    for reach, deviation in WAVES:
+        noise = cv2.GaussianBlur(rng.standard_normal((OUTLINE, OUTLINE)).astype(np.float32), (0, 0), reach)
+        found += deviation * noise / noise.std()
     return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hair:
+    """flows: (o, 2, 64, 64), the way hair of each outline lies, as `combing.flow` says it. shades: (o, 64, 64), the
+    logarithm of how light it is there beside the hair's mean."""
+
+    flows: Tensor
+    shades: Tensor
+
+    @torch.no_grad()
+    def over(self, layers: Tensor, pose: Pose, tone: Tensor, noise: np.ndarray, bent: np.ndarray) -> Tensor:
+        """The layers (1, 4, 256, 256) with hair drawn on them. tone: (3,) its mean colour in −1..1. noise: (256, 256),
+        what is drawn out to strands. bent: `bend`."""
+        flow = np.tensordot(pose.shares[0].cpu().numpy(), self.flows.cpu().numpy(), 1)
+        flow = _turned(flow.astype(np.float32), bent)
+        strands = _strands(noise, flow, layers)
+        shade = functional.interpolate(
+            (pose.shares @ self.shades.flatten(1)).reshape(1, 1, OUTLINE, OUTLINE), (SIDE, SIDE), mode="bicubic"
+        )
+        colour = ((tone.to(layers) + 1) / 2).clamp(0.01, 1)
+        light = (colour * layers.new_tensor(GREY)).sum()
+        drawn = (((light + FLOOR).log() + shade + SHEEN * strands).exp() - FLOOR).clamp(0, 1.2)
+        return _laid(layers, pose.outlines, colour.reshape(1, 3, 1, 1) * drawn / light, strands)
+
+
+def _turned(flow: np.ndarray, bent: np.ndarray) -> np.ndarray:
+    """A flow whose angle is another by `bent`; twice that for the doubled angle."""
+    cosine, sine = np.cos(2 * bent), np.sin(2 * bent)
+    return np.stack([cosine * flow[0] - sine * flow[1], sine * flow[0] + cosine * flow[1]]).astype(np.float32)
+
+
+def _strands(noise: np.ndarray, flow: np.ndarray, like: Tensor) -> Tensor:
+    """(1, 1, 256, 256) of mean 0 and deviation 1."""
+    large = np.stack([cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for part in flow])
+    found = combing.drawn_out(noise, large)
+    return torch.from_numpy((found - found.mean()) / found.std())[None, None].to(like)
+
+
+def _laid(layers: Tensor, outlines: Tensor, hair: Tensor, strands: Tensor) -> Tensor:
+    """The layers under hair of these colours (n, 3, 256, 256) in 0..1, with the strands' edges and a shadow beside."""
+    distance = wide(outlines)
+    skin, head, person = distance[:, :1], distance[:, 1:2], distance[:, 2:]
+    thick = ((head - skin - THIN) / THIN).clamp(0, 1)
+    there = thick * smooth((head + AMONG * strands) / 3 + 0.5) * smooth((AMONG * strands - skin) / 4 + 0.5)
+    beside = functional.avg_pool2d(there, 13, 1, 6, count_include_pad=False)
+    shaded = 1 - SHADOW * beside * (1 - there) * (1 - skin / (3 * FALLS)).clamp(0, 1)
+    colours = (layers[:, :3] + 1) * shaded - 1
+    colours = colours + there * (2 * hair.clamp(0, 1) - 1 - colours)
+    hairy = thick * torch.minimum(-skin / 8, head / 4 + 1).clamp(0, 1)
+    share = smooth((torch.maximum(head, person) + AMONG * hairy * strands) / (2 * EDGE) + 0.5)
+    return torch.cat([colours, share], 1)

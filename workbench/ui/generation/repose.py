@@ -88,12 +88,12 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
 @GPU
 def prepare(bench: Workbench, source: Any, consent: bool, face: str, *values: float) -> tuple[Any, ...]:
     """A new photo, made ready for the sliders. Nothing happens before consent."""
-    from workbench.generation.repose import Scene, close_up
+    from workbench.generation.repose import Scene, close_up, wears_glasses
 
     if source is None or consent is not True:
         return None, None, EMPTY, gr.DownloadButton(interactive=False)
     found, mine = _face(bench, source, face)
-    scene = Scene(*close_up(found.image, mine))
+    scene = Scene(*close_up(found.image, mine), wears_glasses(found.image, mine, bench.parser("compact")))
     return scene, *move(bench, scene, *values)
 
 
@@ -124,7 +124,7 @@ def repose(
     Returns the face close up, what was done, and the whole photo as PNG that says it is edited.
     """
     from workbench.generation import marking
-    from workbench.generation.repose import close_up
+    from workbench.generation.repose import close_up, wears_glasses
     from workbench.generation.repose import repose as edited
 
     if source is None:
@@ -132,7 +132,8 @@ def repose(
     if consent is not True:
         raise BadRequest(f"Please confirm first: “{parts.CONSENT}”.")
     photo, mine = _face(bench, source, face)
-    found = edited(photo.image, mine, _edit((yaw, pitch, smile, frown, mouth_open, brow_raise, eyes)))
+    edit = _edit((yaw, pitch, smile, frown, mouth_open, brow_raise, eyes))
+    found = edited(photo.image, mine, edit, wears_glasses(photo.image, mine, bench.parser("compact")))
     data = marking.png(found.image, marking.edited(found.edit.words()))
     path = write(results(bench.settings) / f"{photo.photo.stem}_edited.png", data)
     return close_up(found.image, mine)[0], found.words(), path

@@ -1,0 +1,84 @@
+"""Hair of drawn portraits: strands run along the way hair lies, and nothing but hair is changed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from workbench.models.portraits import canvas, combing, hair
+from workbench.models.portraits.chance import Chance
+from workbench.portraits import Recipe
+
+
+@pytest.fixture(scope="module")
+def posed(bench):
+    """The model, and a face's layers and pose before hair is laid on."""
+    model = bench.model("appearance-portrait-256")
+    vector = torch.zeros(1, 128)
+    chance = Chance.of(3, 0, 0, model.model, 2)
+    start, pose = model.proposed(model.order(vector, vector, Recipe(seed=3)), chance)
+    longest = int((model.model.outlines.reshape(-1, 3, 64, 64)[:, 1] > 0).sum((1, 2)).argmax())
+    shares = torch.eye(len(model.model.outlines))[longest][None]
+    pose = replace(pose, shares=shares, outlines=model.model.outlined(shares))
+    return model, model.guide.painter.layers(start, pose, None), pose, chance
+
+
+def laid(posed, tone):
+    model, layers, pose, chance = posed
+    return model.hair.over(layers, pose, torch.tensor(tone), chance.strands, chance.bend)
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.6, 1.57, 2.5])
+def test_strands_run_along_the_flow(angle):
+    flow = np.ones((2, 96, 96), np.float32) * np.array([np.cos(2 * angle), np.sin(2 * angle)])[:, None, None]
+    drawn = combing.drawn_out(combing.noise(np.random.default_rng(0), 96), flow.astype(np.float32))
+    down, across = np.gradient(drawn)
+    along = across * np.cos(angle) + down * np.sin(angle)
+    beside = down * np.cos(angle) - across * np.sin(angle)
+    assert (along**2).mean() < 0.1 * (beside**2).mean()
+
+
+def test_the_flow_of_lines_is_found_again_and_has_no_front_or_back():
+    for angle in (0.3, 1.2, 2.6):
+        y, x = np.mgrid[:96, :96]
+        lines = np.sin((y * np.cos(angle) - x * np.sin(angle)) / 2)
+        cosine, sine = combing.flow(lines, np.ones((96, 96)))[:, 48, 48]
+        assert np.arctan2(sine, cosine) == pytest.approx(np.arctan2(np.sin(2 * angle), np.cos(2 * angle)), abs=0.1)
+
+
+def test_bending_turns_the_angle_by_as_much():
+    turned = hair._turned(np.array([1.0, 0.0], np.float32).reshape(2, 1, 1), np.full((1, 1), 0.4, np.float32))
+    assert np.arctan2(turned[1, 0, 0], turned[0, 0, 0]) / 2 == pytest.approx(0.4, abs=1e-5)
+
+
+def test_hair_leaves_the_face_alone_and_has_the_tone_that_is_told(posed):
+    _, layers, pose, _ = posed
+    distance = canvas.wide(pose.outlines)[0]
+    dark, light = laid(posed, (-0.8, -0.85, -0.9)), laid(posed, (0.5, 0.3, 0.0))
+    face = distance[0] > 25
+    assert face.sum() > 2000
+    torch.testing.assert_close(light[0, :3, face], layers[0, :3, face], atol=1e-5, rtol=0)
+    inside = (distance[0] < -12) & (distance[1] > 12)
+    assert inside.sum() > 500
+    assert float((light - dark)[0, :3, inside].mean()) > 0.5
+    red, _, blue = light[0, :3, inside].mean(1).tolist()
+    assert red > blue
+
+
+def test_no_hair_grows_along_the_jaw_and_on_shoulders(posed):
+    _, layers, pose, _ = posed
+    skin, head, _ = canvas.wide(pose.outlines)[0]
+    drawn = laid(posed, (0.9, 0.9, 0.9))
+    thin = (head - skin < hair.THIN).numpy() & (np.arange(256) > 150)[:, None]
+    assert thin.sum() > 2000
+    assert ((drawn - layers)[0, :3, torch.from_numpy(thin)] < 1e-4).all()
+
+
+def test_another_seed_draws_other_strands(posed):
+    model, layers, pose, chance = posed
+    other = Chance.of(4, 0, 0, model.model, 2)
+    tone = torch.tensor((0.2, 0.1, 0.0))
+    first = model.hair.over(layers, pose, tone, chance.strands, chance.bend)
+    second = model.hair.over(layers, pose, tone, other.strands, chance.bend)
+    assert (first - second).abs().max() > 0.1
