@@ -37,8 +37,8 @@ from workbench.models.files import checkpoint
 from workbench.models.parsers.click_network import DOTS, FLOODED, MASK, ClickNetwork, marks, windows
 from workbench.models.parsers.click_network import SIDE as CELLS
 from workbench.models.parsers.clicks import window_input
-from workbench.models.parsers.compact_network import Network, prepare
-from workbench.models.parsers.compact_parser import PRIOR, fused
+from workbench.models.parsers.compact_network import Network, fused, prepare
+from workbench.models.parsers.compact_torch import PRIOR
 from workbench.models.parsers.flooding import grown
 
 log = logging.getLogger("clicks")

@@ -17,6 +17,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
@@ -52,7 +53,7 @@ class Stream(IterableDataset[tuple[np.ndarray, np.ndarray]]):
         cv2.setNumThreads(1)
         torch.set_num_threads(1)
         rng = np.random.default_rng([self._plan.seed, *self._start])
-        augmenter = Augmenter(self._faces, self._pool)
+        augmenter = Augmenter(self._faces, self._pool, self._plan.closer)
         chances = repeat_chances(self._faces.areas[self._pool])
         while True:
             side = int(self._side.value)
@@ -71,7 +72,9 @@ def repeat_chances(areas: np.ndarray, threshold: float = 0.2, most: float = 2.0)
     return chances
 
 
-def train(rank: int, cores: int, faces: Faces, out: Path, plan: Plan, until: float, resume: bool) -> None:
+def train(
+    rank: int, cores: int, faces: Faces, out: Path, plan: Plan, until: float, resume: bool, start: Path | None = None
+) -> None:
     """Trains until the clock shows `until` (seconds since 1970), as one of several cores. The first one checks and
     saves."""
     torch.set_num_threads(1)
@@ -79,6 +82,8 @@ def train(rank: int, cores: int, faces: Faces, out: Path, plan: Plan, until: flo
     distributed.init_process_group("gloo", init_method=f"file://{out.resolve()}/meeting", rank=rank, world_size=cores)
     pool, held = parser_data.split(faces.stems, faces.areas)
     run = new_run(plan)
+    if start:
+        run.start_from(start)
     if resume and (out / "checkpoint.pt").exists():
         run.restore(out / "checkpoint.pt")
         run.share = 0.0 if plan.afresh else run.share
@@ -146,6 +151,12 @@ def deadline(minutes: float, until: str) -> float:
     return min(ends).timestamp()
 
 
+def _plan(given: argparse.Namespace) -> Plan:
+    sides = ((1.0, given.sides),) if given.sides else Plan().sides
+    plan = Plan(batch=given.batch, rate=given.rate, sides=sides, seed=given.seed, closer=given.closer)
+    return replace(plan, rate=given.again, sides=(sides[-1],), afresh=True) if given.again else plan
+
+
 def _evaluate(models: list[str], data: Path, record: bool) -> int:
     bench, found = Workbench.from_env(), {}
     for model in models:
@@ -170,6 +181,15 @@ def main() -> int:
     options.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
     options.add_argument(
         "--again", type=float, metavar="RATE", help="with --resume: a new schedule from this learning rate, at 352 px"
+    )
+    options.add_argument(
+        "--start", type=Path, metavar="FILE", help="begin with the weights of this exported file instead of none"
+    )
+    options.add_argument("--rate", type=float, default=Plan().rate, help="the highest learning rate")
+    options.add_argument("--batch", type=int, default=Plan().batch, help="pictures per core and step")
+    options.add_argument("--sides", type=int, help="one input side for the whole run instead of growing ones")
+    options.add_argument(
+        "--closer", type=float, default=0.0, help="share of samples that look closely at a small or rare part"
     )
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--cores", type=int, default=2)
@@ -196,10 +216,15 @@ def main() -> int:
         parser_export.export(network, parser_export.correction(weights, given.prior), given.side, given.export)
         return 0
     (given.out / "meeting").unlink(missing_ok=True)
-    plan = Plan(seed=given.seed)
-    if given.again:
-        plan = Plan(seed=given.seed, rate=given.again, sides=((1.0, plan.sides[-1][1]),), afresh=True)
-    arguments = (given.cores, faces, given.out, plan, deadline(given.minutes, given.until), given.resume)
+    arguments = (
+        given.cores,
+        faces,
+        given.out,
+        _plan(given),
+        deadline(given.minutes, given.until),
+        given.resume,
+        given.start,
+    )
     torch.multiprocessing.start_processes(train, arguments, given.cores, start_method="fork")
     return 0
 

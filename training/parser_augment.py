@@ -18,6 +18,12 @@ from workbench.parts import INDEX, MIRROR
 ANCHORS = (10, 152, 234, 454, 33, 263, 1)
 """Mesh points that tell how one face must be moved onto another."""
 
+THIN = tuple(
+    INDEX[name]
+    for name in ("earring", "necklace", "eyeglasses", "hat", "image_left_ear", "image_right_ear", "mouth", "cloth")
+)
+"""Parts that are small, thin, rare or often mistaken."""
+
 _MIRROR = np.array([*MIRROR, *range(len(MIRROR), 256)], np.uint8)
 _ACROSS, _MATTE, _HERE = MAPS.index("across"), MAPS.index("matte"), MAPS.index("mesh_here")
 _ORDER = [MAPS.index(name) for name in STORED]
@@ -26,10 +32,12 @@ _ORDER = [MAPS.index(name) for name in STORED]
 class Augmenter:
     """Draws training samples: `sample(index, side, rng)`."""
 
-    def __init__(self, faces: Faces, pool: np.ndarray) -> None:
-        """pool: the pictures that may lend parts, which are those trained on."""
+    def __init__(self, faces: Faces, pool: np.ndarray, closer: float = 0.0) -> None:
+        """pool: the pictures that may lend parts, which are those trained on. closer: the share of samples that look
+        closely at a small or rare part."""
         self._faces = faces
         self._pool = pool
+        self._closer = closer
         self._donors = {
             name: pool[faces.areas[pool, INDEX[name]] > 40] for name in ("eyeglasses", "hat", "earring", "necklace")
         }
@@ -39,7 +47,8 @@ class Augmenter:
         """(side, side, 16) uint8 for `compact_network.prepare`, and (side/2, side/2) uint8 labels, 255 outside the
         picture."""
         image, mask = self._lent(index, rng)
-        matrix, flipped = _placement(side, rng)
+        close = self._closer > 0 and rng.random() < self._closer
+        matrix, flipped = _close_up(mask, side, rng) if close else _placement(side, rng)
         colours = _moved(image, matrix, side, rng)
         labels = _nearest(mask, _rescaled(matrix, 0.5), side // 2)
         maps = self._maps(index, matrix, side, flipped, rng)
@@ -141,16 +150,33 @@ def _nearest(mask: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
 def _placement(side: int, rng: Generator) -> tuple[np.ndarray, bool]:
     """(2, 3) from the 512 px picture to the crop: scale 0.72 to 1.4, turn, shift, stretch, and in half of the draws a
     flip."""
-    middle = (SIDE - 1) / 2
     scale = side / SIDE * np.exp(rng.uniform(np.log(0.75), np.log(1.35)))
+    middle = np.full(2, (SIDE - 1) / 2)
+    return _laid(middle, (side - 1) / 2 + rng.uniform(-0.09, 0.09, 2) * side, float(scale), rng)
+
+
+def _close_up(mask: np.ndarray, side: int, rng: Generator) -> tuple[np.ndarray, bool]:
+    """As `_placement`, as large as the network sees faces in use (448 to 528 px), about a place of one of the
+    `THIN` parts the picture shows, each as likely as the next."""
+    shown = [part for part in THIN if (mask == part).any()]
+    about = np.full(2, (SIDE - 1) / 2)
+    if shown:
+        rows, columns = np.nonzero(mask == shown[int(rng.integers(len(shown)))])
+        place = int(rng.integers(len(rows)))
+        about = np.array([columns[place], rows[place]], np.float64)
+    target = (side - 1) / 2 + rng.uniform(-0.3, 0.3, 2) * side
+    return _laid(about, target, float(np.exp(rng.uniform(np.log(0.8), np.log(1.25)))), rng)
+
+
+def _laid(about: np.ndarray, target: np.ndarray, scale: float, rng: Generator) -> tuple[np.ndarray, bool]:
+    """(2, 3): this place of the picture onto that of the crop, scaled, turned, stretched; and whether it is flipped."""
     angle, stretch = np.deg2rad(np.clip(rng.normal(0, 9), -25, 25)), np.exp(rng.uniform(-0.07, 0.07))
     cos, sin = np.cos(angle), np.sin(angle)
     linear = scale * np.array([[cos * stretch, -sin], [sin, cos / stretch]])
     flipped = bool(rng.random() < 0.5)
     if flipped:
         linear = linear @ np.diag([-1.0, 1.0])
-    target = (side - 1) / 2 + rng.uniform(-0.09, 0.09, 2) * side
-    return np.concatenate([linear, (target - linear @ [middle, middle])[:, None]], axis=1), flipped
+    return np.concatenate([linear, (target - linear @ about)[:, None]], axis=1), flipped
 
 
 def _rescaled(matrix: np.ndarray, factor: float) -> np.ndarray:

@@ -17,7 +17,7 @@ from workbench.bench import Workbench
 from workbench.images import decode
 from workbench.metrics.parsing import Tally
 from workbench.models.parsers.compact_network import STEPS, Network
-from workbench.models.parsers.compact_parser import PRIOR
+from workbench.models.parsers.compact_torch import PRIOR
 from workbench.parts import INDEX, MIRROR, PARTS
 from workbench.settings import Settings
 from workbench.sources import figures

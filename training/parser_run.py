@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, distributed, nn
 
 from training.parser_loss import coarse_loss, parts_loss
 from workbench.models.parsers.compact_network import Network, prepare
+from workbench.models.parsers.compact_torch import PRIOR
 from workbench.parts import PARTS
 
 COARSE_WEIGHT = 0.3
@@ -19,7 +21,8 @@ WARM_UP = 300
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How to train. batch: pictures per core and step. sides: (up to this share of the run, input side). power: of a
-    part's frequency, in its weight. afresh: a resumed run starts its schedule anew."""
+    part's frequency, in its weight. afresh: a resumed run starts its schedule anew. closer: the share of samples that
+    look closely at a small or rare part."""
 
     batch: int = 4
     rate: float = 2e-3
@@ -29,6 +32,7 @@ class Plan:
     sides: tuple[tuple[float, int], ...] = ((0.4, 256), (0.8, 320), (1.0, 352))
     seed: int = 0
     afresh: bool = False
+    closer: float = 0.0
 
     def side(self, share: float) -> int:
         """The input side at this share of the run."""
@@ -61,6 +65,14 @@ class Run:
         partial = path.with_suffix(".partial")
         torch.save(parts | {"step": self.step, "share": self.share, "seconds": self.seconds}, partial)
         partial.replace(path)
+
+    def start_from(self, path: Path) -> None:
+        """Begins with the weights of an exported file instead of none."""
+        weights = {name: value.float() for name, value in load_file(path).items() if name != PRIOR}
+        for network in (self.network, self.average):
+            found = network.load_state_dict(weights, strict=False)
+            if found.unexpected_keys or not all(name.endswith("num_batches_tracked") for name in found.missing_keys):
+                raise ValueError(f"{path.name}: expected the compact parser's weights.")
 
     def restore(self, path: Path) -> None:
         """Goes on from a checkpoint."""

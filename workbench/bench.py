@@ -76,7 +76,7 @@ class Workbench:
     def device(self) -> str:
         """Where models are loaded: "cuda", "mps" or "cpu". Raises BadRequest when the one that was asked for is not
         here."""
-        return devices.choose(self.settings.device)
+        return devices.choose(self.settings.device, self.settings.zero_gpu)
 
     def require_device(self) -> None:
         """Raises BadRequest, at the start and not at the first click, when a named device is not here."""
@@ -252,10 +252,12 @@ class Workbench:
     def _load(self, spec: ModelSpec) -> tuple[Any, int]:
         if not self.available(spec.id):
             raise ModelMissing(f"{spec.title} is not on this machine. Fetch it with: {fetch_command(spec)}")
-        paths = {file.role: sources.verify(file, self.settings) for file in spec.files}
+        given = [file for file in spec.files if devices.reads(file.role, self.device, self.settings.runtime)]
+        paths = {file.role: sources.verify(file, self.settings) for file in given}
         module, _, name = spec.load.partition(":")
         load = getattr(importlib.import_module(module), name)
-        model = load(spec, paths, self.device)
+        with devices.allowing(self.settings.threads):
+            model = load(spec, paths, self.device)
         if spec.task == "recognition" and getattr(model, "threshold", 0.0) is None:  # without one `_kept` refuses it
             model.threshold = self.threshold(spec.id)
         return model, sum(path.stat().st_size for path in paths.values())

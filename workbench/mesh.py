@@ -65,7 +65,7 @@ def frame(points: np.ndarray) -> np.ndarray:
 def place(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """(2, h, w) float32: where each grid pixel lies in the face's own frame, across and down."""
     matrix = frame(points)
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    y, x = (axis.astype(np.float32) for axis in np.ogrid[: shape[0], : shape[1]])
     return np.stack([row[0] * x + row[1] * y + row[2] for row in matrix.astype(np.float32)])
 
 

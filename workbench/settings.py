@@ -31,6 +31,7 @@ class Settings:
     offline: never open a connection. hub_endpoint: address of the Hub, "" for huggingface.co. space: the process runs
     on Hugging Face Spaces. zero_gpu: it runs on one that is lent a graphics card per call. device: "auto" (CUDA, else
     MPS, else the processor), "cpu", "cuda", "cuda:1", "mps"; `workbench.devices.choose` says which it is here.
+    runtime: "auto" (on processors, in 8 bits where a network ships so) or "torch"; `workbench.devices.reads` decides.
     """
 
     cache: Path
@@ -41,6 +42,7 @@ class Settings:
     space: bool = False
     zero_gpu: bool = False
     device: str = "auto"
+    runtime: str = "auto"
     threads: int = 0
     max_pixels: int = 60 * MEGA
     max_bytes: int = 40 * MEGA
@@ -87,6 +89,7 @@ class Settings:
             space=space,
             zero_gpu=env.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true"),
             device=_device(env),
+            runtime=_runtime(env),
             threads=_positive(env, "WORKBENCH_THREADS", 0),
             max_pixels=_positive(env, "WORKBENCH_MAX_PIXELS", cls.max_pixels),
             max_bytes=_positive(env, "WORKBENCH_MAX_BYTES", cls.max_bytes),
@@ -145,4 +148,11 @@ def _device(env: Mapping[str, str]) -> str:
     text = env.get("WORKBENCH_DEVICE") or "auto"
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,2})?", text):
         raise BadRequest(f"WORKBENCH_DEVICE must be auto, cpu, cuda, cuda:NUMBER or mps, got {text!r}.")
+    return text
+
+
+def _runtime(env: Mapping[str, str]) -> str:
+    text = env.get("WORKBENCH_RUNTIME") or "auto"
+    if text not in ("auto", "torch"):
+        raise BadRequest(f"WORKBENCH_RUNTIME must be auto or torch, got {text!r}.")
     return text

@@ -9,6 +9,12 @@ _CELEBAMASK = "CelebAMask-HQ: non-commercial research and education"
 _COMPACT = "8c183ee9216cde184ae358e81f2ea4ad678e58bfb09a4cd530ec87f36531c1e7"
 COMPACT = File("builtin:compact_parser.safetensors", _COMPACT)
 """The compact parser's weights, shipped."""
+INT8 = File(
+    "builtin:compact_parser_int8.onnx",
+    "ae2c7a13546a4dcecdeb17670c5930c2433ba625dfc96c3bc6b9762a5a8511ce",
+    role="int8",
+)
+"""Its twin in 8 bits, made from these weights by `training/parser_quantise.py`."""
 
 ROWS = (
     ModelSpec(
@@ -18,6 +24,7 @@ ROWS = (
         load="workbench.models.parsers.compact_parser:load",
         files=(
             COMPACT,
+            INT8,
             MATTE,
         ),
         labels=PARTS,

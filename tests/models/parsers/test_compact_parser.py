@@ -15,7 +15,8 @@ from workbench.errors import BadWeights
 from workbench.geometry import apply, celeba_quad, invert
 from workbench.images import warp
 from workbench.models.parsers import compact_parser
-from workbench.models.parsers.compact_network import Network, prepare
+from workbench.models.parsers.compact_network import Network, fused, prepare
+from workbench.models.parsers.compact_torch import PRIOR
 from workbench.parts import INDEX, PARTS
 from workbench.tasks.detection import find_faces
 from workbench.tasks.parsing import parse
@@ -85,7 +86,7 @@ def test_the_grid_lies_over_the_photo_without_a_shift(astronaut, astronaut_face,
 def test_fusing_the_normalisation_changes_nothing(parser):
     x = prepare(torch.randint(0, 256, (1, 64, 64, 16), dtype=torch.uint8), torch.float32)
     with torch.no_grad():
-        plain, quick = parser.network(x), compact_parser.fused(parser.network)(x)
+        plain, quick = parser.network(x), fused(parser.network)(x)
     assert torch.allclose(plain, quick, atol=2e-3 * float(plain.abs().max()))
 
 
@@ -132,11 +133,11 @@ def test_a_file_that_is_not_its_own_is_refused_with_a_sentence(tmp_path, fault):
     tensors = load_file(WEIGHTS / "compact_parser.safetensors")
     about = {"side": "320"}
     if fault == "no prior":
-        del tensors[compact_parser.PRIOR]
+        del tensors[PRIOR]
     if fault == "no side":
         about = {}
     if fault == "another network":
-        tensors = {compact_parser.PRIOR: tensors[compact_parser.PRIOR], "conv1.weight": torch.zeros(3, 3, 3, 3)}
+        tensors = {PRIOR: tensors[PRIOR], "conv1.weight": torch.zeros(3, 3, 3, 3)}
     save_file(tensors, path, about)
     if fault == "not a file of weights":
         path.write_bytes(b"<html>not found</html>")
@@ -147,9 +148,7 @@ def test_a_file_that_is_not_its_own_is_refused_with_a_sentence(tmp_path, fault):
 def test_the_networks_shape_is_the_files():
     shapes = {name: value.shape for name, value in Network().state_dict().items() if value.is_floating_point()}
     stored = {
-        name: value.shape
-        for name, value in load_file(WEIGHTS / "compact_parser.safetensors").items()
-        if name != compact_parser.PRIOR
+        name: value.shape for name, value in load_file(WEIGHTS / "compact_parser.safetensors").items() if name != PRIOR
     }
     assert stored == shapes
 

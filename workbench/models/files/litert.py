@@ -6,16 +6,17 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from workbench import devices
 from workbench.errors import BadWeights
 
 
 class Network:
     """A loaded .tflite network with one input; safe to call from several threads (one runs at a time)."""
 
-    def __init__(self, path: Path, threads: int = 2) -> None:
+    def __init__(self, path: Path, threads: int = 0) -> None:
         """Raises BadWeights when the file is not a network LiteRT can run."""
         try:
-            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            self._interpreter = Interpreter(model_path=str(path), num_threads=threads or devices.threads(2))
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BadWeights(

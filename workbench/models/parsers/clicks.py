@@ -18,7 +18,8 @@ from workbench.models.blocks.precision import fast_bfloat16
 from workbench.models.files import checkpoint
 from workbench.models.parsers import compact_parser
 from workbench.models.parsers.click_network import DOTS, FLOODED, SIDE, ClickNetwork, marks, windows
-from workbench.models.parsers.compact_parser import CompactParser, fused
+from workbench.models.parsers.compact_network import fused
+from workbench.models.parsers.compact_parser import CompactParser
 from workbench.models.parsers.flooding import grown
 from workbench.parts import INDEX
 from workbench.values import Face, FaceFeatures

@@ -1,0 +1,81 @@
+"""The compact parser in whole numbers of 8 bits, through ONNX Runtime: bytes in, probabilities out. Imports no torch.
+
+`training/parser_quantise.py` writes the file. Several threads may ask one session at once.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from workbench import devices
+from workbench.errors import BadWeights
+
+GREY = 118
+"""The code of what is absent, and of the grey that pictures are padded with."""
+
+MAP_CODES = 137
+"""A map's 1 to 255 take the codes from `GREY` + 1 up to this many more."""
+
+THREADS = 4
+"""Threads of one look, where the processor has as many cores: more gain little in so small a network."""
+
+_TABLE = (GREY + np.round(np.arange(256) * MAP_CODES / 255)).astype(np.uint8)
+
+
+def codes(planes: np.ndarray) -> np.ndarray:
+    """(16, h, w) uint8: colours as they are, maps in the codes the file reads; a copy."""
+    out = np.empty(planes.shape, np.uint8)
+    out[:3] = planes[:3]
+    for plane, coded in zip(planes[3:], out[3:], strict=True):
+        cv2.LUT(np.ascontiguousarray(plane), _TABLE, dst=coded)
+    return out
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """(19, h, w) float32 that sum to one at every place; writes over the logits."""
+    logits -= logits.max(axis=0)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=0)
+    return logits
+
+
+class Int8Network:
+    """`network(planes)` with coded planes, as `codes` gives them."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises BadWeights when the file is not the compact parser's."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = devices.threads(THREADS)
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises types of its own that it does not export
+            raise BadWeights(
+                f"{path.name} is not a readable ONNX file ({str(error)[:120]}). Delete it and fetch it again."
+            ) from error
+        about = self._session.get_modelmeta().custom_metadata_map
+        takes = [value.type for value in self._session.get_inputs()]
+        if takes != ["tensor(uint8)"] or not about.get("digest"):
+            raise BadWeights(f"{path.name}: expected the compact parser in 8 bits; it is another network's file.")
+        self.made_from = about["digest"]
+        self.side = int(about["side"])
+
+    def __call__(self, planes: np.ndarray) -> np.ndarray:
+        """(16, h, w) uint8 to (19, h/2, w/2) float32 that sum to one at every place, the prior put right."""
+        (answer,) = self._session.run(None, {"x": codes(planes)[None]})
+        return softmax(answer[0])
+
+    @staticmethod
+    def middle(grids: np.ndarray, side: int, scale: float) -> np.ndarray:
+        """(c, n, n) `scale` times finer, bilinear, and of that the middle `side` × `side`."""
+        shift = (grids.shape[-1] - side / scale) / 2 + 0.5 / scale - 0.5
+        matrix = np.array([[1 / scale, 0, shift], [0, 1 / scale, shift]])
+        out = np.empty((len(grids), side, side), np.float32)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        for grid, finer in zip(grids, out, strict=True):
+            cv2.warpAffine(grid, matrix, (side, side), dst=finer, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        return out
