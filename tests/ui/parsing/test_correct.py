@@ -141,3 +141,17 @@ def test_what_is_cut_out_follows_the_corrected_mask(here, portrait: str) -> None
     for bad in (("hat",), ("hair", "Face 3"), ("hair", "", 0, 0, "picture"), ("hat", "", 0, 0, "sky"), ("necklace",)):
         with pytest.raises(BadRequest):
             cutting.cut(here, answer, portrait, "compact", *bad)
+
+
+def test_the_person_matte_of_a_cut_out_is_chosen(here, portrait: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = one.parse(here, portrait, "compact")[0]
+    asked: list[str] = []
+    found = here.matte
+    monkeypatch.setattr(here, "matte", lambda name="": asked.append(name) or found(name))
+
+    cutting.cut(here, answer, portrait, "compact", "person", people="selfie")
+    cutting.cut(here, answer, portrait, "compact", "hair", people="selfie")
+
+    assert asked == ["selfie"], "hair and face need no person matte"
+    with pytest.raises(BadRequest, match="matte model"):
+        cutting.cut(here, answer, portrait, "compact", "person", people="compact")

@@ -13,7 +13,7 @@ from workbench.marks import kept
 from workbench.ui.common import faces
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import FULL, photo_box, read_photo, results
+from workbench.ui.common.widgets import FULL, model_choice, photo_box, read_photo, results
 from workbench.ui.parsing.one import ALL, Screen
 from workbench.values import Parsing
 
@@ -29,6 +29,13 @@ def build_inside(bench: Workbench, one: Screen) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
             subject = gr.Radio(SUBJECTS, value="person", label="What", elem_id="cutout-subject")
+            people = model_choice(
+                bench,
+                "matte",
+                "Person matte",
+                info="Says who is in front; hair and face need none.",
+                elem_id="cutout-people",
+            )
             face = gr.Textbox(ALL, label="Faces", info="All faces, or a number such as Face 2.", elem_id="cutout-face")
             grow = gr.Slider(-20, 20, 0, step=1, label="Grow the edge (pixels)", elem_id="cutout-grow")
             feather = gr.Slider(0, 40, 0, step=1, label="Feather (pixels)", elem_id="cutout-feather")
@@ -43,7 +50,7 @@ def build_inside(bench: Workbench, one: Screen) -> None:
             with gr.Row():
                 saved = gr.DownloadButton("Picture", size="sm", interactive=False, elem_id="cutout-saved")
                 alone = gr.DownloadButton("Matte (PNG)", size="sm", interactive=False, elem_id="cutout-matte")
-    choices = [subject, face, grow, feather, background, strength, colour, picture]
+    choices = [subject, face, grow, feather, background, strength, colour, picture, people]
     outcome.run(
         start.click,
         bound(cut, bench),
@@ -57,6 +64,13 @@ def build_inside(bench: Workbench, one: Screen) -> None:
     outcome.photos([one.source])
     outcome.ages(*choices)
     outcome.cancels()
+    subject.change(
+        lambda what: gr.update(visible=what == "person"),
+        subject,
+        people,
+        api_visibility="private",
+        show_progress="hidden",
+    )
     background.change(
         lambda kind: [gr.update(visible=kind == word) for word in ("blur", "colour", "picture")],
         background,
@@ -80,12 +94,14 @@ def cut(
     strength: float = 0.03,
     colour: str = "#4a6fa5",
     picture: str | None = None,
+    people: str = "",
     progress: gr.Progress = gr.Progress(),  # noqa: B008
 ) -> tuple[str, str, str]:
     """Cut a person ("person"), their "hair" or "face" out of a photo, at its own size.
 
     face: "All faces" or "Face 2". grow, feather: pixels. background: "none" (transparent), "blur", "colour" or
-    "picture". Returns what the screen shows, the picture (PNG when transparent, else JPEG), and the matte (PNG).
+    "picture". people: catalogue id of the person matte, "" for the first here; only a person is looked for with it.
+    Returns what the screen shows, the picture (PNG when transparent, else JPEG), and the matte (PNG).
     """
     from workbench.tasks import cutout
     from workbench.tasks.matting import matte
@@ -95,7 +111,8 @@ def cut(
     parsing = _parsing(bench, answer, found.image, found.faces, model)
     number = 0 if face in (None, "", ALL) else faces.chosen(found, face)[0]
     progress(0.4, desc="Following the edges")
-    alpha = matte(found.image, parsing, bench.matte(), subject, number)
+    matted = bench.matte(people or "") if subject == "person" else None
+    alpha = matte(found.image, parsing, matted, subject, number)
     if not alpha.any():
         raise BadRequest(f"There is no {subject} to cut out of this photo, as its mask says.")
     progress(0.7, desc="Cutting out")
