@@ -90,7 +90,7 @@ def enlarge(found: FaceScores, window: tuple[slice, slice]) -> tuple[np.ndarray,
     to_grid = compose(found.matrix.astype(np.float64), np.array([[1.0, 0, left], [0, 1, top]]))
     parts = np.zeros(shape, np.uint8)
     sure = _plane(found.scores[0], to_grid, (0, 0, shape[1], shape[0]))
-    for part in np.unique(found.scores.argmax(axis=0)):
+    for part in np.flatnonzero(np.bincount(found.scores.argmax(axis=0).ravel())):
         box = _reach(found.scores[part], to_grid, shape) if part else None
         if box is None:
             continue
@@ -117,8 +117,8 @@ def _slices(points: np.ndarray, shape: tuple[int, int]) -> tuple[slice, slice] |
 
 def _reach(scores: np.ndarray, to_grid: np.ndarray, shape: tuple[int, int]) -> tuple[int, int, int, int] | None:
     """Left, top, right, bottom in the window of where a part is not faint."""
-    y, x = np.nonzero(scores > FAINT)
-    low, high = np.array([x.min(), y.min()]) - 1, np.array([x.max(), y.max()]) + 1
+    x, y, width, height = cv2.boundingRect((scores > FAINT).view(np.uint8))
+    low, high = np.array([x, y]) - 1, np.array([x + width, y + height])
     corners = np.array([low, high, [low[0], high[1]], [high[0], low[1]]], np.float64)
     found = _slices(apply(invert(to_grid), corners), shape)
     return None if found is None else (found[1].start, found[0].start, found[1].stop, found[0].stop)
