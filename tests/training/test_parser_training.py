@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import distributed
 
 from training import parser as training
@@ -106,6 +107,28 @@ def test_maps_are_dropped_for_about_a_third_and_always_without_a_mesh(faces):
     shown = [augmenter.sample(0, 64, np.random.default_rng(seed))[0][..., here].any() for seed in range(80)]
     assert 0.4 < np.mean(shown) < 0.75
     assert not any(augmenter.sample(3, 64, np.random.default_rng(seed))[0][..., here].any() for seed in range(20))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_closer_look_holds_a_small_part_at_the_size_it_is_parsed_at(faces, seed, monkeypatch):
+    """The earring here is a disc of 24 px of 512, of which a crop of 192 px at scale 0.8 to 1.25 shows 19 to 30."""
+    monkeypatch.setattr(parser_augment, "PASTES", ())
+    augmenter = parser_augment.Augmenter(faces, np.arange(3), closer=1.0)
+    crop, labels = augmenter.sample(1, 192, np.random.default_rng(seed))
+    assert crop.shape == (192, 192, 3 + len(MAPS))
+    area = 4 * (labels == INDEX["earring"]).sum()
+    assert area > 0
+    assert area < 1.25**2 * np.pi * 13.5**2
+
+
+def test_a_run_begins_with_the_weights_that_ship(tmp_path, alone):
+    run = parser_run.new_run(parser_run.Plan())
+    run.start_from(WEIGHTS / "compact_parser.safetensors")
+    shipped = load_file(WEIGHTS / "compact_parser.safetensors")["head.weight"].float()
+    assert all(torch.equal(network.head.weight, shipped) for network in (run.network, run.average))
+    save_file({"conv1.weight": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(ValueError, match="expected the compact parser"):
+        run.start_from(tmp_path / "other.safetensors")
 
 
 def test_a_lent_earring_brings_its_pixels_and_its_label_and_never_lies_on_the_face(faces):
