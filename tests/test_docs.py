@@ -49,6 +49,23 @@ def test_every_command_in_the_docs_exists(command: str, capsys: pytest.CaptureFi
         assert option in helped, f"{command}: no option {option}"
 
 
+def test_every_command_that_does_shards_has_its_line_for_a_job(capsys: pytest.CaptureFixture) -> None:
+    """`hf jobs run … python -m workbench COMMAND … --shard`, with options that the command has."""
+    text = (ROOT / "docs/scale.md").read_text()
+    lines = [line for line in text.splitlines() if line.startswith("    hf jobs run")]
+    told = {line.split("python -m workbench ")[1].split()[0]: line for line in lines}
+    helped = {}
+    for name in sorted(COMMANDS):
+        with pytest.raises(SystemExit):
+            main([name, "--help"])
+        helped[name] = capsys.readouterr().out
+    assert set(told) == {name for name, text in helped.items() if "--shard I/N" in text}
+    for name, line in told.items():
+        assert re.search(r"--shard \$i/\d+$", line), line
+        words = line.split(f"workbench {name} ")[1].split()
+        assert [word for word in words if word.startswith("--") and word not in helped[name]] == []
+
+
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_stands_in_the_readme(name: str) -> None:
     assert f"python -m workbench {name}" in README

@@ -15,9 +15,14 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import ROOT, free_port
 from tests.labeling.conftest import draw
+from workbench.labeling.foreign.files import export, read
+from workbench.labeling.foreign.given import Shown
 from workbench.labeling.serving.folders import set_opened
+from workbench.labeling.statistics.analysis import analyse
 from workbench.labeling.store.store import Store
 from workbench.labeling.study.demo import build_demo, vary
+from workbench.labeling.study.reading import load_items
+from workbench.labeling.study.study import load_study
 from workbench.settings import Settings
 
 OWNER = "owner token of this test"
@@ -132,6 +137,24 @@ def stored(folder: Path, study: str = "twelve") -> pd.DataFrame:
     table = store.judgements(study)
     store.close()
     return table
+
+
+def goes_round(folder: Path, name: str) -> int:
+    """A study's answers go to Label Studio's file, come back as they were, and are analysed; how many there are."""
+    study = load_study(folder / "data/studies" / name)
+    shown = Shown(study, tuple(load_items(study)))
+    store = Store(folder / "data/labels.db")
+    file, data = export(store, shown, "label-studio")
+    (folder / file).write_bytes(data)
+    back = {(one.rater, one.item): one.answer for one in read(folder / file, shown, "label-studio")}
+    table, items = store.judgements(name), store.items(name)
+    store.close()
+    assert back == dict(zip(zip(table["rater"], table["item"], strict=True), table["answer"], strict=True))
+    found = analyse(study, table, items, rounds=20)
+    assert found.counts["judgements"] == len(back)
+    assert (found.formed is not None) == bool(study.task.form)
+    assert (found.ranking is not None) == study.task.ranks
+    return len(back)
 
 
 def sent(page) -> None:

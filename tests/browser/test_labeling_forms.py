@@ -5,8 +5,9 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.conftest import ROOT
-from tests.browser.labeling_booth import TWELVE, consent, opened, sent, stored, wait_shown
+from tests.browser.labeling_booth import TWELVE, consent, goes_round, opened, sent, stored, wait_shown
 from workbench.labeling.study import details
+from workbench.labeling.study.tasktypes import TASK_TYPES, choices_as_answers
 
 CHOICES = 'choices = ["c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9", "c10", "c11", "c12"]\n'
 
@@ -131,3 +132,34 @@ def test_graded_coded_placed_and_painted_answers_by_keys_and_by_touch(chromium, 
     assert looks[1][15:36, 12].all()
     context.close()
     assert errors == []
+    for task in ("expression", "action_units", "points", "correct_mask", "attention"):
+        assert goes_round(folder, task) == 2
+
+
+CHOSEN = [task for task in TASK_TYPES.values() if not task.form and task.picks == 1]
+
+
+def test_every_question_with_one_answer_is_answered_by_a_key_and_by_touch(chromium, corner) -> None:
+    """And goes to another tool's file and back, and is analysed."""
+    folder = corner[1]
+    context = chromium.new_context(viewport={"width": 390, "height": 800}, has_touch=True)
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    for task in CHOSEN:
+        more = 'attribute = "bright"' if task.needs_attribute else ""
+        more += '\nchoices = ["dark", "bright"]' if task.open_choices else ""
+        consent(page, form(corner, task.name, more, task.images))
+        first = wait_shown(page, "")
+        page.keyboard.press("2")
+        second = wait_shown(page, first)
+        page.locator("[data-answer='0']").tap()
+        wait_shown(page, second)
+        sent(page)
+        rows = stored(folder, task.name)
+        answers = choices_as_answers(("dark", "bright")) if task.open_choices else task.answers
+        assert len(rows) == 2
+        assert set(rows["answer"]) <= {answer.key for answer in answers}
+        if not task.choose_image:  # else sides are shuffled
+            assert rows["answer"].tolist() == [answers[1].key, answers[0].key]
+        assert goes_round(folder, task.name) == 2
+    context.close()

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from tests.labeling.foreign.studies import SECRET, brought, given, meant, write
@@ -11,10 +12,12 @@ from workbench.errors import StudyError
 from workbench.labeling.foreign import files, label_studio
 from workbench.labeling.foreign.bringing import bring
 from workbench.labeling.foreign.given import Given
+from workbench.labeling.foreign.runs import packed
 from workbench.labeling.hub.hub import LocalHub
 from workbench.labeling.hub.loading import load_labels
 from workbench.labeling.hub.outbox import Outbox
 from workbench.labeling.store.store import Store
+from workbench.labeling.study import details
 from workbench.labeling.study.tasktypes import TASK_TYPES
 
 KINDS = ("label-studio", "potato", "csv", "jsonl", "parquet", "datasets")
@@ -86,15 +89,24 @@ def test_coco_is_refused_for_answers_that_have_no_shape(store, tmp_path):
         files.export(store, shown, "coco")
 
 
-def test_a_photo_smaller_than_the_cells_of_its_mask_loses_no_answer(store, tmp_path):
+def test_a_photo_smaller_than_the_cells_of_its_mask_loses_nothing_and_corrections_count(store, tmp_path):
     shown = write(tmp_path / "small", "correct_mask", size=(40, 30))
-    told = [one for one in given(shown) if "#" not in one.answer or one.item == "item-0"]
+    told = [replace(one, answer="fine") if one.answer.startswith("corrected") else one for one in given(shown)]
+    drawn = details.drawing("corrected", np.random.default_rng(5).random((192, 256)) > 0.5)
+    told[-1] = replace(told[-1], answer=drawn)
     brought(store, shown, told)
+    for kind in ("label-studio", "coco"):
+        name, data = files.export(store, shown, kind)
+        (tmp_path / name).write_bytes(data)
+        back = list(files.read(tmp_path / name, shown, kind))
+        assert sorted(one.answer for one in back) == sorted(one.answer for one in told), kind
     name, data = files.export(store, shown, "label-studio")
-    (tmp_path / name).write_bytes(data)
-    back = list(files.read(tmp_path / name, shown, "label-studio"))
-    assert len(back) == len(told)
-    assert brought(store, shown, back, b"t" * 32).already == len(told)
+    tasks = json.loads(data)
+    (region,) = [r for one in tasks for a in one["annotations"] for r in a["result"] if r["type"] == "brushlabels"]
+    region["value"]["rle"] = packed(np.ones((30, 40), bool))
+    (tmp_path / name).write_text(json.dumps(tasks))
+    changed = [one.answer for one in files.read(tmp_path / name, shown, "label-studio") if "#" in one.answer]
+    assert [bool(details.drawn(answer).all()) for answer in changed] == [True]
 
 
 def test_label_studios_own_export_is_read(store, tmp_path):

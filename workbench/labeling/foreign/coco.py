@@ -13,7 +13,17 @@ import pandas as pd
 
 from workbench.errors import StudyError
 from workbench.labeling.foreign import runs
-from workbench.labeling.foreign.given import Given, Shown, file_name, listed, mapping, moment, read_json, seconds_of
+from workbench.labeling.foreign.given import (
+    Given,
+    Shown,
+    file_name,
+    listed,
+    mapping,
+    moment,
+    read_json,
+    recelled,
+    seconds_of,
+)
 from workbench.labeling.study import details
 from workbench.labeling.study.study import Study
 
@@ -40,6 +50,8 @@ def write(shown: Shown, table: pd.DataFrame) -> bytes:
         told |= {"flags": row["flags"], "reason": row["reason"]}
         if details.MARK in answer:
             shape = _shape(study, answer, sizes[item])
+            if study.task.form != "points" and runs.is_lossy(details.drawn(answer), *sizes[item]):
+                told |= {"drawn": answer}
             drawn.append(
                 {"id": len(drawn) + 1, "image_id": numbers[item], "category_id": 1} | shape | {"attributes": told}
             )
@@ -137,9 +149,7 @@ def _answer(
         return _placed(study, annotations[0], names, width, height)
     shapes = [one.get("segmentation") for one in annotations]
     full = np.logical_or.reduce([runs.uncounted(shape, width, height) for shape in shapes])
-    form = study.task.form
-    cells = runs.resized(full, *details.cells(form, width, height))
-    return details.drawing("drawn" if form == "attention" else "corrected", cells)
+    return recelled(study.task.form, full, annotations[0].get("attributes", {}).get("drawn"))
 
 
 def _placed(

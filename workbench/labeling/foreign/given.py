@@ -12,11 +12,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
 from PIL import Image
 
 from workbench.errors import BadRequest, StudyError
+from workbench.labeling.foreign import runs
 from workbench.labeling.store.clock import iso
-from workbench.labeling.study.details import check_detail
+from workbench.labeling.study import details
 from workbench.labeling.study.items import Item, inside
 from workbench.labeling.study.study import Study
 from workbench.labeling.study.tasktypes import SKIP
@@ -157,12 +159,29 @@ def moment(value: Any, where: str) -> str:
         raise StudyError(f"{where}: expected a time as 2026-01-31T12:00:00Z, got {str(value)[:40]!r}.") from error
 
 
+def recelled(form: str, full: np.ndarray, noted: object) -> str:
+    """The answer that says (h, w) bool, what was drawn in a photo's pixels, in the cells of the raters' screen.
+
+    noted: an answer that was written beside it, because the photo is too small for its cells; it stands as long as it
+    draws the same pixels, so what somebody changed in the other tool counts.
+    """
+    width, height = full.shape[1], full.shape[0]
+    name = "drawn" if form == "attention" else "corrected"
+    if isinstance(noted, str) and noted.startswith(name + details.MARK):
+        try:
+            if (runs.resized(details.drawn(noted), width, height) == full).all():
+                return noted
+        except BadRequest:
+            pass  # somebody else's note: what is drawn says enough
+    return details.drawing(name, runs.resized(full, *details.cells(form, width, height)))
+
+
 def check_answer(study: Study, answer: str, where: str) -> None:
     """Raises StudyError unless this study can store the answer."""
     try:
         if answer != SKIP and study.answer(answer) is None:
             raise BadRequest(f"answer: {answer[:60]!r} is none of this study's.")
         if answer != SKIP:
-            check_detail(study.task.form, study.asked, answer)
+            details.check_detail(study.task.form, study.asked, answer)
     except BadRequest as error:
         raise StudyError(f"{where}: {error}") from error

@@ -14,7 +14,17 @@ import pandas as pd
 
 from workbench.errors import StudyError
 from workbench.labeling.foreign import runs
-from workbench.labeling.foreign.given import Given, Shown, file_name, listed, mapping, moment, read_json, seconds_of
+from workbench.labeling.foreign.given import (
+    Given,
+    Shown,
+    file_name,
+    listed,
+    mapping,
+    moment,
+    read_json,
+    recelled,
+    seconds_of,
+)
 from workbench.labeling.study import details
 from workbench.labeling.study.items import SUFFIXES, Item
 from workbench.labeling.study.study import Study
@@ -134,9 +144,10 @@ def _regions(study: Study, answer: str, size: tuple[int, int]) -> Iterator[dict[
                 value = {"x": round(100 * place[0], 2), "y": round(100 * place[1], 2), "width": 1, _PLACE: [name]}
                 yield _region(_PLACE, "points", value, size)
     elif form in ("mask", "attention") and head != "fine":
-        full = runs.resized(details.drawn(answer), *size)
-        value = {"format": "rle", "rle": runs.packed(full), _BRUSH: [study.attribute]}
-        yield _region(_BRUSH, "drawn", value, size)
+        cells = details.drawn(answer)
+        value = {"format": "rle", "rle": runs.packed(runs.resized(cells, *size)), _BRUSH: [study.attribute]}
+        note = {"meta": {"text": [answer]}} if runs.is_lossy(cells, *size) else {}
+        yield _region(_BRUSH, "drawn", value, size) | note
 
 
 def _given(shown: Shown, item: str, files: tuple[str, ...], annotation: Mapping[str, Any], where: str) -> Given:
@@ -240,8 +251,9 @@ def _drawn(shown: Shown, regions: Sequence[Mapping[str, Any]]) -> str:
     if len({mask.shape for mask in masks}) > 1:
         raise StudyError("the brush strokes are of pictures of different sizes.")
     full = np.logical_or.reduce(masks)
-    size = details.cells(form, full.shape[1], full.shape[0])
-    return details.drawing("drawn" if form == "attention" else "corrected", runs.resized(full, *size))
+    note = strokes[0].get("meta")
+    noted = note.get("text") if isinstance(note, Mapping) else None
+    return recelled(form, full, noted[0] if isinstance(noted, list) and noted else None)
 
 
 def _value(region: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -98,6 +98,11 @@ def resized(mask: np.ndarray, width: int, height: int) -> np.ndarray:
     return np.asarray(mask[rows][:, columns])
 
 
+def is_lossy(mask: np.ndarray, width: int, height: int) -> bool:
+    """Whether a mask at this size does not come back as it was: the photo has fewer pixels than the mask has cells."""
+    return bool(mask.shape[0] > height or mask.shape[1] > width)
+
+
 def check_size(width: Any, height: Any) -> None:
     """Raises StudyError unless these are the sides of a picture that can be held."""
     if not (type(width) is int and type(height) is int and width > 0 and height > 0 and width * height <= MOST_PIXELS):
