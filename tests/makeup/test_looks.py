@@ -8,10 +8,10 @@ from workbench.makeup.looks import OWN, Layer, Look
 from workbench.makeup.palettes import CAPS, ORDER, PALETTES
 
 
-def test_there_are_nine_looks_and_a_bare_face() -> None:
+def test_there_are_twelve_looks_and_a_bare_face() -> None:
     assert next(iter(looks.LOOKS)) == "none"
     assert looks.LOOKS["none"].layers == {}
-    assert len(looks.LOOKS) == 10
+    assert len(looks.LOOKS) == 13
     assert all(look.layers for name, look in looks.LOOKS.items() if name != "none")
     assert all(look.sentence.endswith(".") for look in looks.LOOKS.values())
 
@@ -22,7 +22,7 @@ def test_every_region_has_shades_and_a_cap() -> None:
     assert all(0 <= value <= 255 for shades in PALETTES.values() for shade in shades.values() for value in shade)
 
 
-@pytest.mark.parametrize("name", ["neutral", "natural"])
+@pytest.mark.parametrize("name", ["neutral", "natural", "camera ready", "defined", "silver"])
 def test_everyday_looks_stay_far_below_what_is_possible(name: str) -> None:
     """Nobody wants to be seen made up in these: lips, lids and liner at most at half of what is allowed."""
     layers = looks.find(name).layers

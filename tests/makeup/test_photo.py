@@ -219,3 +219,33 @@ def _far_from(mask: np.ndarray, by: int) -> np.ndarray:
     import cv2
 
     return ~cv2.dilate(mask.astype(np.uint8), np.ones((2 * by + 1, 2 * by + 1), np.uint8)).astype(bool)
+
+
+@pytest.mark.parametrize(("covered", "painted"), [(0.25, True), (0.6, False)])
+def test_a_brow_is_painted_whole_or_not_at_all(astronaut, astronaut_face, parsing, covered, painted) -> None:
+    """A fringe over half a brow left a painted stump beside it; the other brow is painted as ever."""
+    labels = parsing.labels.copy()
+    brow = astronaut_face.mesh[list(shapes.BROWS[0]), :2]
+    low, high = brow.min(0), brow.max(0)
+    edge = round(float(low[0] + covered * (high[0] - low[0])))
+    labels[: round(float(high[1])) + 8, :edge] = INDEX["hair"]
+    before, after = (
+        make_canvas(astronaut, astronaut_face, replace(parsing, labels=one)).masks["brow"]
+        for one in (parsing.labels, labels)
+    )
+
+    assert (after[:, : SIDE // 2].sum() > 0.5 * before[:, : SIDE // 2].sum()) == painted
+    assert painted or after[:, : SIDE // 2].max() < 0.02
+    np.testing.assert_array_equal(after[:, SIDE // 2 :], before[:, SIDE // 2 :])
+
+
+def test_a_brow_the_parser_half_missed_is_painted_whole(astronaut, astronaut_face, parsing) -> None:
+    labels = parsing.labels.copy()
+    brow = np.isin(labels, [INDEX["image_left_brow"]])
+    columns = np.flatnonzero(brow.any(0))
+    labels[:, : columns[len(columns) * 2 // 5]][brow[:, : columns[len(columns) * 2 // 5]]] = INDEX["skin"]
+    drawn = make_canvas(astronaut, astronaut_face).masks["brow"][:, : SIDE // 2]
+    made = make_canvas(astronaut, astronaut_face, replace(parsing, labels=labels)).masks["brow"][:, : SIDE // 2]
+
+    inside = drawn > 0.8
+    assert made[inside].mean() > 0.8

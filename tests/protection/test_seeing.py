@@ -110,6 +110,34 @@ def test_a_darker_chin_is_a_beard(astronauts, astronaut_face) -> None:
     assert beardless(chin, astronaut_face).max() < 0.05
 
 
+def test_stains_on_dark_skin_show_as_much_as_on_light_skin() -> None:
+    """Dark skin counted as shade, where twice as much was allowed: a man with dark skin came back stained."""
+    scene = toys.scene()
+    stain = patch(150, 110, 12.0)
+    light, dark = (
+        float(visibility(pixels, pixels + stain, scene.face, torch.zeros_like(scene.hairless)))
+        for pixels in (scene.pixels, (scene.pixels - scene.pixels.mean() + 36).clamp(8, 250))
+    )
+
+    assert dark > 0.9 * light
+
+
+def test_denser_brows_pass_for_makeup_and_the_same_change_of_a_cheek_does_not(astronauts) -> None:
+    masks = astronauts.canvases[0].masks
+    worn = astronauts.worn[0, 0].numpy()
+    cheek = (astronauts.skin[0, 0].numpy() > 0.5) & (worn < 0.01)
+
+    assert worn[masks["brow"] > 0.9].mean() > 0.5
+    assert worn[masks["liner"] > 0.5].mean() > worn[masks["lip"] > 0.9].mean() > 0.3
+    assert cheek.sum() > 2000
+    brows = torch.from_numpy(masks["brow"])[None, None] * -12.0
+    usual, eased = (
+        float(visibility(astronauts.pixels, astronauts.pixels + brows, astronauts.face, astronauts.hairless, how))
+        for how in (None, astronauts.worn)
+    )
+    assert eased < 0.8 * usual
+
+
 def test_the_map_is_worst_where_the_change_is() -> None:
     scene = toys.scene()
     known = sight(scene.pixels, scene.face, scene.hairless)

@@ -102,5 +102,6 @@ def scene(count: int = 1, seed: int = 0) -> Scene:
         masks(skin),
         oval,
         masks(lip),
+        masks(0.5 * lip),
         torch.ones(count),
     )

@@ -42,6 +42,11 @@ def add_evaluation(parser: argparse.ArgumentParser) -> None:
         "--baselines", action="store_true", help="also measure the look alone and pixel noise of equal SSIM"
     )
     group.add_argument("--batch", type=int, default=10, help="people at a time (default: 10)")
+    group.add_argument(
+        "--facesec",
+        action="store_true",
+        help="instead of our own protection: four kinds of perturbation, by what an attacker knows, wants and can do",
+    )
 
 
 def evaluate(args: argparse.Namespace, settings: Settings) -> int:
@@ -52,6 +57,10 @@ def evaluate(args: argparse.Namespace, settings: Settings) -> int:
     from workbench.protection.evaluation import Rows, pairs
 
     bench = Workbench(settings)
+    if args.facesec:
+        from workbench.cli.protect_facesec import facesec
+
+        return facesec(args, bench)
     out: Path = args.out or Path("protection-evaluation")
     here = {spec.id: bench.recogniser(spec.id) for spec in bench.here("recognition")}
     models = {name: model for name, model in here.items() if model.threshold is not None}

@@ -24,6 +24,8 @@ SMALLEST = 80.0
 """Faces with fewer photo pixels than this between the cheeks are refused."""
 TURNED = 50.0
 """Faces that look further sideways than this many degrees are refused: half of the makeup would lie behind the nose."""
+BROW_SHOWN, BROW_SEEN = 0.65, 0.85
+"""Share of a brow that must be free for it to be painted, and that must be parsed for the parsing to say its shape."""
 
 _FACE = (
     "skin",
@@ -154,10 +156,12 @@ def _masks(points: np.ndarray, parts: np.ndarray | None) -> dict[str, np.ndarray
         eyes = np.maximum(eyes, _share(parts, "image_left_eye", "image_right_eye") * shapes.soft(_grown(eyes, 0.1), 1))
         mouth = np.maximum(mouth, _share(parts, "mouth"))
     keep = clear * (1 - shapes.soft(eyes, 0.4)) * (1 - shapes.soft(mouth, 0.4))
-    lip, brow = shapes.lips(points, SIDE, UNIT), shapes.brows(points, SIDE, UNIT)
+    lip, both = shapes.lips(points, SIDE, UNIT), [*shapes.brows(points, SIDE, UNIT)]
     if parts is not None:
         lip = _seen(lip, _share(parts, "upper_lip", "lower_lip"), 0.05, 0.012)
-        brow = _trusted(brow, _share(parts, "image_left_brow", "image_right_brow"), 0.06, 0.02)
+        seen = _share(parts, "image_left_brow", "image_right_brow")
+        both = [_whole(one, seen, clear) for one in both]
+    brow = np.maximum(*both)
     face = shapes.soft(whole, 0.06 * UNIT) * whole * keep
     bare = (1 - lip) * (1 - shapes.nostrils(points, SIDE, UNIT))
     skin = whole * keep * bare * (1 - brow)
@@ -195,10 +199,14 @@ def _seen(drawn: np.ndarray, seen: np.ndarray, reach: float, feather: float) -> 
     return shapes.soft(seen * shapes.soft(_grown(drawn, reach), 0.5), feather * UNIT)
 
 
-def _trusted(drawn: np.ndarray, seen: np.ndarray, reach: float, feather: float) -> np.ndarray:
-    """A region as parsed, where it agrees with the mesh; as drawn where the parsing did not see it (covered regions are
-    cut later)."""
-    near = seen * shapes.soft(_grown(drawn, reach), 0.5)
-    if near.sum() < 0.5 * drawn.sum():
+def _whole(drawn: np.ndarray, seen: np.ndarray, clear: np.ndarray) -> np.ndarray:
+    """One brow: nothing where hair or a hand covers much of it, for half a painted brow looks like a mistake; as parsed
+    where the parser saw it whole; otherwise as drawn too, for pale brows are often taken for skin."""
+    full = drawn.sum()
+    if (drawn * clear).sum() < BROW_SHOWN * full:
+        return np.zeros_like(drawn)
+    near = seen * shapes.soft(_grown(drawn, 0.06), 0.5)
+    made = shapes.soft(near, 0.02 * UNIT)
+    if near.sum() < 0.5 * full:
         return drawn
-    return shapes.soft(near, feather * UNIT)
+    return made if near.sum() >= BROW_SEEN * full else np.maximum(made, drawn)

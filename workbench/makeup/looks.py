@@ -75,6 +75,33 @@ LOOKS: Mapping[str, Look] = {
             },
         ),
         Look(
+            "camera ready",
+            "Powder for a camera, for everyone: skin evened and modelled a little, eyes and lips as they are.",
+            {"foundation": _even(0.85), "contour": Layer(0.3, {"taupe": 1.0}), "brow": Layer(0.1, {"ash": 1.0})},
+        ),
+        Look(
+            "defined",
+            "For men, also with beards: fuller brows, darker lashes, firmer cheeks and jaw, and no colour.",
+            {
+                "foundation": _even(0.4),
+                "contour": Layer(0.5, {"taupe": 0.6, "cocoa": 0.4}),
+                "liner": Layer(0.22, {"grey": 0.5, "brown": 0.5}, softness=0.015),
+                "brow": Layer(0.4, {"chestnut": 0.5, "dark brown": 0.5}),
+            },
+        ),
+        Look(
+            "silver",
+            "For grown faces: satin skin, soft brows and lashes, lips and cheeks rosier, no shimmer that draws lines.",
+            {
+                "foundation": _even(0.7),
+                "blush": Layer(0.4, {"rose": 0.6, "peach": 0.4}),
+                "shadow": Layer(0.2, {"taupe": 1.0}, softness=0.03),
+                "liner": Layer(0.35, {"brown": 0.6, "grey": 0.4}, softness=0.01),
+                "brow": Layer(0.35, {"ash": 0.7, "chestnut": 0.3}),
+                "lip": Layer(0.5, {"rose": 0.7, "nude": 0.3}),
+            },
+        ),
+        Look(
             "natural",
             "A light day look: even skin, soft blush, brown liner, lips a shade rosier.",
             {

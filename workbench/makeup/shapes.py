@@ -101,10 +101,10 @@ def lips(points: np.ndarray, side: int, unit: float) -> np.ndarray:
     return soft(np.clip(area(points, LIPS_OUTER, side) - mouth(points, side, unit), 0, 1), 0.012 * unit)
 
 
-def brows(points: np.ndarray, side: int, unit: float) -> np.ndarray:
-    """Both brows, fading at the edge and towards the nose, as hair does."""
-    both = np.maximum(*(area(points, path, side) for path in BROWS))
-    return soft(both, 0.02 * unit)
+def brows(points: np.ndarray, side: int, unit: float) -> tuple[np.ndarray, np.ndarray]:
+    """The brow at the image's left and that at its right, fading at the edge, as hair does."""
+    left, right = (soft(area(points, path, side), 0.02 * unit) for path in BROWS)
+    return left, right
 
 
 def shadow(points: np.ndarray, side: int, unit: float) -> np.ndarray:

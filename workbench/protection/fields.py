@@ -50,6 +50,9 @@ class Bounds:
 NEAR = 12
 """Canvas pixels around a place whose lightest and darkest tones it may come near: a fifth of an eye distance."""
 
+WARPS = 16
+"""Cells across the canvas of the grid that moves features: a third of an eye distance each."""
+
 GAIN = 1.8
 """Splines weaken numbers that alternate from cell to cell; this gives back about what they take."""
 
@@ -143,9 +146,9 @@ class ToneField:
         self.bounds, self.scene, self.pixels = bounds, scene, scene.pixels
         self._look(scene, look)
         made = torch.Generator().manual_seed(seed)
-        shapes = [(1, cells + 3) for cells in bounds.cells] + [(2, 13)] * bool(bounds.warp)
+        shapes = [(1, cells + 3) for cells in bounds.cells] + [(2, WARPS + 3)] * bool(bounds.warp)
         self.grids = [torch.randn(len(scene), channels, n, n, generator=made) * 0.1 for channels, n in shapes]
-        self.sight = sight(self.base, scene.face, scene.hairless)
+        self.sight = sight(self.base, scene.face, scene.hairless, scene.worn)
         self.amplitudes = amplitudes(scene, self.sight, bounds)
         self.room = room(luma(self.base), bounds)
         self.even = bounds.even * scene.frontal

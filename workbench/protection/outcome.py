@@ -86,10 +86,11 @@ def measured(
         torch.from_numpy(np.ascontiguousarray(photo.transpose(2, 0, 1))).float()[None]
         for photo in (before, after, against)
     )
-    face, skin = scene.face[row : row + 1], scene.skin[row : row + 1]
+    here = slice(row, row + 1)
+    face, skin = scene.face[here], scene.skin[here]
     colour, tint = skin_change(before, after, skin[0, 0].numpy())
     return {
-        "visibility": float(visibility(third, second, face, scene.hairless[row : row + 1])),
+        "visibility": float(visibility(third, second, face, scene.hairless[here], scene.worn[here])),
         "ssim": float(looks.ssim(first, second, face)),
         "psnr": float(looks.psnr(first, second, face)),
         "skin_change": colour,

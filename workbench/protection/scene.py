@@ -26,6 +26,10 @@ CHIN = (212, 182, 17, 406, 432, 365, 379, 400, 377, 152, 148, 176, 150, 136)
 COLOURED = ("shadow", "liner", "brow", "lip")
 """Regions whose makeup is meant to be seen: no patch is looked for there."""
 
+WORN = {"brow": 0.6, "liner": 1.0, "shadow": 0.4, "lip": 0.4}
+"""By what share more brows, the lash line, lids and lips may change than skin: denser brows or darker lashes are taken
+for makeup."""
+
 HOLES, EDGES, RIMS = 0.25, 0.1, 0.06
 """Gaps in the face that are filled before its outer edge is softened, how soft it becomes, and over which way a change
 grows from nothing beside eyes, mouth and frames; in eye distances."""
@@ -38,7 +42,8 @@ class Scene:
     pixels: (N, 3, S, S) float32 RGB, 0..255, as they are. field: (N, 1, S, S) 0..1, where tones may change: the face
     without eyeballs, teeth, glasses and hair, feathered on every side. oval: the same with eyes and mouth, where
     features may move. face: where looks are measured. skin: bare skin, without lids, brows, lips and nostrils.
-    hairless: skin above the lip and on the chin where no moustache or beard grows. frontal: (N,) 1 from the front, 0
+    hairless: skin above the lip and on the chin where no moustache or beard grows. worn: by what share more a place may
+    change, since a change there is taken for makeup. frontal: (N,) 1 from the front, 0
     from 25° on.
     """
 
@@ -50,6 +55,7 @@ class Scene:
     skin: Tensor
     oval: Tensor
     hairless: Tensor
+    worn: Tensor
     frontal: Tensor
 
     def __len__(self) -> int:
@@ -81,6 +87,7 @@ def make_scene(photos: Sequence[np.ndarray], faces: Sequence[Face], parsings: Se
         _tensor(bare),
         _tensor(soft * frame()),
         _tensor(smooth),
+        _tensor(np.stack([_worn(canvas) for canvas in canvases])),
         torch.tensor([frontal(face) for face in faces]),
     )
 
@@ -143,6 +150,12 @@ def beardless(canvas: Canvas, face: Face) -> np.ndarray:
         found.append(area * (1 - max(dark, hairy)))
     made = np.maximum.reduce(found) if found else np.zeros_like(light)
     return shapes.soft(made, 0.05 * UNIT) * canvas.masks["skin"]
+
+
+def _worn(canvas: Canvas) -> np.ndarray:
+    """(S, S) float32: `WORN`, with soft edges."""
+    shares = [share * np.clip(canvas.masks[region], 0, 1) for region, share in WORN.items()]
+    return shapes.soft(np.maximum.reduce(shares), 1.5)
 
 
 def _rims(canvas: Canvas) -> np.ndarray:

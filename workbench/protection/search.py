@@ -20,6 +20,9 @@ from workbench.protection.scene import Scene
 from workbench.protection.views import View
 from workbench.watch import Watch
 
+SEED = 0
+"""Of the views: the same search gives the same file."""
+
 EVERY = 10
 """Steps between two looks at the validation view, and between two previews."""
 
@@ -31,15 +34,18 @@ class Plan:
     levels: visibilities in just noticeable differences, rising; each is searched from where the one before ended.
     steps: of Adam for the first, more: for every further one. rate: its learning rate, falling as a cosine within each.
     floor: margin below which a surrogate is left alone. enough: margin that every surrogate must be below, on the
-    validation view, to leave a level early.
+    validation view, to leave a level early. shake: how far the surrogates' views differ from step to step, in what
+    `View.shaken` makes; 0: not at all. asked: how many surrogates each step asks, in turn; 0: all.
     """
 
     levels: tuple[float, ...] = (2.0,)
-    steps: int = 50
-    more: int = 20
+    steps: int = 120
+    more: int = 50
     rate: float = 0.2
     floor: float = -2.0
     enough: float = -math.inf
+    shake: float = 1.0
+    asked: int = 1
 
     def __post_init__(self) -> None:
         if not self.levels or sorted(self.levels) != list(self.levels) or self.levels[0] <= 0:
@@ -118,13 +124,14 @@ class Climb:
         self.field, self.scene, self.surrogates, self.targets, self.plan = field, scene, surrogates, targets, plan
         self.adam = torch.optim.Adam(field.parameters(), lr=plan.rate, betas=(0.9, 0.99))
         self.press = torch.ones(len(scene))
+        self.random, self.turn = torch.Generator().manual_seed(SEED), 0
 
     def step(self, budget: Looks, share: float) -> None:
         """One step; share: of the level's steps that are made, 0..1."""
         self.adam.param_groups[0]["lr"] = self.plan.rate * (0.05 + 0.95 * (0.5 + 0.5 * math.cos(math.pi * share)))
         base, painted = self.field.both()
         over = budget.over(base, painted)
-        loss = self.aim(painted).clamp_min(self.plan.floor).mean(1) + 2 * self.press * over.clamp_min(0)
+        loss = self._glimpse(painted).clamp_min(self.plan.floor).mean(1) + 2 * self.press * over.clamp_min(0)
         self.adam.zero_grad()
         torch.autograd.backward(loss.sum(), inputs=self.field.parameters())
         self.adam.step()
@@ -133,6 +140,16 @@ class Climb:
     def aim(self, painted: Tensor) -> Tensor:
         """(N, surrogates): what is to become small."""
         return aim(painted, self.surrogates, self.targets)
+
+    def _glimpse(self, painted: Tensor) -> Tensor:
+        """(N, asked): the aim of the surrogates whose turn it is, through shaken eyes."""
+        count = len(self.surrogates)
+        turn = [(self.turn + number) % count for number in range(min(self.plan.asked or count, count))]
+        self.turn += len(turn)
+        eyes = [self.surrogates[number] for number in turn]
+        if self.plan.shake:
+            eyes = [eye.shaken(self.random, self.plan.shake) for eye in eyes]
+        return aim(painted, eyes, None if self.targets is None else [self.targets[number] for number in turn])
 
     def level(
         self, level: float, steps: int, tell: Callable[[], None], preview: Callable[[Tensor], None] | None

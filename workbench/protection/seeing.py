@@ -34,8 +34,9 @@ TINTED = 0.02
 MASKS, POWER = 1.5, 0.35
 """Detail of so many thresholds begins to hide a change of its size; half the exponent by which it does."""
 
-BURNT, DARK = 228.0, 60.0
-"""Grey levels from which skin counts as burnt out, and below which the dark hides."""
+BURNT, DARK, SHADOW = 228.0, 60.0, 0.5
+"""Grey levels from which skin counts as burnt out, and below which the dark hides, as far as it is darker than that
+share of the face: dark skin is no shadow, and stains on it are seen as well as on any other."""
 
 POOLED = 5.0
 """σ of a region in canvas pixels: a twelfth of an eye distance."""
@@ -71,19 +72,27 @@ def bands(light: Tensor, grain: bool = True) -> list[Tensor]:
     return [*found, below]
 
 
-def sight(pixels: Tensor, face: Tensor, hairless: Tensor) -> Sight:
+def sight(pixels: Tensor, face: Tensor, hairless: Tensor, worn: Tensor | None = None) -> Sight:
     """Thresholds of faces (N, 3, S, S). face: (N, 1, S, S). hairless: (N, 1, S, S) 0..1, skin that would look bearded
-    if it were darkened."""
+    if it were darkened. worn: (N, 1, S, S), by what share more a place may change because a change there is taken for
+    makeup; None: nowhere."""
     light = luma(pixels)
     burnt = ((blur(pixels.amax(1, keepdim=True), 2.0) - BURNT) / (255 - BURNT)).clamp(0, 1)
-    dark = ((DARK - blur(light, 2.0)) / DARK).clamp(0, 1)
-    level = (1 - 0.4 * burnt) * (1 + dark)
+    limit = (SHADOW * _usual(light, face)).clamp_max(DARK)[:, None, None, None]
+    dark = ((limit - blur(light, 2.0)) / limit).clamp(0, 1)
+    level = (1 - 0.4 * burnt) * (1 + dark) * (1 if worn is None else 1 + worn)
     found = []
     for number, (band, least) in enumerate(zip(bands(light), LEAST, strict=True)):
         here = level if band.shape[-1] == level.shape[-1] else halved(level)
         found.append(least * here * _masking(band, number, least))
     tint = LEAST_COLOUR * halved(level) * (1 + TINTED * _tints(pixels).square().sum(1, keepdim=True).sqrt())
     return Sight(tuple(found), tint, halved(face), 1 + halved(blur(hairless, 2.0)))
+
+
+def _usual(light: Tensor, face: Tensor) -> Tensor:
+    """(N,): the median brightness of each face, at least 1."""
+    rows = [row[mask > 0.5] for row, mask in zip(light, face, strict=True)]
+    return torch.stack([row.median() if len(row) else light.new_tensor(DARK) for row in rows]).clamp_min(1)
 
 
 def _masking(band: Tensor, number: int, least: float) -> Tensor:
@@ -134,8 +143,8 @@ def smooth_worst(seen: Tensor, sight: Sight) -> Tensor:
     return norm * (worst(seen, sight) / norm.detach().clamp_min(1e-9))
 
 
-def visibility(before: Tensor, after: Tensor, face: Tensor, hairless: Tensor) -> Tensor:
+def visibility(before: Tensor, after: Tensor, face: Tensor, hairless: Tensor, worn: Tensor | None = None) -> Tensor:
     """(N,): the visibility of a change of whole faces, without gradient."""
     with torch.no_grad():
-        known = sight(before, face, hairless)
+        known = sight(before, face, hairless, worn)
         return worst(seen(before, after, known), known)

@@ -9,7 +9,7 @@ from workbench.protection.search import Plan
 LEVELS = (1.0, 1.5, 2.0, 3.0)
 """The visibilities of a curve, from hardly seen side by side to plain to see."""
 
-LONGER = 40
+LONGER = 70
 """Steps of each further level when more than the last of `LEVELS` may be seen."""
 
 

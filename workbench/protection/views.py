@@ -1,7 +1,7 @@
 """What each recogniser sees of the canvas: its own aligned chip, with gradients back to the canvas."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ from workbench.makeup.canvas import SIDE, Canvas
 from workbench.protection.scene import Scene
 from workbench.thresholds import Metric
 from workbench.values import Face
+
+ENLARGED, TURNED, MOVED = 0.04, 0.03, 0.02
+"""How far a shaken view differs, standard deviations: as a share, in radians, and in halves of the canvas."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +37,19 @@ class View:
         """The same, and how far each is like `others` (N, d)."""
         vectors = see(self.model, canvas, self.grid)
         return margin(self.model, vectors, self.own), margin(self.model, vectors, others)
+
+    def shaken(self, random: torch.Generator, reach: float = 1.0) -> "View":
+        """The same eye, each of its chips a little enlarged, turned and moved: what is found through many such eyes
+        also holds for one that aligns otherwise. Expectation over transformations, Athalye et al., arXiv 1707.07397.
+        """
+        count = len(self.grid)
+        angle = reach * TURNED * torch.randn(count, generator=random)
+        scale = 1 + reach * ENLARGED * torch.randn(count, 1, 1, generator=random)
+        cos, sin = angle.cos(), angle.sin()
+        turn = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2) * scale
+        middle = self.grid.mean((1, 2), keepdim=True)
+        moved = middle + reach * MOVED * torch.randn(count, 1, 1, 2, generator=random)
+        return replace(self, grid=torch.einsum("nij,nhwj->nhwi", turn, self.grid - middle) + moved)
 
 
 def margin(model: Any, vectors: Tensor, others: Tensor) -> Tensor:
