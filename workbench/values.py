@@ -4,6 +4,7 @@ NumPy, never tensors. One image rule: RGB, uint8, height × width × 3, upright.
 with (0, 0) the centre of the top-left pixel. Knows nothing of models, files or screens.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -286,6 +287,10 @@ class Reading:
         """Whether this recogniser takes a score for one person."""
         return bool(self.metric.matches(score, self.threshold))
 
+    def beside(self, score: float) -> str:
+        """A score with the threshold it is held against, e.g. "0.412, one person from ≥ 0.363 on"."""
+        return f"{score:.3f}, one person from {self.metric.sign} {self.threshold:.3f} on"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Protection:
@@ -342,28 +347,35 @@ class Protection:
         ]
         return "protected" if all(held) else "not protected"
 
-    def _still(self) -> str:
-        """Which judges are not convinced, in words."""
+    @property
+    def word(self) -> str:
+        """What a file of it may be called: "protected" where it is, else "not-protected"."""
+        return "protected" if self.state == "protected" else "not-protected"
+
+    def _still(self, titles: Mapping[str, str]) -> str:
+        """The judges that are not convinced, each with its score and threshold, in words."""
         wanted = self.aim == "impersonate"
+        how = "does not take it for them" if wanted else "still matches it"
         kept = [
-            reading.model
+            f"{titles.get(reading.model, reading.model)} {how} ({reading.beside(score)})"
             for reading in self.judges
             if (score := reading.survival["JPEG 75"]) is not None and reading.matches(score) != wanted
         ]
         others = len(self.judges) - len(kept)
-        told = f"{' and '.join(kept)} still {'does not take it for them' if wanted else 'matches it'}"
-        return f"{told}, {others} no longer" if others and not wanted else told
+        told = " and ".join(kept)
+        return f"{told}; {others} other judge{'' if others == 1 else 's'} no longer" if others and not wanted else told
 
     @property
     def words(self) -> str:
-        """The outcome as sentences a person can act on."""
-        names = " and ".join(reading.model for reading in self.judges)
+        """The outcome as sentences a person can act on; recognisers by their ids."""
+        return self.said({})
+
+    def said(self, titles: Mapping[str, str]) -> str:
+        """As `words`, with recognisers by their titles, where `titles` knows them by id."""
+        names = " and ".join(titles.get(reading.model, reading.model) for reading in self.judges)
         told = {
             "protected": f"Protected from {names}, which the search never saw, also after JPEG 75. Other recognisers may differ.",  # noqa: E501
-            "not protected": (
-                f"Not protected: of {len(self.judges)} recognisers that the search never saw, {self._still()} after "
-                "JPEG 75."
-            ),
+            "not protected": f"Not protected: after JPEG 75 {self._still(titles)}.",
             "face lost": (
                 "No figure: the face is no longer found in the saved photo. That is not counted as protection."
             ),

@@ -49,13 +49,16 @@ def test_a_folder_is_protected_with_every_recognisers_scores(
     assert "broken.jpg" in capsys.readouterr().err
     assert sorted(rows) == ["broken.jpg", "one.jpg", "sub/two.png"]
     assert rows["broken.jpg"]["error"]
-    assert rows["sub/two.png"]["saved"] == "sub/two.jpg"
+    for name, stem in (("one.jpg", "one"), ("sub/two.png", "sub/two")):
+        word = "protected" if rows[name]["outcome"] == "protected" else "not-protected"
+        assert rows[name]["saved"] == f"{stem}_{word}.jpg", "a file says no more than its verdict"
+    saved = out / rows["one.jpg"]["saved"]
     assert rows["one.jpg"]["dlib role"] == "surrogate"
     assert rows["one.jpg"]["sface role"] == "judge"
     assert float(rows["one.jpg"]["sface after JPEG 75"]) < 1
     assert rows["sub/two.png"]["faces"] == "2"
-    assert b"taken at home" not in (out / "one.jpg").read_bytes()
-    assert Image.open(out / "one.jpg").size == (512, 512)
+    assert b"taken at home" not in saved.read_bytes()
+    assert Image.open(saved).size == (512, 512)
 
 
 def test_a_second_run_does_only_what_is_missing(

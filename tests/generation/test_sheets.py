@@ -90,6 +90,7 @@ class TestReports:
         assert not by["sface"].conditioned
         assert all(row.passes.all() and row.by_chance[0] == 0 for row in by.values())
         assert "SFace 1.00 ✓" in found.caption(0)
+        assert found.sign(0) == f"1 ✓ {'█' * 8}"
 
     def test_a_stranger_is_told_from_the_reference_and_set_against_strangers(self, sampler, finder, both, person):
         picture = np.kron(sampler(4, seed=3)[0], np.ones((2, 2, 1), np.uint8))
@@ -97,6 +98,8 @@ class TestReports:
         sface = next(row for row in found.likenesses if row.recogniser == "sface")
         assert not sface.passes.any()
         assert 0.01 < sface.by_chance[0] <= 1
+        assert found.sign(0).startswith("1 ✗")
+        assert found.sign(0).count("█") <= 4, "half of the bar is the threshold"
         assert "took no part" in sface.words()
         assert "0 of 1 count as one person" in sface.words()
 
@@ -104,6 +107,7 @@ class TestReports:
         found = measure([astronaut, WALL], [0, 0], [Target("the reference", person.vectors)], finder, both, "dlib")
         assert found.missing == (1,)
         assert found.caption(1) == "2: no face found"
+        assert found.sign(1) == "2 · not judged"
         assert "None in 2" in found.words()
         assert found.rows()[1] == dict.fromkeys(found.rows()[1]) | {"picture": 2, "face": False}
         assert json.loads(json.dumps(found.figures()))["pictures"][0]["face"] is True

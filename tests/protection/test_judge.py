@@ -1,5 +1,7 @@
 """What is said of a protected photo comes from the saved file alone, and only judges may call it protected."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,17 @@ def test_only_the_judge_after_jpeg_75_may_say_protected(made: Protection, state:
     assert made.state == state
     assert state in STATES
     assert made.words.startswith("Protected") == (state == "protected")
+    assert made.word == ("protected" if state == "protected" else "not-protected"), "a file says what the verdict says"
+
+
+def test_a_failure_names_only_the_judges_that_failed_with_score_and_threshold() -> None:
+    failed, passed = reading(jpeg_75=0.4), replace(reading(jpeg_75=0.1), model="dlib")
+    made = replace(protection(failed), readings=(failed, passed))
+
+    said = made.said({"sface": "SFace", "dlib": "dlib ResNet"})
+
+    assert "SFace still matches it (0.400, one person from ≥ 0.300 on); 1 other judge no longer" in said
+    assert "dlib" not in said
 
 
 def test_the_words_name_the_judges_and_promise_nothing_about_others() -> None:

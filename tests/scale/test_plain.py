@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scale.toys import folder_of, toy
+from tests.scale.toys import folder_of, judged, toy
 from workbench import batch
 from workbench.errors import BadRequest, Cancelled
 from workbench.scale.plain import Wish, work_through
@@ -74,6 +74,24 @@ def test_a_photo_that_was_replaced_is_done_again_and_the_others_are_not(photos, 
     assert (out / "a.txt").read_text() == "NEW"
     assert (out / "b.txt").stat().st_mtime_ns == kept
     assert len(rows(out)) == len(whole)
+
+
+def test_a_file_named_by_its_outcome_is_renamed_with_it_and_is_known_again(tmp_path, out, bench):
+    photos = folder_of(tmp_path / "in", a_jpg="yes", b_png="no")
+    go(photos, out, bench, judged())
+    again = go(photos, out, bench, judged())
+    assert [row["saved"] for row in rows(out)] == ["a_yes.txt", "b_no.txt"]
+    assert (again.done, again.skipped) == (0, 2)
+
+    (photos / "a.jpg").write_text("no")
+    go(photos, out, bench, judged())
+
+    assert sorted(path.name for path in out.glob("*.txt")) == ["a_no.txt", "b_no.txt"], "no older verdict is left"
+    (out / "b_no.txt").unlink()
+    assert go(photos, out, bench, judged()).done == 1
+    elsewhere = folder_of(tmp_path / "other", a_no_txt="mine").parent / "other"
+    with pytest.raises(BadRequest, match="nothing says how it was made"):
+        go(photos, elsewhere, bench, judged())
 
 
 def test_a_result_that_is_gone_is_made_again(photos, out, bench):

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.scale.toys import folder_of, never_opened, toy, toy_opened
+from tests.scale.toys import folder_of, judged, never_opened, toy, toy_opened
 from workbench.errors import BadRequest, Cancelled, CannotWrite, OutOfMemory
 from workbench.scale import collect, local, plan, shard
 from workbench.scale.source import source_of
@@ -310,3 +310,16 @@ def test_vectors_of_shards_are_packed_like_those_of_a_folder(tmp_path, bench, se
         np.testing.assert_array_equal(found["embeddings"], np.array([[0.5, 1 / 3]], np.float32))
         assert (found["names"].tolist(), found["failed"].tolist()) == (["a.jpg"], ["b.jpg"])
     assert json.loads((tmp_path / "out" / "run.json").read_text())["made_by"] == "face-workbench"
+
+
+def test_a_file_named_by_its_outcome_keeps_its_name_in_shards(tmp_path, out, bench, settings):
+    photos = folder_of(tmp_path / "in", a_jpg="yes", b_png="no")
+    made = plan.make(judged(), source_of(str(photos)), out, bench, 4)
+    shard.run_shard(made, 0, judged().open(bench), settings, shard.Rules())
+
+    assert {row["file"]: row["saved"] for row in collect.rows(made)} == {
+        "a.jpg": "a.jpg_yes.txt",
+        "b.png": "b.png_no.txt",
+    }
+    collect.as_files(made, tmp_path / "all")
+    assert sorted(path.name for path in (tmp_path / "all").glob("*")) == ["a.jpg_yes.txt", "b.png_no.txt"]

@@ -28,6 +28,15 @@ def toy(word: str = "x", seconds: float = 0.0, short: bool = True, files: tuple[
     return Step("toy", {"word": word}, (), ("length", "part"), open_toy, files, short)
 
 
+def judged() -> Step:
+    """A step whose file is called yes or no, as the photo says."""
+
+    def open_judge(bench):
+        return lambda name, data, watch: Outcome(({"length": len(data)},), {f"_{data.decode()}.txt": data.upper()})
+
+    return Step("toy", {}, (), ("length",), open_judge, ("_yes.txt", "_no.txt"), either=True)
+
+
 def folder_of(root: Path, **content: str) -> Path:
     """A folder with these files; `a_jpg="text"` is a.jpg, `sub__a_jpg` sub/a.jpg."""
     for name, text in content.items():

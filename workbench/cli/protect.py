@@ -22,7 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from workbench.cli.folder import add_engine_arguments, add_folder_arguments, source
 
     parser.add_argument("folder", type=source, nargs="?", help="a folder of photos, or one photo")
-    parser.add_argument("--out", type=Path, help="where <stem>.jpg goes, without metadata, and summary.csv")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="where <stem>_protected.jpg goes, or <stem>_not-protected.jpg, without metadata; and summary.csv",
+    )
     parser.add_argument("--look", default="neutral", help="the makeup that is worn (default: neutral)")
     parser.add_argument(
         "--strength",

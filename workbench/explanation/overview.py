@@ -89,7 +89,7 @@ class Average:
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
     """One global heatmap and how human-like it is. who: model or model and method. iou, correlation: NaN where people
-    have no mask."""
+    have no mask. mesh: (478, 2) of the mean face, in the heatmap's pixels; None when no face had one."""
 
     who: str
     expression: str
@@ -98,6 +98,7 @@ class Row:
     iou: float
     chance: float
     correlation: float
+    mesh: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +132,7 @@ def summarise(averages: dict[tuple[str, str], Average], missing: Sequence[tuple[
 def _row(expression: str, who: str, average: Average) -> Row:
     heat, mesh = average.heat, average.mesh
     if mesh is None or expression not in LOOK_AT:
-        return Row(who, expression, average.faces, heat, float("nan"), float("nan"), float("nan"))
+        return Row(who, expression, average.faces, heat, float("nan"), float("nan"), float("nan"), mesh)
     mask = human_mask(mesh, FRAME, expression)
     return Row(
         who,
@@ -141,6 +142,7 @@ def _row(expression: str, who: str, average: Average) -> Row:
         iou(heat, mask),
         chance_iou(mask),
         correlation(heat, mask.astype(np.float32)),
+        mesh,
     )
 
 

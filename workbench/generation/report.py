@@ -24,6 +24,8 @@ TITLES = {"sface": "SFace", "dlib": "dlib", "mobilefacenet": "MobileFaceNet", "f
 """Short names of recognisers for captions; others go by their id."""
 
 
+BAR = 8
+"""Pieces of the bar beside a picture."""
 JUDGE = "sface"
 """The recogniser that takes no part in any drawing."""
 
@@ -151,6 +153,18 @@ class Report:
     def missing(self) -> tuple[int, ...]:
         """Places, from 0, of the pictures in which no face was found."""
         return tuple(number for number, face in enumerate(self.faces) if face is None)
+
+    def sign(self, number: int) -> str:
+        """One picture in a tick or cross and a bar, by the recogniser that took no part in drawing: half of the bar is
+        the threshold. number: from 0."""
+        judged = next((row for row in sorted(self.likenesses, key=lambda row: row.conditioned)), None)
+        score = float("nan") if judged is None else float(judged.scores[number])
+        if judged is None or judged.threshold is None or not np.isfinite(score):
+            return f"{number + 1} · not judged"
+        share = score / (2 * judged.threshold)
+        share = share if judged.metric.word == "cosine" else 1 - share
+        full = round(BAR * min(max(share, 0), 1))
+        return f"{number + 1} {'✓' if judged.passes[number] else '✗'} {'█' * full}{'░' * (BAR - full)}"
 
     def caption(self, number: int) -> str:
         """One picture's figures in a line. A tick: taken for one person. number: from 0."""

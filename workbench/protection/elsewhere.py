@@ -5,7 +5,7 @@ person), and how plainly the change is seen can only be said beside it.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -65,14 +65,18 @@ def judge_elsewhere(
     )
 
 
-def words(found: Protection) -> str:
-    """The outcome as a sentence."""
-    kept = [one for one in found.readings if (score := one.survival["JPEG 75"]) is not None and one.matches(score)]
+def words(found: Protection, titles: Mapping[str, str] | None = None) -> str:
+    """The outcome as a sentence: who still matches, with score and threshold. titles: of recognisers by id."""
+    kept = [
+        f"{(titles or {}).get(one.model, one.model)} ({one.beside(score)})"
+        for one in found.readings
+        if (score := one.survival["JPEG 75"]) is not None and one.matches(score)
+    ]
     lost = sum(one.survival["JPEG 75"] is None for one in found.readings)
     if lost:
         return "The face is no longer found in the changed photo. That is not counted as protection."
     failing = len(found.readings) - len(kept)
-    still = f" Still matched by {' and '.join(one.model for one in kept)}." if kept else ""
+    still = f" Still matched by {' and '.join(kept)}." if kept else ""
     return (
         f"{failing} of {len(found.readings)} recognisers no longer take it for the same person as {found.against}, "
         f"also after JPEG 75.{still} Visibility {found.visibility:.1f}: {seen(found.visibility)}."

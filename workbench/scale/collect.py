@@ -34,7 +34,7 @@ def rows(plan: Plan) -> Iterator[dict[str, Any]]:
             saved = "" if row.error or not plan.files else f"{row.id}{plan.files[0]}"
             end = {"file": row.id, "saved": saved, "error": row.error, "stamp": row.stamp, "vector": row.vector}
             for figures in json.loads(row.figures):
-                yield {**figures, **end}
+                yield {**end, **figures} if "saved" in figures else {**figures, **end}
 
 
 def as_csv(plan: Plan, path: Path) -> None:

@@ -109,8 +109,11 @@ def _check_empty(step: Step, listing: Listing, out: Path, table: Path) -> None:
     found = [path for path in dict.fromkeys((table, out)) if path.is_file()]
     if step.files and out.is_dir():
         named = targets(listing.names, step.files[0], {}) if step.short else {name: name for name in listing.names}
-        suffix = "" if step.short else step.files[0]
-        found += [out / f"{where}{suffix}" for where in named.values() if os.path.exists(out / f"{where}{suffix}")][:1]
+        bases = [where.removesuffix(step.files[0]) for where in named.values()] if step.short else list(named.values())
+        places = (
+            out / f"{base}{suffix}" for base in bases for suffix in (step.files if step.either else step.files[:1])
+        )
+        found += [path for path in places if os.path.exists(path)][:1]
     if found:
         raise BadRequest(
             f"{shown(found[0])} is there, and nothing says how it was made. Choose another --out, or delete it."
@@ -137,11 +140,33 @@ def _split(listing: Listing, rows: Table, step: Step, folder: Path | None, retry
 
 def _is_there(folder: Path, saved: str, step: Step) -> bool:
     """Whether all results of a photo are on the disk, and not emptied by a power cut."""
-    base = saved.removesuffix(step.files[0])
+    base, own = _base(saved, step)
     try:
-        return all(os.stat(folder / f"{batch.unescaped(base)}{suffix}").st_size for suffix in step.files)
+        return all(
+            os.stat(folder / f"{batch.unescaped(base)}{suffix}").st_size
+            for suffix in ([own] if step.either else step.files)
+        )
     except OSError:
         return False
+
+
+def _base(saved: str, step: Step) -> tuple[str, str]:
+    """A result's place without its suffix, and the suffix."""
+    own = next((suffix for suffix in step.files if saved.endswith(suffix)), step.files[0])
+    return saved.removesuffix(own), own
+
+
+def _write(outcome: Outcome, place: str, step: Step, out: Path) -> str:
+    """Write the files of a photo; the place of the first. place: as planned, with the step's first suffix. Where only
+    one of the step's suffixes is written, the others go: a photo that was replaced may have come out otherwise."""
+    base = place.removesuffix(step.files[0])
+    for suffix, data in outcome.files.items():
+        batch.write_atomically(out / f"{base}{suffix}", data)
+    if not step.either:
+        return place
+    for other in set(step.files) - set(outcome.files):
+        (out / f"{base}{other}").unlink(missing_ok=True)
+    return f"{base}{next(iter(outcome.files))}"
 
 
 def _places(step: Step, listing: Listing, rows: Table, todo: list[str]) -> dict[str, str]:
@@ -150,7 +175,8 @@ def _places(step: Step, listing: Listing, rows: Table, todo: list[str]) -> dict[
         return {}
     if not step.short:
         return {name: f"{name}{step.files[0]}" for name in todo}
-    kept = {name: batch.unescaped(rows.saved(name)) for name in listing.names if name in rows and rows.saved(name)}
+    done = {name: batch.unescaped(rows.saved(name)) for name in listing.names if name in rows and rows.saved(name)}
+    kept = {name: f"{_base(saved, step)[0]}{step.files[0]}" for name, saved in done.items()}
     found = targets(listing.names, step.files[0], kept)
     return {name: found[name] for name in todo}
 
@@ -178,18 +204,17 @@ def _run(
         return outcome, Stamp(*before, digest(data), len(outcome.rows))
 
     def put(name: str, answer: tuple[Outcome, Stamp] | None, error: str) -> str:
-        if answer is not None:
+        place = places.get(name, "")
+        if answer is not None and answer[0].files:
             try:
-                for suffix, content in answer[0].files.items():
-                    batch.write_atomically(out / f"{places[name].removesuffix(step.files[0])}{suffix}", content)
+                place = _write(answer[0], place, step, out)
             except OSError as fault:  # a name too long for this disk; a full disk is CannotWrite and ends the run
                 answer, error = None, f"the result cannot be written: {fault.strerror}"
         if answer is None:
             rows.add(name, [{}], failed_stamp(listing.path(name), bench.settings.max_bytes), error=error)
         else:
             more = sink.keep(name, answer[0])
-            saved = batch.escaped(places.get(name, ""))
-            rows.add(name, [{**row, **more} for row in answer[0].rows], answer[1], saved)
+            rows.add(name, [{**row, **more} for row in answer[0].rows], answer[1], batch.escaped(place))
         return error
 
     batch.run(todo, one, put, total=len(todo), workers=wish.workers, label=step.command, account=account)

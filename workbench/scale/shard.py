@@ -74,7 +74,7 @@ def run_shard(plan: Plan, number: int, work: Work, settings: Settings, rules: Ru
             files: Mapping[str, bytes] = {}
             if row is None:
                 attempt.at(place)
-                row, files = _row(item, reader, work, attempt.crashes[place], rules)
+                row, files = _row(plan, item, reader, work, attempt.crashes[place], rules)
                 done += not row.error
             elif archive is not None and not row.error:
                 files = _old_files(plan, number, item)
@@ -88,7 +88,9 @@ def run_shard(plan: Plan, number: int, work: Work, settings: Settings, rules: Ru
     return Tally(done, len(rows) - len(kept) - done)
 
 
-def _row(item: Item, reader: Reader, work: Work, crashes: int, rules: Rules) -> tuple[Row, Mapping[str, bytes]]:
+def _row(
+    plan: Plan, item: Item, reader: Reader, work: Work, crashes: int, rules: Rules
+) -> tuple[Row, Mapping[str, bytes]]:
     size, changed = reader.looks(item)
     if crashes >= rules.max_crashes:
         error = f"the process that worked on this photo ended {crashes} times"
@@ -108,8 +110,15 @@ def _row(item: Item, reader: Reader, work: Work, crashes: int, rules: Rules) -> 
         return _failed(item, stamp, f"{type(error).__name__}: {error}"), {}
     stamp = replace(stamp, rows=len(outcome.rows))
     vector = None if outcome.vector is None else outcome.vector.astype("float32").tolist()
-    figures = json.dumps(outcome.rows, ensure_ascii=True, default=float)
+    rows = [{**row, **_named(item, plan, outcome)} for row in outcome.rows]
+    figures = json.dumps(rows, ensure_ascii=True, default=float)
     return Row(escaped(item.id), "", str(stamp), figures, vector), outcome.files
+
+
+def _named(item: Item, plan: Plan, outcome: Outcome) -> dict[str, str]:
+    """What the file of a photo is called where its outcome decides; nothing where every photo's is called alike."""
+    first = next(iter(outcome.files), "")
+    return {"saved": f"{escaped(item.id)}{first}"} if first and set(outcome.files) < set(plan.files) else {}
 
 
 def _failed(item: Item, stamp: Stamp, error: str) -> Row:
@@ -167,7 +176,9 @@ def _add(archive: tarfile.TarFile | None, name: str, data: bytes) -> None:
 def _old_files(plan: Plan, number: int, item: Item) -> dict[str, bytes]:
     """What a photo that is done has in the tar that is there."""
     with tarfile.open(plan.tar(number), "r:") as archive:
-        found = {suffix: archive.extractfile(f"{item.id}{suffix}") for suffix in plan.files}
+        there = set(archive.getnames())
+        written = [suffix for suffix in plan.files if f"{item.id}{suffix}" in there]
+        found = {suffix: archive.extractfile(f"{item.id}{suffix}") for suffix in written}
         return {suffix: stream.read() for suffix, stream in found.items() if stream is not None}
 
 

@@ -46,8 +46,8 @@ class Step:
     """What a command does with every photo.
 
     options: settled, as JSON can hold them; they decide the results. models: ids of those whose weights decide.
-    columns: of a row, without the photo's name. files: suffixes of what is written. short: a result is named after the
-    photo's stem where that is clear. open: loads the models.
+    columns: of a row, without the photo's name. files: suffixes of what is written. either: one of them, as the outcome
+    is, and not all. short: a result is named after the photo's stem where that is clear. open: loads the models.
     """
 
     command: str
@@ -57,6 +57,7 @@ class Step:
     open: Callable[[Workbench], Work] = field(repr=False)
     files: tuple[str, ...] = ()
     short: bool = True
+    either: bool = False
 
     def __post_init__(self) -> None:
         if taken := set(self.columns) & TAKEN:  # what a shard keeps beside the rows would stand in their place

@@ -125,6 +125,14 @@ def disagreement(first: Parsing, second: Parsing) -> np.ndarray:
     return (first.labels != second.labels).astype(np.uint8) * 255
 
 
+def dissent(maps: np.ndarray) -> np.ndarray:
+    """(H, W) float32, 0..1: how far part maps of one photo disagree at each pixel: 0 where all name one part, 1 where
+    each names another. maps: (n, H, W) part indices, n at least 2."""
+    names = np.sort(maps, axis=0)
+    different: np.ndarray = (names[1:] != names[:-1]).sum(axis=0)
+    return (different / (len(maps) - 1)).astype(np.float32)
+
+
 def masks(parsing: Parsing) -> Iterator[tuple[int, str, np.ndarray]]:
     """(face, part, mask) of every part of every face, but background; one mask at a time, as large as the photo."""
     for face in range(1, len(parsing.faces) + 1):

@@ -190,7 +190,7 @@ def test_part_maps_of_a_large_photo_are_in_its_own_pixels_and_under_its_own_name
     assert (image["file_name"], image["width"], image["height"]) == ("holiday 7.png", *SIZE)
     with zipfile.ZipFile(masks) as archive:
         assert Image.open(io.BytesIO(archive.read("face1/skin.png"))).size == SIZE
-    both = parsing_compare.compare(here, dropped, "compact", "mesh", quiet)
+    both = parsing_compare.compare(here, dropped, "compact", "mesh", progress=quiet)
     where = next(part for part in both if not isinstance(part, dict))
     where = getattr(where, "value", where)
     assert _size(where) == SIZE

@@ -238,7 +238,7 @@ class TestTwoFaces:
 
 
 def test_a_grid_shows_maps_with_verdicts_and_their_agreement(here, portrait):
-    gallery, words, table = last(
+    gallery, words, table, matrix = last(
         explanation_compare.compare_maps(
             here, portrait, "Face 1", "", ["fer"], ["grad_cam", "eigen_cam"], "none", True, progress=quiet
         )
@@ -248,6 +248,19 @@ def test_a_grid_shows_maps_with_verdicts_and_their_agreement(here, portrait):
     assert all(":" in caption for caption in maps)
     assert "of 2 maps count as evidence" in words
     assert table.shape == (2, 3)
+    assert matrix.count("<img") == matrix.count("class='badge") == 2
+    assert matrix.count("<th scope='row'>") == 2, "a row per method"
+    assert "Grad-CAM on mini-XCEPTION (fer): " in matrix, "a picture's words say its verdict"
+
+
+def test_a_map_that_could_not_be_drawn_has_its_reason_in_its_cell():
+    from workbench.explanation.many import Cell
+    from workbench.ui.explanation.matrix import matrix_html
+
+    shown = matrix_html([Cell("fer", "grad_cam", None, None, "it has <no> gradients")], {}, {"fer": "Fer"})
+
+    assert "it has &lt;no&gt; gradients" in shown
+    assert "<img" not in shown
 
 
 def test_maps_that_passed_chance_are_joined_and_those_that_did_not_are_left_out(astronaut, astronaut_face):
@@ -283,6 +296,8 @@ def test_many_faces_give_global_maps_a_table_and_a_tree_and_a_broken_file_is_lis
         "happy · fer · Grad-CAM (2 faces)",
     ]
     assert gallery[0][0].shape == (256, 256, 3)
+    bare = explanation_many._coloured(np.zeros((128, 128), np.float32))
+    assert (explanation_many._coloured(np.zeros((128, 128), np.float32), np.full((478, 2), 64.0)) != bare).any()
     assert "broken.png" in words
     assert "0.270" in words
     assert list(table["Faces"]) == [2, 2]

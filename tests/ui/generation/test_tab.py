@@ -318,3 +318,34 @@ def test_a_chosen_repair_is_told_of_and_an_unknown_one_is_refused_before_drawing
     with pytest.raises(BadRequest, match="no repair model"):
         last(generation_portraits.generate(here, [portrait], True, "fake", 1, repair="sface", progress=quiet))
     assert len(fake.calls) == drawn
+
+
+def test_the_way_between_two_people_is_a_curve_that_says_where_it_begins_and_ends() -> None:
+    import pandas as pd
+
+    from workbench.ui.generation.way import curve_html
+
+    rows = [
+        {"picture": 1, "face": True, "sface to the first person": 0.9, "sface to the second person": 0.1},
+        {"picture": 2, "face": False, "sface to the first person": None, "sface to the second person": None},
+        {"picture": 3, "face": True, "sface to the first person": 0.2, "sface to the second person": 0.8},
+    ]
+    shown = curve_html(pd.DataFrame(rows))
+
+    assert "SFace: to the first person from 0.90 to 0.20; to the second person from 0.10 to 0.80." in shown
+    assert shown.count("<circle") == 4, "a picture without a face has no point"
+    assert curve_html(None) == curve_html(pd.DataFrame(rows[:1])) == ""
+
+
+def test_the_card_of_a_model_says_what_it_is_before_anything_is_drawn(bench) -> None:
+    from workbench.errors import BadRequest
+    from workbench.ui.generation.drawer_card import card
+
+    shown = card(bench, "appearance-portrait-256")
+
+    assert "AI-generated" in shown.partition("<img")[2].partition(">")[0], "its sample says that it was drawn"
+    assert "AUC 0.972" in shown
+    assert "Trained on:" in shown
+    assert card(bench, "") == ""
+    with pytest.raises(BadRequest):
+        card(bench, "sface")

@@ -99,10 +99,16 @@ def test_every_bad_picture_gets_a_sentence_quickly(here, tmp_path: Path, name: s
 
 
 def test_two_models_side_by_side(here, portrait: str) -> None:
-    left, right, where, table = parsing_compare.compare(here, portrait, "compact", "mesh")
+    left, right, where, table, third, fourth, bars = parsing_compare.compare(here, portrait, "compact", "mesh")
 
     assert left["size"] == right["size"] == [512, 512]
-    assert where.shape == (512, 512)
+    assert where.shape == (512, 512, 3)
+    red = (where[..., 0].astype(int) - where[..., 1] > 60).mean()
+    told = float(right["caption"].partition("disagree on ")[2].partition("%")[0]) / 100
+    assert red == pytest.approx(told, abs=0.02), "the photo is red where they disagree, and nowhere else"
+    assert third is None
+    assert fourth is None
+    assert bars.count("<tr>") == len(table) > 3
     assert "disagree" in right["caption"]
     assert "Hair" in set(table["part"])
 
@@ -110,14 +116,26 @@ def test_two_models_side_by_side(here, portrait: str) -> None:
 def test_comparing_a_model_with_itself_is_refused(here, portrait: str) -> None:
     with pytest.raises(BadRequest, match="two different"):
         parsing_compare.compare(here, portrait, "mesh", "mesh")
+    with pytest.raises(BadRequest, match="none of them twice"):
+        parsing_compare.compare(here, portrait, "mesh", "compact", ["compact"])
+
+
+def test_the_more_maps_differ_the_stronger_the_tint() -> None:
+    from workbench.tasks.parsing_export import dissent
+
+    maps = np.array([[[1, 1, 1, 1]], [[1, 1, 2, 2]], [[1, 2, 2, 3]]])
+
+    assert dissent(maps).tolist() == [[0.0, 0.5, 0.5, 1.0]]
 
 
 def test_many_photos_make_one_zip_and_name_the_broken_one(here, portrait: str, tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_text("no photo")
-    package, table = parsing_many.parse_many(here, [portrait, str(broken)], "compact")
+    package, table, grid = parsing_many.parse_many(here, [portrait, str(broken)], "compact")
 
     assert list(table["faces"]) == [1, 0]
+    assert [caption[:1] for _, caption in grid] == ["✓", "✗"], "which passed is seen at a glance"
+    assert "broken.jpg" in grid[1][1]
     path = next(tmp_path.glob("result-*/parts.zip"))
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == ["001-astronaut.png", "summary.csv"]

@@ -1,6 +1,7 @@
 """The Protection tab's handlers, called without a browser: figures of exactly the saved file, and sentences for every
 bad input."""
 
+import csv
 import json
 import zipfile
 from collections.abc import Iterator
@@ -141,6 +142,7 @@ def test_the_figures_are_those_of_the_saved_file(here, portrait: str, astronaut,
     assert (levels.value, levels.visible) == ("1.5", True)
     picked = protection_curve.pick(here, climbed, "3")
     assert json.loads(Path(picked[6]).read_text())["looks"]["visibility"] == climbed.found[-1].visibility
+    assert Path(picked[5]).name == f"{Path(portrait).stem}_{climbed.found[-1].word}.jpg", "named after what was found"
     assert Path(picked[5]).read_bytes() == climbed.found[-1].photo != data
     assert protection_curve.stronger(climbed, "1").value == "1.5"
     assert protection_curve.stronger(climbed, "3").value == "3"
@@ -175,16 +177,17 @@ def test_a_photo_nobody_matches_is_left_alone(here, portrait: str, tmp_path: Pat
 
 
 def test_a_protection_that_fails_is_red_and_never_ticked() -> None:
-    html = protection_views.verdict_html(_outcome(after=0.9))
+    html = protection_views.verdict_html(_outcome(after=0.9), {"sface": "SFace"})
     table = protection_views.table_html(_outcome(after=0.9), {"sface": "SFace"})
 
     assert "verdict bad" in html
-    assert protection_curve.NEXT in protection_views.verdict_html(_outcome(after=0.9), protection_curve.NEXT)
+    assert protection_curve.NEXT in protection_views.verdict_html(_outcome(after=0.9), {}, protection_curve.NEXT)
     assert "Not protected" in html
-    assert "sface still matches it" in html
+    assert "SFace still matches it (0.900, one person from ≥ 0.300 on)" in html
+    assert "role='status'" in html
     assert "✓" not in html + table.split("<p")[0]
-    assert "verdict good" in protection_views.verdict_html(_outcome(after=0.1))
-    assert "verdict open" in protection_views.verdict_html(_outcome(after=None))
+    assert "verdict good" in protection_views.verdict_html(_outcome(after=0.1), {})
+    assert "verdict open" in protection_views.verdict_html(_outcome(after=None), {})
 
 
 def _outcome(after: float | None) -> Protection:
@@ -267,12 +270,16 @@ def test_many_photos_make_one_zip_and_name_the_broken_one(here, portrait: str, t
         protection_many.protect_many(here, [portrait, str(broken)], "natural", "light", ["dlib"], ["sface"], _progress)
     )
 
-    with zipfile.ZipFile(next(tmp_path.glob("result-*/protected.zip"))) as archive:
-        assert archive.namelist() == ["001-astronaut.jpg", "summary.csv"]
-        assert archive.read("001-astronaut.jpg")[:3] == b"\xff\xd8\xff"
+    with zipfile.ZipFile(next(tmp_path.glob("result-*/protection.zip"))) as archive:
+        name = archive.namelist()[0]
+        assert name in ("001-astronaut_protected.jpg", "001-astronaut_not-protected.jpg")
+        assert archive.namelist()[1:] == ["summary.csv"]
+        outcome = next(csv.DictReader(archive.read("summary.csv").decode().splitlines()))["outcome"]
+        assert name.endswith("_protected.jpg") == (outcome == "protected")
+        assert archive.read(name)[:3] == b"\xff\xd8\xff"
     assert table["outcome"][0] in ("protected", "not protected")
     assert "Expected a photo" in table["result"][1]
-    assert Path(package).name == "protected.zip"
+    assert Path(package).name == "protection.zip"
 
 
 @pytest.mark.parametrize(

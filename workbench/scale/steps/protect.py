@@ -14,6 +14,8 @@ FIGURES = (
     "outcome", "aim", "compared with", "visibility", "ssim", "psnr", "skin_change", "skin_tint", "patchiness",
     "steps", "seconds",
 )  # fmt: skip
+NAMED = ("_protected.jpg", "_not-protected.jpg")
+"""A file is called protected only when a judge says so."""
 
 
 def settle(bench: Workbench, options: Mapping[str, Any]) -> Step:
@@ -27,9 +29,14 @@ def settle(bench: Workbench, options: Mapping[str, Any]) -> Step:
 
 
 def _step(
-    bench: Workbench, settled: Mapping[str, Any], models: tuple[str, ...], columns: tuple[str, ...], open: Any
+    bench: Workbench,
+    settled: Mapping[str, Any],
+    models: tuple[str, ...],
+    columns: tuple[str, ...],
+    open: Any,
+    files: tuple[str, ...] = (".jpg",),
 ) -> Step:
-    return Step("protect", settled, (finder_id(bench), *models), columns, open, (".jpg",))
+    return Step("protect", settled, (finder_id(bench), *models), columns, open, files, either=len(files) > 1)
 
 
 def _painter(bench: Workbench, options: Mapping[str, Any]) -> Step:
@@ -70,7 +77,7 @@ def _protector(bench: Workbench, options: Mapping[str, Any]) -> Step:
     settled = {"attack": attacked, "judge": judges, "look": look.name, "strength": strength, "resemble": number}
     columns = ("faces", "worked on", "look", "strength", *FIGURES, *_readings([*attacked, *judges]))
     models = (*attacked, *judges, parser, *drawer)
-    return _step(bench, settled, models, columns, lambda bench: _search(bench, settled, look, parser))
+    return _step(bench, settled, models, columns, lambda bench: _search(bench, settled, look, parser), NAMED)
 
 
 def _readings(models: list[str]) -> list[str]:
@@ -98,7 +105,7 @@ def _search(bench: Workbench, settled: Mapping[str, Any], look: Any, parser: str
         image, faces = photo_and_faces(data, bench.finder(), bench.settings)
         found = protect(image, faces[0], _parts(bench, parser, image, faces), *models, finder, request, watch)
         figures = {"faces": len(faces), "worked on": 1, "look": look.name, "strength": strength, **row(found)}
-        return Outcome((figures,), {".jpg": kept(found.photo, data)})
+        return Outcome((figures,), {f"_{found.word}.jpg": kept(found.photo, data)})
 
     return work
 

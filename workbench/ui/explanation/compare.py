@@ -16,6 +16,7 @@ from workbench.ui.common.faces import chosen, find_in
 from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import PLAIN, PagePhoto, photo_box, receive, send_to
 from workbench.ui.explanation import views
+from workbench.ui.explanation.matrix import matrix_html
 from workbench.ui.explanation.one import QUEUE
 from workbench.ui.explanation.parts import (
     USUAL,
@@ -50,8 +51,14 @@ def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
             start, stop = run_buttons("Compare", "grid")
         with gr.Column(scale=2, min_width=320):
             outcome = Outcome("grid", start, stop, named=[chosen, label, methods])
+            grid = gr.HTML(elem_id="grid-matrix", padding=False)
             gallery = gr.Gallery(
-                label="Maps", columns=3, height="auto", elem_id="grid-gallery", buttons=PLAIN, object_fit="contain"
+                label="Maps, large",
+                columns=3,
+                height="auto",
+                elem_id="grid-gallery",
+                buttons=PLAIN,
+                object_fit="contain",
             )
             words = gr.Markdown(elem_id="grid-words")
             table = gr.Dataframe(
@@ -61,9 +68,9 @@ def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
         start.click,
         bound(compare_maps, bench),
         [source, face, label, chosen, methods, parser, proving],
-        [gallery, words, table],
+        [gallery, words, table, grid],
         api_name="explain_compare",
-        show_progress_on=[gallery],
+        show_progress_on=[grid],
         **QUEUE,
     )
     outcome.photos([source])
@@ -85,14 +92,14 @@ def compare_maps(
     prove: bool = True,
     progress: gr.Progress = gr.Progress(),  # noqa: B008
 ) -> Iterator[tuple[Any, ...]]:
-    """Draw several methods on several models for one face. Returns the maps with their verdicts, and how much they
-    agree."""
+    """Draw several methods on several models for one face. Returns the maps with their verdicts, words, how much they
+    agree, and the maps as a table of methods and models (HTML)."""
     if source is None or not models or not methods:
         raise BadRequest("Drop a photo and choose at least one model and one method.")
     for result in in_background(
         lambda watch: _work(bench, source, face, label, models, methods, parser, prove, watch), progress
     ):
-        yield result if result is not None else (gr.skip(),) * 3
+        yield result if result is not None else (gr.skip(),) * 4
 
 
 def _work(
@@ -117,13 +124,15 @@ def _work(
     first = next(iter(loaded.values()))[0]
     asked = str(label or "").strip() or first.scores(image, mine).top
     grid = compare(loaded, rows, asked, image, mine, parsing=parts, prove=prove, watch=watch.part(0.1, 1.0))
-    pictures = [
-        (views.close_up(image, cell.explanation.heatmap.values, mine, 0.7, 300), _caption(cell))
+    drawn = {
+        (cell.model, cell.method): views.close_up(image, cell.explanation.heatmap.values, mine, 0.7, 300)
         for cell in grid.cells
         if cell.explanation
-    ]
+    }
+    pictures = [(drawn[cell.model, cell.method], _caption(cell)) for cell in grid.cells if cell.explanation]
     pictures += _consensus(image, mine, grid)
-    return pictures, _words(asked, grid), _table(grid.names, grid.agreement)
+    titles = {model: bench.spec(model).title for model in loaded}
+    return pictures, _words(asked, grid), _table(grid.names, grid.agreement), matrix_html(grid.cells, drawn, titles)
 
 
 def _consensus(image: np.ndarray, face: Any, grid: Any) -> list[tuple[np.ndarray, str]]:

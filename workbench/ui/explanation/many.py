@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import gradio as gr
 import numpy as np
 import pandas as pd
@@ -110,7 +111,9 @@ def _work(
 
     photos = [(Path(path).name, functools.partial(_pixels, path, bench.settings)) for path in sources]
     found = survey(photos, bench.finder(), loaded, [find(method).id for method in methods], label_of, watch=watch)
-    gallery = [(_coloured(row.heat), f"{row.expression} · {row.who} ({row.faces} faces)") for row in found.rows]
+    gallery = [
+        (_coloured(row.heat, row.mesh), f"{row.expression} · {row.who} ({row.faces} faces)") for row in found.rows
+    ]
     names = [f"{row.expression} · {row.who}" for row in found.rows]
     figure = views.tree_figure(tree(names, [row.heat for row in found.rows])) if len(names) > 1 else None
     buffer = io.BytesIO()
@@ -146,8 +149,15 @@ def _table(found: Any) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _coloured(heat: np.ndarray) -> np.ndarray:
-    """The map alone, twice as large: no photo shines through, nobody is to be recognised."""
+def _coloured(heat: np.ndarray, mesh: np.ndarray | None = None) -> np.ndarray:
+    """The map twice as large, with the outline of the mean face: no photo shines through, nobody is to be
+    recognised."""
     from workbench.drawing import heat_colors
+    from workbench.mesh import OVAL, REGIONS
 
-    return np.kron(heat_colors(heat, signed=False), np.ones((2, 2, 1), np.uint8))
+    picture = np.kron(heat_colors(heat, signed=False), np.ones((2, 2, 1), np.uint8))
+    if mesh is not None:
+        paths = [np.round(8 * (2 * mesh[list(path)] + 0.5)).astype(np.int32) for path in (OVAL, *REGIONS.values())]
+        dark = picture.astype(np.float32).mean() < 128
+        cv2.polylines(picture, paths, True, (235, 235, 235) if dark else (40, 40, 40), 1, cv2.LINE_AA, 3)
+    return picture

@@ -11,6 +11,7 @@ from workbench.errors import BadRequest
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.generation import parts
+from workbench.ui.generation.way import curve_html
 from workbench.watch import Watch
 
 EMPTY = (
@@ -38,12 +39,14 @@ def build_inside(bench: Workbench) -> None:
             outcome = Outcome("mix", start, stop, named=[model])
             outputs = parts.sheet_outputs("mix")
             outputs[1].value = EMPTY
+            curve = gr.HTML(elem_id="mix-curve", padding=False)
 
     inputs = [first, second, consent, model, count, seed, steps, guidance, face]
     outcome.run(
         start.click, bound(mix, bench), inputs, outputs, api_name="mix", show_progress_on=[outputs[0]], **parts.QUEUE
     )
-    outcome.photos([first, second])
+    outputs[2].change(curve_html, outputs[2], curve, **parts.QUIET)
+    outcome.photos([first, second], clears=[curve])
     outcome.ages(model, count, seed, steps, guidance, face)
     outcome.cancels()
 

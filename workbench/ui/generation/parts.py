@@ -18,6 +18,7 @@ from workbench.ui.common.faces import number_in
 from workbench.ui.common.model_fetch import fetch_panel
 from workbench.ui.common.widgets import PLAIN, model_choice, model_notes, read_photo, results
 from workbench.ui.explanation.one import seed_of
+from workbench.ui.generation.drawer_card import drawer_card
 from workbench.watch import Watch
 
 QUEUE: dict[str, Any] = {"concurrency_id": MODELS_QUEUE, "concurrency_limit": MODELS_AT_ONCE}
@@ -142,8 +143,10 @@ def repair_of(bench: Workbench, model_id: Any) -> Any:
 
 
 def portrait_choice(bench: Workbench, prefix: str) -> gr.Dropdown:
-    """A dropdown of the portrait models that are here."""
-    return model_choice(bench, "portrait", elem_id=f"{prefix}-model")
+    """A dropdown of the portrait models that are here, and the card of the chosen one."""
+    model = model_choice(bench, "portrait", elem_id=f"{prefix}-model")
+    drawer_card(bench, model, prefix)
+    return model
 
 
 def licences(bench: Workbench, model: gr.Dropdown, repair: bool = False) -> None:
@@ -180,15 +183,16 @@ def face_number(choice: Any) -> int | None:
     return number
 
 
-def drawn_gallery(elem_id: str, columns: int) -> gr.Gallery:
-    """Pictures with their figures readable under each; that they are drawn stands above them."""
-    gr.Markdown("**AI-generated**: every picture here is drawn by a model.")
+def drawn_gallery(elem_id: str, columns: int, *, tiles: bool = False) -> gr.Gallery:
+    """Pictures with a bar and a tick under each, their figures once one is opened; that they are drawn stands on each
+    and above them."""
+    gr.Markdown("**AI-generated**: every picture here is drawn by a model. Open one to read its figures.")
     return gr.Gallery(
         show_label=False,
         columns=columns,
         height="auto",
         elem_id=elem_id,
-        elem_classes="figures",
+        elem_classes=["figures", "drawn", *(["tiles"] if tiles else [])],
         buttons=PLAIN,
         interactive=False,
     )
@@ -196,7 +200,7 @@ def drawn_gallery(elem_id: str, columns: int) -> gr.Gallery:
 
 def sheet_outputs(prefix: str) -> list[Any]:
     """Gallery, report, table and download of a sheet, laid out here."""
-    gallery = drawn_gallery(f"{prefix}-gallery", 4)
+    gallery = drawn_gallery(f"{prefix}-gallery", 4, tiles=True)
     words = gr.Markdown(elem_id=f"{prefix}-words")
     package = gr.DownloadButton("All pictures and figures (zip)", size="sm", interactive=False, elem_id=f"{prefix}-zip")
     with gr.Accordion("Every figure", open=False):
@@ -211,7 +215,7 @@ def on_screen(bench: Workbench, sheet: Any) -> tuple[Any, ...]:
     for number in range(len(sheet.pictures)):
         path = folder / f"portrait-{number + 1:03d}.png"
         path.write_bytes(sheet.png(number))
-        gallery.append((str(path), sheet.report.caption(number)))
+        gallery.append((str(path), f"{sheet.report.sign(number)}\n{sheet.report.caption(number)}"))
     package = folder / "portraits.zip"
     package.write_bytes(sheet.package())
     warned = "".join(f"> ⚠ {warning}\n\n" for warning in sheet.warnings)

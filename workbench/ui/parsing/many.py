@@ -6,16 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 import pandas as pd
 
 from workbench.bench import Workbench
+from workbench.drawing import overlay
 from workbench.errors import BadRequest, Cancelled, WorkbenchError
+from workbench.images import limit
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import model_choice, results
 
 MOST = 200
 """Photos one visit may send at once; a folder of more belongs on the command line."""
+SMALL = 240
+"""Longer side of a picture of the grid, in pixels."""
 
 
 def build_inside(bench: Workbench) -> None:
@@ -31,12 +36,21 @@ def build_inside(bench: Workbench) -> None:
         with gr.Column(scale=2, min_width=320):
             outcome = Outcome("many", start, stop, named=[model])
             package = gr.DownloadButton("Everything (zip)", interactive=False, elem_id="many-zip")
+            grid = gr.Gallery(
+                label="Which could be parsed",
+                columns=5,
+                height="auto",
+                elem_id="many-grid",
+                elem_classes="figures",
+                buttons=["fullscreen"],
+                interactive=False,
+            )
             table = gr.Dataframe(label="Photos", interactive=False, elem_id="many-table")
     outcome.run(
         start.click,
         bound(parse_many, bench),
         [sources, model],
-        [package, table],
+        [package, table, grid],
         api_name="parse_many",
         concurrency_id=MODELS_QUEUE,
         concurrency_limit=MODELS_AT_ONCE,
@@ -53,8 +67,8 @@ def parse_many(
     model: str,
     progress: gr.Progress = gr.Progress(),  # noqa: B008
 ) -> tuple[Any, ...]:
-    """Parse every photo. Returns a zip (`<name>.png` palette maps, `summary.csv`) and a row per photo with what went
-    wrong."""
+    """Parse every photo. Returns a zip (`<name>.png` palette maps, `summary.csv`), a row per photo with what went
+    wrong, and a small picture of each with ✓ or ✗."""
     from workbench.tasks.parsing_export import palette_png
     from workbench.ui.parsing.one import run_parser
 
@@ -64,7 +78,7 @@ def parse_many(
         raise BadRequest(
             f"Expected at most {MOST} photos at once, got {len(sources)}. Use the command line for folders."
         )
-    rows, measures, buffer = [], [], io.BytesIO()
+    rows, measures, grid, buffer = [], [], [], io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, path in enumerate(sources, start=1):
             name = f"{number:03d}-{Path(path).stem[:60]}"
@@ -75,14 +89,18 @@ def parse_many(
                 raise
             except WorkbenchError as error:
                 rows.append({"photo": Path(path).name, "faces": 0, "result": str(error)})
+                grid.append((np.full((SMALL, SMALL, 3), 200, np.uint8), f"✗ {Path(path).name}: {error}"))
                 continue
             archive.writestr(f"{name}.png", palette_png(answer.parsing))
             measures += [{"photo": Path(path).name, **row} for row in answer.rows]
-            rows.append({"photo": Path(path).name, "faces": len(answer.parsing.faces), "result": f"{name}.png"})
+            faces = len(answer.parsing.faces)
+            rows.append({"photo": Path(path).name, "faces": faces, "result": f"{name}.png"})
+            told = f"✓ {Path(path).name}: {faces} face{'' if faces == 1 else 's'}"
+            grid.append((limit(overlay(answer.seen, answer.seen_parsing.labels), SMALL), told))
         archive.writestr("summary.csv", pd.DataFrame(measures).to_csv(index=False))
     package = results(bench.settings) / "parts.zip"
     package.write_bytes(buffer.getvalue())
-    return str(package), pd.DataFrame(rows)
+    return str(package), pd.DataFrame(rows), grid
 
 
 def _quiet(*args: Any, **kwargs: Any) -> None:

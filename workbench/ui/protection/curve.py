@@ -127,15 +127,15 @@ def shown(bench: Workbench, climbed: Climbed, chosen: int) -> tuple[Any, ...]:
     from workbench.protection.judge import opened
 
     waiting, found = climbed.waiting, climbed.found[chosen]
-    at = f"_{climbed.levels[chosen]:g}"  # of its own for every point: a browser may keep what one address gave before
-    photo, figures = waiting.file(f"protected{at}.jpg"), waiting.file(f"protection{at}.json")
+    folder = f"{climbed.levels[chosen]:g}"  # one for every point: a browser may keep what one address gave before
+    photo, figures = waiting.file(f"{found.word}.jpg", folder), waiting.file("protection.json", folder)
     photo.write_bytes(kept(found.photo, waiting.found.photo.source))
     told = record(found) | {"curve": [_point(one) for one in climbed.found]}
     figures.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
     titles = {spec.id: spec.title for spec in bench.specs("recognition")}
     return (
         pair(waiting.folder, waiting.image, opened(found.photo), climbed.face, f"after-{chosen}"),
-        views.verdict_html(found, NEXT if found.state == "not protected" else ""),
+        views.verdict_html(found, titles, NEXT if found.state == "not protected" else ""),
         views.table_html(found, titles),
         views.figures_markdown(found),
         views.heat_view(waiting.image, found.change, climbed.face),

@@ -78,7 +78,7 @@ def judge_protected(bench: Workbench, before: Any, after: Any, other: Any = None
         None if compared is None else (compared.image, compared.faces[0]),
     )
     titles = {spec.id: spec.title for spec in bench.specs("recognition")}
-    told = words(found)
+    told = words(found, titles)
     good = found.state == "protected"
     title = "No recogniser here matches it" if good else "Still matched"
     return (

@@ -32,7 +32,7 @@ ONLY = views.box(
 )
 
 
-def look_choice() -> gr.Dropdown:
+def look_choice(render: bool = True) -> gr.Dropdown:
     """A dropdown of looks with their sentences."""
     return gr.Dropdown(
         [(look.name.capitalize(), look.name) for look in looks.LOOKS.values()],
@@ -40,6 +40,7 @@ def look_choice() -> gr.Dropdown:
         label="Look",
         info=looks.LOOKS[DEFAULT].sentence,
         elem_id="protect-look",
+        render=render,
     )
 
 

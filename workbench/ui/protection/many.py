@@ -93,7 +93,7 @@ def _work(
         for number, path in enumerate(sources, start=1):
             watch.tell((number - 1) / len(sources), f"photo {number} of {len(sources)}")
             try:
-                data, source, row = _one(
+                data, source, word, row = _one(
                     bench, path, look, strength, sides, watch.part((number - 1) / len(sources), number / len(sources))
                 )
             except Cancelled:
@@ -101,19 +101,19 @@ def _work(
             except WorkbenchError as error:
                 rows.append({"photo": Path(path).name, "file": "", "result": str(error)})
                 continue
-            name = f"{number:03d}-{Path(path).stem[:60]}.jpg"
+            name = f"{number:03d}-{Path(path).stem[:60]}_{word}.jpg"
             archive.writestr(name, kept(data, source))
             rows.append({"photo": Path(path).name, "file": name, **row})
         archive.writestr("summary.csv", pd.DataFrame(rows).to_csv(index=False))
-    package = results(bench.settings) / "protected.zip"
+    package = results(bench.settings) / ("makeup.zip" if strength == "none" else "protection.zip")
     package.write_bytes(buffer.getvalue())
     return str(package), pd.DataFrame(rows)
 
 
 def _one(
     bench: Workbench, path: str, look: str, strength: str, sides: tuple[list[str], list[str]], watch: Watch
-) -> tuple[bytes, str, dict[str, Any]]:
-    """The JPEG of one photo, the source type that the photo named, and its row."""
+) -> tuple[bytes, str, str, dict[str, Any]]:
+    """The JPEG of one photo, the source type that the photo named, what its file is called, and its row."""
     from workbench.makeup.photo import apply_makeup
     from workbench.protection.protect import Request, protect
     from workbench.protection.summary import row
@@ -125,9 +125,12 @@ def _one(
         return (
             encode_jpeg(painted, 94),
             waiting.found.photo.source,
+            "makeup",
             {"result": "makeup only", "faces": len(waiting.faces)},
         )
     attacked, judges = ([bench.recogniser(model) for model in side] for side in sides)
     request = Request(look=look, strength=strength)
     found = protect(waiting.image, face, waiting.parsing, attacked, judges, bench.finder(), request, watch)
-    return found.photo, waiting.found.photo.source, {"result": found.words, "faces": len(waiting.faces), **row(found)}
+    titles = {spec.id: spec.title for spec in bench.specs("recognition")}
+    told = {"result": found.said(titles), "faces": len(waiting.faces), **row(found)}
+    return found.photo, waiting.found.photo.source, found.word, told

@@ -66,7 +66,7 @@ def compare(
         found = equal_noise(waiting.image, mine, waiting.parsing, *models, bench.finder(), ssim, watch)
         titles = {spec.id: spec.title for spec in bench.specs("recognition")}
         pictures = pair(waiting.folder, waiting.image, opened(found.photo), mine, "noise")
-        return pictures, views.verdict_html(found) + views.table_html(
+        return pictures, views.verdict_html(found, titles) + views.table_html(
             found, titles
         ) + f"<p>{views.figures_markdown(found)}</p>"
 

@@ -52,11 +52,12 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
     attacked, judges = proposed_roles(bench)
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
-            source = photo_box("Photo", elem_id="protect-photo", height=260)
-            example_row(bench, source)
-            face = open_choice([], "", "Face", "protect-face")
-            look = look_choice()
+            source = photo_box("Photo", elem_id="protect-photo", height=190)
+            look = look_choice(render=False)
             look_row(look)
+            face = open_choice([], "", "Face", "protect-face")
+            look.render()
+            example_row(bench, source)
             with gr.Accordion("Adjust the makeup", open=False, elem_id="protect-adjust"):
                 makeup = adjustments(look)
             strength = gr.Radio(

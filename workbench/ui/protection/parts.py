@@ -40,9 +40,11 @@ class Ready:
         """Largest first, in the pixels of `image`."""
         return self.found.faces
 
-    def file(self, word: str) -> Path:
-        """Where a result is written: the photo's name and a word."""
-        return self.folder / f"{self.found.photo.stem}_{word}"
+    def file(self, word: str, folder: str = "") -> Path:
+        """Where a result is written: the photo's name and a word, in a folder of its own where one is named."""
+        place = self.folder / folder
+        place.mkdir(mode=0o700, exist_ok=True)
+        return place / f"{self.found.photo.stem}_{word}"
 
 
 def ready(bench: Workbench, source: Any, *, whole: bool = False) -> Ready:

@@ -80,18 +80,18 @@ def heat_view(image: np.ndarray, change: np.ndarray, face: Face) -> np.ndarray:
     return drawing.heat((0.4 * grey + 150).clip(0, 255).astype(np.uint8), values.astype(np.float32), 0.9)
 
 
-def verdict_html(protection: Protection, more: str = "") -> str:
+def verdict_html(protection: Protection, titles: dict[str, str], more: str = "") -> str:
     """The outcome in a coloured box: green only when a judge that the search never saw is passed, also after JPEG 75.
-    more: HTML of ours under the words."""
+    titles: of recognisers by id. more: HTML of ours under the words."""
     title, tone = TITLES[protection.state]
-    return box(title, protection.words, tone, protection.state, more)
+    return box(title, protection.said(titles), tone, protection.state, more)
 
 
 def box(title: str, words: str, tone: str, state: str, more: str = "") -> str:
     """A box with a coloured edge. tone: good, bad, open or plain. more: HTML of ours under the words."""
     return (
-        f"{STYLE}<div class='verdict {tone}' data-state='{html.escape(state)}'><b>{html.escape(title)}</b>"
-        f"<div>{html.escape(words)}</div>{more}</div>"
+        f"{STYLE}<div class='verdict {tone}' role='status' data-state='{html.escape(state)}'>"
+        f"<b>{html.escape(title)}</b><div>{html.escape(words)}</div>{more}</div>"
     )
 
 

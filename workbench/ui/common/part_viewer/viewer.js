@@ -59,14 +59,36 @@ function chips() {
   }));
 }
 
-function at(event) {
-  const canvas = find(".pv-canvas"), box = canvas.getBoundingClientRect();
-  const x = Math.floor((event.clientX - box.left) / box.width * view.width);
-  const y = Math.floor((event.clientY - box.top) / box.height * view.height);
+function place(event) {  // in shares of the picture, so that viewers of one photo understand each other
+  const box = find(".pv-canvas").getBoundingClientRect();
+  return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+}
+
+function at([across, down]) {
+  const x = Math.floor(across * view.width), y = Math.floor(down * view.height);
   if (!view.codes || x < 0 || y < 0 || x >= view.width || y >= view.height) return null;
   const i = 4 * (y * view.width + x);
   return { part: view.codes.data[i], face: view.codes.data[i + 1] + 256 * view.codes.data[i + 2] };
 }
+
+function point(where) {
+  const spot = at(where);
+  if (!spot) return;
+  say(name(spot));
+  if (spot.part !== view.hover) { view.hover = spot.part; draw(); }
+}
+
+// Viewers beside each other (`linked`) show the same place: what one points at, the others name too.
+const group = () => element.closest(".linked");
+function tell(what) {
+  if (group()) group().dispatchEvent(new CustomEvent("pv-point", { detail: { ...what, from: element } }));
+}
+setTimeout(() => {
+  if (group()) group().addEventListener("pv-point", ({ detail }) => {
+    if (detail.from === element || !view.photo) return;
+    if (detail.place) point(detail.place); else { view.hover = 0; draw(); }
+  });
+});
 
 function name(spot) {
   const part = view.parts.find((row) => row.index === spot.part);
@@ -96,18 +118,16 @@ element.addEventListener("click", (event) => {
   } else if (event.target.closest(".pv-all")) { view.hidden.clear(); chips(); draw(); }
   else if (event.target.closest(".pv-none")) { view.hidden = new Set(view.parts.map((part) => part.index)); chips(); draw(); }
   else if (event.target.closest(".pv-canvas")) {
-    const spot = at(event);
+    const spot = at(place(event));
     if (spot) { say(name(spot)); trigger("select", spot); }
   }
 });
 element.addEventListener("pointermove", (event) => {
   if (!event.target.closest(".pv-canvas")) return;
-  const spot = at(event);
-  if (!spot) return;
-  say(name(spot));
-  if (spot.part !== view.hover) { view.hover = spot.part; draw(); }
+  point(place(event));
+  tell({ place: place(event) });
 });
-element.addEventListener("pointerleave", () => { view.hover = 0; draw(); }, true);
+element.addEventListener("pointerleave", () => { view.hover = 0; draw(); tell({}); }, true);
 element.addEventListener("pointerover", (event) => {
   const chip = event.target.closest(".pv-chips button");
   if (chip) { view.hover = Number(chip.dataset.part); draw(); }
