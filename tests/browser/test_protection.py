@@ -60,7 +60,10 @@ def test_look_protect_slider_download_and_the_file_gives_the_same_figures(
     tab.mouse.down()
     tab.mouse.move(box["x"] + 140, box["y"] + box["height"] / 2, steps=5)
     tab.mouse.up()
-    assert after.evaluate("image => image.style.clipPath") != before, "the slider follows the pointer"
+    moved = after.evaluate("image => image.style.clipPath")
+    assert moved != before, "the slider follows the pointer"
+    tab.locator("#protect-slider .outer").press("ArrowLeft")
+    assert after.evaluate("image => image.style.clipPath") != moved, "and the keys"
     keep(tab, "light")
 
     with tab.expect_download() as download:

@@ -7,7 +7,15 @@
   const slug = text => text.trim().toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-+|-+$/g, '');
   const tabs = root => [...root.querySelectorAll('button[role=tab]')];
   const top = () => tabs(document).filter(button => stemOf(button));
-  const stemOf = button => Object.keys(TITLES).find(stem => button.textContent.trim().endsWith(TITLES[stem]));
+  // A tab's name in the visitor's language is no address: its English one is, and its sign is the same everywhere.
+  const ENGLISH = __ENGLISH__;
+  const english = button => ENGLISH[button.dataset.tabId] || button.textContent;
+  const sign = text => text.trim().split(' ')[0];
+  const stemOf = button => {
+    const text = english(button).trim();
+    return Object.keys(TITLES).find(stem => text.endsWith(TITLES[stem])) ||
+      Object.keys(TITLES).find(stem => ENGLISH[stem] && /[^\p{L}\p{N}]/u.test(sign(text)) && sign(ENGLISH[stem]) === sign(text));
+  };
   const panelOf = stem => document.getElementById('tab-' + stem);
   const subsOf = stem => {
     const panel = panelOf(stem);
@@ -19,7 +27,7 @@
     const stem = Object.keys(TITLES).find(stem => panelOf(stem) && panelOf(stem).offsetParent !== null);
     if (!stem) return null;
     const sub = chosen(subsOf(stem));
-    return {stem, sub: sub && sub !== subsOf(stem)[0] ? slug(sub.textContent) : ''};
+    return {stem, sub: sub && sub !== subsOf(stem)[0] ? slug(english(sub)) : ''};
   };
 
   const address = place => {
@@ -64,7 +72,7 @@
     asked = true;
     const tab = await wait(() => top().find(button => stemOf(button) === stem), 20) || await folded(stem);
     if (tab && tab.getAttribute('aria-selected') !== 'true') tab.click();
-    const first = await wait(() => !sub && panelOf(stem) || subsOf(stem).find(button => slug(button.textContent) === sub), 30);
+    const first = await wait(() => !sub && panelOf(stem) || subsOf(stem).find(button => slug(english(button)) === sub), 30);
     if (sub && first && first.click) first.click();
     if (!sub && subsOf(stem).length) subsOf(stem)[0].click();
     asked = false;
@@ -89,7 +97,32 @@
     return [label ? label.textContent.trim() : 'Picture', line ? line.textContent.trim() : ''].filter(Boolean).join(': ');
   };
 
+  // The line between before and after moves by keys too, which Gradio's does not: arrows a little, Page keys more, Home
+  // and End to an edge.
+  const STEPS = {ArrowLeft: -0.02, ArrowRight: 0.02, PageDown: -0.1, PageUp: 0.1, Home: -1, End: 1};
+  const middle = box => box.left + box.width / 2;
+  const placed = handle => {
+    const frame = handle.parentElement.getBoundingClientRect();
+    if (frame.width) handle.setAttribute('aria-valuenow', Math.round(100 * (middle(handle.getBoundingClientRect()) - frame.left) / frame.width));
+  };
+  const slide = event => {
+    const handle = event.currentTarget, share = STEPS[event.key], frame = handle.parentElement.getBoundingClientRect();
+    if (!share || !frame.width) return;
+    event.preventDefault();
+    const box = handle.getBoundingClientRect(), from = middle(box);
+    const to = Math.min(Math.max(from + share * frame.width, frame.left), frame.right);
+    for (const [kind, x, target] of [['mousedown', from, handle], ['mousemove', to, window], ['mouseup', to, window]]) {
+      target.dispatchEvent(new MouseEvent(kind, {bubbles: true, cancelable: true, view: window, clientX: x, clientY: box.top + 5}));
+    }
+    requestAnimationFrame(() => placed(handle));
+  };
+
   const mend = root => {
+    for (const handle of root.querySelectorAll('[id$=slider] .outer:not([role=slider])')) {
+      for (const [name, value] of Object.entries({role: 'slider', tabindex: 0, 'aria-label': 'Between before and after', 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': 50})) handle.setAttribute(name, value);
+      placed(handle);
+      handle.addEventListener('keydown', slide);
+    }
     for (const empty of root.querySelectorAll('.empty[aria-label]:not([role])')) empty.setAttribute('role', 'img');
     for (const drop of root.querySelectorAll('[aria-label^="Click to upload"], [aria-label^="Drop a"], button[aria-label^="Thumbnail"]')) {
       if (drop.textContent.trim()) drop.removeAttribute('aria-label');  // what is written there is its name

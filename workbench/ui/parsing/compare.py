@@ -59,7 +59,7 @@ def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
             bars = gr.HTML(elem_id="compare-bars", padding=False)
             with gr.Row(equal_height=False):
                 where = gr.Image(
-                    label="Where they disagree (red, the more the stronger)",
+                    label="Where they disagree",
                     interactive=False,
                     elem_id="compare-where",
                     min_width=240,
@@ -136,7 +136,7 @@ def compare(
     answers = [answer_of(bench, found, model) for model in others]
     titles = [bench.spec(model).title for model in (first, *others)]
     rows = [
-        {"part": title(row["part"]), "against": name, **{key: value for key, value in row.items() if key != "part"}}
+        {**row, "part": title(row["part"]), "against": name}
         for answer, name in zip(answers, titles[1:], strict=True)
         for row in part_iou(one.parsing, answer.parsing)
     ]
@@ -186,8 +186,9 @@ def bars_html(rows: Sequence[dict[str, Any]], first: str) -> str:
 
 
 STYLE = (
-    "<style>.iou p { margin: 4px 0; font-size: .9rem; } .iou table { width: 100%; font-size: .86rem; } "
-    ".iou th { text-align: left; font-weight: 400; width: 9em; } .iou td, .iou th { padding: 1px 6px !important; } "
+    "<style>.iou p { margin: 4px 0; font-size: .9rem; } .iou table { width: 100%; font-size: .86rem; border: 0; } "
+    ".iou th { text-align: left; font-weight: 400; } .iou td, .iou th { padding: 1px 6px !important; } "
+    ".iou td, .iou th { border: 0 !important; white-space: nowrap; } .iou .bar { width: 100%; } "
     ".iou .bar span { display: block; height: 12px; border-radius: 3px; background: var(--primary-600); } "
     ".iou .who { width: 12em; } </style>"
 )

@@ -38,6 +38,7 @@ def build_inside(bench: Workbench) -> None:
             package = gr.DownloadButton("Everything (zip)", interactive=False, elem_id="many-zip")
             grid = gr.Gallery(
                 label="Which could be parsed",
+                show_label=False,
                 columns=5,
                 height="auto",
                 elem_id="many-grid",
