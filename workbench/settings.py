@@ -29,7 +29,8 @@ class Settings:
     models: TOML files with models of one's own, besides models.toml in the data folder. mcp: agents may call the
     endpoints of the API by the Model Context Protocol.
     offline: never open a connection. hub_endpoint: address of the Hub, "" for huggingface.co. space: the process runs
-    on Hugging Face Spaces. zero_gpu: it runs on one that is lent a graphics card per call. device: "auto" (CUDA, else
+    on Hugging Face Spaces. oauth: where the Hub says who is signed in.
+    zero_gpu: it runs on one that is lent a graphics card per call. device: "auto" (CUDA, else
     MPS, else the processor), "cpu", "cuda", "cuda:1", "mps"; `workbench.devices.choose` says which it is here.
     runtime: "auto" (on processors, in 8 bits where a network ships so) or "torch"; `workbench.devices.reads` decides.
     """
@@ -69,6 +70,7 @@ class Settings:
     drain_seconds: int = 0
     models: tuple[str, ...] = ()
     mcp: bool = False
+    oauth: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -117,6 +119,7 @@ class Settings:
             root_path=_prefix(env),
             drain_seconds=_positive(env, "WORKBENCH_DRAIN_SECONDS", cls.drain_seconds),
             mcp=env.get("WORKBENCH_MCP", "") in ("1", "true", "yes"),
+            oauth=space and bool(env.get("OAUTH_CLIENT_ID")) and bool(env.get("OAUTH_CLIENT_SECRET")),
             models=tuple(name.strip() for name in env.get("WORKBENCH_MODELS", "").split(",") if name.strip()),
         )
 

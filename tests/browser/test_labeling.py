@@ -166,6 +166,11 @@ def test_the_owner_sees_coverage_raters_and_downloads(page, booth) -> None:
     page.locator("[data-do=bring]").click()
     expect(page.locator("[data-part=account]")).to_contain_text("1 left out")
     expect(page.locator("[data-part=account]")).to_contain_text("no-such-item")
+    page.locator("[data-part=member]").fill("ana")
+    page.locator("[data-do=addMember]").click()
+    expect(page.locator("[data-part=added]")).to_contain_text("The token of ana, shown this once: fwm_")
+    page.locator("[data-member=ana]").click()
+    expect(page.locator("[data-member=ana]")).to_have_count(0)
     page.screenshot(path=ROOT / "artifacts/labeling-owner.png", full_page=True)
 
 

@@ -95,3 +95,28 @@ def test_push_then_compact_and_squash(folder, judged, tmp_path, capsys):
 def test_report_writes_one_page(folder, judged, tmp_path, capsys):
     assert main(["label", "report", str(folder), "--out", str(tmp_path / "r.html")]) == 0
     assert "<html" in (tmp_path / "r.html").read_text()
+
+
+def test_roles_archive_clone_edit_due_and_disputes_each_say_what_they_did(folder, judged, tmp_path, capsys):
+    store, study = judged
+
+    def told(*words):
+        code = main(["label", words[0], str(folder), *map(str, words[1:])])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    assert "ana: reader; token, shown this once: fwm_" in told("members", "--add", "ana")[1]
+    assert "owner        hub:carla" in told("members", "--add", "hub:carla", "--role", "owner")[1]
+    assert "ana" not in told("members", "--remove", "ana")[1]
+    assert told("archive") == (0, "pairs is archived\n")
+    assert told("reopen") == (0, "pairs is open\n")
+    assert "Made again" in told("clone", tmp_path / "again")[1]
+    assert load_study(tmp_path / "again").name == "again"
+    assert "names of 0 raters and answers of 0 are due" in told("due")[1]
+    assert "is in edition 1; edited with it: no item" in told("edit")[1]
+    assert told("adjudicate")[0] == 2
+    (folder / "study.toml").write_text(STUDY + '[adjudication]\nrule = "disagreement"\n')
+    assert "is in edition 2" in told("edit")[1]
+    rater = store.join(study)
+    assert f"{rater} decides from now on" in told("adjudicate", "--appoint", rater, "--out", tmp_path / "d.csv")[1]
+    assert list(pd.read_csv(tmp_path / "d.csv").columns)[-1] == "final"

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.cli import label_crowd, label_import
+from workbench.cli import label_crowd, label_decide, label_import, label_studies
 from workbench.errors import StudyError
 from workbench.settings import Settings
 
@@ -82,6 +82,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     access = _action(actions, "access", "print all that is kept of one person, as JSON, for whoever asks for it")
     access.add_argument("--participant", help="what the platform calls them")
     access.add_argument("--rater", help="or their random id here")
+    adjudicate = _action(actions, "adjudicate", "what raters dispute, who decides about it, and what was decided")
+    adjudicate.add_argument("--appoint", nargs="+", default=[], metavar="RATER", help="raters who decide from now on")
+    adjudicate.add_argument("--dismiss", nargs="+", default=[], metavar="RATER", help="who judge as others do again")
+    adjudicate.add_argument("--out", type=Path, help="write every item as CSV: before, after, by whom, final")
+    due = _action(actions, "due", "whose names or answers were kept as long as [retention] says; serving erases them")
+    due.add_argument("--go", action="store_true", help="erase them now; without, only say whose")
+    _action(actions, "edit", "take in what you changed in a study's file or pictures, on purpose, as a new edition")
+    _action(actions, "archive", "close a study to raters; its data are kept, and it can be reopened")
+    _action(actions, "reopen", "open an archived or paused study again")
+    clone = _action(actions, "clone", "the same study under another name, without its answers")
+    clone.add_argument("to", type=Path, help="the new study's folder; its last part is the new name")
+    member = _action(actions, "members", "who besides you may do what: owners, adjudicators, readers")
+    member.add_argument("--add", metavar="NAME", help="give a role; hub:ACCOUNT is known by the Hub account on a Space")
+    member.add_argument("--role", choices=("owner", "adjudicator", "reader"), default="reader", help="default: reader")
+    member.add_argument("--remove", metavar="NAME", help="take the role away")
     label_crowd.add_arguments(_action(actions, "prolific", "the study on Prolific: create, publish, settle, bonuses"))
     _action(actions, "push", "push everything that waits to the Hub now")
     compact = _action(actions, "compact", "rewrite earlier days as Parquet on the Hub, without withdrawn raters")
@@ -100,6 +115,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         "report": _report,
         "prolific": _prolific,
         "access": _access,
+        "adjudicate": _adjudicate,
+        "due": _due,
+        "edit": _studies,
+        "archive": _studies,
+        "reopen": _studies,
+        "clone": _studies,
+        "members": _studies,
         "push": _push,
         "compact": _compact,
     }
@@ -219,6 +241,21 @@ def _access(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _adjudicate(args: argparse.Namespace, settings: Settings) -> int:
+    study, outbox = _open(args.folder, settings)
+    return label_decide.run(args, study, outbox.store)
+
+
+def _due(args: argparse.Namespace, settings: Settings) -> int:
+    study, outbox = _open(args.folder, settings)
+    return label_studies.erase_due(args.go, study, outbox)
+
+
+def _studies(args: argparse.Namespace, settings: Settings) -> int:
+    study, outbox = _open(args.folder, settings)
+    return label_studies.run(args, study, outbox.store)
+
+
 def _prolific(args: argparse.Namespace, settings: Settings) -> int:
     study, outbox = _open(args.folder, settings)
     return label_crowd.run(args, study, outbox.store, settings)
@@ -237,7 +274,19 @@ def _report(args: argparse.Namespace, settings: Settings) -> int:
     labels = read_labels(args.labels) if args.labels else _labels(study, items, args.models, settings)
     judged, raters = store.judgements(study.name), store.raters(study.name)
     layer = layers_of(study, items)
-    found = analyse(study, judged, items, scores, raters, predictions=labels, layer=layer, deep=args.ability)
+    made, told = store.decisions(study.name), store.editions(study.name)
+    found = analyse(
+        study,
+        judged,
+        items,
+        scores,
+        raters,
+        predictions=labels,
+        layer=layer,
+        deep=args.ability,
+        decisions=made,
+        editions=told,
+    )
     written = report(found, pictures_of(study, items) if args.pictures else None)
     print(f"Wrote {written.save(args.out or Path(f'{study.name}-report.html'))}")
     return 0

@@ -228,6 +228,7 @@ def _front_matter(root: Path, stem: str, tabs: tuple[Tab, ...]) -> str:
         ("python_version", '"3.12"'),
         ("app_file", "app.py"),
         ("pinned", "false"),
+        *([("hf_oauth", "true")] if any(tab.stem == "labeling" for tab in tabs) else []),
         ("license", "other"),
         ("license_name", "code-apache-2.0-weights-differ"),
         ("license_link", "workbench/weights/LICENSES.md"),

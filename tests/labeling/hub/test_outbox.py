@@ -77,7 +77,7 @@ def test_every_row_is_pushed_once_with_its_rater_and_the_card(outbox, filled_sto
     assert len(rows) == 5
     files = double.repo("dataset", "tester/faces").files
     assert sum(path.startswith("data/raters/pairs/") for path in files) == 1
-    assert outbox.on_hub([row["label"] for row in rows] + ["none"]) == {row["label"] for row in rows}
+    assert outbox.on_hub([row["label"] for row in rows] + ["none"], "pairs") == {row["label"] for row in rows}
     assert b"Study `pairs`" in files["README.md"]
     before = len(double.repo("dataset", "tester/faces").commits)
     assert settle(outbox) == 1
@@ -158,7 +158,7 @@ def test_a_commit_carried_out_late_does_not_double_rows(outbox, filled_store, st
     double.put("dataset", "tester/faces", stalled)
     settle(other)
     assert len(pushed(double)) == 3
-    assert other.on_hub([row["label"] for row in rows]) == {row["label"] for row in rows}
+    assert other.on_hub([row["label"] for row in rows], "pairs") == {row["label"] for row in rows}
     fresh.close()
 
 
@@ -302,3 +302,27 @@ def test_receipts_and_shards_of_one_row_meet_without_doubling(outbox, filled_sto
     rows = filled_store.database.run(lambda c: [dict(row) for row in c.execute(sa.select(schema.labels)).mappings()])
     assert filled_store.restore("label", rows) == 0
     assert outbox.waiting() == 0
+
+
+def test_what_a_browser_asks_of_its_answers_is_an_index_look_up_and_nothing_is_asked_of_none(store, study):
+    outbox = Outbox(store, LocalHub(study.folder))
+    asked = []
+    run = store.database.run
+
+    def told(work):
+        def explained(connection):
+            spied = []
+            sa.event.listen(connection, "before_cursor_execute", lambda *a: spied.append((a[2], a[3])))
+            found = work(connection)
+            asked.extend(spied)
+            return found
+
+        return run(explained)
+
+    store.database.run = told
+    assert outbox.on_hub([], "pairs") == outbox.missing([], "pairs") == set()
+    assert asked == []
+    assert outbox.missing(["a"], "pairs") == {"a"}
+    assert outbox.on_hub(["a"], "pairs") == set()
+    assert len(asked) == 2
+    assert all("entries.entry IN" in text for text, _ in asked)

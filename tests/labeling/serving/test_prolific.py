@@ -1,5 +1,7 @@
 """Prolific's API against a double of its documented endpoints, and the links of other platforms."""
 
+import http.client
+
 import pytest
 
 from tests.labeling.conftest import STUDY, write_study
@@ -192,3 +194,44 @@ def test_a_note_cut_short_is_said_and_a_bonus_is_remembered_however_long_the_log
     with pytest.raises(StudyError, match="r1 had one already"):
         pay_bonuses(Prolific("secret-token", double.address), desk.store, desk.study, "a1", {"r1": 1.0})
     desk.store.close()
+
+
+@pytest.mark.parametrize("answer", [{}, [], "x", None, {"id": None}, {"id": 5}, {"id": ""}], ids=str)
+def test_an_answer_that_lacks_its_field_is_told_and_nothing_is_guessed(tmp_path, monkeypatch, answer):
+    platform, study = Prolific("token"), parse_study(TEXT, tmp_path)
+    monkeypatch.setattr(platform, "_call", lambda *asked: answer)
+    for ask in (
+        lambda: platform.create(study, LINK, 3),
+        lambda: platform.publish("abc"),
+        lambda: platform.submissions("abc"),
+        lambda: platform.set_up_bonuses("abc", {"p": 1.0}),
+    ):
+        with pytest.raises(StudyError, match="Prolific's answer does not say"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    "page",
+    [{"results": None}, {"results": [None]}, {"results": [{"id": "a", "status": "ACTIVE"}]}, {"results": {"a": 1}}],
+    ids=str,
+)
+def test_a_damaged_submission_settles_nobody(monkeypatch, page):
+    platform = Prolific("token")
+    monkeypatch.setattr(platform, "_call", lambda *asked: page)
+    with pytest.raises(StudyError, match="does not say"):
+        platform.submissions("abc")
+
+
+def test_a_page_without_links_is_the_last_and_a_torn_answer_is_told(monkeypatch):
+    platform = Prolific("token")
+    for links in ({}, {"_links": None}, {"_links": []}, {"_links": {"next": None}}, {"_links": {"next": {"href": 5}}}):
+        monkeypatch.setattr(platform, "_call", lambda *asked, links=links: {"results": []} | links)
+        assert platform.submissions("abc") == []
+    monkeypatch.undo()
+
+    def torn(*asked, **options):
+        raise http.client.IncompleteRead(b"{")
+
+    monkeypatch.setattr(platform._opener, "open", torn)
+    with pytest.raises(StudyError, match="could not be asked: IncompleteRead"):
+        platform.approve("abc")

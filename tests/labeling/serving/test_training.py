@@ -7,6 +7,7 @@ import pytest
 from tests.labeling.conftest import STUDY
 from tests.labeling.desks import CROWD, agree, open_desk, rows, vote
 from workbench.errors import BadRequest, NotAllowed, StudyError
+from workbench.labeling.store.schooling import progress
 from workbench.labeling.study.study import parse_study
 
 PRACTICE = """
@@ -129,3 +130,50 @@ def test_practice_that_became_shorter_begins_anew(school, study_folder, tmp_path
 
     assert again["questions"]
     shorter.store.close()
+
+
+def test_a_step_sent_again_with_the_answer_that_was_told_does_not_count(school):
+    rater = agree(school)
+    told = understand(school, rater)
+    first = told["progress"]
+    wrong = school.practice({"rater": rater, "progress": first, "answer": "same_3"})
+
+    again = school.practice({"rater": rater, "progress": first, "answer": "different_3"})
+    anew = school.practice({"rater": rater})
+
+    assert "correct" not in again
+    assert (again["number"], anew["number"]) == (2, 2)
+    name = school.sealer.open("rater", rater)["rater"]
+    kept = school.store.database.run(lambda c: progress(c, "pairs", name))
+    assert (kept.number, kept.right_ones) == (1, int(wrong["correct"]))
+
+
+def test_where_somebody_is_in_practice_survives_a_restart_and_holds_at_another_server(
+    school, study_folder, tmp_path, clock
+):
+    rater = agree(school)
+    told = understand(school, rater)
+    told = school.practice({"rater": rater, "progress": told["progress"], "answer": "same_3"})
+    other = open_desk(study_folder, tmp_path / "labels.db", clock, tmp_path / "hub", TEXT)
+
+    assert other.practice({"rater": rater})["number"] == 2
+    assert other.practice({"rater": rater, "progress": told["progress"], "answer": "same_3"})["number"] == 3
+    assert "correct" not in school.practice({"rater": rater, "progress": told["progress"], "answer": "different_3"})
+    other.store.close()
+
+
+def test_failed_tries_follow_a_platform_name_into_its_next_visit(school):
+    platform = {"parameters": {"PROLIFIC_PID": "p1"}}
+    first = agree(school, **platform)
+    assert understand(school, first, "Two names")["state"] == "again"
+    second = agree(school, **platform)
+    assert understand(school, second, "Two names")["state"] == "screened_out"
+    assert understand(school, agree(school, parameters={"PROLIFIC_PID": "p2"}), "Two names")["state"] == "again"
+
+
+def test_practice_goes_on_after_a_wiped_disk_instead_of_ending_the_visit(school, study_folder, tmp_path, clock):
+    rater = agree(school)
+    told = understand(school, rater)
+    wiped = open_desk(study_folder, tmp_path / "wiped.db", clock, tmp_path / "hub2", TEXT)
+    assert wiped.practice({"rater": rater, "progress": told["progress"], "answer": "same_3"})["questions"]
+    wiped.store.close()

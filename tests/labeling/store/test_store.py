@@ -206,3 +206,21 @@ def test_shard_lines_are_a_pure_function_of_rows(filled_store, study):
     first = json.loads(data.splitlines()[0])
     assert set(first) >= {"label", "item", "rater", "group", "response_ms"}
     assert "grp" not in first
+
+
+def test_a_vote_and_the_next_item_are_fourteen_statements_in_one_transaction(tmp_path, clock, study):
+    store = Store(tmp_path / "few.db", clock)
+    plain = replace(study, blocks=replace(study.blocks, gold=0, repeats=0))
+    store.add_study(plain, load_items(plain))
+    rater = store.join(plain)
+    lease = store.exchange(plain, rater, wanted=3).leases[0]
+    said = []
+    store.database.run(lambda c: c.connection.dbapi_connection.set_trace_callback(said.append))
+    found = store.exchange(plain, rater, [(lease, SAME)], wanted=3)
+    store.database.run(lambda c: c.connection.dbapi_connection.set_trace_callback(None))
+    assert (found.outcomes[0].state, len(found.leases), found.answered) == ("recorded", 3, 1)
+    one = said[said.index("COMMIT") + 1 :]
+    one = one[: one.index("COMMIT")]
+    assert one[0] == "BEGIN IMMEDIATE"
+    assert len(one) - 1 <= 14, one
+    store.close()

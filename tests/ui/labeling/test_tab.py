@@ -15,6 +15,7 @@ from tests.labeling.conftest import STUDY, draw, write_study
 from workbench.bench import Workbench
 from workbench.errors import NotAllowed, StudyError, WorkbenchError
 from workbench.labeling.serving.folders import choose_folder, chosen_folder, demo_folder
+from workbench.labeling.store import members
 from workbench.settings import Settings
 from workbench.ui.labeling import tab as labeling
 from workbench.ui.labeling.room import Room, faces_of_nobody, with_owner_token
@@ -280,3 +281,43 @@ def test_the_owners_token_is_made_once_and_kept_private(tmp_path):
     assert chosen_folder(settings) == demo_folder(settings)
     choose_folder(settings, tmp_path / "other")
     assert chosen_folder(settings) == tmp_path / "other"
+
+
+def test_members_reach_their_study_alone_and_the_server_stays_its_owners(room, own):
+    studies, owner = Studies(room, own), functions(room, own)["owner"]
+    room.service()
+    made = owner({"token": OWNER, "action": "add_member", "name": "ana", "role": "owner"}, asked_by(10))
+    told = studies.do({"token": made["token"], "action": "list"})
+    assert told["roles"] == {"pairs": "owner"}
+    assert owner({"token": made["token"], "action": "overview"}, asked_by(10))["study"] == "pairs"
+    for asked in ({"action": "make"}, {"action": "serve", "name": "demo"}, {"action": "close", "name": "demo"}):
+        with pytest.raises(NotAllowed, match="role"):
+            studies.do({"token": made["token"]} | asked)
+    choose_folder(own.settings, room.service().study.folder)
+    own_name = room.service().study.folder.name
+    assert studies.do({"token": OWNER, "action": "clone", "name": own_name, "fresh": "again"})["name"] == "again"
+    assert "again" in studies.do({"token": OWNER, "action": "list"})["studies"]
+
+
+def test_a_hub_account_comes_from_the_sealed_session_and_ends_with_it():
+    def signed(told):
+        return SimpleNamespace(request=SimpleNamespace(scope={"session": told}))
+
+    info = {"oauth_info": {"userinfo": {"preferred_username": "carla"}, "expires_at": 100}}
+    assert labeling.account(signed(info), now=99) == "carla"
+    assert labeling.account(signed(info), now=101) == ""
+    for told in (
+        {},
+        None,
+        {"oauth_info": "carla"},
+        {"oauth_info": {"userinfo": {"preferred_username": 1}, "expires_at": 100}},
+    ):
+        assert labeling.account(signed(told), now=99) == ""
+    assert labeling.account(asked_by(1), now=99) == ""
+
+
+def test_what_a_browser_says_of_its_account_is_not_believed(room, own):
+    members.add(room.service().store, "pairs", "hub:carla", "owner")
+    with pytest.raises(HTTPException) as refused:
+        functions(room, own)["owner"]({"account": "carla", "action": "overview"}, asked_by(10))
+    assert refused.value.status_code == 403

@@ -54,6 +54,7 @@ def bring(
     already = 0
     here = _judged(store, study.name)
     facts = {item.id: item for item in items}
+    edition = {"study_sha256": store.edition(study)}
     for one in fitting:
         rater = one.rater if one.rater in known or one.rater in gone else _name(secret, study.name, one.rater)
         if rater in gone:
@@ -63,7 +64,8 @@ def bring(
         elif known.get(rater, IMPORTED) != IMPORTED:
             left_out.append(f"{one.where}: {rater} is a rater of this study and did not give this answer here.")
         else:
-            rows[rater, one.item] = _row(study, facts[one.item], one, rater, secret, numbers[rater], store.now())
+            row = _row(study, facts[one.item], one, rater, secret, numbers[rater], store.now())
+            rows[rater, one.item] = row | edition
             numbers[rater] += 1
     fresh = sorted({rater for rater, _ in rows} - set(known))
     consent = {"study": study.name, "consent_version": IMPORTED, "consented_at": iso(store.now()), "demographics": "{}"}

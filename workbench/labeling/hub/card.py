@@ -1,6 +1,7 @@
 """The data set's card: configs that load, declared features, and a datasheet filled from the study itself."""
 
 from collections import Counter
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,12 @@ import sqlalchemy as sa
 
 from workbench.errors import StudyError
 from workbench.labeling.hub.hub import Hub
-from workbench.labeling.store import entries, readout, schema
-from workbench.labeling.store.entries import FOLDERS, LABEL, RATER, WITHDRAWAL
+from workbench.labeling.store import entries, keeping_times, readout, schema
+from workbench.labeling.store.entries import DECISION, FOLDERS, LABEL, RATER, WITHDRAWAL
 from workbench.labeling.store.store import Store
-from workbench.labeling.study.study import parse_study
+from workbench.labeling.study.study import Study, parse_study
 
-_TITLES = {LABEL: "labels", RATER: "raters", WITHDRAWAL: "withdrawals"}
+_TITLES = {LABEL: "labels", RATER: "raters", WITHDRAWAL: "withdrawals", DECISION: "decisions"}
 
 
 def card_for(store: Store, hub: Hub) -> bytes:
@@ -37,9 +38,27 @@ def card_for(store: Store, hub: Hub) -> bytes:
         )
     ]
     lines += ["replaced them. Pictures are named by item and sha256 and are not part of this data set.", ""]
+    if any(config["kind"] == DECISION for config in configs):
+        lines += [
+            "`decisions` holds the answers of those who decided about disputed items; raters' stay as they are.",
+            "",
+        ]
     for study in studies:
         lines += _datasheet(store, study["study"], study["toml"], study["sha256"])
     return ("\n".join(lines) + "\n").encode()
+
+
+def _kept(store: Store, study: Study) -> list[str]:
+    """How long this study keeps what, and what was erased so far because its time was over."""
+    rule, erased = study.retention, len(readout.all_noted(store.database, study.name, keeping_times.ANSWERS))
+    if not (rule.names or rule.answers or erased):
+        return []
+    times = [(rule.names, "raters' platform names"), (rule.answers, "answers")]
+    told = " and ".join(f"{what} {days} days" for days, what in times if days) or "no limit any more"
+    return [
+        f"- **Kept**: {told} after a rater's last answer; all answers of {erased} raters were erased since "
+        "because their time was over."
+    ]
 
 
 def _configs(hub: Hub) -> list[dict[str, Any]]:
@@ -70,6 +89,11 @@ def features_of(kind: str) -> list[dict[str, str]]:
     return [{"name": name, "dtype": dtype} for name, dtype in entries.features(kind).items()]
 
 
+def plain(text: str) -> str:
+    """A study's own words in one line of Markdown: no tag, no line that begins something else."""
+    return escape(" ".join(text.split()), quote=False)
+
+
 def _datasheet(store: Store, study: str, toml: str, digest: str) -> list[str]:
     """Who was asked what, how, how often, and what the consent promised."""
     try:
@@ -78,14 +102,14 @@ def _datasheet(store: Store, study: str, toml: str, digest: str) -> list[str]:
         return [f"## Study `{study}`", "", f"- Its file (sha256 `{digest}`) is not read any more: {error}", ""]
     counts, coverage = readout.counts(store.database, study), readout.coverage(store.database, study)
     raters = readout.raters(store.database, study)
-    asked = [f"{question} ({', '.join(options)})" for question, options in read.demographics.items()]
+    asked = [plain(f"{question} ({', '.join(options)})") for question, options in read.demographics.items()]
     versions = Counter(raters["consent_version"]) if len(raters) else Counter()
     how = "adaptively, with the propensity stored" if read.assigning.adaptive else "least-filled first"
-    answers = ", ".join(f"`{a.key}`" + (f" ({a.value:g})" if a.value is not None else "") for a in read.answers)
+    answers = ", ".join(f"`{plain(a.key)}`" + (f" ({a.value:g})" if a.value is not None else "") for a in read.answers)
     return [
         f"## Study `{study}`",
         "",
-        f"- **Question**: {read.question} Answers: {answers}, and `skip` with a reason.",
+        f"- **Question**: {plain(read.question)} Answers: {answers}, and `skip` with a reason.",
         f"- **Collected so far**: {counts['labels']} rows by {counts['raters']} raters, {counts['withdrawn']} "
         f"withdrawn; "
         f"{coverage['items']} items, {read.assigning.raters_per_item} raters wanted for each.",
@@ -99,8 +123,10 @@ def _datasheet(store: Store, study: str, toml: str, digest: str) -> list[str]:
         ),
         f"- **Consent**: version {', '.join(f'{name} ({n})' for name, n in versions.items()) or read.consent.version}, "
         f"from {read.consent.minimum_age} years of age. Who withdraws is left out of the next compaction.",
-        f"- **Pay**: {read.crowd.pay or 'none stated'}. **Contact**: {read.contact or 'the owner of this data set'}.",
-        f"- **Terms**: {read.license}. **Study file**: sha256 `{digest}`.",
+        *_kept(store, read),
+        f"- **Pay**: {plain(read.crowd.pay) or 'none stated'}. "
+        f"**Contact**: {plain(read.contact) or 'the owner of this data set'}.",
+        f"- **Terms**: {plain(read.license)}. **Study file**: sha256 `{digest}`.",
         "- **Not for**: identifying people, or judging what a single person looks like.",
         "",
     ]

@@ -13,7 +13,7 @@ from workbench.errors import StudyError
 from workbench.labeling.hub.outbox import KINDS, PUSHING, Outbox
 from workbench.labeling.store import entries, schema
 from workbench.labeling.store.clock import iso
-from workbench.labeling.store.entries import FOLDERS, LABEL, RATER, WITHDRAWAL
+from workbench.labeling.store.entries import ANSWERS, FOLDERS, WITHDRAWAL
 from workbench.labeling.store.store import Store
 
 
@@ -43,7 +43,7 @@ def _compact(outbox: Outbox, before: str) -> dict[str, int]:
             kept = [row for row in rows if kind == WITHDRAWAL or (study, row["rater"]) not in gone]
             path = f"{FOLDERS[kind]}-parquet/{study}/{part}.parquet"
             add[path] = entries.to_parquet(kind, kept)
-            moved[path] = (kind, [row["label" if kind == LABEL else "rater"] for row in kept])
+            moved[path] = (kind, [row[entries.key_of(kind)] for row in kept])
     stale = _emptied(store, {(kind, key) for kind, keys in moved.values() for key in keys}, gone)
     there = [path for folder in FOLDERS.values() for path in outbox.hub.listing(folder)]
     delete = [path for path in there if path in stale]
@@ -51,6 +51,7 @@ def _compact(outbox: Outbox, before: str) -> dict[str, int]:
     if changed or delete:
         outbox.commit(changed, delete, f"Compact judgements before {before}")
     _settle(store, moved, stale, gone)
+    store.database.forget()  # of what was deleted nothing is left in a write-ahead log
     outbox.describe()
     return {
         "parquet": len(changed),
@@ -66,14 +67,14 @@ def _withdrawn(store: Store) -> set[tuple[str, str]]:
 
 
 def _parts(store: Store, kind: str, before: str) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """(study, part) → rows: labels by the day they were answered, the others all in one part."""
-    table = {LABEL: schema.labels, RATER: schema.raters, WITHDRAWAL: schema.tombstones}[kind]
+    """(study, part) → rows: answers by the day they were given, the others all in one part."""
+    table = entries.table_of(kind)
     query = sa.select(*(table.c[name] for name in entries.COLUMNS[kind]))
-    if kind == LABEL:
+    if kind in ANSWERS:
         query = query.where(table.c.answered_at < before)
     parts: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in store.database.run(lambda c: c.execute(query).mappings().all()):
-        parts[row["study"], row["answered_at"][:10] if kind == LABEL else "all"].append(dict(row))
+        parts[row["study"], row["answered_at"][:10] if kind in ANSWERS else "all"].append(dict(row))
     return parts
 
 
@@ -117,7 +118,7 @@ def _settle(store: Store, moved: dict[str, tuple[str, list[str]]], stale: set[st
                 )
                 connection.execute(schema.entries.update().where(*mine).values(shard=path))
         for study, rater in sorted(gone):
-            for table in (schema.labels, schema.raters):
+            for table in (schema.labels, schema.decisions, schema.raters):
                 connection.execute(table.delete().where(table.c.study == study, table.c.rater == rater))
             left = schema.entries
             connection.execute(

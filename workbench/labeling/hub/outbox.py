@@ -21,11 +21,11 @@ from workbench.labeling.hub import card
 from workbench.labeling.hub.hub import HeadMoved, Hub
 from workbench.labeling.store import entries, replicas, schema
 from workbench.labeling.store.clock import iso, seconds
-from workbench.labeling.store.entries import FOLDERS, LABEL, RATER, WITHDRAWAL
+from workbench.labeling.store.entries import ANSWERS, DECISION, FOLDERS, LABEL, RATER, WITHDRAWAL
 from workbench.labeling.store.store import Store
 
 log = logging.getLogger(__name__)
-KINDS = (RATER, LABEL, WITHDRAWAL)
+KINDS = (RATER, LABEL, DECISION, WITHDRAWAL)
 _ROWS = 2_000
 _SHARDS = 50
 _SLOWEST = 15.0
@@ -35,6 +35,11 @@ _LATEST = 3600.0
 """Seconds after which a killed server's commit is no longer expected."""
 PUSHING = "pushing"
 """What the server that pushes holds."""
+
+
+def _names(keys: Sequence[str], kinds: Sequence[str], study: str) -> list[str]:
+    """What the entries of these rows are called, by which they are found at once among millions."""
+    return [f"{kind}:{study}:{key}" for kind in kinds for key in list(keys)[:500]]
 
 
 def _backoff(failures: int) -> float:
@@ -113,7 +118,7 @@ class Outbox:
         query = sa.select(schema.shards.c.path)
         known = set(self.store.database.run(lambda c: c.scalars(query).all()))
         new = 0
-        for kind in (WITHDRAWAL, RATER, LABEL):
+        for kind in (WITHDRAWAL, RATER, LABEL, DECISION):
             for folder in (FOLDERS[kind], *([f"{FOLDERS[kind]}-parquet"] if parquet else [])):
                 mine = [path for path in listed if path.startswith(f"{folder}/")]
                 unknown = {path for path in mine if path not in known or path.endswith(".parquet")}
@@ -216,23 +221,26 @@ class Outbox:
         query = sa.select(sa.func.count()).where(sa.or_(table.c.shard == "", table.c.shard.in_(unpushed)))
         return self.store.database.run(lambda c: c.scalar(query)) or 0
 
-    def missing(self, labels: Sequence[str]) -> set[str]:
-        """Which of these labels the store does not know: it was put back from an older copy since they were
+    def missing(self, labels: Sequence[str], study: str) -> set[str]:
+        """Which of these answers of a study the store does not know: it was put back from an older copy since they were
         acknowledged."""
+        if not labels:
+            return set()
         table = schema.entries
-        query = sa.select(table.c.key).where(table.c.kind == LABEL, table.c.key.in_(list(labels)))
-        return set(labels) - set(self.store.database.run(lambda c: c.scalars(query).all())) if labels else set()
+        query = sa.select(table.c.key).where(table.c.entry.in_(_names(labels, ANSWERS, study)))
+        return set(labels) - set(self.store.database.run(lambda c: c.scalars(query).all()))
 
-    def on_hub(self, keys: Sequence[str], kind: str = LABEL, study: str = "") -> set[str]:
-        """Which of these labels the Hub lists; with another kind and a study, which raters' entries of that kind."""
+    def on_hub(self, keys: Sequence[str], study: str, kind: str = "") -> set[str]:
+        """Which of these answers of a study the Hub lists; with a kind, which raters' entries of that kind."""
+        if not keys:
+            return set()
         table, shards = schema.entries, schema.shards
         query = (
             sa.select(table.c.key)
             .join(shards, shards.c.shard == table.c.shard)
-            .where(table.c.kind == kind, table.c.key.in_(list(keys)[:500]), shards.c.pushed_at != "")
+            .where(table.c.entry.in_(_names(keys, [kind] if kind else ANSWERS, study)), shards.c.pushed_at != "")
         )
-        query = query.where(table.c.study == study) if study else query
-        return set(self.store.database.run(lambda c: c.scalars(query).all())) if keys else set()
+        return set(self.store.database.run(lambda c: c.scalars(query).all()))
 
     def status(self) -> Status:
         """For the owner's view."""

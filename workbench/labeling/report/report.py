@@ -20,6 +20,7 @@ from workbench.labeling.report.datasheet import datasheet
 from workbench.labeling.report.definitions import DEFINITIONS
 from workbench.labeling.report.page import Pictures, card, figure, section, table, tiles
 from workbench.labeling.report.palette import LIGHT, PAGE, Look
+from workbench.labeling.report.report_adjudication import adjudication_section
 from workbench.labeling.report.report_forms import fooled_section, form_figures, form_section
 from workbench.labeling.report.report_labels import labels_figure, labels_section
 from workbench.labeling.report.report_ranking import ranking_figure, ranking_section
@@ -59,11 +60,13 @@ def report(found: Analysis, pictures: Pictures | None = None, note: str = "") ->
     sections = [
         _head(found, note),
         _facts(found),
+        _editions(found),
         _coverage(found, drawn),
         _raters(found, drawn),
         session_section(found, drawn),
         _agreement(found, drawn),
         _aggregation(found),
+        *([adjudication_section(found.adjudicated, found.study.adjudication)] if found.adjudicated else []),
         *([labels_section(found.labelled, drawn)] if found.labelled else []),
         *([form_section(found.formed, drawn, pictures)] if found.formed else []),
         *([fooled_section(found.fooled)] if len(found.fooled) else []),
@@ -141,6 +144,9 @@ def tables(found: Analysis) -> dict[str, pd.DataFrame]:
         "fooled": found.fooled,
         "sessions": found.course.over if found.course else pd.DataFrame(),
         "shares": found.shares,
+        "disputed": found.adjudicated.items if found.adjudicated else pd.DataFrame(),
+        "deciders": found.adjudicated.who if found.adjudicated else pd.DataFrame(),
+        "editions": found.editions,
         "ability": found.ability.raters if found.ability else pd.DataFrame(),
     }
     if found.versus:
@@ -191,6 +197,18 @@ def _facts(found: Analysis) -> str:
         ("Study file", f"{study.name}, sha256 {study.sha256[:16]}…"),
     ]
     return section("The study", page.facts(rows))
+
+
+def _editions(found: Analysis) -> str:
+    if not len(found.editions):
+        return ""
+    words = (
+        "The study was edited while it ran. Each answer belongs to the edition that was in force when its item was "
+        "handed out; answers about an item as it was before its pictures changed are kept, and left out of every "
+        "figure here."
+    )
+    names = {"number": "Edition", "since": "Since", "who": "By", "what": "Edited", "answers": "Answers"}
+    return section("Editions", page.paragraphs(words) + card(table(found.editions, names | {"left_out": "Left out"})))
 
 
 def _coverage(found: Analysis, drawn: dict[str, Figure]) -> str:

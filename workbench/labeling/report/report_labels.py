@@ -35,7 +35,7 @@ def labels_section(found: Labelled, drawn: dict[str, Figure]) -> str:
     names = {"who": "Judge", "group": "Group", "items": "Items", "accuracy": "Majority", "low": "Low", "high": "High"}
     names |= {"soft": "Soft", "soft_low": "Low (soft)", "soft_high": "High (soft)", "doubt": "Doubt"}
     parts = [
-        page.paragraphs(escape(words)),
+        page.paragraphs(words),
         page.grid([figure(drawn, "labels", "People’s majority label"), card(table(found.table, names))]),
     ]
     for model, counts in found.confusion.items():

@@ -1,7 +1,5 @@
 """The report's section on sessions: how raters fare over time, pay, shares under adaptive choice, ability."""
 
-from html import escape
-
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -83,4 +81,4 @@ def _weighted(found: pd.DataFrame) -> str:
     )
     names = {"answer": "Answer", "plain": "Plain", "plain_low": "Low", "plain_high": "High", "weighted": "Weighted"}
     names |= {"weighted_low": "Low ", "weighted_high": "High "}
-    return f"<h3>Shares of answers</h3>{page.paragraphs(escape(words))}{card(table(found, names))}"
+    return f"<h3>Shares of answers</h3>{page.paragraphs(words)}{card(table(found, names))}"

@@ -18,10 +18,11 @@ from workbench.labeling.serving.pace import Pace
 from workbench.labeling.serving.pictures import Shelf
 from workbench.labeling.serving.tokens import Sealer
 from workbench.labeling.serving.training import Training
-from workbench.labeling.store import replicas
-from workbench.labeling.store.entries import COLUMNS, LABEL, RATER, WITHDRAWAL
+from workbench.labeling.store import members, replicas
+from workbench.labeling.store.deciding import ADJUDICATOR
+from workbench.labeling.store.entries import COLUMNS, DECISION, LABEL, RATER, WITHDRAWAL
 from workbench.labeling.store.exchange import Exchange
-from workbench.labeling.store.leases import REVISION, Lease, Outcome, Vote
+from workbench.labeling.store.leases import Lease, Outcome, Vote
 from workbench.labeling.store.store import Store
 from workbench.labeling.study.details import SIDES
 from workbench.labeling.study.items import Item, Picture
@@ -38,6 +39,8 @@ WORDS = {
     "withdrawn": "These answers were withdrawn, nothing more is stored. Thank you all the same.",
     "taken": "This answer was already changed elsewhere; the newer one stands.",
     "waiting": "Others are judging what is left. This page goes on by itself if something comes back.",
+    "archived": "This study is closed. Thank you; nothing more is asked.",
+    "undisputed": "Nothing is disputed at the moment. This page goes on by itself when something is.",
     "recovering": "The server was restarted and brings back earlier answers. This page goes on by itself.",
     "full": "Everything was judged before you came. Nothing was asked of you, and nothing is counted.",
     "failed_checks": "There is nothing left for you to judge. Too few of your answers can be counted for the code: "
@@ -128,13 +131,26 @@ class Desk:
         read.check_accepted(asked)
         if asked.get("version") != self.study.consent.version:
             raise BadRequest("The consent text has changed since you opened this page. Reload it and read it again.")
-        told = read.demographics(self.study, asked)
+        if self.store.state(self.study.name) == "archived":
+            raise NotAllowed(WORDS["archived"])
+        told, decides = read.demographics(self.study, asked), self._decider(asked)
         rater = self.store.join(self.study, demographics=told, person=person)
         row = self.store.rater(self.study.name, rater) or {}
         if row.get("state") == "withdrawn":
             raise NotAllowed(WORDS["withdrawn"])
-        body = {"study": self.study.name, "rater": rater, "consented_at": row["consented_at"]}
+        body: dict[str, Any] = {"study": self.study.name, "rater": rater, "consented_at": row["consented_at"]}
+        if decides:
+            self.store.appoint(self.study.name, rater, True, decides)
+            body["qualified"] = True  # who decides need not practise
         return {"state": "open", "rater": self.sealer.seal("rater", body), "receipt": self._receipt(RATER, row)}
+
+    def _decider(self, asked: Mapping[str, Any]) -> str:
+        """As whom somebody comes to decide about disputed items, by a key or a Hub account; "" for other raters."""
+        known = members.roles(self.store, asked.get("key"), str(asked.get("account", "")))
+        found = [one for one in known if one.study == self.study.name and one.role == ADJUDICATOR]
+        if asked.get("key") and not found:
+            raise NotAllowed("This key is for another study, or was taken back. Ask whoever sent you the link.")
+        return found[0].name if found and self.study.adjudication.rule else ""
 
     def sync(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """One exchange with a rater's browser: receipts and votes in, results, items and "on hub" out.
@@ -169,10 +185,10 @@ class Desk:
             "votes": [self._told(vote, outcomes) for vote in given],
             "items": [self._item(lease) for lease in found.leases if lease.lease not in have],
             "valid": [lease.lease for lease in found.leases],
-            "on_hub": sorted(self.outbox.on_hub(check)),
+            "on_hub": sorted(self.outbox.on_hub(check, self.study.name)),
             "boot": self.boot,
         }
-        if found.rater != "withdrawn" and (missing := self.outbox.missing(check)):
+        if found.rater != "withdrawn" and (missing := self.outbox.missing(check, self.study.name)):
             answer["missing"] = sorted(missing)
         if asked.get("recent") is True:
             answer["recent"] = self.store.recent(self.study, rater)
@@ -184,7 +200,8 @@ class Desk:
         self._need_ready()
         if self._training is None:
             raise BadRequest("This study has no practice.")
-        rater, _ = self._rater(asked, resend=[])
+        rater, since = self._rater(asked, resend=[])
+        self.store.join(self.study, rater, consented_at=since)  # known already, or the disk was wiped
         told = self._training.step(rater, self.sealer.open("rater", asked["rater"]), asked)
         if told["state"] != "screened_out":
             return told
@@ -211,7 +228,7 @@ class Desk:
         at = self._withdrawn_at(rater, asked.get("receipt"))
         self.store.withdraw(self.study.name, rater, at)
         row = self.store.withdrawal(self.study.name, rater) or {}
-        on_hub = bool(self.outbox.on_hub([rater], WITHDRAWAL, self.study.name))
+        on_hub = bool(self.outbox.on_hub([rater], self.study.name, WITHDRAWAL))
         if not on_hub:
             self.outbox.hurry()
         return {
@@ -265,7 +282,7 @@ class Desk:
             raise NotAllowed("A receipt belongs to another rater. Reload the page.")
         if not opened or self.store.is_withdrawn(self.study.name, rater):
             return
-        for kind in (RATER, LABEL):
+        for kind in (RATER, LABEL, DECISION):
             self.store.restore(kind, [body["row"] for body in opened if body["kind"] == kind])
         self._life = replicas.life(self.store.database)
 
@@ -288,7 +305,8 @@ class Desk:
         outcome, lease, vote = next(outcomes), given[0].lease, given[1]
         if outcome.label is None:
             return {"state": outcome.state, "id": lease, "message": WORDS[outcome.state]}
-        told = {"state": outcome.state, "id": lease, "receipt": self._receipt(LABEL, outcome.label)}
+        kind = DECISION if given[0].purpose == DECISION else LABEL
+        told = {"state": outcome.state, "id": lease, "receipt": self._receipt(kind, outcome.label)}
         stands = outcome.label["answer"]
         return told if stands == vote.answer else told | {"stands": stands, "message": self._contradicted(stands)}
 
@@ -312,7 +330,7 @@ class Desk:
             "id": lease.lease,
             "block": lease.block,
         }
-        shown |= {"number": lease.number, "again": lease.purpose == REVISION}
+        shown |= {"number": lease.number, "again": bool(lease.supersedes), "decides": lease.purpose == DECISION}
         if self.study.task.choose_image:
             shown["keys"] = [f"image_{place + 1}" for place in order[self.study.task.fixed :]]
         try:
@@ -328,12 +346,14 @@ class Desk:
     def _where(self, rater: str, found: Exchange, dry: bool, lend: bool, trains: bool) -> dict[str, Any]:
         """State and progress of this rater; where to go when there is nothing left, and why."""
         state = found.state if found.rater == "active" else found.rater or "withdrawn"
+        if found.role and state == "open":
+            return self._decides(found, dry, lend)
         most = min(self.study.assigning.most_per_rater, len(self._pictures))
         told: dict[str, Any] = {"answered": found.answered, "most": max(most, found.answered)}
         if state == "open" and dry:
             state = self._dry(rater, found, lend)
         told["state"] = "practice" if trains and state == "open" else "waiting" if state == "recovering" else state
-        if state in ("waiting", "complete", "blocked"):
+        if state in ("waiting", "complete", "blocked", "archived"):
             blocked = "screened_out" if trains else "failed_checks"
             outcome = blocked if state == "blocked" else self.store.standing(self.study, rater).outcome(self.study)
             if state != "waiting" or outcome == "complete":
@@ -343,6 +363,14 @@ class Desk:
                 }
         message = told.get("outcome", "") if state == "complete" and self.study.crowd.codes else state
         return told | ({"message": WORDS[message]} if message in WORDS else {})
+
+    def _decides(self, found: Exchange, dry: bool, lend: bool) -> dict[str, Any]:
+        """Where somebody is who decides about disputed items: there is no end, as there may always be new ones."""
+        told: dict[str, Any] = {"state": "open", "answered": found.answered, "decides": True}
+        told["most"] = found.answered + len(found.leases)
+        if dry:
+            told |= {"state": "waiting", "message": WORDS["undisputed" if lend else "recovering"]}
+        return told
 
     def _dry(self, rater: str, found: Exchange, lend: bool) -> str:
         """Why nothing is lent: a restart, others who hold the rest, or the end."""

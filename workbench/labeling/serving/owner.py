@@ -1,4 +1,5 @@
-"""What the owner of a study sees and may do. Every call needs the owner's token; a caller without it learns nothing.
+"""What the owner of a study sees and may do. Every call needs the owner's token, or
+a member's whose role allows it; a caller without either learns nothing.
 
 Plain JSON in and out, like the desk's. Knows nothing of HTTP or of any screen.
 """
@@ -17,10 +18,13 @@ from workbench.labeling.hub.compaction import compact
 from workbench.labeling.hub.export import FORMATS as OWN
 from workbench.labeling.serving.access import Gate
 from workbench.labeling.serving.bringing_in import bring_in
+from workbench.labeling.serving.rights import let_in
 from workbench.labeling.serving.service import Service
 from workbench.labeling.statistics import quality
-from workbench.labeling.store import readout
+from workbench.labeling.statistics.adjudication import Adjudicated, adjudicate
+from workbench.labeling.store import members, readout
 from workbench.labeling.store.clock import iso
+from workbench.labeling.store.deciding import ADJUDICATOR
 from workbench.labeling.study.reading import load_items
 from workbench.labeling.study.study import Study
 
@@ -46,25 +50,34 @@ class Owner:
         self._recognisers, self._score = tuple(recognisers) if score and service.study.task.images == 2 else (), score
 
     def do(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Carry out `asked["action"]` for whoever shows `asked["token"]`, from the address `asked["caller"]`.
+        """Carry out `asked["action"]` for whoever shows `asked["token"]` (the server's owner's, or a member's) or is
+        signed in as `asked["account"]`, from the address `asked["caller"]`.
 
-        Raises NotAllowed without the token, BadRequest for no such action.
+        Raises NotAllowed for who may not do that, BadRequest for no such action.
         """
-        self._gate.check(asked.get("token"), str(asked.get("caller", "")))
+        who = let_in(self._gate, self._store, self._study.name, asked, str(asked.get("action")))
+        asked = {**asked, "who": who}
         actions: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
             "overview": lambda a: self.overview(),
             "raters": lambda a: {"raters": self.raters()},
             "audit": lambda a: {"audit": self._store.audit_log(self._study.name)},
-            "pause": lambda a: self._state("paused"),
-            "open": lambda a: self._state("open"),
+            "pause": lambda a: self._state(a, "paused"),
+            "open": lambda a: self._state(a, "open"),
+            "archive": lambda a: self._state(a, "archived"),
+            "members": lambda a: self._members(),
+            "add_member": self._add_member,
+            "remove_member": self._remove_member,
             "block": lambda a: self._rater(a, "blocked"),
             "unblock": lambda a: self._rater(a, "active"),
+            "appoint": lambda a: self._appoint(a, True),
+            "dismiss": lambda a: self._appoint(a, False),
+            "adjudication": self._adjudication,
             "requeue": self._requeue,
             "export": self._export,
             "import": lambda a: bring_in(self._service, a),
             "push": lambda a: self._push(),
-            "compact": lambda a: self._compact(),
-            "squash": lambda a: self._squash(),
+            "compact": self._compact,
+            "squash": self._squash,
             "report": self._report,
         }
         action = actions.get(str(asked.get("action")))
@@ -93,16 +106,18 @@ class Owner:
             "outbox": {"hub": status.hub, "ready": status.ready, "waiting": status.waiting}
             | {"last_push": status.last_push, "last_error": status.last_error},
             "valid": self._valid(counts),
+            "disputes": self._disputes(),
+            "kept": {"names": self._study.retention.names, "answers": self._study.retention.answers},
             "recognisers": list(self._recognisers),
         }
 
     def raters(self) -> list[dict[str, Any]]:
         """One row per rater: answers, median time, gold, verdict and its reasons."""
         table = self._store.judgements(self._study.name)
-        counts = readout.counts(self._store.database, self._study.name)
+        counts = self._counts()
         verdicts = {verdict.rater: verdict for verdict in self._verdicts(counts)}
         twins = self._store.twins(self._study.name)
-        rows = []
+        chosen, rows = self._store.deciders(self._study.name), []
         for row in self._store.raters(self._study.name).to_dict("records"):
             verdict = verdicts.get(row["rater"])
             own = table[table["rater"] == row["rater"]]
@@ -111,6 +126,7 @@ class Owner:
                 {
                     "rater": row["rater"],
                     "state": row["state"],
+                    "role": ADJUDICATOR if row["rater"] in chosen else "",
                     "answered": int(row["answered"]),
                     "seen_at": row["seen_at"],
                 }
@@ -146,15 +162,60 @@ class Owner:
         times = self._store.judgements(self._study.name)["answered_at"]
         return float((times > iso(self._store.now() - _HOUR)).sum()) if len(times) else 0.0
 
-    def _state(self, state: str) -> dict[str, Any]:
-        self._store.set_state(self._study.name, state)
+    def _state(self, asked: Mapping[str, Any], state: str) -> dict[str, Any]:
+        self._store.set_state(self._study.name, state, asked["who"])
         return {"state": state}
+
+    def _members(self) -> dict[str, Any]:
+        return {
+            "members": [{"name": one.name, "role": one.role} for one in members.members(self._store, self._study.name)]
+        }
+
+    def _add_member(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Give somebody a role; `token` is shown this once."""
+        name, role = str(asked.get("name", "")), str(asked.get("role", ""))
+        token = members.add(self._store, self._study.name, name, role, asked["who"])
+        return self._members() | {"token": token, "name": name, "role": role}
+
+    def _remove_member(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        members.remove(self._store, self._study.name, str(asked.get("name", "")), asked["who"])
+        return self._members()
 
     def _rater(self, asked: Mapping[str, Any], state: str) -> dict[str, Any]:
         rater = str(asked.get("rater", ""))[:64]
-        if not self._store.set_rater_state(self._study.name, rater, state):
+        if not self._store.set_rater_state(self._study.name, rater, state, asked["who"]):
             raise BadRequest(f"There is no active rater {rater!r} in this study.")
         return {"rater": rater, "state": state}
+
+    def _appoint(self, asked: Mapping[str, Any], is_chosen: bool) -> dict[str, Any]:
+        rater = str(asked.get("rater", ""))[:64]
+        if is_chosen and not self._study.adjudication.rule:
+            raise BadRequest("This study has no rule that says what is disputed: [adjudication] rule in its file.")
+        if not self._store.appoint(self._study.name, rater, is_chosen, asked["who"]):
+            raise BadRequest(f"There is no active rater {rater!r} in this study.")
+        return {"rater": rater, "decides": is_chosen}
+
+    def _adjudicated(self) -> Adjudicated | None:
+        name = self._study.name
+        out, table = quality.excluded(self._verdicts(self._counts())), self._store.judgements(name)
+        return adjudicate(self._study, table, out, self._store.decisions(name), self._store.items(name))
+
+    def _disputes(self) -> dict[str, int] | None:
+        """How many items are disputed, decided and changed; None where the study has no rule."""
+        found = self._adjudicated() if self._study.adjudication.rule else None
+        return found.counts if found else None
+
+    def _adjudication(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Every item with what raters and those who decide say of it, as CSV."""
+        found = self._adjudicated()
+        if found is None:
+            raise BadRequest("Nothing is disputed in this study, and nobody has decided anything.")
+        name = f"{self._study.name}-decisions.csv"
+        self._store.write_down(self._study.name, asked["who"], "export", name)
+        return {"name": name, "base64": base64.b64encode(found.csv()).decode()}
+
+    def _counts(self) -> dict[str, int]:
+        return readout.counts(self._store.database, self._study.name)
 
     def _requeue(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """More judgements for some items, or for all that a rater judged."""
@@ -164,28 +225,28 @@ class Owner:
             items = sorted(set(table[table["rater"] == str(asked["rater"])]["item"]))
         if not isinstance(items, list) or not items or not isinstance(more, int) or not 1 <= more <= 100:
             raise BadRequest("Requeue: expected a list of items (or a rater) and 1 to 100 more judgements for each.")
-        return {"requeued": self._store.requeue(self._study.name, [str(item) for item in items], more)}
+        return {"requeued": self._store.requeue(self._study.name, [str(item) for item in items], more, asked["who"])}
 
     def _export(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         kind = str(asked.get("format"))
         shown = Shown(self._study, () if kind in OWN else tuple(load_items(self._study)))
         name, data = export(self._store, shown, kind)
-        self._store.write_down(self._study.name, "owner", "export", name)
+        self._store.write_down(self._study.name, asked["who"], "export", name)
         return {"name": name, "base64": base64.b64encode(data).decode()}
 
     def _push(self) -> dict[str, Any]:
         done = self._service.outbox.attempt()
         return {"done": done, "error": self._service.outbox.last_error}
 
-    def _compact(self) -> dict[str, Any]:
+    def _compact(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         today = datetime.fromtimestamp(self._store.now(), timezone.utc).strftime("%Y-%m-%d")
         account = compact(self._service.outbox, before=today)
-        self._store.write_down(self._study.name, "owner", "compact", str(account))
+        self._store.write_down(self._study.name, asked["who"], "compact", str(account))
         return account
 
-    def _squash(self) -> dict[str, Any]:
+    def _squash(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         self._service.outbox.hub.squash("Forget earlier states")
-        self._store.write_down(self._study.name, "owner", "squash", self._service.outbox.hub.name)
+        self._store.write_down(self._study.name, asked["who"], "squash", self._service.outbox.hub.name)
         return {"squashed": self._service.outbox.hub.name}
 
     def _report(self, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,8 +263,11 @@ class Owner:
         items, raters = self._store.items(self._study.name), self._store.raters(self._study.name)
         scores = self._score(self._study, items, [str(name) for name in chosen])[0] if self._score and chosen else None
         table, layer = self._store.judgements(self._study.name), layers_of(self._study, items)
-        found = analyse(self._study, table, items, scores, raters, rounds=300, layer=layer)
-        self._store.write_down(self._study.name, "owner", "report", ", ".join(map(str, chosen)))
+        made, told = self._store.decisions(self._study.name), self._store.editions(self._study.name)
+        found = analyse(
+            self._study, table, items, scores, raters, rounds=300, layer=layer, decisions=made, editions=told
+        )
+        self._store.write_down(self._study.name, asked["who"], "report", ", ".join(map(str, chosen)))
         return {"html": report(found, pictures_of(self._study, items) if asked.get("pictures") is True else None).html}
 
 

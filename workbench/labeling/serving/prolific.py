@@ -5,6 +5,7 @@ Nobody is rejected here: who failed is asked to return, and a person decides abo
 one address and nowhere else.
 """
 
+import http.client
 import json
 import urllib.error
 import urllib.parse
@@ -61,11 +62,13 @@ class Prolific:
 
         Raises StudyError when the study file lacks what Prolific asks for.
         """
-        return str(self._call("POST", "/api/v1/studies/", draft(study, link, places))["id"])
+        return _said(self._call("POST", "/api/v1/studies/", draft(study, link, places)), "id")
 
     def publish(self, study_id: str) -> str:
         """Start recruiting, which costs money; the status that it has then."""
-        return str(self._call("POST", f"/api/v1/studies/{_id(study_id)}/transition/", {"action": "PUBLISH"})["status"])
+        return _said(
+            self._call("POST", f"/api/v1/studies/{_id(study_id)}/transition/", {"action": "PUBLISH"}), "status"
+        )
 
     def submissions(self, study_id: str) -> list[Submission]:
         """All submissions of a study."""
@@ -73,8 +76,10 @@ class Prolific:
         path = f"/api/v1/studies/{_id(study_id)}/submissions/"
         for _ in range(1000):
             page = self._call("GET", path)
-            found += [Submission(str(r["id"]), str(r["participant_id"]), str(r["status"])) for r in page["results"]]
-            following = str(((page.get("_links") or {}).get("next") or {}).get("href") or "")
+            found += [
+                Submission(*(_said(row, name) for name in ("id", "participant_id", "status"))) for row in _listed(page)
+            ]
+            following = _following(page)
             if not following:
                 return found
             if not following.startswith(self._address + "/api/"):
@@ -97,7 +102,7 @@ class Prolific:
             raise StudyError(f"Bonuses: expected 1 to {MOST_BONUSES} participants and amounts above 0, at most 1000.")
         lines = "\n".join(f"{_id(who)},{amount:.2f}" for who, amount in amounts.items())
         body = {"study_id": _id(study_id), "csv_bonuses": lines}
-        return str(self._call("POST", "/api/v1/submissions/bonus-payments/", body)["id"])
+        return _said(self._call("POST", "/api/v1/submissions/bonus-payments/", body), "id")
 
     def pay_bonuses(self, bonus_id: str) -> None:
         """Pay them. Prolific pays again when this is called again: the caller keeps note of what was paid."""
@@ -114,7 +119,7 @@ class Prolific:
             return json.loads(text) if text.strip() else {}
         except urllib.error.HTTPError as error:
             raise StudyError(f"Prolific refused ({error.code}): {_told(error.read(4000))}") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException, RecursionError) as error:
             raise StudyError(
                 f"Prolific could not be asked: {type(error).__name__}. Look there before asking again."
             ) from None
@@ -156,10 +161,34 @@ def _id(word: str) -> str:
     return word
 
 
+def _said(answer: Any, name: str) -> str:
+    """A word of an answer. Raises StudyError where it is not there or is no word: nothing is guessed."""
+    word = answer.get(name) if isinstance(answer, Mapping) else None
+    if not isinstance(word, str) or not word:
+        raise StudyError(f"Prolific's answer does not say {name!r}. Look there before asking again.")
+    return word
+
+
+def _listed(page: Any) -> list[Any]:
+    """The rows of a page. Raises StudyError where it has none, not even an empty list."""
+    rows = page.get("results") if isinstance(page, Mapping) else None
+    if not isinstance(rows, list):
+        raise StudyError("Prolific's answer does not say 'results'. Look there before asking again.")
+    return rows
+
+
+def _following(page: Mapping[str, Any]) -> str:
+    """The address of the next page, "" after the last."""
+    at: Any = page
+    for name in ("_links", "next", "href"):
+        at = at.get(name) if isinstance(at, Mapping) else None
+    return at if isinstance(at, str) else ""
+
+
 def _told(body: bytes) -> str:
     """What the platform says is wrong, in at most 300 characters."""
     try:
         error = json.loads(body)["error"]
         return str(error.get("detail") or error.get("title") or error)[:300]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return body.decode(errors="replace")[:300] or "no reason given"

@@ -5,7 +5,7 @@ import logging
 import secrets
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from workbench.errors import StudyError
 from workbench.labeling.hub.both import BothHubs
 from workbench.labeling.hub.elsewhere import place_at
 from workbench.labeling.hub.hub import Hub, HuggingFaceHub, LocalHub
+from workbench.labeling.hub.keeping_clock import KeepingClock
 from workbench.labeling.hub.outbox import Outbox
 from workbench.labeling.serving.desk import Desk
 from workbench.labeling.serving.tokens import Sealer, fingerprint, signing_secret
@@ -81,9 +82,11 @@ def open_service(settings: Settings, folder: Path, *, interval: float = 60.0, hu
     secret = signing_secret(settings.data, settings.owner_token)
     desk = _desk(study, store, outbox, Sealer(secret), settings)
     server = secrets.token_hex(8)
+    beats: list[Callable[[], None]] = [KeepingClock(outbox).tick]
     if not store.database.is_sqlite:
-        outbox.beat = partial(announce, store.database, server, fingerprint(secret), outbox.hub.place)
-        outbox.beat()
+        beats.insert(0, partial(announce, store.database, server, fingerprint(secret), outbox.hub.place))
+        beats[0]()
+    outbox.beat = partial(_all, beats)
     outbox.start()
     return Service(study, store, outbox, desk, server)
 
@@ -99,6 +102,11 @@ def _desk(study: Study, store: Store, outbox: Outbox, sealer: Sealer, settings: 
     items = load_items(study)
     store.add_study(study, items)
     return Desk(study, items, store, outbox, sealer, settings)
+
+
+def _all(beats: Sequence[Callable[[], None]]) -> None:
+    for beat in beats:
+        beat()
 
 
 def stop_on_signals(stop: Callable[[], Any]) -> None:

@@ -1,25 +1,26 @@
 """Before a rater begins: questions on the instructions, and practice with feedback; who passes by the study's rule goes
 on.
 
-Nothing of it is a judgement and none of it is kept but how often somebody failed. Where somebody is lies sealed in
-their browser, so that any server can go on with it; a pass lies in the rater's token.
+Nothing of it is a judgement. Where somebody is lies in the database and every step is taken once: who sends an earlier
+one again, having seen what was expected, is shown the one they are at. A pass lies in the rater's token too, and so
+outlives a wiped disk.
 """
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
+
+import sqlalchemy as sa
 
 from workbench.errors import BadRequest, NotAllowed, StudyError
 from workbench.labeling.serving.pictures import Shelf
 from workbench.labeling.serving.tokens import Sealer
-from workbench.labeling.store import readout
+from workbench.labeling.store.schooling import FAILED, Progress, keep, progress
 from workbench.labeling.store.store import Store
 from workbench.labeling.study.items import Item, hashed, inside, items_from_csv
 from workbench.labeling.study.study import Study
 from workbench.labeling.study.tasktypes import display_order
-
-FAILED = "practice failed"
-"""The audit log's word for a try that did not pass."""
 
 
 class Training:
@@ -33,79 +34,100 @@ class Training:
     def step(self, rater: str, body: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
         """One step: what to show next, feedback on what was answered, or the end.
 
-        body: of the rater's token. asked: progress (sealed), and choices (question → option) or answer. Raises
+        body: of the rater's token. asked: progress (sealed: which step this is), and choices (question → option) or
+        answer. A step that was taken already is not taken again: its sender is shown the one they are at. Raises
         BadRequest and NotAllowed.
         """
+        told = asked.get("progress")
+        step = None if told in (None, "") else self._sealer.open("practice", told)
+        if step is not None and (step["rater"] != rater or step["study"] != self._study.name):
+            raise NotAllowed("This practice belongs to another rater. Reload the page.")
         row = self._store.rater(self._study.name, rater)
         if row is None or row["state"] != "active":
             return {"state": "screened_out"}
-        told = asked.get("progress")
-        if told in (None, ""):
-            return self._show({"rater": rater, "study": self._study.name, "understood": not self._study.comprehension})
-        at = self._sealer.open("practice", told)
-        if at["rater"] != rater or at["study"] != self._study.name:
-            raise NotAllowed("This practice belongs to another rater. Reload the page.")
-        if not at["understood"]:
-            return self._questions(at, body, asked.get("choices"))
-        if int(at.get("number", 0)) >= len(self._items):  # the study has fewer of them since
-            return self._show({"rater": rater, "study": self._study.name, "understood": not self._study.comprehension})
-        return self._answered(at, body, asked.get("answer"))
+        number = None if step is None else step.get("step")
 
-    def _questions(self, at: dict[str, Any], body: Mapping[str, Any], choices: Any) -> dict[str, Any]:
+        def work(connection: sa.Connection) -> tuple[Progress, dict[str, Any]]:
+            self._store.database.lock(connection, f"practice:{self._study.name}:{rater}")
+            before = progress(connection, self._study.name, rater)
+            after, told = self._taken(rater, before, number, asked)
+            if after.failed > before.failed:
+                self._store.note(connection, self._study.name, "practice", FAILED, rater)
+            if after != before:
+                keep(connection, self._study.name, rater, after)
+            return after, told
+
+        at, said = self._store.database.run(work)
+        if at.passed:
+            return said | {"state": "qualified", "rater": self._sealer.seal("rater", {**body, "qualified": True})}
+        if at.failed >= self._study.practice.tries:
+            self._store.set_rater_state(self._study.name, rater, "blocked", who="practice")
+            return said | {"state": "screened_out"}
+        return said if "state" in said else said | self._show(rater, at)
+
+    def _taken(self, rater: str, at: Progress, step: Any, asked: Mapping[str, Any]) -> tuple[Progress, dict[str, Any]]:
+        """Where the rater is after this step, and what to tell of it; unchanged when it is not the one they are at."""
+        anew = replace(at, understood=not self._study.comprehension, number=0, right_ones=0)
+        if at.passed or at.failed >= self._study.practice.tries:
+            return at, {}
+        if at.understood and not self._items:  # the study asks questions only, since
+            return replace(at, passed=True), {}
+        if not at.step or (at.understood and at.number >= len(self._items)):  # new, or fewer items since
+            return replace(anew, step=at.step + 1), {}
+        if step != at.step:
+            return at, {}
+        if not at.understood:
+            return self._questions(replace(at, step=at.step + 1), asked.get("choices"))
+        return self._answered(rater, replace(at, step=at.step + 1), asked.get("answer"))
+
+    def _questions(self, at: Progress, choices: Any) -> tuple[Progress, dict[str, Any]]:
         if not isinstance(choices, Mapping) or set(choices) != set(self._study.comprehension):
             raise BadRequest("choices: expected an answer to every question.")
-        wrong = [name for name, options in self._study.comprehension.items() if choices[name] != options[0]]
-        if wrong:
-            return self._fail(str(at["rater"]))
-        at = at | {"understood": True}
-        return self._show(at) if self._items else self._passed(body)
+        if any(choices[name] != options[0] for name, options in self._study.comprehension.items()):
+            return self._failed(at), {"state": "again"}
+        return replace(at, understood=True, passed=not self._items), {}
 
-    def _answered(self, at: dict[str, Any], body: Mapping[str, Any], answer: Any) -> dict[str, Any]:
-        number, right = int(at.get("number", 0)), int(at.get("right", 0))
-        item = self._order(at)[number]
+    def _answered(self, rater: str, at: Progress, answer: Any) -> tuple[Progress, dict[str, Any]]:
+        item = self._order(rater, at)[at.number]
         if not isinstance(answer, str) or self._study.answer(answer) is None:
             raise BadRequest("answer: expected one of the study's answers.")
         correct = self._study.is_correct(answer, item.gold)
-        told = {"correct": correct, "expected": self._expected(item)}
-        at, right = at | {"number": number + 1, "right": right + correct}, right + correct
-        if number + 1 < len(self._items):
-            return told | self._show(at)
-        passed = right >= self._study.practice.share * len(self._items)
-        return told | (self._passed(body) if passed else self._fail(str(at["rater"])))
+        told: dict[str, Any] = {"correct": correct, "expected": self._expected(item)}
+        at = replace(at, number=at.number + 1, right_ones=at.right_ones + correct)
+        if at.number < len(self._items):
+            return at, told
+        if at.right_ones >= self._study.practice.share * len(self._items):
+            return replace(at, passed=True), told
+        return self._failed(at), told | {"state": "again"}
 
-    def _show(self, at: dict[str, Any]) -> dict[str, Any]:
-        shown: dict[str, Any] = {"state": "practice", "progress": self._sealer.seal("practice", at)}
-        if not at["understood"]:
-            mixed = random.Random(f"{at['rater']}:{self._study.name}")
+    def _failed(self, at: Progress) -> Progress:
+        """A try that did not pass: the next one begins at its beginning."""
+        begun = replace(at, understood=not self._study.comprehension, number=0, right_ones=0)
+        return replace(begun, failed=at.failed + 1)
+
+    def _show(self, rater: str, at: Progress) -> dict[str, Any]:
+        token = {"rater": rater, "study": self._study.name, "step": at.step}
+        shown: dict[str, Any] = {"state": "practice", "progress": self._sealer.seal("practice", token)}
+        if not at.understood:
+            mixed = random.Random(f"{rater}:{self._study.name}")
             listed = self._study.comprehension.items()
             return shown | {"questions": [{"question": q, "options": mixed.sample(o, len(o))} for q, o in listed]}
-        number = int(at.get("number", 0))
-        item, seed = self._order(at)[number], f"{at['rater']}:{number}"
+        item, seed = self._order(rater, at)[at.number], f"{rater}:{at.failed}:{at.number}"
         order = display_order(self._study.task, random.Random(seed).randrange(2**31))
         pictures = [self._shelf.address(item.pictures[place].file, item.pictures[place].sha256) for place in order]
-        shown |= {"number": number + 1, "all": len(self._items), "images": pictures}
+        shown |= {"number": at.number + 1, "all": len(self._items), "images": pictures}
         if self._study.task.choose_image:
             shown["keys"] = [f"image_{place + 1}" for place in order[self._study.task.fixed :]]
         return shown
 
-    def _order(self, at: Mapping[str, Any]) -> list[Item]:
-        return random.Random(str(at["rater"])).sample(self._items, len(self._items))
+    def _order(self, rater: str, at: Progress) -> list[Item]:
+        """The items in this rater's order, another one at every try."""
+        return random.Random(f"{rater}:{at.failed}").sample(self._items, len(self._items))
 
     def _expected(self, item: Item) -> list[str]:
         """The titles of the right answers; of pictures, their keys."""
         right = [answer for answer in self._study.answers if self._study.is_correct(answer.key, item.gold)]
         return [answer.key if self._study.task.choose_image else answer.title for answer in right]
-
-    def _passed(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        return {"state": "qualified", "rater": self._sealer.seal("rater", {**body, "qualified": True})}
-
-    def _fail(self, rater: str) -> dict[str, Any]:
-        """Note a failed try; the last one closes the study to this rater."""
-        self._store.write_down(self._study.name, "practice", FAILED, rater)
-        if readout.noted(self._store.database, self._study.name, FAILED, rater) < self._study.practice.tries:
-            return {"state": "again"}
-        self._store.set_rater_state(self._study.name, rater, "blocked", who="practice")
-        return {"state": "screened_out"}
 
 
 def practice_items(study: Study) -> list[Item]:

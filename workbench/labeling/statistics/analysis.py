@@ -11,7 +11,9 @@ import pandas as pd
 from workbench.errors import StudyError
 from workbench.labeling.statistics import aggregate, agreement, crowds, humans_models, labels_models, quality
 from workbench.labeling.statistics.ability import Ability, ability
+from workbench.labeling.statistics.adjudication import Adjudicated, adjudicate
 from workbench.labeling.statistics.agreement import Ceiling, SplitHalf
+from workbench.labeling.statistics.editions import account, outdated
 from workbench.labeling.statistics.forms import Formed, Layer, formed
 from workbench.labeling.statistics.humans_models import PEOPLE, TRUTH, Comparison
 from workbench.labeling.statistics.judgements import check_table, counted, given, latest
@@ -37,7 +39,8 @@ class Analysis:
 
     formed: what answers that say more than a class come to. fooled: which made pictures pass for real.
     course, paid: how sessions went and how long they took. shares: of answers, weighted where items were chosen
-    adaptively. ability: GLAD and MACE, where asked for.
+    adaptively. ability: GLAD and MACE, where asked for. adjudicated: disputed items and what was decided about them.
+    editions: of a study that was edited, which answers belong to which.
     accuracy: aggregation methods against what is known of the items. versus: a Versus when recognisers' scores were
     given.
     missing: sentences on what could not be computed, and why.
@@ -66,6 +69,8 @@ class Analysis:
     paid: Paid | None = None
     shares: pd.DataFrame = field(default_factory=pd.DataFrame)
     ability: Ability | None = None
+    adjudicated: Adjudicated | None = None
+    editions: pd.DataFrame = field(default_factory=pd.DataFrame)
     missing: tuple[str, ...] = ()
 
     @property
@@ -131,6 +136,8 @@ def analyse(
     predictions: pd.DataFrame | None = None,
     layer: Layer | None = None,
     deep: bool = False,
+    decisions: pd.DataFrame | None = None,
+    editions: pd.DataFrame | None = None,
 ) -> Analysis:
     """Analyse a study.
 
@@ -139,14 +146,18 @@ def analyse(
     scores: column item and one per recogniser, higher is more alike. raters: column rater and one per demographic
     question.
     predictions: models' labels, as `labels_models.compare` takes them. layer: the masks or maps that items bring
-    along. deep: GLAD and MACE too.
+    along. deep: GLAD and MACE too. decisions: about disputed items, as judgements.
+    editions: as `Store.editions` gives them; answers about an item as it was before it was edited are left out.
     rounds: bootstrap rounds behind every interval. Raises StudyError when the table is not one of judgements.
     """
-    table = check_table(judgements)
+    every = check_table(judgements)
+    table, told = every[~outdated(every, items, editions)], account(every, items, editions)
+    if decisions is not None:
+        decisions = decisions[~outdated(decisions, items, editions)]
     verdicts = quality.assess(table, study.exclusion)
     rows = counted(table, quality.excluded(verdicts))
     if not len(rows):
-        return Analysis(study, table, items, rows, verdicts, missing=(_nothing(verdicts),))
+        return Analysis(study, table, items, rows, verdicts, editions=told, missing=(_nothing(verdicts),))
     missing: list[str] = []
     several = bool(rows.groupby("item").size().max() > 1)
     if not several:
@@ -178,6 +189,8 @@ def analyse(
         paid(table, study.crowd.reward, min(rounds, 300)),
         shares(rows, study.assigning.explore, min(rounds, 300)),
         _ability(rows, missing) if deep else None,
+        adjudicate(study, table, quality.excluded(verdicts), table[:0] if decisions is None else decisions, items),
+        told,
         tuple(missing),
     )
 

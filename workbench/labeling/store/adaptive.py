@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from workbench.labeling.store import schema
+from workbench.labeling.store.editions import stands
 from workbench.labeling.study.study import Study
 from workbench.labeling.study.tasktypes import SKIP
 
@@ -52,8 +53,10 @@ def choose_uncertain(
 
 def _answers(connection: sa.Connection, study: Study, names: Sequence[str]) -> dict[str, Counter[str]]:
     table = schema.labels
-    query = sa.select(table.c.item, table.c.answer, sa.func.count().label("n")).where(
-        table.c.study == study.name, table.c.item.in_(names), table.c.answer != SKIP
+    query = (
+        sa.select(table.c.item, table.c.answer, sa.func.count().label("n"))
+        .join(schema.items, sa.and_(schema.items.c.study == table.c.study, schema.items.c.item == table.c.item))
+        .where(table.c.study == study.name, table.c.item.in_(names), table.c.answer != SKIP, stands(table))
     )
     found: dict[str, Counter[str]] = {}
     for row in connection.execute(query.group_by(table.c.item, table.c.answer)):

@@ -7,13 +7,13 @@ lends the item, and given back when the lease runs out; the count can therefore 
 import random
 import secrets
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from workbench.labeling.store import schema
 from workbench.labeling.store.adaptive import choose_uncertain
-from workbench.labeling.store.leases import GOLD, ITEM, REPEAT, REVISION, Lease
+from workbench.labeling.store.leases import DECISION, GOLD, ITEM, REPEAT, REVISION, Lease
 from workbench.labeling.store.prepared import Prepared
 from workbench.labeling.study.study import Study
 from workbench.labeling.study.tasktypes import SKIP, display_order
@@ -34,17 +34,23 @@ _item: sa.BindParameter[str] = sa.bindparam("item_", type_=sa.Text)
 _slots: list[Any] = [sa.bindparam(f"name_{n}") for n in range(_BATCH)]
 _mine = (items.c.study == _study, items.c.is_gold == sa.bindparam("gold_", type_=sa.Boolean), items.c.is_open.is_(True))
 
-ME = Prepared(
-    sa.select(raters.c.state, raters.c.given, raters.c.answered)
+_ME = Prepared(
+    sa.select(
+        raters.c.state,
+        raters.c.given,
+        raters.c.answered,
+        raters.c.role,
+        sa.select(schema.studies.c.state).where(schema.studies.c.study == _study).scalar_subquery(),
+    )
     .where(raters.c.study == _study, raters.c.rater == _rater)
     .with_for_update()
 )
-_OUT = Prepared(
+OUT = Prepared(
     sa.select(leases)
     .where(leases.c.study == _study, leases.c.rater == _rater, leases.c.expires_at > sa.bindparam("now_"))
     .order_by(leases.c.number)
 )
-_GIVEN = Prepared(
+GIVEN = Prepared(
     raters.update().where(raters.c.study == _study, raters.c.rater == _rater).values(given=sa.bindparam("given_"))
 )
 _LEVEL = Prepared(sa.select(sa.func.min(items.c.filled)).where(*_mine, items.c.filled > sa.bindparam("above_")))
@@ -89,25 +95,41 @@ _TAKE = Prepared(
 _LEND = Prepared(leases.insert())
 
 
+class Me(NamedTuple):
+    """A rater's row, locked until the transaction ends: nobody else changes it. study: the state of the study, None
+    for one that is not registered."""
+
+    state: str
+    given: int
+    answered: int
+    role: str
+    study: str | None
+
+
+def whoever(connection: sa.Connection, study: str, rater: str) -> Me | None:
+    """Lock a rater's row and read it; None for one this store does not know."""
+    row = _ME.row(connection, study_=study, rater_=rater)
+    return None if row is None else Me(*row)
+
+
 def hold(
-    connection: sa.Connection, study: Study, rater: str, wanted: int, now: float, lend: bool = True
+    connection: sa.Connection, study: Study, rater: str, wanted: int, now: float, me: Me, lend: bool = True
 ) -> list[Lease]:
     """Up to `wanted` leases for this rater: those still out, oldest first, then (if `lend`) new ones. Fewer when
-    nothing fits any more."""
-    me = ME.row(connection, study_=study.name, rater_=rater)
-    if me is None or me[0] != "active":
+    nothing fits any more. me: the rater's row, locked."""
+    if me.state != "active":
         return []
-    out = [Lease.from_tuple(row) for row in _OUT.rows(connection, study_=study.name, rater_=rater, now_=now)]
-    held = [lease for lease in out if lease.purpose != REVISION]
-    number = me[1]
-    while lend and len(held) < wanted and me[2] + len(held) < study.assigning.most_per_rater:
+    out = [Lease.from_tuple(row) for row in OUT.rows(connection, study_=study.name, rater_=rater, now_=now)]
+    held = [lease for lease in out if lease.purpose not in (REVISION, DECISION)]
+    number = me.given
+    while lend and len(held) < wanted and me.answered + len(held) < study.assigning.most_per_rater:
         lease = _lend(connection, study, rater, number, held, now)
         if lease is None:
             break
         held.append(lease)
         number += 1
-    if number != me[1]:
-        _GIVEN.change(connection, study_=study.name, rater_=rater, given_=number)
+    if number != me.given:
+        GIVEN.change(connection, study_=study.name, rater_=rater, given_=number)
     return held[:wanted]
 
 
@@ -139,7 +161,8 @@ def adopt(connection: sa.Connection, lease: Lease, now: float) -> bool:
     if connection.execute(sa.select(leases.c.lease).where(leases.c.lease == lease.lease)).first() is not None:
         return True
     if lease.supersedes:
-        earlier = connection.execute(sa.select(labels.c.rater).where(labels.c.label == lease.supersedes)).first()
+        table = schema.decisions if lease.purpose == DECISION else labels
+        earlier = connection.execute(sa.select(table.c.rater).where(table.c.label == lease.supersedes)).first()
         fits = earlier is not None and earlier.rater == lease.rater
     else:
         fits = not _met(connection, lease.study, lease.rater, [lease.item], bool(lease.repeat_of))
@@ -147,53 +170,6 @@ def adopt(connection: sa.Connection, lease: Lease, now: float) -> bool:
         return False
     connection.execute(leases.insert(), lease.as_row())
     return True
-
-
-def revise(connection: sa.Connection, study: Study, rater: str, label: str, now: float) -> Lease | None:
-    """A lease to answer again what `label` answered; None unless it is this rater's, current and among the last few."""
-    row = (
-        connection.execute(sa.select(labels).where(labels.c.label == label, labels.c.study == study.name))
-        .mappings()
-        .first()
-    )
-    me = (
-        connection.execute(sa.select(raters).where(raters.c.study == study.name, raters.c.rater == rater))
-        .mappings()
-        .first()
-    )
-    if row is None or me is None or row["rater"] != rater or me["state"] != "active":
-        return None
-    if (
-        connection.execute(
-            sa.select(labels.c.label).where(labels.c.supersedes == label, labels.c.supersedes != schema.EMPTY)
-        ).first()
-        is not None
-    ):
-        return None
-    last = connection.scalar(
-        sa.select(sa.func.max(labels.c.number)).where(labels.c.study == study.name, labels.c.rater == rater)
-    )
-    if row["number"] <= (last or 0) - study.assigning.undo_window:
-        return None
-    connection.execute(leases.delete().where(leases.c.supersedes == label))
-    lease = Lease(
-        lease=secrets.token_hex(16),
-        study=study.name,
-        item=row["item"],
-        rater=rater,
-        purpose=REVISION,
-        number=row["number"],
-        block=row["block"],
-        swapped=row["swapped"],
-        seed=row["seed"],
-        propensity=row["propensity"],
-        repeat_of=row["repeat_of"],
-        supersedes=label,
-        issued_at=now,
-        expires_at=now + study.assigning.lease_seconds,
-    )
-    connection.execute(leases.insert(), lease.as_row())
-    return lease
 
 
 def free_place(connection: sa.Connection, study: str, item: str, places: int = 1) -> None:
@@ -226,12 +202,12 @@ def _lend(
     purpose = purpose_of(study, rater, number)
     repeat = _repeat(connection, study, rater, number) if purpose == REPEAT else None
     if repeat is not None:
-        return _write(connection, study, rater, number, REPEAT, repeat["item"], 1.0, now, repeat["label"])
+        return lend_one(connection, study, rater, number, REPEAT, repeat["item"], 1.0, now, repeat["label"])
     avoid = _recent_words(connection, study, rater, held)
     for kind in (GOLD, ITEM) if purpose == GOLD else (ITEM,):
         chosen = _choose(connection, study, rater, kind == GOLD, avoid)
         if chosen is not None:
-            return _write(connection, study, rater, number, kind, chosen[0], chosen[1], now)
+            return lend_one(connection, study, rater, number, kind, chosen[0], chosen[1], now)
     return None
 
 
@@ -367,7 +343,7 @@ def _repeat(connection: sa.Connection, study: Study, rater: str, number: int) ->
     return dict(random.choice(rows)) if rows else None
 
 
-def _write(
+def lend_one(
     connection: sa.Connection,
     study: Study,
     rater: str,
@@ -378,6 +354,7 @@ def _write(
     now: float,
     repeat_of: str = "",
 ) -> Lease:
+    """Lend an item, its place taken if it has any."""
     seed = secrets.randbelow(2**31)
     lease = Lease(
         lease=secrets.token_hex(16),

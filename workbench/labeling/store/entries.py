@@ -12,16 +12,20 @@ import sqlalchemy as sa
 
 from workbench.labeling.store import schema
 from workbench.labeling.store.database import Database
+from workbench.labeling.store.editions import stands
 from workbench.labeling.study.tasktypes import SKIP
 
-LABEL, RATER, WITHDRAWAL = "label", "rater", "withdrawal"
+LABEL, RATER, WITHDRAWAL, DECISION = "label", "rater", "withdrawal", "decision"
+ANSWERS = (LABEL, DECISION)
+"""Kinds whose rows are answers, keyed by their own id; the others are keyed by rater."""
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     LABEL: tuple(str(column.name) for column in schema.labels.columns),
     RATER: ("study", "rater", "consent_version", "consented_at", "demographics"),
     WITHDRAWAL: ("study", "rater", "withdrawn_at"),
+    DECISION: tuple(str(column.name) for column in schema.decisions.columns),
 }
-FOLDERS = {LABEL: "data/labels", RATER: "data/raters", WITHDRAWAL: "data/withdrawals"}
+FOLDERS = {LABEL: "data/labels", RATER: "data/raters", WITHDRAWAL: "data/withdrawals", DECISION: "data/decisions"}
 _PUBLIC_NAMES = {"grp": "group"}
 _PRIVATE_NAMES = {public: private for private, public in _PUBLIC_NAMES.items()}
 
@@ -43,7 +47,7 @@ def public(kind: str, row: Mapping[str, Any]) -> dict[str, Any]:
 
 def to_lines(kind: str, rows: Iterable[Mapping[str, Any]]) -> bytes:
     """JSON lines, sorted by key: the bytes of a shard."""
-    key = "label" if kind == LABEL else "rater"
+    key = key_of(kind)
     ordered = sorted(rows, key=lambda row: row[key])
     return "".join(
         json.dumps(public(kind, row), ensure_ascii=False, separators=(",", ":")) + "\n" for row in ordered
@@ -109,7 +113,7 @@ def restore(database: Database, kind: str, rows: Sequence[Mapping[str, Any]], sh
 def _erase(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Take away what a withdrawal takes away, where a backup brought it back: private names and leases."""
     for row in rows:
-        for table in (schema.people, schema.leases):
+        for table in (schema.people, schema.leases, schema.practice):
             connection.execute(table.delete().where(table.c.study == row["study"], table.c.rater == row["rater"]))
         mine = (schema.raters.c.study == row["study"], schema.raters.c.rater == row["rater"])
         connection.execute(schema.raters.update().where(*mine).values(state="withdrawn"))
@@ -128,6 +132,7 @@ def recount(connection: sa.Connection, study: str, items: Sequence[str] | None =
             labels.c.item == table.c.item,
             labels.c.answer != SKIP,
             labels.c.is_repeat.is_(False),
+            stands(labels),
         )
         .where(
             labels.c.rater.not_in(gone),
@@ -135,7 +140,11 @@ def recount(connection: sa.Connection, study: str, items: Sequence[str] | None =
         )
     )
     lent = sa.select(sa.func.count()).where(
-        leases.c.study == study, leases.c.item == table.c.item, leases.c.repeat_of == "", leases.c.supersedes == ""
+        leases.c.study == study,
+        leases.c.item == table.c.item,
+        leases.c.repeat_of == "",
+        leases.c.supersedes == "",
+        leases.c.purpose != DECISION,
     )
     where = [table.c.study == study] + ([table.c.item.in_(items)] if items is not None else [])
     if connection.dialect.name == "postgresql":  # who lends one of them meanwhile waits, and then counts from here
@@ -174,7 +183,18 @@ _TABLES: dict[str, tuple[sa.Table, str]] = {
     LABEL: (schema.labels, "label"),
     RATER: (schema.raters, "rater"),
     WITHDRAWAL: (schema.tombstones, "rater"),
+    DECISION: (schema.decisions, "label"),
 }
+
+
+def table_of(kind: str) -> sa.Table:
+    """Where the rows of a kind lie."""
+    return _TABLES[kind][0]
+
+
+def key_of(kind: str) -> str:
+    """The column by which the rows of a kind are known."""
+    return _TABLES[kind][1]
 
 
 def to_parquet(kind: str, rows: Iterable[Mapping[str, Any]]) -> bytes:
@@ -182,7 +202,7 @@ def to_parquet(kind: str, rows: Iterable[Mapping[str, Any]]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    key = "label" if kind == LABEL else "rater"
+    key = key_of(kind)
     ordered = [public(kind, row) for row in sorted(rows, key=lambda row: row[key])]
     types = {"string": pa.string(), "float64": pa.float64(), "bool": pa.bool_(), "int64": pa.int64()}
     schema_of = pa.schema([(name, types[kind_of]) for name, kind_of in features(kind).items()])

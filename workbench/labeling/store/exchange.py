@@ -6,13 +6,16 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from workbench.labeling.store import schema
-from workbench.labeling.store.assignment import ME, adopt, hold
-from workbench.labeling.store.leases import Lease, Outcome, Vote
-from workbench.labeling.store.prepared import Prepared
+from workbench.labeling.store.assignment import Me, adopt, hold, whoever
+from workbench.labeling.store.deciding import Disputes, decide, hold_disputed
+from workbench.labeling.store.editions import Since, in_force
+from workbench.labeling.store.entries import recount
+from workbench.labeling.store.leases import DECISION, Lease, Outcome, Vote
 from workbench.labeling.store.votes import record
 from workbench.labeling.study.study import Study
 
-_STATE = Prepared(sa.select(schema.studies.c.state).where(schema.studies.c.study == sa.bindparam("study_")))
+NONE: Since = []
+"""The editions of a study that was never edited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,8 @@ class Exchange:
     """What came of it. outcomes: one per vote. leases: items this rater holds now. state: of the study ("" if not
     registered).
 
-    rater: active, blocked, withdrawn, or "" for one this store does not know (then nothing else was done).
+    rater: active, blocked, withdrawn, or "" for one this store does not know (then nothing else was done). role:
+    adjudicator, or "".
     """
 
     outcomes: list[Outcome]
@@ -28,6 +32,7 @@ class Exchange:
     state: str
     rater: str
     answered: int
+    role: str = ""
 
 
 def exchange(
@@ -39,27 +44,50 @@ def exchange(
     wanted: int,
     now: float,
     lend: bool = True,
+    disputes: Disputes | None = None,
+    since: Since = NONE,
 ) -> Exchange:
     """Record votes, take up leases the browser holds, and lend up to `wanted` items unless the study is paused.
 
-    lend: False gives back only what this rater holds already.
+    lend: False gives back only what this rater holds already. disputes: of those who decide about them. since: the
+    study's editions.
     """
-    me = ME.row(connection, study_=study.name, rater_=rater)
+    me = whoever(connection, study.name, rater)
     if me is None:
         return Exchange([], [], "", "", 0)
-    outcomes = [record(connection, study, lease, vote, now) for lease, vote in votes]
+    outcomes = [accept(connection, study, lease, vote, now, me, since) for lease, vote in votes]
+    new = sum(o.state == "recorded" and not lease.supersedes for o, (lease, _) in zip(outcomes, votes, strict=True))
+    me = me._replace(answered=me.answered + new)
     voted = {lease.lease for lease, _ in votes}
     for lease in held:
-        if lease.lease not in voted and not _is_label(connection, lease.lease):
+        if lease.lease not in voted and not _is_answered(connection, lease.lease):
             adopt(connection, lease, now)
-    state = _STATE.row(connection, study_=study.name)
-    is_open = state is not None and state[0] == "open"
-    leases = hold(connection, study, rater, wanted, now, lend) if wanted and is_open else []
-    after = ME.row(connection, study_=study.name, rater_=rater) or me
-    return Exchange(outcomes, leases, state[0] if state else "", after[0], after[2])
+    leases: list[Lease] = []
+    if wanted and me.study == "open" and me.role:
+        leases = hold_disputed(connection, study, rater, wanted, now, me, disputes or Disputes(), lend)
+    elif wanted and me.study == "open":
+        leases = hold(connection, study, rater, wanted, now, me, lend)
+    return Exchange(outcomes, leases, me.study or "", me.state, me.answered, me.role)
 
 
-def _is_label(connection: sa.Connection, label: str) -> bool:
-    return (
-        connection.execute(sa.select(schema.labels.c.label).where(schema.labels.c.label == label)).first() is not None
-    )
+def accept(
+    connection: sa.Connection,
+    study: Study,
+    lease: Lease,
+    vote: Vote,
+    now: float,
+    me: Me | None = None,
+    since: Since = NONE,
+) -> Outcome:
+    """Store a vote, or a decision, under its lease. me: the rater's row, if it is locked already."""
+    me = me or whoever(connection, lease.study, lease.rater)  # locks it: of one vote sent twice at once, one waits here
+    edition = in_force(study, since, lease.issued_at)
+    outcome = (decide if lease.purpose == DECISION else record)(connection, study, lease, vote, now, me, edition)
+    if since and (lease.supersedes or edition != since[-1][1]) and outcome.state == "recorded":
+        recount(connection, study.name, [lease.item])  # what is of the item as it was holds no place any more
+    return outcome
+
+
+def _is_answered(connection: sa.Connection, label: str) -> bool:
+    queries = [sa.select(table.c.label).where(table.c.label == label) for table in (schema.labels, schema.decisions)]
+    return any(connection.execute(query).first() is not None for query in queries)

@@ -6,7 +6,7 @@ from typing import Any
 
 from workbench.errors import NotAllowed
 
-ITEM, GOLD, REPEAT, REVISION = "item", "gold", "repeat", "revision"
+ITEM, GOLD, REPEAT, REVISION, DECISION = "item", "gold", "repeat", "revision", "decision"
 FLAGS = ("broken", "known", "blur")
 """What a rater, or the screen for them, may mark on an answer: picture broken, person known, window left while it was
 shown."""
@@ -17,7 +17,8 @@ class Lease:
     """One item lent to one rater until `expires_at`. Its id becomes the label's id, so that an answer sent twice counts
     once.
 
-    purpose: item, gold, repeat (of label `repeat_of`) or revision (of label `supersedes`). swapped, seed: how the
+    purpose: item, gold, repeat (of label `repeat_of`), revision (of label `supersedes`) or decision (of a disputed
+    item; anew, if it supersedes one). swapped, seed: how the
     pictures are ordered on the screen. number: the how-manieth item of this rater. propensity: with what probability it
     was chosen.
     """

@@ -52,7 +52,7 @@ def leave(connection: sa.Connection, study: str, rater: str, at: str) -> None:
     judged = sa.select(labels.c.item).where(labels.c.study == study, labels.c.rater == rater)
     lent = sa.select(leases.c.item).where(leases.c.study == study, leases.c.rater == rater)
     items = list({*connection.scalars(judged), *connection.scalars(lent)})
-    for table in (_people, leases):
+    for table in (_people, leases, schema.practice):
         connection.execute(table.delete().where(table.c.study == study, table.c.rater == rater))
     waiting = schema.entries
     connection.execute(
@@ -78,5 +78,10 @@ def sessions(database: Database, study: str) -> dict[tuple[str, str], str]:
 
 def person(database: Database, study: str, rater: str) -> dict[str, str]:
     """A rater's private names; empty when there are none (any more)."""
+    return database.run(lambda c: named(c, study, rater))
+
+
+def named(connection: sa.Connection, study: str, rater: str) -> dict[str, str]:
+    """The same, in a transaction."""
     query = sa.select(_people.c.name, _people.c.value).where(_people.c.study == study, _people.c.rater == rater)
-    return {row.name: row.value for row in database.run(lambda c: c.execute(query).all())}
+    return {row.name: row.value for row in connection.execute(query)}

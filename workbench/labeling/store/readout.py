@@ -49,12 +49,24 @@ def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def items(database: Database, study: str) -> pd.DataFrame:
     """One row per item: item, pictures (list of (file, sha256), with its source as a third where there is one), group,
-    gold, truth, conflict, target, filled, is_open, is_gold."""
+    gold, truth, conflict, target, filled, is_open, is_gold, edition (since which it is as it is)."""
     rows = _pages(database, schema.items, schema.items.c.item, schema.items.c.study == study)
     for row in rows:
         row["pictures"] = [tuple(picture) for picture in json.loads(row["pictures"])]
         row["group"] = row.pop("grp")
-    columns = ["item", "pictures", "group", "gold", "truth", "conflict", "target", "filled", "is_open", "is_gold"]
+    columns = [
+        "item",
+        "pictures",
+        "group",
+        "gold",
+        "truth",
+        "conflict",
+        "target",
+        "filled",
+        "is_open",
+        "is_gold",
+        "edition",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 

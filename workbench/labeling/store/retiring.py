@@ -5,6 +5,7 @@ from collections import Counter
 import sqlalchemy as sa
 
 from workbench.labeling.store import schema
+from workbench.labeling.store.editions import stands
 from workbench.labeling.study.certainty import is_certain
 from workbench.labeling.study.study import Study
 from workbench.labeling.study.tasktypes import SKIP
@@ -34,7 +35,9 @@ def _counts(connection: sa.Connection, study: Study, item: str) -> Counter[str]:
     gone = sa.select(_tombstones.c.rater).where(_tombstones.c.study == study.name)
     query = (
         sa.select(_labels.c.answer, sa.func.count().label("n"))
+        .join(schema.items, sa.and_(schema.items.c.study == _labels.c.study, schema.items.c.item == _labels.c.item))
         .where(_labels.c.study == study.name, _labels.c.item == item, _labels.c.is_repeat.is_(False))
+        .where(stands(_labels))
         .where(_labels.c.answer != SKIP, _labels.c.rater.not_in(gone))
         .where(~sa.exists().where(later.c.supersedes == _labels.c.label, later.c.supersedes != schema.EMPTY))
         .group_by(_labels.c.answer)

@@ -1,8 +1,10 @@
 """The tables of the store, as they are after all migrations. A test compares this file with what the migrations build.
 
-`labels` and `tombstones` only ever grow (compaction alone removes what people withdrew); everything else may be rebuilt
-from them.
+`labels`, `decisions` and `tombstones` only ever grow (compaction alone removes what people withdrew); everything else
+may be rebuilt from them.
 """
+
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -30,7 +32,7 @@ studies = Table(
     Column("study", Text, primary_key=True),
     Column("sha256", Text, nullable=False),
     Column("toml", Text, nullable=False),
-    Column("state", Text, nullable=False),  # open | paused
+    Column("state", Text, nullable=False),  # open | paused | archived
     Column("loaded_at", Text, nullable=False),
 )
 
@@ -49,6 +51,7 @@ items = Table(
     Column("target", Integer, nullable=False),  # judgements wanted
     Column("filled", Integer, nullable=False),  # judgements there, and leases out
     Column("is_open", Boolean, nullable=False),  # filled < target, or gold
+    Column("edition", Integer, nullable=False, server_default="1"),  # since which it is as it is
     Index("ix_items_least_filled", "study", "is_gold", "is_open", "filled", "pos"),
     Index("ix_items_anywhere", "study", "is_gold", "is_open", "pos"),
 )
@@ -62,6 +65,7 @@ raters = Table(
     Column("consented_at", Text, nullable=False),
     Column("demographics", Text, nullable=False),  # JSON object
     Column("state", Text, nullable=False),  # active | blocked | withdrawn
+    Column("role", Text, nullable=False, server_default=""),  # adjudicator, or ""
     Column("given", Integer, nullable=False),  # items handed out so far: the next one's number
     Column("answered", Integer, nullable=False),
     Column("seen_at", Text, nullable=False),
@@ -84,7 +88,7 @@ leases = Table(
     Column("study", Text, nullable=False),
     Column("item", Text, nullable=False),
     Column("rater", Text, nullable=False),
-    Column("purpose", Text, nullable=False),  # item | gold | repeat | revision
+    Column("purpose", Text, nullable=False),  # item | gold | repeat | revision | decision
     Column("number", Integer, nullable=False),
     Column("block", Integer, nullable=False),
     Column("swapped", Boolean, nullable=False),
@@ -107,33 +111,41 @@ leases = Table(
     ),
 )
 
+
+def _answered() -> list[Column[Any]]:
+    """The columns of an answer: a rater's, or that of who decides about a disputed item."""
+    return [
+        Column("label", Text, primary_key=True),  # the lease it answers
+        Column("study", Text, nullable=False),
+        Column("item", Text, nullable=False),
+        Column("rater", Text, nullable=False),
+        Column("task_type", Text, nullable=False),
+        Column("answer", Text, nullable=False),
+        Column("value", Float, nullable=True),
+        Column("correct", Boolean, nullable=True),
+        Column("is_gold", Boolean, nullable=False),
+        Column("is_repeat", Boolean, nullable=False),
+        Column("repeat_of", Text, nullable=False),
+        Column("swapped", Boolean, nullable=False),
+        Column("seed", Integer, nullable=False),
+        Column("response_ms", Integer, nullable=False),
+        Column("shown_at", Text, nullable=False),
+        Column("answered_at", Text, nullable=False),
+        Column("flags", Text, nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("number", Integer, nullable=False),
+        Column("block", Integer, nullable=False),
+        Column("grp", Text, nullable=False),
+        Column("propensity", Float, nullable=False),
+        Column("supersedes", Text, nullable=False),
+        Column("study_sha256", Text, nullable=False),
+    ]
+
+
 labels = Table(
     "labels",
     metadata,
-    Column("label", Text, primary_key=True),  # the lease it answers
-    Column("study", Text, nullable=False),
-    Column("item", Text, nullable=False),
-    Column("rater", Text, nullable=False),
-    Column("task_type", Text, nullable=False),
-    Column("answer", Text, nullable=False),
-    Column("value", Float, nullable=True),
-    Column("correct", Boolean, nullable=True),
-    Column("is_gold", Boolean, nullable=False),
-    Column("is_repeat", Boolean, nullable=False),
-    Column("repeat_of", Text, nullable=False),
-    Column("swapped", Boolean, nullable=False),
-    Column("seed", Integer, nullable=False),
-    Column("response_ms", Integer, nullable=False),
-    Column("shown_at", Text, nullable=False),
-    Column("answered_at", Text, nullable=False),
-    Column("flags", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("block", Integer, nullable=False),
-    Column("grp", Text, nullable=False),
-    Column("propensity", Float, nullable=False),
-    Column("supersedes", Text, nullable=False),
-    Column("study_sha256", Text, nullable=False),
+    *_answered(),
     Index("ix_labels_item", "study", "item"),
     Index("ix_labels_number", "study", "rater", "number"),
     Index(
@@ -155,6 +167,29 @@ labels = Table(
     ),
 )
 
+decisions = Table(
+    "decisions",
+    metadata,
+    *_answered(),
+    Index("ix_decisions_rater", "study", "rater"),
+    Index(
+        "ux_decisions_item_rater",
+        "study",
+        "item",
+        "rater",
+        unique=True,
+        sqlite_where=text("supersedes = ''"),
+        postgresql_where=text("supersedes = ''"),
+    ),
+    Index(
+        "ux_decisions_supersedes",
+        "supersedes",
+        unique=True,
+        sqlite_where=text("supersedes != ''"),
+        postgresql_where=text("supersedes != ''"),
+    ),
+)
+
 tombstones = Table(
     "tombstones",
     metadata,
@@ -168,7 +203,7 @@ entries = Table(
     metadata,
     Column("entry", Text, primary_key=True),  # kind:study:key
     Column("study", Text, nullable=False),
-    Column("kind", Text, nullable=False),  # label | rater | withdrawal
+    Column("kind", Text, nullable=False),  # label | decision | rater | withdrawal
     Column("key", Text, nullable=False),
     Column("rater", Text, nullable=False),
     Column("shard", Text, nullable=False),  # "" until sealed
@@ -199,6 +234,43 @@ audit = Table(
     Column("who", Text, nullable=False),
     Column("what", Text, nullable=False),
     Column("detail", Text, nullable=False),
+)
+
+practice = Table(
+    "practice",
+    metadata,
+    Column("study", Text, primary_key=True),
+    Column("rater", Text, primary_key=True),
+    Column("step", Integer, nullable=False),
+    Column("understood", Boolean, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("right_ones", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("passed", Boolean, nullable=False),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("study", Text, primary_key=True),
+    Column("name", Text, primary_key=True),  # "hub:" and an account, for who is known by it
+    Column("role", Text, nullable=False),  # owner | adjudicator | reader
+    Column("token", Text, nullable=False),  # a fingerprint, "" for a Hub account
+    Column("added_at", Text, nullable=False),
+    Index("ix_members_token", "token"),
+)
+
+editions = Table(
+    "editions",
+    metadata,
+    Column("study", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("sha256", Text, nullable=False),  # what answers name it by
+    Column("at", Float, nullable=False),  # in force from then on, seconds since 1970; 0 for the first
+    Column("who", Text, nullable=False),
+    Column("toml", Text, nullable=False),
+    Column("changed", Text, nullable=False),  # JSON: item → its pictures before
+    Index("ix_editions_sha256", "study", "sha256"),
 )
 
 lives = Table(

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from workbench.labeling.store import schema
 from workbench.labeling.store.clock import seconds
+from workbench.labeling.store.leases import DECISION
 from workbench.labeling.study.study import Study
 from workbench.labeling.study.tasktypes import SKIP
 
@@ -95,6 +96,7 @@ def may_come_back(connection: sa.Connection, study: Study, rater: str, now: floa
             _leases.c.expires_at > now,
             _leases.c.repeat_of == "",
             _leases.c.supersedes == "",
+            _leases.c.purpose != DECISION,
             _items.c.is_gold.is_(False),
             ~mine,
         )
@@ -103,7 +105,9 @@ def may_come_back(connection: sa.Connection, study: Study, rater: str, now: floa
 
 
 def _current(connection: sa.Connection, study: str, rater: str) -> list[dict[str, Any]]:
-    query = sa.select(_labels).where(_labels.c.study == study, _labels.c.rater == rater)
-    rows = [dict(row) for row in connection.execute(query).mappings()]
+    queries = [
+        sa.select(table).where(table.c.study == study, table.c.rater == rater) for table in (_labels, schema.decisions)
+    ]
+    rows = [dict(row) for query in queries for row in connection.execute(query).mappings()]
     undone = {row["supersedes"] for row in rows}
     return [row for row in rows if row["label"] not in undone]

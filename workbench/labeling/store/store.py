@@ -5,7 +5,6 @@ SQLite or PostgreSQL, by address. It trusts its caller (see `desk.py` for what c
 """
 
 import json
-import random
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,11 +14,24 @@ import pandas as pd
 import sqlalchemy as sa
 
 from workbench.errors import StudyError
-from workbench.labeling.store import assignment, entries, people, readout, replicas, schema, standing, votes
+from workbench.labeling.store import (
+    assignment,
+    deciding,
+    editions,
+    entries,
+    people,
+    readout,
+    registering,
+    replicas,
+    revising,
+    schema,
+    standing,
+)
 from workbench.labeling.store.clock import Clock, iso
 from workbench.labeling.store.database import Database
+from workbench.labeling.store.deciding import Disputes
 from workbench.labeling.store.entries import LABEL, RATER
-from workbench.labeling.store.exchange import Exchange, exchange
+from workbench.labeling.store.exchange import Exchange, accept, exchange
 from workbench.labeling.store.leases import Lease, Outcome, Vote
 from workbench.labeling.study.items import Item
 from workbench.labeling.study.study import Study
@@ -42,6 +54,8 @@ class Store:
         self.database.migrate()
         self.now = clock or Clock().now
         self._swept_at = 0.0
+        self._disputes = Disputes()
+        self._since: dict[str, editions.Since] = {}
 
     def has_judgements(self) -> bool:
         """Whether there is a judgement of any study."""
@@ -52,31 +66,37 @@ class Store:
         """Give the connections back."""
         self.database.close()
 
-    def add_study(self, study: Study, items: Sequence[Item]) -> int:
+    def add_study(self, study: Study, items: Sequence[Item], *, edit: bool = False, who: str = "owner") -> int:
         """Register a study and the items it has not got yet; how many were new.
 
-        Raises StudyError when an item's pictures changed since it was registered: judgements would no longer be about
-        them.
+        edit: items may show other pictures than before, which begins a new edition; answers keep theirs. Otherwise
+        raises StudyError for such an item: judgements would no longer be about it.
         """
-        rng = random.Random(f"{study.name}:{study.seed}")
-        rows = [_item_row(study, item, rng.randrange(assignment.PLACES)) for item in items]
 
         def work(connection: sa.Connection) -> int:
             self.database.lock(connection, f"study:{study.name}")  # of two servers that start, one registers
-            query = sa.select(schema.items.c.item, schema.items.c.pictures).where(schema.items.c.study == study.name)
-            known = {row.item: row.pictures for row in connection.execute(query)}
-            for row in rows:
-                if known.get(row["item"], row["pictures"]) != row["pictures"]:
-                    raise StudyError(
-                        f"Item {row['item']!r} shows other pictures than before. Give it a new id, or the study a new name."  # noqa: E501
-                    )
-            fresh = [row for row in rows if row["item"] not in known]
-            if fresh:
-                connection.execute(schema.items.insert(), fresh)
-            self._note_study(connection, study, len(fresh))
-            return len(fresh)
+            there = connection.scalar(sa.select(schema.studies.c.study).where(schema.studies.c.study == study.name))
+            new, edited, differs = registering.register(connection, study, items, self.now(), edit, who)
+            if new or edited or differs:
+                told = f"{new} new items, sha256 {study.sha256[:12]}" + f", edited: {', '.join(edited)}" * bool(edited)
+                self.note(connection, study.name, who, "change" if there else "load", told)
+            self._since[study.name] = editions.since(connection, study.name)
+            return new
 
         return self.database.run(work)
+
+    def edition(self, study: Study) -> str:
+        """The sha256 by which answers given now name their edition."""
+        since = self.database.run(lambda c: editions.since(c, study.name))
+        return editions.in_force(study, since, self.now())
+
+    def note_editions(self, study: Study) -> None:
+        """Note a study's editions beside its file."""
+        editions.note(self.database, study)
+
+    def editions(self, study: str) -> pd.DataFrame:
+        """Every edition of a study: number, sha256, at, who, toml, changed."""
+        return editions.editions(self.database, study)
 
     def join(
         self,
@@ -154,20 +174,24 @@ class Store:
         held: leases the browser holds, taken up again when the disk was wiped under them. lend: False gives back only
         what the rater holds already.
         """
-        now = self.now()
+        now, since = self.now(), self._since.get(study.name, [])
         if abs(now - self._swept_at) >= 1:
             self._swept_at = now
             self.database.run(lambda c: assignment.sweep(c, now))
-        return self.database.run(lambda c: exchange(c, study, rater, votes, held, wanted, now, lend))
+        return self.database.run(
+            lambda c: exchange(c, study, rater, votes, held, wanted, now, lend, self._disputes, since)
+        )
 
     def record(self, study: Study, lease: Lease, vote: Vote) -> Outcome:
         """Store a vote. It is durable when this returns; the outcome says what happened."""
-        return self.database.run(lambda c: votes.record(c, study, lease, vote, self.now()))
+        return self.database.run(
+            lambda c: accept(c, study, lease, vote, self.now(), None, self._since.get(study.name, []))
+        )
 
     def revise(self, study: Study, rater: str, label: str) -> Lease | None:
         """A lease to answer a recent label of one's own again; None when it is too old, superseded or somebody
         else's."""
-        return self.database.run(lambda c: assignment.revise(c, study, rater, label, self.now()))
+        return self.database.run(lambda c: revising.revise(c, study, rater, label, self.now()))
 
     def standing(self, study: Study, rater: str) -> standing.Standing:
         """A rater's answers, counted for the completion code."""
@@ -227,7 +251,7 @@ class Store:
         self.database.run(lambda c: self._recount(c, study, None))
 
     def state(self, study: str) -> str:
-        """open or paused; "" for a study that is not registered."""
+        """open, paused or archived; "" for a study that is not registered."""
         return (
             self.database.run(
                 lambda c: c.scalar(sa.select(schema.studies.c.state).where(schema.studies.c.study == study))
@@ -235,10 +259,18 @@ class Store:
             or ""
         )
 
+    def in_state(self, state: str) -> list[str]:
+        """Names of the studies in a state."""
+        query = sa.select(schema.studies.c.study).where(schema.studies.c.state == state)
+        return sorted(self.database.run(lambda c: c.scalars(query).all()))
+
     def set_state(self, study: str, state: str, who: str = "owner") -> None:
-        """Pause or open a study. Raises StudyError for another word or an unknown study."""
-        if state not in ("open", "paused") or not self.state(study):
-            raise StudyError(f"Expected open or paused for a registered study, got {state!r} for {study!r}.")
+        """Pause, open or archive a study (closed to raters, its data kept). Raises StudyError for another
+        word or an unknown study."""
+        if state not in ("open", "paused", "archived") or not self.state(study):
+            raise StudyError(
+                f"Expected open or paused (or archived) for a registered study, got {state!r} for {study!r}."
+            )
 
         def work(connection: sa.Connection) -> None:
             connection.execute(schema.studies.update().where(schema.studies.c.study == study).values(state=state))
@@ -258,6 +290,17 @@ class Store:
             changed = connection.execute(schema.raters.update().where(*mine).values(state=state)).rowcount
             self.note(connection, study, who, state, rater)
             return bool(changed)
+
+        return self.database.run(work)
+
+    def appoint(self, study: str, rater: str, is_chosen: bool, who: str = "owner") -> bool:
+        """Choose a rater to decide about disputed items, or let them judge as others do again; False for who is not an
+        active rater."""
+
+        def work(connection: sa.Connection) -> bool:
+            done = deciding.appoint(connection, study, rater, is_chosen)
+            self.note(connection, study, who, "appoint" if is_chosen else "dismiss", rater)
+            return done
 
         return self.database.run(work)
 
@@ -291,6 +334,14 @@ class Store:
         """The rows that count: neither superseded nor withdrawn. Skips are in it with the answer "skip"."""
         return readout.judgements(self.database, study)
 
+    def decisions(self, study: str) -> pd.DataFrame:
+        """What was decided about disputed items, as `judgements`."""
+        return readout.frame(self.database.run(lambda c: deciding.current(c, study)))
+
+    def deciders(self, study: str) -> set[str]:
+        """Raters who were chosen to decide about disputed items."""
+        return self.database.run(lambda c: deciding.deciders(c, study))
+
     def items(self, study: str) -> pd.DataFrame:
         """One row per item: item, pictures, group, gold, truth, conflict, target, filled, is_open."""
         return readout.items(self.database, study)
@@ -312,30 +363,6 @@ class Store:
         """The last lines of the audit log, newest first."""
         return readout.audit_log(self.database, study, last)
 
-    def _note_study(self, connection: sa.Connection, study: Study, new: int) -> None:
-        table = schema.studies
-        old = connection.execute(sa.select(table.c.sha256).where(table.c.study == study.name)).first()
-        if old is not None and old.sha256 == study.sha256 and not new:
-            return
-        values = {"sha256": study.sha256, "toml": study.text, "loaded_at": iso(self.now())}
-        if old is None:
-            connection.execute(table.insert(), values | {"study": study.name, "state": "open"})
-        else:
-            connection.execute(table.update().where(table.c.study == study.name).values(**values))
-            places = schema.items
-            target = study.assigning.raters_per_item
-            lower = [places.c.study == study.name, places.c.target < target]
-            if study.assigning.certain:
-                lower.append(places.c.is_open.is_(True))  # those that are certain stay closed
-            connection.execute(places.update().where(*lower).values(target=target, is_open=sa.true()))
-        self.note(
-            connection,
-            study.name,
-            "owner",
-            "load" if old is None else "change",
-            f"{new} new items, sha256 {study.sha256[:12]}",
-        )
-
     def _recount(self, connection: sa.Connection, study: str, items: Sequence[str] | None) -> None:
         entries.recount(connection, study, items)
         gone = sa.select(schema.tombstones.c.rater).where(schema.tombstones.c.study == study)
@@ -343,29 +370,15 @@ class Store:
         connection.execute(
             schema.raters.update().where(mine, schema.raters.c.rater.in_(gone)).values(state="withdrawn")
         )
-        own = (schema.labels.c.study == study, schema.labels.c.rater == schema.raters.c.rater)
-        answered = sa.select(sa.func.count()).where(*own, schema.labels.c.supersedes == "").scalar_subquery()
-        given = sa.func.coalesce(sa.select(sa.func.max(schema.labels.c.number) + 1).where(*own).scalar_subquery(), 0)
-        higher = sa.case((given > schema.raters.c.given, given), else_=schema.raters.c.given)
-        connection.execute(schema.raters.update().where(mine).values(answered=answered, given=higher))
+        connection.execute(schema.raters.update().where(mine).values(answered=0))
+        for table in (schema.labels, schema.decisions):
+            own = (table.c.study == study, table.c.rater == schema.raters.c.rater)
+            answered = sa.select(sa.func.count()).where(*own, table.c.supersedes == "").scalar_subquery()
+            given = sa.func.coalesce(sa.select(sa.func.max(table.c.number) + 1).where(*own).scalar_subquery(), 0)
+            higher = sa.case((given > schema.raters.c.given, given), else_=schema.raters.c.given)
+            total = schema.raters.c.answered + answered
+            connection.execute(schema.raters.update().where(mine).values(answered=total, given=higher))
 
 
 def _rater_query(study: str, rater: str) -> sa.Select[Any]:
     return sa.select(schema.raters).where(schema.raters.c.study == study, schema.raters.c.rater == rater)
-
-
-def _item_row(study: Study, item: Item, place: int) -> dict[str, Any]:
-    return {
-        "study": study.name,
-        "item": item.id,
-        "pictures": json.dumps([[p.file, p.sha256, *([p.source] if p.source else [])] for p in item.pictures]),
-        "grp": item.group,
-        "gold": item.gold,
-        "truth": item.truth,
-        "conflict": "|".join(item.conflict),
-        "is_gold": bool(item.gold),
-        "pos": place,
-        "target": study.assigning.raters_per_item,
-        "filled": 0,
-        "is_open": True,
-    }

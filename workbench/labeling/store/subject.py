@@ -18,8 +18,8 @@ def raters_of(database: Database, study: str, name: str, value: str) -> list[str
 
 def kept_of(database: Database, study: str, rater: str) -> dict[str, Any]:
     """What is kept of a rater: rater, names (the platform's), about (consent, state, demographics), answers (all rows,
-    the undone ones too), leases (items on their screen), withdrawn_at ("" if not), log (lines of the audit log that
-    name them)."""
+    the undone ones too), leases (items on their screen), practice (how far they are with it),
+    withdrawn_at ("" if not), log (lines of the audit log that name them)."""
 
     def rows(connection: sa.Connection, table: sa.Table, *where: Any) -> list[dict[str, Any]]:
         found = connection.execute(sa.select(table).where(table.c.study == study, *where)).mappings()
@@ -30,12 +30,17 @@ def kept_of(database: Database, study: str, rater: str) -> dict[str, Any]:
         gone = people.tombstone(connection, study, rater)
         for row in about:
             row["demographics"] = json.loads(row["demographics"])
-        answers = rows(connection, schema.labels, schema.labels.c.rater == rater)
+        answers = [
+            row
+            for table in (schema.labels, schema.decisions)
+            for row in rows(connection, table, table.c.rater == rater)
+        ]
         return {
             "rater": rater,
             "about": about[0] if about else {},
             "answers": sorted(answers, key=lambda row: (row["answered_at"], row["label"])),
             "leases": rows(connection, schema.leases, schema.leases.c.rater == rater),
+            "practice": rows(connection, schema.practice, schema.practice.c.rater == rater),
             "withdrawn_at": gone["withdrawn_at"] if gone else "",
             "log": rows(connection, schema.audit, schema.audit.c.detail.contains(rater, autoescape=True)),
         }

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from workbench.labeling.store import schema
-from workbench.labeling.store.assignment import ME, adopt, free_place
+from workbench.labeling.store.assignment import Me, adopt, free_place
 from workbench.labeling.store.clock import iso
 from workbench.labeling.store.entries import LABEL, entry_row
 from workbench.labeling.store.leases import REPEAT, REVISION, Lease, Outcome, Vote
@@ -17,43 +17,44 @@ from workbench.labeling.study.tasktypes import SKIP
 _SLACK_MS = 3000
 _raters, _items, _leases = schema.raters, schema.items, schema.leases
 
-_LENT = Prepared(sa.select(_leases.c.lease).where(_leases.c.lease == sa.bindparam("lease_")))
-_ITEM = Prepared(
-    sa.select(_items.c.gold, _items.c.grp).where(
-        _items.c.study == sa.bindparam("study_"), _items.c.item == sa.bindparam("item_")
-    )
+_LENT = Prepared(
+    sa.select(
+        _items.c.gold,
+        _items.c.grp,
+        sa.select(_leases.c.lease).where(_leases.c.lease == sa.bindparam("lease_")).scalar_subquery(),
+    ).where(_items.c.study == sa.bindparam("study_"), _items.c.item == sa.bindparam("item_"))
 )
 _INSERT = Prepared(schema.labels.insert())
 _ENTER = Prepared(schema.entries.insert())
 _END = Prepared(_leases.delete().where(_leases.c.lease == sa.bindparam("lease_")))
-_COUNT = Prepared(
+COUNT = Prepared(
     _raters.update()
     .where(_raters.c.study == sa.bindparam("study_"), _raters.c.rater == sa.bindparam("rater_"))
     .values(answered=_raters.c.answered + sa.bindparam("one_", type_=sa.Integer), seen_at=sa.bindparam("seen_"))
 )
 
 
-def record(connection: sa.Connection, study: Study, lease: Lease, vote: Vote, now: float) -> Outcome:
+def record(
+    connection: sa.Connection, study: Study, lease: Lease, vote: Vote, now: float, me: Me | None, edition: str
+) -> Outcome:
     """Store a vote under its lease, which ends with it.
 
     The lease may be unknown here although it was issued here (the disk was wiped): it is taken up again while the item
-    has a place left. Outcome: recorded, already, expired, withdrawn or taken; only `recorded` changes anything.
+    has a place left. me: the rater's row, locked. edition: the one the answer belongs to. Outcome: recorded, already,
+    expired, withdrawn or taken; only `recorded` changes anything.
     """
-    rater = ME.row(
-        connection, study_=lease.study, rater_=lease.rater
-    )  # locks it, so that one vote sent twice at once waits here
-    lent = _LENT.row(connection, lease_=lease.lease)
+    found = _LENT.row(connection, lease_=lease.lease, study_=lease.study, item_=lease.item)
+    gold, group, lent = found or ("", "", None)
     here = None if lent else _here(connection, lease.lease)
     if here is not None:
         return Outcome("already", here)
-    if rater is None or rater[0] == "withdrawn":
+    if me is None or me.state == "withdrawn":
         return Outcome("withdrawn")
     if lease.supersedes and _is_superseded(connection, lease.supersedes):
         return Outcome("taken")
     if lease.expires_at <= now or not (lent or adopt(connection, lease, now)):
         return Outcome("expired")
-    gold, group = _ITEM.row(connection, study_=lease.study, item_=lease.item) or ("", "")
-    row = _row(study, lease, vote, gold, group, now)
+    row = row_of(study, lease, vote, gold, group, now, edition)
     _INSERT.change(connection, **row)
     _ENTER.change(connection, **entry_row(LABEL, lease.study, lease.lease, lease.rater))
     _END.change(connection, lease_=lease.lease)
@@ -93,10 +94,11 @@ def _account(connection: sa.Connection, lease: Lease, row: dict[str, Any], now: 
     elif lease.counted and skipped:
         free_place(connection, lease.study, lease.item)
     one = int(lease.purpose != REVISION)
-    _COUNT.change(connection, study_=lease.study, rater_=lease.rater, one_=one, seen_=iso(now))
+    COUNT.change(connection, study_=lease.study, rater_=lease.rater, one_=one, seen_=iso(now))
 
 
-def _row(study: Study, lease: Lease, vote: Vote, gold: str, group: str, now: float) -> dict[str, Any]:
+def row_of(study: Study, lease: Lease, vote: Vote, gold: str, group: str, now: float, edition: str) -> dict[str, Any]:
+    """An answer as it is stored."""
     answer = study.answer(vote.answer)
     age = min(max(vote.age, 0.0), max(now - lease.issued_at, 0.0))
     answered = now - age
@@ -127,5 +129,5 @@ def _row(study: Study, lease: Lease, vote: Vote, gold: str, group: str, now: flo
         "grp": group,
         "propensity": lease.propensity,
         "supersedes": lease.supersedes,
-        "study_sha256": study.sha256,
+        "study_sha256": edition,
     }

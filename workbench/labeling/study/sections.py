@@ -113,6 +113,15 @@ class Practice:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How many days after a rater's last answer what is kept. names: what the platform calls them. answers: all of
+    theirs. 0: no limit."""
+
+    names: int = 0
+    answers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ItemSource:
     """Where items come from. Exactly one of csv, folder, identities. hub: "owner/name@commit", with csv inside it.
 
@@ -170,6 +179,13 @@ def assigning(table: Table) -> Assigning:
         table.count("least", usual.least, 1, 1000),
         table.number("accuracy", usual.accuracy, 0.51, 0.999),
     )
+    table.end()
+    return read
+
+
+def retention(table: Table) -> Retention:
+    """How long raters' names and answers are kept. Raises StudyError."""
+    read = Retention(table.count("names", 0, 0, 36_500), table.count("answers", 0, 0, 36_500))
     table.end()
     return read
 

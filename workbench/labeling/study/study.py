@@ -11,6 +11,7 @@ from pathlib import Path
 from workbench.errors import StudyError
 from workbench.labeling.study import sections
 from workbench.labeling.study.details import UNITS, head
+from workbench.labeling.study.disputes import Adjudication, adjudication
 from workbench.labeling.study.sections import (
     LEAST,
     OUTCOMES,
@@ -22,6 +23,7 @@ from workbench.labeling.study.sections import (
     Exclusion,
     ItemSource,
     Practice,
+    Retention,
 )
 from workbench.labeling.study.tables import Table
 from workbench.labeling.study.tasktypes import (
@@ -78,6 +80,8 @@ class Study:
     blocks: Blocks
     assigning: Assigning
     exclusion: Exclusion
+    adjudication: Adjudication
+    retention: Retention
     crowd: Crowd
     demographics: dict[str, tuple[str, ...]]
     practice: Practice
@@ -169,6 +173,8 @@ def _parsed(root: Table, text: str, folder: Path) -> Study:
         blocks=sections.blocks(root.table("blocks")),
         assigning=sections.assigning(root.table("assignment")),
         exclusion=sections.exclusion(root.table("exclusion")),
+        adjudication=adjudication(root.table("adjudication")),
+        retention=sections.retention(root.table("retention")),
         crowd=sections.crowd(root.table("crowd")),
         demographics=sections.demographics(root.table("demographics")),
         practice=sections.practice(root.table("practice")),
@@ -182,6 +188,8 @@ def _parsed(root: Table, text: str, folder: Path) -> Study:
     root.end()
     if study.assigning.certain and task.ordinal and not any(answer.kind for answer in answers):
         raise StudyError(f"[assignment] certain: task {task.name!r} is a scale and has no classes to be certain of.")
+    if study.adjudication.rule and study.classes < 2:
+        raise StudyError(f"[adjudication] rule: answers of task {task.name!r} are of one class, so none is disputed.")
     if study.practice.csv and (task.form or task.picks > 1):
         raise StudyError(f"[practice] csv: answers of task {task.name!r} have no one right key; ask [comprehension].")
     return study

@@ -3,9 +3,10 @@
 import atexit
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
@@ -23,7 +24,10 @@ from workbench.labeling.serving.folders import (
     studies_folder,
 )
 from workbench.labeling.serving.owner import Owner
+from workbench.labeling.serving.rights import roles_of
 from workbench.labeling.serving.service import Service, open_beside, open_service, stop_on_signals
+from workbench.labeling.store import members
+from workbench.labeling.store.members import Member
 from workbench.labeling.study.demo import Sample, build_demo, vary
 from workbench.labeling.study.study import FILE, Study
 from workbench.settings import Settings
@@ -71,6 +75,16 @@ class Room:
         with self._lock:
             self._others.pop(name, None)
 
+    def reread(self, name: str) -> None:
+        """Serve a study that was edited as it is now; who judges it goes on."""
+        with self._lock:
+            first = self._service
+            if first is None or name != first.study.name:
+                self._others.pop(name, None)
+                return
+            fresh = open_beside(first, with_owner_token(self._bench.settings), first.study.folder)
+            self._service = replace(first, study=fresh.study, desk=fresh.desk)
+
     def _first(self) -> Service:
         with self._lock:
             if self._service is None:
@@ -81,6 +95,16 @@ class Room:
                 settings = with_owner_token(self._bench.settings)
                 self._service = open_service(settings, folder, interval=self._interval)
             return self._service
+
+    def roles(self, asked: Mapping[str, Any]) -> list[Member]:
+        """The roles of a member who asks; none for the owner and for strangers, for whom no study is opened."""
+        if not asked.get("account") and not members.is_token(asked.get("token")):
+            return []
+        return roles_of(self._first().store, asked)
+
+    def archived(self) -> list[str]:
+        """Archived studies, as far as a database is open."""
+        return self._service.store.in_state("archived") if self._service else []
 
     def check_owner(self, token: object, caller: str = "") -> None:
         """Raises NotAllowed unless `token` is the owner's; no study has to be open for that."""

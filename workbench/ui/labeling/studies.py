@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from workbench.bench import Workbench
-from workbench.errors import BadRequest, StudyError
+from workbench.errors import BadRequest, NotAllowed, StudyError
+from workbench.labeling.serving.editing import edit, text_of
 from workbench.labeling.serving.folders import chosen_folder, demo_folder, opened, set_opened, studies, studies_folder
+from workbench.labeling.store.members import OWNER
+from workbench.labeling.study.cloning import clone
 from workbench.labeling.study.demo import build_demo, vary
 from workbench.labeling.study.reading import load_items
 from workbench.labeling.study.study import FILE, load_study, parse_study
@@ -17,6 +20,9 @@ from workbench.labeling.study.tasktypes import TASK_TYPES
 from workbench.labeling.study.template import TEMPLATE
 from workbench.labeling.study.upload import make_study
 from workbench.ui.labeling.room import Room, faces_of_nobody
+
+OF_ONE = ("open", "close", "clone", "text", "edit")
+"""What the owner of one study may do with it."""
 
 
 class Studies:
@@ -27,17 +33,24 @@ class Studies:
         self._room, self._settings, self._bench = room, bench.settings, bench
 
     def do(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """list, template, check, make, serve, open, close or link. Raises NotAllowed without the token, StudyError with
-        a sentence."""
-        self._room.check_owner(asked.get("token"), str(asked.get("caller", "")))
-        action = asked.get("action")
+        """list, template, check, make, serve, open, close, clone, text, edit or link. Raises NotAllowed without the
+        token, StudyError with a sentence."""
+        roles, action = {one.study: one.role for one in self._room.roles(asked)}, asked.get("action")
+        if not roles:
+            self._room.check_owner(asked.get("token"), str(asked.get("caller", "")))
+        elif not (action in ("list", "link") or (action in OF_ONE and roles.get(str(asked.get("name"))) == OWNER)):
+            raise NotAllowed("Your role does not allow that. Ask the server's owner.")
         if action == "list":
-            told = {"studies": studies(self._settings), "open": opened(self._settings)}
-            return told | {"serving": chosen_folder(self._settings).name}
+            return self._list(roles)
+        if action == "clone":
+            return self._clone(asked)
+        if action in ("text", "edit"):
+            who = next((one.name for one in self._room.roles(asked)), "owner")
+            return self._edit(asked, who) if action == "edit" else self._text(asked)
         if action == "template":
             return {"toml": TEMPLATE, "tasks": {name: row.title for name, row in TASK_TYPES.items()}}
         if action == "check":
-            study = parse_study(_text(asked), Path())
+            study = parse_study(_toml(asked), Path())
             return {
                 "name": study.name,
                 "question": study.question,
@@ -51,7 +64,40 @@ class Studies:
             return self._set_open(str(asked.get("name", "")), action == "open")
         if action == "link":
             return {"svg": qr_code(asked.get("address"))}
-        raise BadRequest("There is no such action; expected list, template, check, make, serve, open, close, link.")
+        raise BadRequest(
+            "There is no such action; expected list, template, check, make, serve, open, close, clone, text, edit, "
+            "link."
+        )
+
+    def _list(self, roles: Mapping[str, str]) -> dict[str, Any]:
+        """Studies that are here; for members only those in which they have a role."""
+        here = [*studies(self._settings), chosen_folder(self._settings).name] if roles else studies(self._settings)
+        names = [name for name in dict.fromkeys(here) if not roles or name in roles]
+        told: dict[str, Any] = {"studies": names, "open": [name for name in opened(self._settings) if name in names]}
+        archived = [name for name in self._room.archived() if name in names]
+        told |= ({"archived": archived} if archived else {}) | ({"roles": dict(roles)} if roles else {})
+        return told | {"serving": chosen_folder(self._settings).name}
+
+    def _clone(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        name, fresh = str(asked.get("name", "")), str(asked.get("fresh", ""))
+        chosen = chosen_folder(self._settings)
+        source = chosen if name == chosen.name else studies_folder(self._settings) / name
+        if not NAME.fullmatch(name) or not (source / FILE).is_file() or not NAME.fullmatch(fresh):
+            raise StudyError(f"There is no study {name[:60]!r} here, or {fresh[:60]!r} is no name.")
+        return {"name": clone(source, studies_folder(self._settings) / fresh, fresh).name}
+
+    def _text(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """A running study's file and list of items, and what an edit of them has to name."""
+        found = text_of(self._room.service(str(asked.get("name", ""))).study.folder)
+        return {"toml": found.toml, "items": found.items, "based_on": found.based_on}
+
+    def _edit(self, asked: Mapping[str, Any], who: str) -> dict[str, Any]:
+        service, items = self._room.service(str(asked.get("name", ""))), asked.get("items", "")
+        if not isinstance(items, str):
+            raise BadRequest("items: expected the text of a CSV file.")
+        edit(service.store, service.study.folder, _toml(asked), items, str(asked.get("based_on", "")), who)
+        self._room.reread(service.study.name)
+        return {"edition": int(service.store.editions(service.study.name)["number"].max())}
 
     def _set_open(self, name: str, is_open: bool) -> dict[str, Any]:
         if is_open:
@@ -65,7 +111,7 @@ class Studies:
             archive = base64.b64decode(str(asked.get("zip", "")), validate=True)
         except (binascii.Error, ValueError) as error:
             raise StudyError("The upload is not a zip file.") from error
-        study, items = make_study(_text(asked), archive, studies_folder(self._settings))
+        study, items = make_study(_toml(asked), archive, studies_folder(self._settings))
         return {"name": study.name, "items": len(items), "gold": sum(bool(item.gold) for item in items)}
 
     def _serve(self, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,7 +139,7 @@ def qr_code(address: Any) -> str:
     return stream.getvalue().decode()
 
 
-def _text(asked: Mapping[str, Any]) -> str:
+def _toml(asked: Mapping[str, Any]) -> str:
     text = asked.get("toml")
     if not isinstance(text, str) or len(text) > 200_000:
         raise BadRequest("toml: expected the text of a study file.")

@@ -7,6 +7,7 @@ caller may not do is answered with 403, through the page and through the raw add
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ LARGEST_FROM_OWNER = 40_000_000
 
 def build(bench: Workbench, photo: gr.State | None = None, room: Room | None = None) -> gr.Blocks:
     """The tab. It takes no photo: pictures come from the study. `room`: another study than the bench's own."""
-    room = room or Room(bench)
+    room, oauth = room or Room(bench), bench.settings.oauth
     with gr.Blocks() as tab, gr.Tabs():
         with gr.Tab("Judge", id="judge"):
             gr.HTML(
@@ -40,15 +41,19 @@ def build(bench: Workbench, photo: gr.State | None = None, room: Room | None = N
                 css_template=_read("judge.css"),
                 js_on_load=brush()
                 + "".join(map(_read, ("words.js", "box.js", "forms.js", "practice.js", "keys.js", "judge.js"))),
-                server_functions=[_guarded(function, LARGEST) for function in rater_functions(room)],
+                server_functions=[_guarded(function, LARGEST, oauth) for function in rater_functions(room)],
                 elem_id="labeling-judge",
             )
         with gr.Tab("Owner", id="owner"):
+            if oauth:
+                gr.LoginButton("Sign in with Hugging Face", size="sm")
             gr.HTML(
                 html_template=_read("owner.html"),
                 css_template=_read("owner.css"),
                 js_on_load=_read("owner.js"),
-                server_functions=[_guarded(function, LARGEST_FROM_OWNER) for function in owner_functions(room, bench)],
+                server_functions=[
+                    _guarded(function, LARGEST_FROM_OWNER, oauth) for function in owner_functions(room, bench)
+                ],
                 elem_id="labeling-owner",
             )
     return tab
@@ -92,7 +97,8 @@ def owner_functions(room: Room, bench: Workbench) -> list[Callable[[Mapping[str,
     studies = Studies(room, bench)
 
     def owner(asked: Mapping[str, Any]) -> dict[str, Any]:
-        room.check_owner(asked.get("token"), str(asked.get("caller", "")))
+        if not room.roles(asked):
+            room.check_owner(asked.get("token"), str(asked.get("caller", "")))
         return room.owner(_named(asked)).do(asked)
 
     def study(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,8 +124,21 @@ def _named(asked: Mapping[str, Any]) -> str:
     return name
 
 
-def _guarded(function: Callable[[Mapping[str, Any]], dict[str, Any]], largest: int) -> Callable[..., dict[str, Any]]:
-    """The function behind its checks. Told errors become 400 (403 for what is not allowed); others are ours and stay in
+def account(request: gr.Request, now: float | None = None) -> str:
+    """The Hub account that signed in on this Space, from the session that Gradio seals; "" without one."""
+    session = getattr(getattr(request, "request", None), "scope", {}).get("session") or {}
+    told = session.get("oauth_info") if isinstance(session, Mapping) else None
+    if not isinstance(told, Mapping) or not float(told.get("expires_at") or 0) > (time.time() if now is None else now):
+        return ""
+    name = (told.get("userinfo") or {}).get("preferred_username")
+    return name if isinstance(name, str) else ""
+
+
+def _guarded(
+    function: Callable[[Mapping[str, Any]], dict[str, Any]], largest: int, oauth: bool = False
+) -> Callable[..., dict[str, Any]]:
+    """The function behind its checks. oauth: the Hub says who is signed in.
+    Told errors become 400 (403 for what is not allowed); others are ours and stay in
     the log."""
 
     def handler(asked: Any, request: gr.Request) -> dict[str, Any]:
@@ -129,7 +148,8 @@ def _guarded(function: Callable[[Mapping[str, Any]], dict[str, Any]], largest: i
         if not isinstance(asked, dict):
             raise HTTPException(400, "Expected an object.")
         try:
-            return function({**asked, "caller": CLIENT.get() or (request.client.host if request.client else "")})
+            who = CLIENT.get() or (request.client.host if request.client else "")
+            return function({**asked, "caller": who, "account": account(request) if oauth else ""})
         except NotAllowed as error:
             raise HTTPException(403, str(error)) from None
         except WorkbenchError as error:

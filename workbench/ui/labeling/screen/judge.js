@@ -2,6 +2,8 @@
 const root = element.querySelector(".judge");
 const part = (name) => root.querySelector(`[data-part="${name}"]`);
 const STUDY = new URLSearchParams(location.search).get("study") || "";
+/* Whoever comes to decide about disputed items brings a key behind the #, which no server log sees. */
+const KEY = new URLSearchParams(location.hash.slice(1)).get("key") || "";
 const HOLD = 4, BEAT = 10000, LATER = 5000;
 let study = null, box = null, keys = {}, queue = [], current = null, history = [], busy = false, again = false;
 let checkedAt = 0, shownAt = 0, flags = new Set(), offline = false, dry = false, place = null, most = 1, blurred = false, before = "", countdown = 0, later = 0, noticed = 0, seeded = false;
@@ -53,7 +55,7 @@ async function start() {
   loadKeys();
   drawConsent();
   if (box.left()) return settle();
-  if (!box.me().rater) return show("consent");
+  if (!box.me().rater) return study.state === "archived" ? finish(t("This study is closed. Thank you; nothing more is asked."), "") : show("consent");
   await begin();
 }
 
@@ -75,7 +77,7 @@ async function change(name) {
 }
 
 const asking = () => t(study.question_words, { attribute: study.attribute });
-const step = () => (study.form ? formStep() : study.picks < 2 ? "" : current && current.picked ? t("Now the one with least.") : t("First the one with most."));
+const step = () => (current && current.decides ? `${t("Raters disagreed about this one: your answer decides.")} ` : "") + (study.form ? formStep() : study.picks < 2 ? "" : current && current.picked ? t("Now the one with least.") : t("First the one with most."));
 
 /* Said as long as a reload would lose something. */
 function warn() {
@@ -106,7 +108,7 @@ async function agree(yes) {
   const demographics = {};
   root.querySelectorAll("[data-question]").forEach((select) => { if (select.value) demographics[select.dataset.question] = select.value; });
   try {
-    const answer = await ask("enter", { agree: yes, version: study.consent.version, demographics, parameters });
+    const answer = await ask("enter", { agree: yes, version: study.consent.version, demographics, parameters, ...(KEY ? { key: KEY } : {}) });
     if (!yes) return finish(t("You did not agree, so nothing was stored."), answer.redirect);
     box.enter(answer.rater, answer.receipt); warn();
     await begin();
@@ -200,6 +202,7 @@ function take(answer, sent, wanted) {
   answer.items.filter((item) => !known.has(item.id) && !waiting.has(item.id)).forEach((item) => queue.push(prepare(item)));
   dry = !queue.length && !waiting.size;
   if (current && !current.again && !answer.valid.includes(current.id) && !waiting.has(current.id)) { current = null; }
+  if (answer.state === "archived") return finish(t(answer.message), answer.redirect);
   if (answer.state === "paused" && !queue.length && !current) return idle(t("The study is paused. This page goes on by itself."), "");
   if (answer.state === "waiting" && dry && !current) return idle(t(answer.message), answer.redirect);
   if ((answer.state === "complete" || answer.state === "blocked") && dry && !current) return finish(t(answer.message || "There is nothing left for you to judge."), answer.redirect);

@@ -40,10 +40,13 @@ const table = (head, rows) => {
 /* Studies come first: another one can be chosen also when the one that is served is gone. */
 async function refresh() {
   const studies = await ask("study", { action: "list" });
+  const mine = Object.keys(studies.roles || {});
+  if (mine.length && !mine.includes(looked || studies.serving)) looked = mine[0];
+  root.dataset.role = mine.length ? studies.roles[looked || studies.serving] : "server";
   root.dataset.screen = "open";
-  part("studies").replaceChildren(...[...new Set(["demo", ...studies.studies])].map((name) => { const option = make("option", name, { value: name }); option.selected = name === studies.serving; return option; }));
+  part("studies").replaceChildren(...[...new Set([...(mine.length ? [] : ["demo"]), ...studies.studies])].map((name) => { const option = make("option", name, { value: name }); option.selected = name === studies.serving; return option; }));
   part("links").replaceChildren(table(["Study", "", "Link for raters", ""], studies.studies.map((name) => linked(name, studies))));
-  if (!part("toml").value) part("toml").value = (await ask("study", { action: "template" })).toml;
+  if (!mine.length && !part("toml").value) part("toml").value = (await ask("study", { action: "template" })).toml;
   const seen = await ask("owner", { action: "overview" });
   part("title").textContent = seen.title;
   part("state").textContent = seen.state;
@@ -55,8 +58,13 @@ async function refresh() {
   part("alarm").hidden = !seen.valid.alarm;
   part("alarm").textContent = seen.valid.alarm ? `Only ${Math.round(100 * seen.valid.share)} % of the raters who could be checked are valid. Look at their reasons below before paying or excluding anybody.` : "";
   part("coverage").replaceChildren(coverage(seen));
+  const days = (n) => (n ? `${n} days after a rater's last answer` : "without limit");
+  part("kept").textContent = `Kept: platform names ${days(seen.kept.names)}; answers ${days(seen.kept.answers)}.`;
+  part("disputes").hidden = !seen.disputes;
+  if (seen.disputes) part("disputed").textContent = `${seen.disputes.disputed} items are disputed and wait; ${seen.disputes.decided} are decided, ${seen.disputes.changed} of them otherwise than most raters said. Choose who decides among the raters above.`;
   part("hub").textContent = `${seen.outbox.hub}: ${seen.outbox.waiting} rows waiting; last push ${seen.outbox.last_push || "never"}${seen.outbox.last_error ? `; last error: ${seen.outbox.last_error}` : ""}.`;
-  part("raters").replaceChildren(raters((await ask("owner", { action: "raters" })).raters));
+  part("raters").replaceChildren(raters((await ask("owner", { action: "raters" })).raters, seen.disputes));
+  if (root.dataset.role !== "reader") members(await ask("owner", { action: "members" }));
   const log = (await ask("owner", { action: "audit" })).audit;
   part("audit").replaceChildren(table(["When", "Who", "What", "Detail"], log.map((line) => [line.at, line.who, line.what, line.detail])));
 }
@@ -77,14 +85,30 @@ function coverage(seen) {
   return table(["Group", ...Array.from({ length: top + 1 }, (_, filled) => filled)], rows);
 }
 
-function raters(rows) {
+function raters(rows, disputes) {
   return table(["Rater", "State", "Answers", "Median s", "Gold", "Verdict", "Reasons", ""], rows.map((row) => {
     const act = make("td"), button = make("button", row.state === "blocked" ? "Unblock" : "Block");
     button.dataset.block = row.rater; button.dataset.to = row.state === "blocked" ? "unblock" : "block";
     const again = make("button", "Ask others again"); again.dataset.again = row.rater;
     act.append(button, again);
-    return [row.rater, row.state, row.answered, row.seconds === null ? "–" : row.seconds, row.gold, row.verdict, row.reasons.join(" "), act];
+    if (disputes) { const decide = make("button", row.role ? "Let judge as others" : "Let decide disputes"); decide.dataset.decide = row.rater; decide.dataset.to = row.role ? "dismiss" : "appoint"; act.append(decide); }
+    return [row.rater, row.role || row.state, row.answered, row.seconds === null ? "–" : row.seconds, row.gold, row.verdict, row.reasons.join(" "), act];
   }));
+}
+
+function members(told) {
+  part("members").replaceChildren(table(["Who", "Role", ""], told.members.map((one) => {
+    const act = make("td"), button = make("button", "Take away"); button.dataset.member = one.name; act.append(button);
+    return [one.name, one.role, act];
+  })));
+}
+
+async function addMember() {
+  const made = await ask("owner", { action: "add_member", name: part("member").value.trim(), role: part("role").value });
+  members(made);
+  part("member").value = "";
+  const link = made.role === "adjudicator" && made.token ? ` They decide at ${linkTo(looked || part("studies").value)}#key=${made.token}` : "";
+  part("added").textContent = made.token ? `The token of ${made.name}, shown this once: ${made.token}.${link}` : `${made.name} is known by the Hub account.`;
 }
 
 const linkTo = (name) => { const url = new URL(location.href); url.hash = ""; url.search = ""; if (document.querySelector("#tabs")) url.searchParams.set("tab", "labeling"); url.searchParams.set("study", name); return url.href; };
@@ -95,12 +119,29 @@ function linked(name, studies) {
   if (isOpen) where.append(make("a", linkTo(name), { href: linkTo(name) }));
   const add = (text, key) => { const button = make("button", text); button.dataset[key] = name; act.append(button); };
   if (name !== studies.serving) add(isOpen ? "Close" : "Open to raters", isOpen ? "shut" : "admit");
-  if (isOpen) { add("Look at", "look"); add("QR code", "qr"); }
-  return [name, isOpen ? (name === studies.serving ? "served" : "open") : "closed", where, act];
+  if (isOpen) { add("Look at", "look"); add("QR code", "qr"); add((studies.archived || []).includes(name) ? "Reopen" : "Archive", (studies.archived || []).includes(name) ? "reopen" : "archive"); }
+  if (isOpen) add("Edit …", "edit");
+  add("Clone …", "clone");
+  return [name, (studies.archived || []).includes(name) ? "archived" : isOpen ? (name === studies.serving ? "served" : "open") : "closed", where, act];
+}
+
+let editing = null;
+async function saveEdit() {
+  const made = await ask("study", { action: "edit", name: editing.name, toml: part("edited-toml").value, items: part("edited-items").value, based_on: editing.based_on });
+  editing = { name: editing.name, ...(await ask("study", { action: "text", name: editing.name })) };
+  part("edited").textContent = `${editing.name} is in edition ${made.edition}; answers keep theirs.`;
+  await refresh();
 }
 
 async function admit(button) {
-  const { shut, admit, look, qr } = button.dataset;
+  const { edit, shut, admit, look, qr, archive, reopen, clone } = button.dataset;
+  if (edit) {
+    editing = { name: edit, ...(await ask("study", { action: "text", name: edit })) };
+    part("edited-toml").value = editing.toml; part("edited-items").value = editing.items; part("edited").textContent = "";
+    part("editing").hidden = false; part("editing").scrollIntoView();
+  }
+  if (archive || reopen) { await ask("owner", { action: archive ? "archive" : "open", study: archive || reopen }); await refresh(); }
+  if (clone) { const fresh = prompt(`A name for the study like ${clone}, without its answers`, `${clone}-2`); if (fresh) { await ask("study", { action: "clone", name: clone, fresh }); await refresh(); } }
   if (shut || admit) { if (shut === looked) looked = ""; await ask("study", { action: shut ? "close" : "open", name: shut || admit }); await refresh(); }
   if (look) { looked = look; await refresh(); root.scrollIntoView(); }
   if (qr) { const image = make("img", "", { alt: `QR code of ${linkTo(qr)}`, width: 260 }); image.src = `data:image/svg+xml,${encodeURIComponent((await ask("study", { action: "link", address: linkTo(qr) })).svg)}`; part("qr").replaceChildren(image, make("p", linkTo(qr))); }
@@ -139,6 +180,7 @@ const DO = {
   push: async () => { const done = await ask("owner", { action: "push" }); await refresh(); if (done.error) part("error").textContent = done.error; },
   compact: async () => { const done = await ask("owner", { action: "compact" }); await refresh(); part("hub").textContent += ` Compacted: ${JSON.stringify(done)}.`; },
   squash: async () => { if (confirm("Forget every earlier state of the data set? This cannot be undone.")) { await ask("owner", { action: "squash" }); await refresh(); } },
+  adjudication: async () => { const file = await ask("owner", { action: "adjudication" }); save(file.name, bytes(file.base64), "text/csv"); },
   report: async () => { save("report.html", await written(), "text/html"); },
   show: async () => { part("report").srcdoc = await written(); part("report").hidden = false; part("report").scrollIntoView({ block: "nearest" }); },
   bring: async () => {
@@ -147,6 +189,7 @@ const DO = {
     part("account").textContent = `${done.new} answers by ${done.raters} new raters imported, ${done.already} were here already, ${done.left_out} left out. ${done.sentences.join(" ")}`;
   },
   requeue: async () => { const items = part("requeue").value.split(/\s+/).filter(Boolean); await ask("owner", { action: "requeue", items, more: 1 }); part("requeue").value = ""; await refresh(); },
+  addMember, saveEdit,
   serve: async () => { await ask("study", { action: "serve", name: part("studies").value }); await refresh(); },
   check: async () => { const found = await ask("study", { action: "check", toml: part("toml").value }); part("made").textContent = `${found.name}: ${found.question} (${found.answers.join(" / ")})`; },
   make: async () => {
@@ -157,14 +200,17 @@ const DO = {
   },
 };
 
+const OF_STUDIES = ["edit", "shut", "admit", "look", "qr", "archive", "reopen", "clone"];
 root.addEventListener("click", (event) => {
   const button = event.target.closest("button");
-  if (!button || button.type === "submit" && !button.dataset.do && !button.dataset.export && !button.dataset.block && !button.dataset.again && !button.dataset.shut && !button.dataset.admit && !button.dataset.look && !button.dataset.qr) return;
+  if (!button || !["do", "export", "block", "again", "decide", "member", ...OF_STUDIES].some((name) => name in button.dataset)) return;
   event.preventDefault();
   if (button.dataset.do) guarded(DO[button.dataset.do]);
-  if (button.dataset.shut || button.dataset.admit || button.dataset.look || button.dataset.qr) guarded(() => admit(button));
+  if (OF_STUDIES.some((name) => name in button.dataset)) guarded(() => admit(button));
+  if (button.dataset.member) guarded(async () => { members(await ask("owner", { action: "remove_member", name: button.dataset.member })); });
   if (button.dataset.export) guarded(async () => { const file = await ask("owner", { action: "export", format: button.dataset.export }); save(file.name, bytes(file.base64), "application/octet-stream"); });
   if (button.dataset.block) guarded(async () => { await ask("owner", { action: button.dataset.to, rater: button.dataset.block }); await refresh(); });
+  if (button.dataset.decide) guarded(async () => { await ask("owner", { action: button.dataset.to, rater: button.dataset.decide }); await refresh(); });
   if (button.dataset.again) guarded(async () => { await ask("owner", { action: "requeue", rater: button.dataset.again, more: 1 }); await refresh(); });
 });
 
