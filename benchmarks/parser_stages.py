@@ -68,7 +68,7 @@ def main() -> int:
     mask = parsing.mask("hair")
     y, x = np.nonzero(mask)
     click = [(int(x.mean()), int(y.min()) + 4, -1)]
-    read = parser.input(photo, face.mesh, square, (side, side))
+    planes = np.ascontiguousarray(parser.input(photo, face.mesh, square, (side, side)).transpose(2, 0, 1))
     works: dict[str, Callable[[], Any]] = {
         "whole: find, mesh, parse": lambda: parse(photo, parser, find_faces(photo, finder)),
         "find and mesh": lambda: find_faces(photo, finder),
@@ -76,7 +76,7 @@ def main() -> int:
         "parser without enlarging": lambda: parser(photo, face),
         "its input once (crop, matte, maps)": lambda: parser.input(photo, face.mesh, square, (side, side)),
         "its matte once": partial(parser._matte, crop),
-        "its network once": lambda: parser._logits(read[None]),
+        "its network once": partial(parser._quick or parser._torch, planes),
         "a look for clicks": lambda: clicks.look(photo, face),
         "a click": lambda: refine(photo, clicks, features, "hair", mask, click),
         "a matte of the person": lambda: matte(photo, parsing, people),
