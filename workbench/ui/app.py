@@ -17,7 +17,7 @@ from workbench.bench import Workbench
 from workbench.errors import WorkbenchError
 from workbench.labeling.serving.service import stop_on_signals
 from workbench.tabs import TABS, Tab
-from workbench.ui.common import tongues, uploads
+from workbench.ui.common import uploads
 from workbench.ui.common.background import RUNNING
 from workbench.ui.common.door import Page, Quiet, SameSite
 from workbench.ui.common.draining import Draining
@@ -71,17 +71,13 @@ def theme() -> gr.themes.Base:
     )
 
 
-def script(tabs: tuple[Tab, ...], english: dict[str, str] | None = None) -> str:
-    """The page's own JavaScript: the tab one is in stands in the address, and Gradio's gaps in access are mended.
-
-    english: the English name of every tab, as `tongues.english` gives it.
-    """
+def script(tabs: tuple[Tab, ...]) -> str:
+    """The page's own JavaScript: the tab one is in stands in the address, and Gradio's gaps in access are mended."""
     page, outcome = ((COMMON / name).read_text(encoding="utf-8").strip() for name in ("page.js", "outcome.js"))
     named = {first_screen.STEM: first_screen.TITLE} | {tab.stem: tab.title for tab in tabs}
     named |= {models_page.STEM: models_page.TITLE}
     titles = json.dumps(named) if len(tabs) > 1 else "{}"
     page = page.replace("__TITLES__", titles).replace("__NAME__", json.dumps(TITLE))
-    page = page.replace("__ENGLISH__", json.dumps(english or {}))
     return f"() => {{ {outcome};\n({page})(); }}"
 
 
@@ -168,10 +164,8 @@ def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
             "theme": theme(),
             "css": (COMMON / "page.css").read_text(encoding="utf-8") + thumbnails(settings) + look_style(),
             "js": script(
-                TABS if any(getattr(block, "elem_id", "") == "tabs" for block in demo.blocks.values()) else (),
-                tongues.english(demo),
+                TABS if any(getattr(block, "elem_id", "") == "tabs" for block in demo.blocks.values()) else ()
             ),
-            "i18n": tongues.translations(demo),
             "favicon_path": str(COMMON / "favicon.png"),
             "max_file_size": max(settings.max_bytes, settings.max_clip_bytes),
             "run_history": False,

@@ -7,15 +7,7 @@
   const slug = text => text.trim().toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-+|-+$/g, '');
   const tabs = root => [...root.querySelectorAll('button[role=tab]')];
   const top = () => tabs(document).filter(button => stemOf(button));
-  // A tab's name in the visitor's language is no address: its English one is, and its sign is the same everywhere.
-  const ENGLISH = __ENGLISH__;
-  const english = button => ENGLISH[button.dataset.tabId] || button.textContent;
-  const sign = text => text.trim().split(' ')[0];
-  const stemOf = button => {
-    const text = english(button).trim();
-    return Object.keys(TITLES).find(stem => text.endsWith(TITLES[stem])) ||
-      Object.keys(TITLES).find(stem => ENGLISH[stem] && /[^\p{L}\p{N}]/u.test(sign(text)) && sign(ENGLISH[stem]) === sign(text));
-  };
+  const stemOf = button => Object.keys(TITLES).find(stem => button.textContent.trim().endsWith(TITLES[stem]));
   const panelOf = stem => document.getElementById('tab-' + stem);
   const subsOf = stem => {
     const panel = panelOf(stem);
@@ -27,7 +19,7 @@
     const stem = Object.keys(TITLES).find(stem => panelOf(stem) && panelOf(stem).offsetParent !== null);
     if (!stem) return null;
     const sub = chosen(subsOf(stem));
-    return {stem, sub: sub && sub !== subsOf(stem)[0] ? slug(english(sub)) : ''};
+    return {stem, sub: sub && sub !== subsOf(stem)[0] ? slug(sub.textContent) : ''};
   };
 
   const address = place => {
@@ -72,7 +64,7 @@
     asked = true;
     const tab = await wait(() => top().find(button => stemOf(button) === stem), 20) || await folded(stem);
     if (tab && tab.getAttribute('aria-selected') !== 'true') tab.click();
-    const first = await wait(() => !sub && panelOf(stem) || subsOf(stem).find(button => slug(english(button)) === sub), 30);
+    const first = await wait(() => !sub && panelOf(stem) || subsOf(stem).find(button => slug(button.textContent) === sub), 30);
     if (sub && first && first.click) first.click();
     if (!sub && subsOf(stem).length) subsOf(stem)[0].click();
     asked = false;
