@@ -3,6 +3,8 @@ the files say."""
 
 import csv
 import json
+import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -163,3 +165,24 @@ def test_the_command_writes_report_table_and_the_best(folder, tmp_path, bench, m
     }  # fmt: skip
     assert len(list((tmp_path / "out" / "best").iterdir())) == 4
     assert main([*words, "--out", str(tmp_path / "out")]) == 2
+
+
+def test_names_that_are_not_utf8_break_no_page_and_no_table(tmp_path, folder, bench):
+    odd = os.fsdecode(b"caf\xe9")
+    try:
+        (tmp_path / f"{odd}-tool").mkdir()
+        (tmp_path / "references").mkdir()
+        shutil.copyfile(folder / "references/ann.png", tmp_path / f"references/{odd}.png")
+        shutil.copyfile(folder / "moved/ann-1.png", tmp_path / f"{odd}-tool/{odd}-1.png")
+        (tmp_path / f"references/empty-{odd}.png").write_bytes(b"no picture")
+        shutil.copyfile(folder / "moved/ann-1.png", tmp_path / f"{odd}-tool/empty-{odd}.png")
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    ratings = likeness.rate(
+        read_cases([tmp_path]), bench.finder(), {"sface": bench.recogniser("sface")}, bench.settings
+    )
+    assert ratings.people == ("caf\\xe9",)
+    for told in (page(ratings, bench.settings), json.dumps(likeness_tables.figures(ratings)), *ratings.notes):
+        assert "caf\\" in told
+        told.encode()
+    assert "caf\\xe9-tool/caf\\xe9-1.png" in likeness_tables.table(ratings).decode()

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise BadRequest(f"--best: expected 0 or more, got {args.best}.")
     cases = read_cases(args.pictures, args.references)
     if args.out.exists() and any(args.out.iterdir()):
-        raise BadRequest(f"{args.out} is not empty. Choose another folder.")
+        raise BadRequest(f"{batch.shown(args.out)} is not empty. Choose another folder.")
     bench = Workbench(settings)
     names = args.model or [spec.id for spec in bench.here("recognition")]
     recognisers = {name: bench.recogniser(name) for name in names}
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         _told(ratings, tool)
     for note in ratings.notes:
         print(f"note: {note}")
-    print(f"The report is {args.out / 'report.html'}.")
+    print(f"The report is {batch.shown(args.out / 'report.html')}.")
     return 0
 
 

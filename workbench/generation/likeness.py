@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from workbench import marks
+from workbench.batch import shown
 from workbench.decoding import content, decode
 from workbench.errors import BadRequest, WorkbenchError
 from workbench.generation.likeness_cases import Case, Cases
@@ -144,7 +145,7 @@ def _references(
             known[person] = {name: embed(photo, found[0], model).vector for name, model in recognisers.items()}
             seen[person] = photo, found[0]
         except WorkbenchError as error:
-            notes.append(f"The reference {path.name}: {error}. Its pictures are left out.")
+            notes.append(f"The reference {shown(path.name)}: {error}. Its pictures are left out.")
     if not known:
         raise BadRequest("No reference shows a face that can be read. " + " ".join(notes)[:500])
     return known, seen, notes

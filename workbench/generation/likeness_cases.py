@@ -8,9 +8,10 @@ pairs.csv                                     or a table: picture, reference, an
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from workbench.batch import escaped, shown
 from workbench.decoding import SUFFIXES
 from workbench.errors import BadRequest
 
@@ -59,7 +60,7 @@ def read_cases(folders: Sequence[Path], references: Path | None = None) -> Cases
     left: list[str] = []
     for folder in folders:
         if not folder.is_dir():
-            raise BadRequest(f"{folder} is no folder of pictures.")
+            raise BadRequest(f"{shown(folder)} is no folder of pictures.")
         tool = folder.name if len(folders) > 1 else ""
         if (folder / PAIRS).is_file() and references is None:
             found += _tabled(folder, tool)
@@ -74,12 +75,20 @@ def read_cases(folders: Sequence[Path], references: Path | None = None) -> Cases
         )
     if len(found) > MOST:
         raise BadRequest(f"Expected at most {MOST:,} pictures, got {len(found):,}.")
-    return Cases(tuple(sorted(found, key=lambda case: (case.tool, case.name))), tuple(left))
+    printable = [_printable(case) for case in found]
+    return Cases(
+        tuple(sorted(printable, key=lambda case: (case.tool, case.name))), tuple(escaped(name) for name in left)
+    )
+
+
+def _printable(case: Case) -> Case:
+    """The case with names for pages and tables, whatever bytes its files' names are of."""
+    return replace(case, name=escaped(case.name), person=escaped(case.person), tool=escaped(case.tool))
 
 
 def _people(references: Path) -> dict[str, Path]:
     if not references.exists():
-        raise BadRequest(f"Expected photos to be like in {references}, or a pairs.csv beside the pictures.")
+        raise BadRequest(f"Expected photos to be like in {shown(references)}, or a pairs.csv beside the pictures.")
     if references.is_file():
         return {references.stem: references}
     return {path.stem: path for path in _pictures(references)}
