@@ -3,6 +3,7 @@ input."""
 
 import io
 import json
+import re
 import time
 import zipfile
 from pathlib import Path
@@ -20,12 +21,14 @@ from workbench.generation import marking
 from workbench.labeling.study.reading import load_items
 from workbench.labeling.study.study import load_study
 from workbench.settings import Settings
+from workbench.sources import figures
 from workbench.ui.generation import mix as generation_mix
 from workbench.ui.generation import new as generation_new
 from workbench.ui.generation import parts as generation_parts
 from workbench.ui.generation import portraits as generation_portraits
 from workbench.ui.generation import repose as generation_repose
 from workbench.ui.generation import study as generation_study
+from workbench.ui.generation import wishes as generation_wishes
 
 
 def quiet(*args, **kwargs) -> None:
@@ -344,8 +347,21 @@ def test_the_card_of_a_model_says_what_it_is_before_anything_is_drawn(bench) -> 
     shown = card(bench, "appearance-portrait-256")
 
     assert "AI-generated" in shown.partition("<img")[2].partition(">")[0], "its sample says that it was drawn"
-    assert "AUC 0.972" in shown
+    assert figures.read("portraits")["appearance-portrait-256"]["headline"].partition(" [")[0] in shown
     assert "Trained on:" in shown
     assert card(bench, "") == ""
     with pytest.raises(BadRequest):
         card(bench, "sface")
+
+
+def test_the_screen_tells_the_measured_cost_of_each_wish():
+    docs = (Path(__file__).parents[3] / "docs" / "portraits.md").read_text()
+    rows = {
+        "turn": "yaw 12°", "nod": "pitch 8°", "smile": "smile 1", "mouth": "mouth 1", "light": "light 1",
+        "15 years": "15 years younger", "hair": "hair blond", "glasses": "glasses round",
+        "background": "background dark",
+    }  # fmt: skip
+    for word, row in rows.items():
+        told = float(re.search(rf"{word} (0\.\d\d)", generation_wishes.NOTE).group(1))
+        measured = float(re.search(rf"\| {row} \| [\d.]+ \| ([\d.]+) \|", docs).group(1))
+        assert told == pytest.approx(measured, abs=0.0051), word

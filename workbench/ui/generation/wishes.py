@@ -19,7 +19,12 @@ SLIDERS = {
 
 MENUS = {"hair": "Hair", "glasses": "Glasses", "background": "Background"}
 
-NOTE = "Changes of what the model would draw, the person kept. The sheet's figures say what they cost in likeness."
+NOTE = (
+    "Changes of what the model would draw, the person kept. The sheet's figures say what they cost in likeness. "
+    "Measured on five people (SFace, 1 is unchanged): turn 0.89, nod 0.93, smile 0.97, mouth 0.98, light 0.96, "
+    "15 years 0.96, hair 0.92, glasses 0.82, background 0.99."
+)
+"""The figures are those of `docs/portraits.md`, which a test compares."""
 
 
 def controls(prefix: str) -> list[Any]:
