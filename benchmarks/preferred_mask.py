@@ -27,6 +27,7 @@ from workbench.labeling.store.leases import Vote
 from workbench.labeling.store.store import Store
 from workbench.labeling.study.asking import ask
 from workbench.labeling.study.reading import load_items
+from workbench.labeling.study.study import Study
 from workbench.labeling.study.tasktypes import display_order
 from workbench.settings import Settings
 from workbench.tasks.detection import find_faces
@@ -42,9 +43,11 @@ def parted(labels: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean([(a & b).sum() / (a | b).sum() for a, b in pairs]))
 
 
-def judged(bench: Workbench, folder: Path, photos: int, models: list[str]) -> tuple[list, dict[str, list[float]]]:
+def judged(
+    bench: Workbench, folder: Path, photos: int, models: list[str]
+) -> tuple[list[list[tuple[np.ndarray, str]]], dict[str, list[float]]]:
     """The photos with both models' masks, and each model's mean IoU per photo."""
-    items, values = [], {model: [] for model in models}
+    items, values = list[list[tuple[np.ndarray, str]]](), {model: list[float]() for model in models}
     for path in sorted((folder / "images").glob("*.jpg")):
         image = np.asarray(Image.open(path).convert("RGB"))
         truth = np.asarray(Image.open(folder / "masks" / f"{path.stem}.png"))
@@ -61,7 +64,7 @@ def judged(bench: Workbench, folder: Path, photos: int, models: list[str]) -> tu
     return items, values
 
 
-def answered(store: Store, study, better: dict[str, float], sharpness: float) -> None:
+def answered(store: Store, study: Study, better: dict[str, float], sharpness: float) -> None:
     """Thirty raters answer until nothing is left."""
     rng = random.Random(0)
     raters = [store.join(study) for _ in range(RATERS)]
@@ -92,7 +95,8 @@ def main() -> None:
         rows = load_items(study)
         store.add_study(study, rows)
         names = [item.id for item in rows]
-        apart = np.subtract(*(values[model] for model in args.models))
+        first, second = (np.array(values[model]) for model in args.models)
+        apart = first - second
         answered(store, study, dict(zip(names, apart, strict=True)), args.sharpness)
         found = analyse(study, store.judgements("masks"), store.items("masks"), rounds=500)
         store.close()

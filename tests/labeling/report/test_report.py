@@ -204,7 +204,10 @@ def test_one_judgement_is_enough_for_a_report():
     )
     assert any("agreement is unknown" in words for words in found.missing)
     assert any("not measured against truth" in words for words in found.missing)
-    assert "agreement is unknown" in report(found).html
+    written = report(found)
+    assert "agreement is unknown" in written.html
+    assert "raters" not in written.figures(), "an empty figure of raters says nothing"
+    assert "Raters: speed" not in written.html
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,9 @@ def figures(found: Analysis, look: Look = LIGHT) -> dict[str, Figure]:
         )
         made["coverage"] = plots.coverage(per_item.to_numpy(), found.study.assigning.raters_per_item, look)
         made["times"] = plots.times(milliseconds(said), found.study.exclusion.floor_ms, look)
-        made["raters"] = plots.raters(quality.as_table(found.verdicts), found.study.exclusion.agreement, look)
+        verdicts = quality.as_table(found.verdicts)
+        if verdicts[["agreement", "seconds"]].notna().all(axis=1).any():  # drawn answers agree in another way
+            made["raters"] = plots.raters(verdicts, found.study.exclusion.agreement, look)
         if found.study.answers and not found.study.task.choose_image:
             made["answers"] = plots.answers(
                 said.assign(answer=kinds(said)) if found.formed else said, found.study.answers, look

@@ -20,7 +20,7 @@ def labels_figure(found: Labelled, look: Look = LIGHT) -> Figure:
         axes, look, names, [Interval(row.accuracy, row.low, row.high) for row in rows.itertuples()], look.colour(0)
     )
     axes.set_xlim(0, 1.02)
-    name_axes(axes, look, "Share of items with people’s majority label, 95 % interval", "")
+    name_axes(axes, look, "Share of items, 95 % interval", "")
     return drawn
 
 
