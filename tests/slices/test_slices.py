@@ -149,6 +149,21 @@ def test_the_map_keeps_what_varies_most_and_umap_says_how_to_get_it(monkeypatch)
         layout(vectors, "tsne")
 
 
+def test_umap_keeps_groups_apart_the_same_way_each_time_and_refuses_what_is_too_few():
+    pytest.importorskip("umap", reason="the extra `map` is heavy and not among the development packages")
+    random = np.random.default_rng(0)
+    vectors = np.concatenate([random.normal(0, 1, (20, 8)), random.normal(9, 1, (20, 8))])
+    places = layout(vectors, "umap")
+    assert places.shape == (40, 2)
+    assert places.dtype == np.float64
+    near, far = np.linalg.norm(places[:20] - places[:20].mean(0), axis=1), places[20:].mean(0) - places[:20].mean(0)
+    assert near.max() < np.linalg.norm(far)
+    assert np.array_equal(places, layout(vectors, "umap"))
+    assert layout(vectors[:5], "umap").shape == (5, 2)
+    with pytest.raises(BadRequest, match="at least 5 photos"):
+        layout(vectors[:4], "umap")
+
+
 def test_a_table_runs_no_formula_and_a_page_no_markup(planted):
     row = planted[0].rows[0]
     forged = Row("=1+1.png", "<b>x</b>", row.scores, row.quality, {}, row.heat, row.vector, None)

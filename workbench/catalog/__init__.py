@@ -15,13 +15,14 @@ def _all_rows() -> Iterable[ModelSpec]:
     from workbench.catalog import attributes, detection, expression, generation, parsing, portrait, quality, recognition
     from workbench.catalog import hub_expression, hub_parsing, hub_portrait, hub_recognition  # isort: skip
     from workbench.catalog import hub_recognition_field, hub_recognition_synthetic  # isort: skip
-    from workbench.catalog import landmarks, local_portrait, mattes, one_pass, repair  # isort: skip
+    from workbench.catalog import edit_portrait, landmarks, local_portrait, mattes, one_pass, repair  # isort: skip
 
     shipped = (detection, parsing, expression, attributes, recognition, generation, portrait)
     for module in (*shipped, hub_portrait, hub_parsing, hub_expression, hub_recognition, quality, landmarks):
         yield from module.ROWS
     yield from hub_recognition.FOR_PORTRAITS
-    for module in (hub_recognition_synthetic, hub_recognition_field, one_pass, local_portrait, mattes, repair):
+    drawn = (local_portrait, edit_portrait)
+    for module in (hub_recognition_synthetic, hub_recognition_field, one_pass, *drawn, mattes, repair):
         yield from module.ROWS
 
 

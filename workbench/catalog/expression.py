@@ -62,6 +62,11 @@ ROWS = (
                 "84e05d6a2bf800ac1c4566da16e1862fc9e893ea88fe91907d32d2f5a24a3671",
                 891_060,
             ),
+            File(
+                "builtin:selectors/fer.safetensors",
+                "0db436cecf7a1552a1861b7ea70d50589dffcb52818cf28141f3f529df81488e",
+                role="selector",
+            ),
         ),
         labels=BASIC,
         weights_license="MIT",

@@ -35,7 +35,8 @@ class Anatomy:
     """gradients: the score can be differentiated. places: "grid", "tokens" or "" (`features` has none).
 
     attention: the blocks in the order they run. convolutions: whether there are any of more than one pixel. gate:
-    whether the network says itself how far it lets patches or parts through.
+    whether the network says itself how far it lets patches or parts through. selector: whether another network was
+    trained beside it to say what its answers rest on.
     """
 
     gradients: bool
@@ -43,6 +44,7 @@ class Anatomy:
     attention: tuple[Attention, ...]
     convolutions: bool
     gate: bool = False
+    selector: bool = False
 
     @property
     def abilities(self) -> frozenset[str]:
@@ -51,6 +53,7 @@ class Anatomy:
         words |= {"places"} if self.gradients and self.places else set()
         words |= {"attention"} if self.attention else set()
         words |= {"gate"} if self.gate else set()
+        words |= {"selector"} if self.selector else set()
         words |= {"layers"} if self.convolutions and not self.attention else set()
         return frozenset(words)
 
@@ -81,7 +84,9 @@ def anatomy(model: Any, size: int | None = None) -> Anatomy:
             handle.remove()
     convolutions = any(isinstance(m, nn.Conv2d) and max(m.kernel_size) > 1 for m in network.modules())
     gate = callable(getattr(network, "gate", None))
-    return Anatomy(gradients, places[0] if places else "", tuple(attention_blocks(network)), convolutions, gate)
+    selector = isinstance(getattr(model, "selector", None), nn.Module)
+    blocks = tuple(attention_blocks(network))
+    return Anatomy(gradients, places[0] if places else "", blocks, convolutions, gate, selector)
 
 
 def _kind(output: Any) -> str:

@@ -22,6 +22,7 @@ NEEDS = {
     "places": "a network whose last layer still has places",
     "attention": "a vision transformer",
     "gate": "a network with gates of its own",
+    "selector": "a selector trained beside the model",
     "parts": "a parsed face",
     "pair": "two faces and a recogniser",
 }
@@ -208,6 +209,13 @@ ROWS = (
         "gate:own_gates",
         frozenset({"gate"}),
         asks_target=False,
+    ),
+    Method(
+        "comet",
+        "Trained selector (COMET)",
+        "What a network trained beside this one keeps so that its answer stays and cannot be found in the rest.",
+        "selected:selected",
+        frozenset({"selector"}),
     ),
     Method(
         "signed_holes",

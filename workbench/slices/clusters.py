@@ -156,9 +156,13 @@ def _far(places: np.ndarray) -> np.ndarray:
     return distance
 
 
+LEAST_FOR_UMAP = 5
+"""With fewer neighbours it has no graph to lay out."""
+
+
 def layout(vectors: np.ndarray, way: str = "pca") -> np.ndarray:
     """(n, 2) places of vectors (n, d) on a map. way: "pca", or "umap" (McInnes et al., arXiv 1802.03426), which needs
-    the extra `map`. Raises BadRequest for another way, or where umap is not installed."""
+    the extra `map` and five vectors. Raises BadRequest for another way, too few, or where umap is not installed."""
     if way == "pca":
         middle = vectors - vectors.mean(axis=0)
         left, strength, _ = np.linalg.svd(middle, full_matrices=False)
@@ -171,6 +175,8 @@ def layout(vectors: np.ndarray, way: str = "pca") -> np.ndarray:
         import umap
     except ImportError:
         raise BadRequest("UMAP is not installed. Run: pip install 'face-workbench[map]', or choose pca.") from None
-    near = max(2, min(15, len(vectors) - 1))
+    if len(vectors) < LEAST_FOR_UMAP:
+        raise BadRequest(f"UMAP needs at least {LEAST_FOR_UMAP} photos, got {len(vectors)}; choose pca.")
+    near = min(15, len(vectors) - 1)
     found: np.ndarray = umap.UMAP(n_neighbors=near, random_state=0, n_jobs=1).fit_transform(vectors)
     return found.astype(np.float64)

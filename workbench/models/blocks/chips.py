@@ -27,8 +27,11 @@ class ChipModel:
     """A torch network and the square it wants to see.
 
     network: (N, 3, S, S) RGB 0..255 to numbers, frozen. size: S. layer: name of the last part of the network whose
-    output still has places in it.
+    output still has places in it. selector: a network trained beside this one that says which pixels each label rests
+    on, chips (N, 3, S, S) to (N, number of labels, S, S); None for most.
     """
+
+    selector: nn.Module | None = None
 
     def __init__(self, spec: ModelSpec, network: nn.Module, window: Window, size: int, layer: str) -> None:
         self.spec, self.network, self.size, self.layer = spec, network, size, layer

@@ -24,6 +24,7 @@ from workbench.models.blocks.layers import fill
 from workbench.models.blocks.windows import upright_square
 from workbench.models.expressions.face_api_expression import FaceApiExpression
 from workbench.models.expressions.mini_xception import MiniXception
+from workbench.models.expressions.selector import beside
 from workbench.models.files import checkpoint
 
 ORDER = ("neutral", "happy", "sad", "surprise", "anger")
@@ -176,7 +177,7 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> CompactExpr
         )
     network = fill(CompactExpression(), weights, spec.title, device)
     network = network.to(memory_format=torch.channels_last)  # twice as fast on a CPU
-    return CompactExpressionModel(spec, network, rule, float(bar))
+    return beside(CompactExpressionModel(spec, network, rule, float(bar)), files, device)
 
 
 def _is_number(text: str) -> bool:

@@ -13,6 +13,7 @@ from workbench.errors import BadWeights
 from workbench.models.blocks.chips import ExpressionModel
 from workbench.models.blocks.layers import DLIB_MEAN, Normalise, SameConv, fill
 from workbench.models.blocks.windows import upright_square
+from workbench.models.expressions.selector import beside
 from workbench.models.files import tfjs_file
 
 ORDER = ("neutral", "happy", "sad", "anger", "fear", "disgust", "surprise")
@@ -88,4 +89,5 @@ def _kernel(tensor: Tensor, kind: str) -> Tensor:
 def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> ExpressionModel:
     """The scorer; files: `manifest`, `weights`. Raises BadWeights when they are not the ones on record."""
     network = fill(FaceApiExpression(), weights(files["manifest"], files["weights"]), spec.title, device)
-    return ExpressionModel(spec, network, upright_square(SIZE, WIDTH, DROP), SIZE, "blocks", ORDER)
+    model = ExpressionModel(spec, network, upright_square(SIZE, WIDTH, DROP), SIZE, "blocks", ORDER)
+    return beside(model, files, device)

@@ -13,6 +13,7 @@ from workbench.catalog.spec import ModelSpec
 from workbench.models.blocks.chips import ExpressionModel
 from workbench.models.blocks.layers import batch_norm, fill, fold, same_padding
 from workbench.models.blocks.windows import upright_square
+from workbench.models.expressions.selector import beside
 from workbench.models.files.whole import whole
 
 ORDER = ("anger", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -102,4 +103,5 @@ def _named(groups: h5py.Group) -> dict[str, Tensor]:
 def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> ExpressionModel:
     """The scorer. Raises BadWeights when the file is not the one on record."""
     network = fill(MiniXception(), weights(files["weights"]), spec.title, device)
-    return ExpressionModel(spec, network, upright_square(SIZE, WIDTH, DROP), SIZE, "blocks", ORDER)
+    model = ExpressionModel(spec, network, upright_square(SIZE, WIDTH, DROP), SIZE, "blocks", ORDER)
+    return beside(model, files, device)

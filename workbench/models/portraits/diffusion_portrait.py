@@ -51,11 +51,16 @@ class DiffusionPortrait(ABC):
         self.reads_prompt, self.photo = spec.reads_prompt, spec.photo
         self.steps, self.guidance = steps, guidance
         self.device = torch.device(pipeline._execution_device)
-        whole = pipeline.unet.device.type == self.device.type  # else its networks take turns on the card
+        whole = self.denoiser.device.type == self.device.type  # else its networks take turns on the card
         self.together = TOGETHER.get(self.device.type, 1) if whole else 1
         self.side = side or pipeline.unet.config.sample_size * pipeline.vae_scale_factor
         self._one_at_a_time = threading.Lock()  # the sampler counts steps; copies of a model share it
         pipeline.set_progress_bar_config(disable=True)
+
+    @property
+    def denoiser(self) -> Any:
+        """The large network."""
+        return self.pipeline.unet
 
     @abstractmethod
     def condition(self, vectors: Tensor, recipe: Recipe, guided: bool) -> dict[str, Any]:
@@ -108,13 +113,17 @@ class DiffusionPortrait(ABC):
             height=self.side,
             width=self.side,
             num_inference_steps=steps,
-            guidance_scale=guidance,
+            **self.strength(guidance),
             generator=[noise_of(recipe.seed, start + place) for place in range(len(rows))],
             callback_on_step_end=drawing,
             callback_on_step_end_tensor_inputs=drawing.wanted,
             output_type="np",
         ).images
         return [np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8) for picture in pictures]
+
+    def strength(self, guidance: float) -> dict[str, Any]:
+        """How the pipeline is told the guidance."""
+        return {"guidance_scale": guidance}
 
     def begin(self, steps: int) -> None:  # noqa: B027 - most samplers need nothing
         """Called before each batch: models whose sampler depends on the number of steps set it here."""
