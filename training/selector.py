@@ -17,6 +17,7 @@ their predictor is trained along, ours is the scorer that is asked about.
 
 import argparse
 import logging
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,7 +191,9 @@ def train(model: Any, course: Course, chips: np.ndarray, steps: int, kept: Path,
         random = torch.Generator().manual_seed(plan.seed * 1_000_003 + course.step)
         for optimiser, rate in zip(course.optimisers, (plan.rate, plan.detector_rate), strict=True):
             for group in optimiser.param_groups:
-                group["lr"] = rate * min(1, (course.step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * course.step / steps))
+                group["lr"] = (
+                    rate * min(1, (course.step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * course.step / steps))
+                )
         losses.append(one_step(model, course, changed(model.tensor(chips[drawn]), random), plan))
         if course.step % 50 == 0 or course.step == steps:
             course.save(kept)

@@ -25,6 +25,31 @@ def test_facexformers_points_come_back_in_the_photos_pixels_and_its_yaw_in_our_s
     assert len(told.visibility) == 29
 
 
+@pytest.mark.parametrize(("pitch", "yaw", "roll"), [(0, 25, 0), (0, -40, 0), (15, 0, 0), (0, 0, 20), (-10, 30, 5)])
+def test_a_head_turned_by_300w_lps_angles_is_told_in_our_sign(pitch, yaw, roll):
+    """300W-LP turns a head (right, up, towards the camera) by Rx(pitch) Ry(yaw) Rz(roll), as 3DDFA's Pose_Para has it;
+    where its nose and crown go says what the angles mean."""
+    x, y, z = np.radians([pitch, yaw, roll])
+    about_x = np.array([[1, 0, 0], [0, np.cos(x), np.sin(x)], [0, -np.sin(x), np.cos(x)]])
+    about_y = np.array([[np.cos(y), 0, -np.sin(y)], [0, 1, 0], [np.sin(y), 0, np.cos(y)]])
+    about_z = np.array([[np.cos(z), np.sin(z), 0], [-np.sin(z), np.cos(z), 0], [0, 0, 1]])
+    turned = about_x @ about_y @ about_z
+    nose, crown = turned @ (0, 0, 1), turned @ (0, 1, 0)
+    found = {
+        "landmarks": np.zeros((68, 2), np.float32),
+        "pose": np.radians([pitch, yaw, roll]).astype(np.float32),
+        "visibility": np.zeros(29, np.float32),
+    }
+    pose = signs("facexformer", found, (0, 0, 100, 100)).pose
+
+    if yaw:
+        assert np.sign(nose[0]) == np.sign(pose.yaw), "our yaw is positive where the nose is right of the middle"
+    if pitch:
+        assert np.sign(nose[1]) == np.sign(pose.pitch), "our pitch where it is above"
+    if roll:
+        assert np.sign(crown[0]) == np.sign(pose.roll), "our roll where the crown is to the right"
+
+
 def test_pyfeats_heads_are_named_and_its_mesh_lies_on_the_photo(astronaut_face, astronaut):
     chip = np.zeros((224, 224, 3), np.uint8)
     raw = {
