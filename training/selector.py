@@ -229,7 +229,7 @@ def faces(more: Path, masked: Path, folder: Path, bench: Workbench, scorer: str)
         return stored[scorer], stored["held"]
 
 
-def _cut(more: Path, masked: Path, bench: Workbench) -> dict[str, np.ndarray]:
+def _cut(more: Path, masked: Path, bench: Workbench) -> dict[str, Any]:
     labels = read_labels(more / "labels.csv")
     parts = split(labels)
     photos = [(more / "images" / file, parts[labels[file][1]]) for file in sorted(labels)]
