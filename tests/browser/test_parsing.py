@@ -66,7 +66,7 @@ def test_the_photo_travels_to_another_tab(page, server, portrait, keep) -> None:
     page.get_by_role("tab", name="Analysis").click()
     expect(page.locator("#tab-analysis")).to_be_visible()
     expect(page.locator("#analysis-viewer svg")).to_be_visible(timeout=60_000)
-    expect(page.locator("#analysis-table")).to_contain_text("yaw")
+    expect(page.locator("#analysis-table")).to_contain_text("yaw", timeout=60_000)
     keep(page)
 
 

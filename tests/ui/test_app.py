@@ -13,11 +13,6 @@ from workbench.ui.app import build_app, build_tab, theme
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def page(bench):
-    return build_app(bench)
-
-
 def _public(page) -> list[str]:
     return [str(fn.api_name) for fn in page.fns.values() if fn.api_visibility == "public" and fn.api_name]
 
@@ -83,8 +78,8 @@ def test_starting_loads_no_model_library(settings) -> None:
     code = (
         "import sys; from workbench.bench import Workbench; from workbench.ui.app import build_app; "
         "build_app(Workbench.from_env()); "
-        "print([name for name in ('torch', 'transformers', 'diffusers', 'captum', 'onnxruntime', 'sklearn') if name "
-        "in sys.modules])"
+        "print([name for name in ('torch', 'transformers', 'diffusers', 'captum', 'onnxruntime', 'sklearn', 'scipy', "
+        "'matplotlib') if name in sys.modules])"
     )
     environment = {key: value for key, value in os.environ.items() if key in ("HOME", "PATH", "XDG_CACHE_HOME")}
     run = subprocess.run(

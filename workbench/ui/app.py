@@ -17,7 +17,7 @@ from workbench.bench import Workbench
 from workbench.errors import WorkbenchError
 from workbench.labeling.serving.service import stop_on_signals
 from workbench.tabs import TABS, Tab
-from workbench.ui.common import uploads
+from workbench.ui.common import later, uploads
 from workbench.ui.common.background import RUNNING
 from workbench.ui.common.door import Page, Quiet, SameSite
 from workbench.ui.common.draining import Draining
@@ -127,6 +127,7 @@ def build_app(bench: Workbench, tabs: tuple[Tab, ...] = TABS) -> gr.Blocks:
                 with gr.Tab(**models_page.settings()):
                     models_page.build(bench)
         gr.Markdown(FOOTER)
+        later.put_off()
     return demo
 
 
@@ -137,6 +138,7 @@ def build_tab(bench: Workbench, tab: Tab) -> gr.Blocks:
         gr.HTML(f"<h1>{tab.emoji} {tab.title}</h1><p>{tab.sentence} {PRIVACY}</p>", elem_id="headline")
         builder(tab)(bench, None)
         gr.Markdown(FOOTER)
+        later.put_off()
     return demo
 
 
@@ -240,5 +242,5 @@ def _layers(demo: gr.Blocks, bench: Workbench, draining: Draining) -> list[Middl
         Middleware(Quiet),
         Middleware(SameSite, bound_to=settings.host, hosts=settings.allowed_hosts),
         Middleware(Limits, settings=settings, queue=waiting, room=sweeper),
-        Middleware(Light, title=str(demo.title), sentence=MOTTO),
+        Middleware(Light, title=str(demo.title), sentence=MOTTO, doors=later.doors(demo)),
     ]

@@ -8,7 +8,8 @@ import gradio as gr
 import pytest
 from starlette.testclient import TestClient
 
-from workbench.ui.common.light import FOR_CLIENTS, Light
+from workbench.ui.common.later import FOR_CLIENTS
+from workbench.ui.common.light import Light
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,8 @@
 Knows nothing of what a path is for. Threat model and promises: docs/security.md.
 """
 
+import copy
+import functools
 import ipaddress
 import json
 import logging
@@ -16,10 +18,11 @@ from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import gradio as gr
-from gradio.processing_utils import check_all_files_in_cache
+from gradio.processing_utils import add_root_url, check_all_files_in_cache
 from gradio.utils import get_upload_folder
 
 from workbench.errors import WorkbenchError
+from workbench.ui.common import later
 
 GONE = "That file is not among your uploads (any more). Drop it again."
 """The one answer to every path that is refused, so that nobody learns what else lies on the server."""
@@ -58,6 +61,7 @@ class Page(gr.Blocks):
     def __init__(self, *args: Any, **options: Any) -> None:
         """As Gradio's."""
         self._refused: WeakKeyDictionary[Any, dict[int, str]] = WeakKeyDictionary()
+        self._parts: tuple[Any, dict[int, dict[str, Any]]] = (None, {})
         super().__init__(*args, **options)
 
     async def process_api(
@@ -66,12 +70,36 @@ class Page(gr.Blocks):
         """Gradio's own; what is refused is kept for the session's next question, which may be why."""
         refused = self._refused.setdefault(state, {}) if state is not None else {}
         REFUSED.set(refused)
+        number = block_fn if isinstance(block_fn, int) else block_fn._id
         try:
-            return await super().process_api(block_fn, inputs, state, *args, **options)
+            answer = await super().process_api(block_fn, inputs, state, *args, **options)
+            if number in self.behind:
+                answer["render_config"] = self._opened(number, options.get("root_path"))
+            return answer
         except gr.Error as error:
             if error.title != STOPPED:
-                refused[block_fn if isinstance(block_fn, int) else block_fn._id] = str(error.message)
+                refused[number] = str(error.message)
             raise
+
+    @functools.cached_property
+    def doors(self) -> dict[int, int]:
+        """The event that opens each tab that is sent later: id of the tab → id of the event."""
+        return later.doors(self)
+
+    @functools.cached_property
+    def behind(self) -> dict[int, int]:
+        """The tab behind each of `doors`."""
+        return {door: tab for tab, door in self.doors.items()}
+
+    def _opened(self, door: int, root: str | None) -> dict[str, Any]:
+        """What is in a tab, for the page to add."""
+        config, parts = self._parts
+        if config is not self.config:  # a model was added to the choices
+            config, parts = self._parts = self.config, {}
+        if door not in parts:
+            parts[door] = later.rest(config, self.doors, self.behind[door])
+        part = parts[door]
+        return part if root is None else add_root_url(copy.deepcopy(part), root, None)
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False) -> Any:
         """Gradio's own, after every value in `inputs` was looked at. Raises gr.Error with a sentence."""

@@ -1,7 +1,8 @@
 """The page without what every visitor gets alike: that is one file of its own, named after what is in it, which a
-browser fetches once. What only clients of the API read is left out, and the card that sites show of a link is ours.
+browser fetches once. What only clients of the API read is left out, as is what lies in tabs that are sent when they are
+opened (`later.py`), and the card that sites show of a link is ours.
 
-Knows nothing of tabs; a page it does not understand is passed on as it came.
+A page it does not understand is passed on as it came.
 """
 
 import hashlib
@@ -9,14 +10,15 @@ import html
 import json
 import re
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
+from workbench.ui.common import later
 from workbench.ui.common.door import Message, Receive, Send
 
 ALIKE = ("components", "dependencies", "layout", "page", "css", "js")
 """Keys of Gradio's configuration that are the same for every visitor."""
-FOR_CLIENTS = ("api_info", "api_info_as_input", "api_info_as_output", "example_inputs")
-"""What a component's row says to clients of the API, which ask /info and /config; the page never reads it."""
 KEPT = 8
 """Files kept; one is all that a server needs while its pages are the same for everybody."""
 NAME = re.compile(r"/page-([0-9a-f]{32})\.js$")
@@ -34,11 +36,12 @@ _CARD = re.compile(r'\s*<meta\s+(?:property|name)="(?:og|twitter):[^>]*>')
 class Light:
     """Answers a page in two parts, of which the larger is kept by the browser."""
 
-    def __init__(self, app: Any, title: str, sentence: str) -> None:
-        """app: the ASGI application behind. title, sentence: what a link to the page is shown with."""
-        self._app, self._title, self._sentence = app, title, sentence
+    def __init__(self, app: Any, title: str, sentence: str, doors: Mapping[int, int] | None = None) -> None:
+        """app: the ASGI application behind. title, sentence: what a link to the page is shown with. doors: the tabs
+        that are sent later, by id, with the event that opens each."""
+        self._app, self._title, self._sentence, self._doors = app, title, sentence, doors or {}
         self._files: OrderedDict[str, bytes] = OrderedDict()
-        self._pages: OrderedDict[bytes, bytes] = OrderedDict()
+        self._pages: OrderedDict[tuple[bytes, bool], bytes] = OrderedDict()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer the second part, or pass the request on and split the page that comes back."""
@@ -50,27 +53,31 @@ class Light:
         if data is not None:
             await _answer(send, data, scope["method"] == "HEAD")
             return
-        await self._app(scope, receive, _Splitting(send, self.split).send)
+        whole = _asks_for_all(scope)
+        await self._app(scope, receive, _Splitting(send, lambda page: self.split(page, whole)).send)
 
-    def split(self, page: bytes) -> bytes:
-        """A page without its larger part, which is kept to be asked for; any other text as it came."""
-        key = hashlib.sha256(page).digest()
+    def split(self, page: bytes, whole: bool = False) -> bytes:
+        """A page without its larger part, which is kept to be asked for; any other text as it came. whole: also what is
+        in tabs that are not open."""
+        key = (hashlib.sha256(page).digest(), whole)
         if key not in self._pages:
-            _keep(self._pages, key, self._split(page))
+            _keep(self._pages, key, self._split(page, whole))
         return self._pages[key]
 
-    def _split(self, page: bytes) -> bytes:
+    def _split(self, page: bytes, whole: bool) -> bytes:
         text = page.decode("utf-8", "replace")
         config, info = _CONFIG.search(text), _INFO.search(text)
         if config is None or info is None:
             return page
-        own = json.loads(config.group(1))
+        own, told = json.loads(config.group(1)), json.loads(info.group(1))
+        if self._doors and not whole:
+            own, told = later.first(own, self._doors), {"named_endpoints": {}, "unnamed_endpoints": {}}
         root = str(own.get("root", ""))
         alike = {name: own.pop(name) for name in ALIKE if name in own}
         for row in alike.get("components", []):
-            for name in FOR_CLIENTS:
+            for name in later.FOR_CLIENTS:
                 row.pop(name, None)
-        data = _FILE % (_text(json.loads(info.group(1)), root), _text(alike, root))
+        data = _FILE % (_text(told, root), _text(alike, root))
         name = hashlib.sha256(data).hexdigest()[:32]
         _keep(self._files, name, data)
         light = (
@@ -122,6 +129,13 @@ class _Splitting:
             ]
         await self._send(start)
         await self._send({"type": "http.response.body", "body": body})
+
+
+def _asks_for_all(scope: Message) -> bool:
+    """Whether a page shows what only the whole configuration tells: the API's own page, or what somebody keeps a link
+    to."""
+    asked = parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    return "deep_link" in asked or any(view.startswith("api") for view in asked.get("view", ()))
 
 
 def _is_page(message: Message) -> bool:

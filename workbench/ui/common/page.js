@@ -48,6 +48,22 @@
     again(tries);
   });
 
+  // What a tab holds is made once it was sent; a value that is set before would be lost.
+  window.made = async names => {
+    const there = await wait(() => names.every(name => document.getElementById(name)), 100);
+    for (let frame = 0; frame < 2; frame++) await new Promise(done => requestAnimationFrame(done));
+    return there;
+  };
+
+  // The page of the API tells of every tab, so it starts from the whole page.
+  document.addEventListener('click', event => {
+    const url = new URL(window.location);
+    if (!event.target.closest || !event.target.closest('footer .show-api') || url.searchParams.has('view')) return;
+    event.stopPropagation();
+    url.searchParams.set('view', 'api');
+    window.location.assign(url);
+  }, true);
+
   // On a phone most tabs are folded away behind a button; their entries are there only once it was pressed.
   const folded = async stem => {
     const more = document.querySelector('#tabs [aria-label="More tabs"]');
@@ -64,7 +80,7 @@
     asked = true;
     const tab = await wait(() => top().find(button => stemOf(button) === stem), 20) || await folded(stem);
     if (tab && tab.getAttribute('aria-selected') !== 'true') tab.click();
-    const first = await wait(() => !sub && panelOf(stem) || subsOf(stem).find(button => slug(button.textContent) === sub), 30);
+    const first = await wait(() => !sub && panelOf(stem) || subsOf(stem).find(button => slug(button.textContent) === sub), 150);
     if (sub && first && first.click) first.click();
     if (!sub && subsOf(stem).length) subsOf(stem)[0].click();
     asked = false;

@@ -129,7 +129,8 @@ def receive(stem: str, photo: PagePhoto, target: gr.components.Component) -> Any
     entry = "[{image: photo, caption: null}]" if isinstance(target, gr.Gallery) else "photo"
     mine = "mine && mine[0] && mine[0].image && mine[0].image.path" if isinstance(target, gr.Gallery) else "mine?.path"
     js = (
-        "(text, mine) => { if (!text) return undefined; const photo = JSON.parse(text); "
+        f"async (text, mine) => {{ if (!text || !await window.made(['{target.elem_id}'])) return undefined; "
+        "const photo = JSON.parse(text); "
         f"return photo.path === ({mine}) ? undefined : [{entry}]; }}"
     )
     opened = [tab.select for tab in tabs_around()]
