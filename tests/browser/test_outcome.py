@@ -38,7 +38,7 @@ def test_a_bad_file_after_a_good_one_leaves_nothing_of_the_old_result(page, serv
 
 
 def test_a_changed_model_makes_a_result_out_of_date(page, server, portrait, keep) -> None:
-    page.goto(f"{server}?tab=parsing&sub=compare-two-models")
+    page.goto(f"{server}?tab=parsing&sub=compare-models")
     page.locator("#compare-photo input[type=file]").set_input_files(portrait)
     line = page.locator("#compare-state")
     line.get_by_role("button", name="Compare").click()

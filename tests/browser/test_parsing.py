@@ -96,7 +96,7 @@ def test_a_text_file_named_jpg_gets_a_sentence(page, server, tmp_path) -> None:
 
 def test_two_models_are_compared(page, server, portrait, keep) -> None:
     page.goto(f"{server}?tab=parsing")
-    page.get_by_role("tab", name="Compare two models").click()
+    page.get_by_role("tab", name="Compare models").click()
     page.locator("#compare-photo input[type=file]").set_input_files(portrait)
     expect(page.locator("#compare-photo img")).to_be_visible()
     page.locator("#compare-start").click()

@@ -81,7 +81,11 @@ def test_the_owner_chooses_who_decides_and_sees_before_and_after(court):
     with pytest.raises(BadRequest, match="no active rater"):
         owner.do({"token": TOKEN, "action": "appoint", "rater": "nobody"})
     owner.do({"token": TOKEN, "action": "dismiss", "rater": name})
-    assert desk.sync({"rater": rater, "want": 1})["state"] == "complete"
+    told = desk.sync({"rater": rater, "want": 1})
+    while given := told["items"]:  # the gold item, where this rater's place for it comes next
+        assert not given[0]["decides"]
+        told = desk.sync({"rater": rater, "votes": [vote(given[0], "same_3")], "want": 1})
+    assert told["state"] == "complete"
 
 
 def test_who_decides_waits_while_nothing_is_disputed(court):

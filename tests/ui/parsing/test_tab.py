@@ -106,8 +106,8 @@ def test_two_models_side_by_side(here, portrait: str) -> None:
     red = (where[..., 0].astype(int) - where[..., 1] > 60).mean()
     told = float(right["caption"].partition("disagree on ")[2].partition("%")[0]) / 100
     assert red == pytest.approx(told, abs=0.02), "the photo is red where they disagree, and nowhere else"
-    assert third is None
-    assert fourth is None
+    assert third == ""
+    assert fourth == ""
     assert bars.count("<tr>") == len(table) > 3
     assert "disagree" in right["caption"]
     assert "Hair" in set(table["part"])

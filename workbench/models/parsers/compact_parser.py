@@ -6,6 +6,7 @@ matte alone. The network runs in 8 bits where that file is given (`compact_int8`
 which is loaded when it is first needed.
 """
 
+import copy
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -79,6 +80,13 @@ class CompactParser:
     def network(self) -> "Network":
         """The network in torch, in full precision."""
         return self._torch.network
+
+    @network.setter
+    def network(self, network: "Network") -> None:
+        """Of this copy alone; what it parses with stays as it was."""
+        own = copy.copy(self._torch)
+        own.network = network
+        self._given = [own]
 
     @property
     def features(self) -> "nn.Module":

@@ -146,7 +146,7 @@ def compare(
     shown: list[Any] = [
         viewer_value(each.seen, each.seen_parsing, name) for each, name in zip(answers, captions, strict=True)
     ]
-    shown += [None] * (3 - len(shown))
+    shown += [""] * (3 - len(shown))
     return (
         viewer_value(one.seen, one.seen_parsing, titles[0]),
         shown[0],

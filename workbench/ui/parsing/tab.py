@@ -1,4 +1,4 @@
-"""The Parsing tab: one photo, corrected by hand or cut out, two models beside each other, or many photos at once."""
+"""The Parsing tab: one photo, corrected by hand or cut out, models beside each other, or many photos at once."""
 
 import gradio as gr
 
@@ -15,7 +15,7 @@ def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
             correct.build_inside(bench, screen, editing)
         with gr.Tab("Cut out", id="cutout"):
             cutting.build_inside(bench, screen)
-        with gr.Tab("Compare two models", id="compare"):
+        with gr.Tab("Compare models", id="compare"):
             compare.build_inside(bench, photo)
         with gr.Tab("Many photos", id="many"):
             many.build_inside(bench)
