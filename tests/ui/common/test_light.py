@@ -59,6 +59,16 @@ def test_the_card_of_a_link_is_ours_and_names_no_other_site(served) -> None:
     assert text.index("charset") < 1024, "browsers look for it in the first kilobyte"
 
 
+def test_behind_a_prefix_the_page_names_nothing_outside_it(served, monkeypatch) -> None:
+    bare, light = served
+    monkeypatch.setattr(bare.app, "root_path", "/tool")
+    text = light.get("/").text
+
+    assert '<link rel="icon" href="http://testserver/tool/favicon.ico" />' in text
+    assert 'href="http://testserver/tool/manifest.json"' in text
+    assert '="/' not in text
+
+
 def test_another_answer_passes_as_it_came_and_head_has_no_body(served) -> None:
     bare, light = served
 

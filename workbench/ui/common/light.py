@@ -85,7 +85,14 @@ class Light:
             "Object.assign(window.gradio_config, window.gradio_alike(window.gradio_config.root));</script>"
         )
         text = text[: config.start()] + light + text[config.end() : info.start()] + text[info.end() :]
-        return self._carded(text).encode()
+        return self._placed(self._carded(text), html.escape(root)).encode()
+
+    @staticmethod
+    def _placed(text: str, root: str) -> str:
+        """The page with its icon and manifest where it lies, also behind a prefix: browsers and Gradio look for both at
+        the host's root."""
+        text = text.replace('href="/manifest.json"', f'href="{root}/manifest.json"')
+        return text.replace("</head>", f'<link rel="icon" href="{root}/favicon.ico" /></head>', 1)
 
     def _carded(self, text: str) -> str:
         """The page with our own card instead of Gradio's, which shows a picture of another site."""
