@@ -81,5 +81,7 @@ def test_a_link_opens_a_tab_that_a_phone_folds_away(chromium, server: str) -> No
         page.goto(f"{server}?tab=generation")
         expect(page.locator("#tab-generation")).to_be_visible(timeout=20_000)
         expect(page.locator("#tab-parsing")).to_be_hidden()
+        page.goto(f"{server}?tab=generation&sub=mix-two-people")
+        expect(page.locator("#mix-start")).to_be_visible(timeout=20_000)
     finally:
         context.close()

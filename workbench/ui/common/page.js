@@ -65,11 +65,11 @@
   }, true);
 
   // On a phone most tabs are folded away behind a button; their entries are there only once it was pressed.
-  const folded = async stem => {
-    const more = document.querySelector('#tabs [aria-label="More tabs"]');
+  const folded = async (row, meant) => {
+    const more = row && row.querySelector('[aria-label="More tabs"]');
     if (!more) return null;
     more.click();
-    return wait(() => [...document.querySelectorAll('#tabs .overflow-dropdown button')].find(button => stemOf(button) === stem), 20);
+    return wait(() => [...row.querySelectorAll('.overflow-dropdown button')].find(meant), 20);
   };
 
   const go = async (otherwise = '') => {
@@ -78,10 +78,12 @@
     const stem = known ? named : otherwise, sub = known && query.get('sub') || '';
     if (!stem) return;
     asked = true;
-    const tab = await wait(() => top().find(button => stemOf(button) === stem), 20) || await folded(stem);
+    const isTab = button => stemOf(button) === stem, isSub = button => slug(button.textContent) === sub;
+    const tab = await wait(() => top().find(isTab), 20) || await folded(document.getElementById('tabs'), isTab);
     if (tab && tab.getAttribute('aria-selected') !== 'true') tab.click();
-    const first = await wait(() => !sub && panelOf(stem) || subsOf(stem).find(button => slug(button.textContent) === sub), 150);
-    if (sub && first && first.click) first.click();
+    await wait(() => panelOf(stem) && (!sub || subsOf(stem).length), 150);
+    const inner = sub && (await wait(() => subsOf(stem).find(isSub), 10) || await folded(panelOf(stem), isSub));
+    if (inner) inner.click();
     if (!sub && subsOf(stem).length) subsOf(stem)[0].click();
     asked = false;
     name({stem});

@@ -36,8 +36,9 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         with gr.Column(scale=2, min_width=280):
             source = photo_box("Your photo", elem_id="repose-photo", height=240)
             example_row(bench, source)
-            consent = parts.consent_tick("repose-consent")
-            face = parts.face_menu("repose-face")
+            with gr.Row(elem_classes="given"):
+                consent = parts.consent_tick("repose-consent")
+                face = parts.face_menu("repose-face")
             sliders = [
                 gr.Slider(low, high, 0, step=step, label=label, elem_id=f"repose-{name}")
                 for name, label, low, high, step in SLIDERS
