@@ -110,8 +110,9 @@ def test_a_darker_chin_is_a_beard(astronauts, astronaut_face) -> None:
     assert beardless(chin, astronaut_face).max() < 0.05
 
 
-def test_stains_on_dark_skin_show_as_much_as_on_light_skin() -> None:
-    """Dark skin counted as shade, where twice as much was allowed: a man with dark skin came back stained."""
+def test_stains_on_dark_skin_show_more_than_the_same_levels_on_light_skin() -> None:
+    """Dark skin counted as shade, where twice as much was allowed, then as any skin, level for level: men with dark
+    skin came back stained. What is seen is the share of the brightness around it."""
     scene = toys.scene()
     stain = patch(150, 110, 12.0)
     light, dark = (
@@ -119,7 +120,7 @@ def test_stains_on_dark_skin_show_as_much_as_on_light_skin() -> None:
         for pixels in (scene.pixels, (scene.pixels - scene.pixels.mean() + 36).clamp(8, 250))
     )
 
-    assert dark > 0.9 * light
+    assert dark > 1.3 * light
 
 
 def test_denser_brows_pass_for_makeup_and_the_same_change_of_a_cheek_does_not(astronauts) -> None:

@@ -38,6 +38,10 @@ BURNT, DARK, SHADOW = 228.0, 60.0, 0.5
 """Grey levels from which skin counts as burnt out, and below which the dark hides, as far as it is darker than that
 share of the face: dark skin is no shadow, and stains on it are seen as well as on any other."""
 
+ADAPTED, DIMMEST = 100.0, 0.5
+"""Median brightness of a face below which eyes that have adapted to it notice less (Weber's law: a change counts by its
+share of the brightness around it), and the smallest factor: on the darkest faces stains are seen at half the change."""
+
 POOLED = 5.0
 """σ of a region in canvas pixels: a twelfth of an eye distance."""
 
@@ -78,9 +82,11 @@ def sight(pixels: Tensor, face: Tensor, hairless: Tensor, worn: Tensor | None = 
     makeup; None: nowhere."""
     light = luma(pixels)
     burnt = ((blur(pixels.amax(1, keepdim=True), 2.0) - BURNT) / (255 - BURNT)).clamp(0, 1)
-    limit = (SHADOW * _usual(light, face)).clamp_max(DARK)[:, None, None, None]
+    usual = _usual(light, face)[:, None, None, None]
+    limit = (SHADOW * usual).clamp_max(DARK)
     dark = ((limit - blur(light, 2.0)) / limit).clamp(0, 1)
-    level = (1 - 0.4 * burnt) * (1 + dark) * (1 if worn is None else 1 + worn)
+    adapted = (usual / ADAPTED).clamp(DIMMEST, 1)
+    level = adapted * (1 - 0.4 * burnt) * (1 + dark) * (1 if worn is None else 1 + worn)
     found = []
     for number, (band, least) in enumerate(zip(bands(light), LEAST, strict=True)):
         here = level if band.shape[-1] == level.shape[-1] else halved(level)
