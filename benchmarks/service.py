@@ -4,10 +4,12 @@
 
 Every visitor has a photo of a size nobody else has, so that an answer shows whose it is. The server is a process of its
 own with a folder of its own; photos live for a minute, so that sweeping is seen. Prints calls, refusals, wrong answers,
-waiting, resident memory and files left.
+waiting, resident memory and files left. Ends with status 1 when an answer was another's, a photo stayed, or a call was
+refused for anything but a busy server.
 """
 
 import argparse
+import functools
 import io
 import json
 import os
@@ -31,7 +33,13 @@ from measure import report
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from workbench import places  # noqa: E402
+
 LIFETIME = 60
+BUSY = (429, 503, 507)
+"""What the server answers when it has no place, time or room just now."""
 
 
 class Visitor:
@@ -49,78 +57,96 @@ class Visitor:
         self.uploaded = 0.0
         self.waits: dict[str, list[float]] = {}
         self.counts: Counter[str] = Counter()
-
-    def live(self, until: float) -> None:
-        """Call one thing after the other; some calls are abandoned half-way, as people do."""
-        jobs: dict[str, Callable[[], None]] = {
+        self.faults: Counter[str] = Counter()
+        self.jobs: dict[str, Callable[[], None]] = {
             "parse": self.parse,
             "landmarks": self.landmarks,
             "anonymise": self.anonymise,
             "apply_makeup": self.makeup,
             "explain (left)": self.leaves,
         }
+
+    @functools.cached_property
+    def inputs(self) -> dict[str, dict[str, Any]]:
+        """Of each endpoint, the name of every input in order and what it is when it is left out."""
+        told = self.client.get("/info").raise_for_status().json()["named_endpoints"]
+        return {
+            name[1:]: {each["parameter_name"]: each.get("parameter_default") for each in endpoint["parameters"]}
+            for name, endpoint in told.items()
+        }
+
+    def live(self, until: float) -> None:
+        """Call one thing after the other; some calls are abandoned half-way, as people do."""
         while time.monotonic() < until:
-            name = self.rng.choice(list(jobs))
+            name = self.rng.choice(list(self.jobs))
             begun = time.monotonic()
             try:
-                jobs[name]()
+                self.jobs[name]()
                 self.counts["answered"] += 1
             except Refused as refusal:
-                self.counts[f"refused {refusal}"] += 1
+                (self.counts if refusal.busy else self.faults)[f"{name} refused: {refusal}"] += 1
                 time.sleep(2)
             except httpx.HTTPError as error:
-                self.counts[f"failed {type(error).__name__}"] += 1
+                self.faults[f"{name} failed: {type(error).__name__}"] += 1
             self.waits.setdefault(name, []).append(time.monotonic() - begun)
             time.sleep(self.rng.uniform(0.2, 2.0))
 
     def parse(self) -> None:
-        viewer = self.ask("parse", [self.mine(), "compact"])[1]
+        viewer = self.ask("parse", model="compact")[1]
         self.same(tuple(viewer["size"]))
 
     def landmarks(self) -> None:
-        self.same(self.picture(self.ask("landmarks", [self.mine()])[0]))
+        self.same(self.picture(self.ask("landmarks")[0]))
 
     def anonymise(self) -> None:
-        self.same(self.picture(self.ask("anonymise", [self.mine(), "blur", 1, []])[2]))
+        self.same(self.picture(self.ask("anonymise", kind="blur")[2]))
 
     def makeup(self) -> None:
-        self.same(self.picture(self.ask("apply_makeup", [self.mine(), "Face 1", "natural", "{}"])[2]))
+        self.same(self.picture(self.ask("apply_makeup", face="Face 1", look="natural")[2]))
 
     def leaves(self) -> None:
-        data = [self.mine(), "Face 1", "fer", "happy", "occlusion", "{}", "compact", True, 0, 0.7]
-        event = self.begin("explain", data)
-        with self.client.stream("GET", f"/call/explain/{event}") as stream:
-            for _, _ in zip(range(6), stream.iter_lines(), strict=False):
-                pass
+        asked = {"face": "Face 1", "model": "fer", "target": "happy", "method": "occlusion", "shuffle": True}
+        for _ in zip(range(2), self.answers("explain", **asked), strict=False):
+            pass
 
     def mine(self) -> dict[str, Any]:
         """The upload, sent again before it is swept."""
         if time.monotonic() - self.uploaded > LIFETIME / 3:
             answer = self.client.post("/upload", files={"files": ("photo.png", self.data, "image/png")})
             if answer.status_code != 200:
-                raise Refused(str(answer.status_code))
+                raise Refused(answer)
             self.photo = {"path": answer.json()[0], "meta": {"_type": "gradio.FileData"}}
             self.uploaded = time.monotonic()
         return self.photo
 
-    def begin(self, name: str, data: list[Any]) -> str:
-        answer = self.client.post(f"/call/{name}", json={"data": data})
+    def begin(self, name: str, given: dict[str, Any]) -> str:
+        """The id of a call about this visitor's photo. Inputs that are not given are the endpoint's own."""
+        asked = self.inputs[name] | {"source": self.mine()} | given
+        if strange := asked.keys() - self.inputs[name].keys():
+            raise Refused(f"/{name} has no input {', '.join(sorted(strange))}")
+        answer = self.client.post(f"/call/{name}", json={"data": list(asked.values())})
         if answer.status_code != 200:
-            raise Refused(str(answer.status_code))
+            raise Refused(answer)
         return str(answer.json()["event_id"])
 
-    def ask(self, name: str, data: list[Any]) -> list[Any]:
-        """The values of a call's last answer. Raises Refused for an error."""
+    def answers(self, name: str, **given: Any) -> Iterator[tuple[str, Any]]:
+        """(kind of event, values) of what a call brings, one after the other. Raises Refused for an error."""
         kind = ""
-        with self.client.stream("GET", f"/call/{name}/{self.begin(name, data)}") as stream:
+        with self.client.stream("GET", f"/call/{name}/{self.begin(name, given)}") as stream:
             for line in stream.iter_lines():
                 if line.startswith("event: "):
                     kind = line[7:]
-                elif line.startswith("data: ") and kind in ("complete", "error"):
+                elif line.startswith("data: "):
                     found = json.loads(line[6:])
                     if kind == "error":
-                        raise Refused(str((found or {}).get("error"))[:60])
-                    return list(found)
+                        raise Refused(str((found or {}).get("error")))
+                    yield kind, found
+
+    def ask(self, name: str, **given: Any) -> list[Any]:
+        """The values of a call's last answer. Raises Refused for an error."""
+        for kind, values in self.answers(name, **given):
+            if kind == "complete":
+                return list(values)
         raise Refused("no answer")
 
     def picture(self, file: dict[str, Any]) -> tuple[int, int]:
@@ -134,7 +160,13 @@ class Visitor:
 
 
 class Refused(Exception):
-    """The server answered with a refusal or an error."""
+    """The server answered with a refusal or an error. busy: for want of a place just now, which is no fault."""
+
+    def __init__(self, answer: httpx.Response | str) -> None:
+        """answer: an HTTP response, or the sentence of an error."""
+        told = answer if isinstance(answer, str) else f"status {answer.status_code}"
+        super().__init__(told[:60])
+        self.busy = places.BUSY in told if isinstance(answer, str) else answer.status_code in BUSY
 
 
 def _png(image: np.ndarray) -> bytes:
@@ -225,7 +257,7 @@ def _tell(
     for name in sorted({name for visitor in visitors for name in visitor.waits}):
         waits = sorted(wait for visitor in visitors for wait in visitor.waits.get(name, []))
         rows.append({"what": name, "calls": len(waits), "median s": statistics.median(waits), "longest s": waits[-1]})
-    rows += [{"what": name, "calls": count} for name, count in counts.most_common()]
+    rows += [{"what": name, "calls": count} for name, count in (counts + _faults(visitors)).most_common()]
     half = held[len(held) // 2 :]
     figures: dict[str, float] = {
         "answers of another visitor": wrong,
@@ -241,8 +273,18 @@ def _tell(
         "ready": health["ready"],
     }
     report("service", rows + [{"what": name, "calls": value} for name, value in figures.items()])
-    if wrong or left:
-        sys.exit("somebody got another visitor's answer, or photos stayed")
+    if told := verdict(wrong, left, _faults(visitors)):
+        sys.exit(told)
+
+
+def _faults(visitors: list[Visitor]) -> Counter[str]:
+    return sum((visitor.faults for visitor in visitors), Counter())
+
+
+def verdict(wrong: int, left: int, faults: Counter[str]) -> str:
+    """What went wrong in a run, "" for nothing. wrong: answers of another visitor. left: files after their time."""
+    told = [f"{wrong} answers of another visitor"] * (wrong > 0) + [f"{left} photos stayed"] * (left > 0)
+    return "; ".join(told + [f"{count} x {name}" for name, count in faults.most_common()])
 
 
 if __name__ == "__main__":
