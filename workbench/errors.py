@@ -20,7 +20,7 @@
     ├── StudyError                 a labeling study or one of its files is wrong
     └── NotAllowed                 this call needs a right the caller has not shown
 
-Code outside this package's tasks raises only from this tree; one place in `ui/events.py` turns it into a toast
+Code outside this package's tasks raises only from this tree; one place in `ui/common/events.py` turns it into a toast
 and one place in `cli` into a line on stderr. Anything else that escapes is a bug.
 """
 
@@ -142,3 +142,8 @@ class StudyError(WorkbenchError):
 
 class NotAllowed(WorkbenchError):
     """The caller has not shown the right that this call needs."""
+
+
+def first_line(error: BaseException, most: int = 200) -> str:
+    """The first line of what a library's error says, at most so many characters; its kind when it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:most]

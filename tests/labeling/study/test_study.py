@@ -194,6 +194,18 @@ def test_items_come_from_a_data_set_on_the_hub(tmp_path):
             )
 
 
+def test_a_download_that_ends_without_a_word_is_told_by_its_kind(tmp_path, monkeypatch):
+    import huggingface_hub
+
+    def silent(*_: object, **__: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "snapshot_download", silent)
+    study = parse_study(STUDY.replace('csv = "items.csv"', 'csv = "items.csv"\nhub = "someone/pairs@0"'), tmp_path)
+    with pytest.raises(StudyError, match="could not be fetched: TimeoutError"):
+        fetch_hub_items(study)
+
+
 @pytest.mark.parametrize("count", range(2, 17))
 def test_no_key_of_an_answer_is_the_key_of_an_action(tmp_path, count):
     """With eleven choices key b meant "picture broken", and the next answer was void."""

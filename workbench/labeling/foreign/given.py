@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 from PIL import Image
 
-from workbench.errors import BadRequest, StudyError
+from workbench.errors import BadRequest, StudyError, first_line
 from workbench.labeling.foreign import runs
 from workbench.labeling.store.clock import iso
 from workbench.labeling.study import details
@@ -103,7 +103,7 @@ def read_json(data: bytes, name: str) -> Any:
     try:
         return json.loads(data.decode("utf-8-sig"))
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise StudyError(f"{name} is not JSON in UTF-8: {str(error).splitlines()[0][:120]}.") from error
+        raise StudyError(f"{name} is not JSON in UTF-8: {first_line(error, 120)}.") from error
 
 
 def read_lines(data: bytes, name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

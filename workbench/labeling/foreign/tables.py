@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.errors import StudyError
+from workbench.errors import StudyError, first_line
 from workbench.labeling.foreign.given import MOST_BYTES, Given, Shown, moment, read_bytes, read_lines, seconds_of
 from workbench.labeling.hub.loading import load_labels
 from workbench.labeling.study import cells
@@ -43,7 +43,7 @@ def _rows(path: Path, kind: str) -> list[Mapping[str, Any]]:
             return _checked(pd.DataFrame([dict(line) for _, line in read_lines(data, path.name)]), path.name)
         return _checked(pd.read_parquet(io.BytesIO(data if kind == "parquet" else _labels_of(data))), path.name)
     except (ValueError, OSError, MemoryError, OverflowError) as error:  # pyarrow's and pandas' are ValueErrors
-        told = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        told = first_line(error, 160)
         raise StudyError(f"{path.name} is no {kind} file that can be read: {told}.") from error
 
 

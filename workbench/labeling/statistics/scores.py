@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from workbench.errors import StudyError
+from workbench.errors import StudyError, first_line
 
 
 def read_scores(path: Path) -> pd.DataFrame:
@@ -35,7 +35,7 @@ def _read(path: Path, wanted: str) -> tuple[pd.DataFrame, list[str]]:
     except OSError as error:
         raise StudyError(f"{path.name}: {wanted}; it cannot be read: {error.strerror or error}.") from error
     except ValueError as error:  # no columns, ragged lines, no UTF-8
-        raise StudyError(f"{path.name}: {wanted}; it is none: {str(error).splitlines()[0][:120]}.") from error
+        raise StudyError(f"{path.name}: {wanted}; it is none: {first_line(error, 120)}.") from error
     judges = [str(name) for name in table.columns if name != "item"]
     if "item" not in table or not judges:
         raise StudyError(f"{path.name}: {wanted}, got {', '.join(map(str, table.columns))[:120] or 'none'}.")

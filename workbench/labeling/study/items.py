@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from workbench.errors import StudyError
+from workbench.errors import StudyError, first_line
 from workbench.labeling.study import cells
 from workbench.labeling.study.study import Study
 from workbench.labeling.study.tables import NAME
@@ -288,5 +288,5 @@ def fetch_hub_items(study: Study, token: str = "", endpoint: str = "") -> Path:
             repository, repo_type="dataset", revision=commit or None, local_dir=folder, allow_patterns=patterns
         )
     except (HfHubHTTPError, OSError, ValueError) as error:
-        raise StudyError(f"{study.source.hub} could not be fetched: {str(error).splitlines()[0]}") from error
+        raise StudyError(f"{study.source.hub} could not be fetched: {first_line(error)}") from error
     return folder
