@@ -8,14 +8,14 @@ label, and every reader of ours takes it once.
 
 import hashlib
 import secrets
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from workbench.errors import SourceUnreachable, StudyError
+from workbench.errors import SourceUnreachable, StudyError, first_line
 from workbench.labeling.hub.hub import HeadMoved, Hub, LocalHub
+from workbench.labeling.hub.limited import limited
 
 T = TypeVar("T")
 _PLACE = ".place"
@@ -53,7 +53,7 @@ def _opened(address: str, token: str) -> tuple[Any, str]:
         options = {"token": token or None} if scheme == "hf" else {}
         filesystem, folder = fsspec.core.url_to_fs(address, **options)
     except (ValueError, ImportError, OSError) as error:
-        told = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+        told = first_line(error, 160)
         raise StudyError(f"WORKBENCH_LABELS_URL: {scheme}:// cannot be opened here: {told}.") from error
     return filesystem, folder
 
@@ -163,21 +163,9 @@ class StoreHub:
 
     def _call(self, what: str, work: Callable[[], T]) -> T:
         """`work()` with a time limit, whatever its module raises told in a sentence."""
-        box: list[T] = []
-        fault: list[BaseException] = []
+        late = f"{self.name} did not answer ({what}) within {self._seconds:g} s."
 
-        def run() -> None:
-            try:
-                box.append(work())
-            except BaseException as error:  # noqa: BLE001 - handed to the waiting thread below
-                fault.append(error)
+        def told(error: BaseException) -> SourceUnreachable:
+            return SourceUnreachable(f"{self.name} refused ({what}): {first_line(error)}.")
 
-        thread = threading.Thread(target=run, daemon=True, name=f"labeling-store-{what}")
-        thread.start()
-        thread.join(self._seconds)
-        if box:
-            return box[0]
-        if fault:
-            told = (str(fault[0]).strip().splitlines() or [type(fault[0]).__name__])[0][:200]
-            raise SourceUnreachable(f"{self.name} refused ({what}): {told}.") from fault[0]
-        raise SourceUnreachable(f"{self.name} did not answer ({what}) within {self._seconds:g} s.")
+        return limited(work, self._seconds, f"labeling-store-{what}", late, told)

@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import tempfile
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +17,8 @@ from typing import Any, Protocol, TypeVar
 
 from filelock import FileLock
 
-from workbench.errors import SourceUnreachable, StudyError
+from workbench.errors import SourceUnreachable, StudyError, first_line
+from workbench.labeling.hub.limited import limited
 
 T = TypeVar("T")
 _SCRATCH = ".part-"
@@ -296,25 +296,9 @@ class HuggingFaceHub:
 
     def _call(self, what: str, work: Callable[[], T], seconds: float = 0.0) -> T:
         """`work()` with a time limit (the client has none of its own), its failures told in a sentence."""
-        box: list[T] = []
-        fault: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                box.append(work())
-            except BaseException as error:  # noqa: BLE001 - handed to the waiting thread below
-                fault.append(error)
-
-        thread = threading.Thread(target=run, daemon=True, name=f"labeling-hub-{what}")
-        thread.start()
-        thread.join(seconds or self._seconds)
-        if box:
-            return box[0]
-        if not fault:
-            raise SourceUnreachable(
-                f"The Hub did not answer ({what}, {self.name}) within {seconds or self._seconds:g} s."
-            )
-        raise self._told(what, fault[0]) from fault[0]
+        seconds = seconds or self._seconds
+        late = f"The Hub did not answer ({what}, {self.name}) within {seconds:g} s."
+        return limited(work, seconds, f"labeling-hub-{what}", late, lambda error: self._told(what, error))
 
     def _told(self, what: str, error: BaseException) -> SourceUnreachable:
         status = getattr(getattr(error, "response", None), "status_code", None)
@@ -323,10 +307,6 @@ class HuggingFaceHub:
             403: "The token may not write to this data set.",
             404: "There is no such data set.",
         }
-        detail = (
-            hint.get(status or 0)
-            or getattr(error, "server_message", None)
-            or (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        )
+        detail = hint.get(status or 0) or getattr(error, "server_message", None) or first_line(error)
         kind = HeadMoved if status in (409, 412) else SourceUnreachable
         return kind(f"The Hub refused ({what}, {self.name}{f', status {status}' if status else ''}): {detail}")
