@@ -42,11 +42,6 @@ def s3(bucket, monkeypatch):
     return place_at(f"s3://bucket/{name}?scheme=http&region=us-east-1&endpoint_override=127.0.0.1:{bucket.port}")
 
 
-@pytest.fixture
-def address(tmp_path):
-    return f"sqlite:///{tmp_path / 'labels.db'}"
-
-
 def rows(hub):
     """Every label that lies there in JSON lines."""
     paths = hub.listing("data/labels")

@@ -24,11 +24,6 @@ from workbench.labeling.study.study import parse_study
 
 
 @pytest.fixture
-def address(tmp_path):
-    return f"sqlite:///{tmp_path / 'labels.db'}"
-
-
-@pytest.fixture
 def voted(filled_store, study):
     """One rater with an undone answer and a skip, one who withdrew."""
     kept, gone = filled_store.join(study), filled_store.join(study)

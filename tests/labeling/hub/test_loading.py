@@ -18,11 +18,6 @@ from workbench.labeling.store.leases import Vote
 
 
 @pytest.fixture
-def address(tmp_path):
-    return f"sqlite:///{tmp_path / 'labels.db'}"
-
-
-@pytest.fixture
 def snapshot(filled_store, study, clock, tmp_path):
     """A data set after two days of votes, one undone and one withdrawn rater, compacted once; and its store."""
     with HubDouble() as double:

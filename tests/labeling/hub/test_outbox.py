@@ -24,11 +24,6 @@ from workbench.labeling.study.reading import load_items
 
 
 @pytest.fixture
-def address(tmp_path):
-    return f"sqlite:///{tmp_path / 'labels.db'}"
-
-
-@pytest.fixture
 def double():
     with HubDouble() as double:
         yield double

@@ -3,7 +3,6 @@
 import pytest
 
 from tests.labeling.conftest import STUDY, write_study
-from tests.labeling.databases import postgres_database
 from tests.labeling.votes import answer_all
 from workbench.errors import StudyError
 from workbench.labeling.statistics.adjudication import adjudicate
@@ -14,19 +13,6 @@ from workbench.labeling.study.reading import load_items
 from workbench.labeling.study.study import load_study, parse_study
 
 RULE = '\n[adjudication]\nrule = "disagreement"\nshare = 0.75\nleast = 3\n'
-
-
-@pytest.fixture
-def address(request, tmp_path):
-    """A database in a file; PostgreSQL where a test is marked with BOTH."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        yield f"sqlite:///{tmp_path / 'labels.db'}"
-        return
-    with postgres_database(request.getfixturevalue("postgres")) as database:
-        yield database
-
-
-BOTH = pytest.mark.parametrize("address", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture
@@ -41,7 +27,6 @@ def court(store, tmp_path):
     return study, judge
 
 
-@BOTH
 def test_disputed_items_go_to_who_was_chosen_and_raters_answers_stay_as_they_are(store, court):
     study, judge = court
     before = store.judgements("pairs")

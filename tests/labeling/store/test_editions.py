@@ -4,7 +4,6 @@ owners is told."""
 import pytest
 
 from tests.labeling.conftest import STUDY, draw, write_study
-from tests.labeling.databases import postgres_database
 from tests.labeling.votes import SAME, answer_all
 from workbench.errors import StudyError
 from workbench.labeling.report.report import report
@@ -14,19 +13,6 @@ from workbench.labeling.store.leases import Vote
 from workbench.labeling.store.store import Store
 from workbench.labeling.study.reading import load_items
 from workbench.labeling.study.study import load_study
-
-
-@pytest.fixture
-def address(request, tmp_path):
-    """A database in a file; PostgreSQL where a test is marked with BOTH."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        yield f"sqlite:///{tmp_path / 'labels.db'}"
-        return
-    with postgres_database(request.getfixturevalue("postgres")) as database:
-        yield database
-
-
-BOTH = pytest.mark.parametrize("address", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture
@@ -46,7 +32,6 @@ def swap(folder):
     return (folder / "items.csv").read_text().replace("images/0a.png", "images/new.png")
 
 
-@BOTH
 def test_an_edited_item_is_a_new_edition_and_what_was_answered_keeps_its_own(store, run):
     folder, study = run
     before = text_of(folder)
