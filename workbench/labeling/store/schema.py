@@ -26,6 +26,12 @@ metadata = MetaData()
 EMPTY: ColumnClause[str] = literal_column("''")
 """Written out in queries, so that both databases see that a partial index fits."""
 
+
+def _partial(name: str, *columns: str, where: str, unique: bool = True) -> Index:
+    """An index over the rows for which a condition in SQL holds, in both databases."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
 studies = Table(
     "studies",
     metadata,
@@ -100,15 +106,7 @@ leases = Table(
     Column("expires_at", Float, nullable=False),
     Index("ix_leases_expiry", "expires_at"),
     Index("ix_leases_rater", "study", "rater", "item"),
-    Index(
-        "ux_leases_item_rater",
-        "study",
-        "item",
-        "rater",
-        unique=True,
-        sqlite_where=text("repeat_of = '' AND supersedes = ''"),
-        postgresql_where=text("repeat_of = '' AND supersedes = ''"),
-    ),
+    _partial("ux_leases_item_rater", "study", "item", "rater", where="repeat_of = '' AND supersedes = ''"),
 )
 
 
@@ -148,23 +146,8 @@ labels = Table(
     *_answered(),
     Index("ix_labels_item", "study", "item"),
     Index("ix_labels_number", "study", "rater", "number"),
-    Index(
-        "ux_labels_item_rater",
-        "study",
-        "rater",
-        "item",
-        "is_repeat",
-        unique=True,
-        sqlite_where=text("supersedes = ''"),
-        postgresql_where=text("supersedes = ''"),
-    ),
-    Index(
-        "ux_labels_supersedes",
-        "supersedes",
-        unique=True,
-        sqlite_where=text("supersedes != ''"),
-        postgresql_where=text("supersedes != ''"),
-    ),
+    _partial("ux_labels_item_rater", "study", "rater", "item", "is_repeat", where="supersedes = ''"),
+    _partial("ux_labels_supersedes", "supersedes", where="supersedes != ''"),
 )
 
 decisions = Table(
@@ -172,22 +155,8 @@ decisions = Table(
     metadata,
     *_answered(),
     Index("ix_decisions_rater", "study", "rater"),
-    Index(
-        "ux_decisions_item_rater",
-        "study",
-        "item",
-        "rater",
-        unique=True,
-        sqlite_where=text("supersedes = ''"),
-        postgresql_where=text("supersedes = ''"),
-    ),
-    Index(
-        "ux_decisions_supersedes",
-        "supersedes",
-        unique=True,
-        sqlite_where=text("supersedes != ''"),
-        postgresql_where=text("supersedes != ''"),
-    ),
+    _partial("ux_decisions_item_rater", "study", "item", "rater", where="supersedes = ''"),
+    _partial("ux_decisions_supersedes", "supersedes", where="supersedes != ''"),
 )
 
 tombstones = Table(
@@ -209,7 +178,7 @@ entries = Table(
     Column("shard", Text, nullable=False),  # "" until sealed
     Index("ix_entries_shard", "shard"),
     Index("ix_entries_rater", "study", "rater"),
-    Index("ix_entries_open", "study", "kind", sqlite_where=text("shard = ''"), postgresql_where=text("shard = ''")),
+    _partial("ix_entries_open", "study", "kind", where="shard = ''", unique=False),
 )
 
 shards = Table(
