@@ -1,6 +1,7 @@
 """Files that are huge, of wrong types or forged get a sentence, and nothing is changed by them."""
 
 import json
+import tracemalloc
 import zipfile
 from types import SimpleNamespace
 
@@ -170,6 +171,31 @@ def test_masks_of_a_coco_file_become_a_study_to_correct(tmp_path):
         assert mask.size == (60, 40)
         assert 0.9 < np.asarray(mask.convert("L")).sum() / 255 / 20**2 < 1.2
     assert item.pictures[1].source == "faces"
+
+
+def test_a_mask_to_correct_that_is_broken_is_said_with_its_place(tmp_path):
+    brush = {"type": "brushlabels", "value": {"rle": [1, 2]}, "original_width": 4, "original_height": 3}
+    path = tmp_path / "tasks.json"
+    path.write_text(json.dumps([{"id": 1, "data": {}, "predictions": [{"result": [brush]}]}]))
+    with pytest.raises(StudyError, match=r"tasks\.json, task 1: a brush's rle breaks off"):
+        make(tmp_path / "made", path, "label-studio", tmp_path, Asked("correct_mask", "face"))
+
+
+def test_many_masks_of_one_photo_are_held_one_after_the_other(tmp_path):
+    """A small file with a thousand runs of a large photo took 25 GB."""
+    side, many = 2000, 20
+    runs = {"size": [side, side], "counts": [side * side]}
+    image = {"id": 1, "file_name": "1.png", "width": side, "height": side}
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (side, side)).save(tmp_path / "pictures" / "1.png")
+    path = tmp_path / "coco.json"
+    annotations = [{"image_id": 1, "segmentation": runs}] * many
+    path.write_text(json.dumps({"images": [image], "annotations": annotations, "categories": []}))
+    tracemalloc.start()
+    make(tmp_path / "made", path, "coco", tmp_path / "pictures", Asked("correct_mask", "face"))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < many / 2 * side * side
 
 
 def test_the_command_line_makes_a_study_and_imports_into_it(tmp_path, monkeypatch, capsys):

@@ -17,9 +17,11 @@ from workbench.labeling.foreign.given import (
     Given,
     Shown,
     file_name,
+    flags_of,
     listed,
     mapping,
     moment,
+    placed,
     read_json,
     recelled,
     seconds_of,
@@ -79,10 +81,8 @@ def read(data: bytes, shown: Shown, name: str) -> Iterator[Given]:
         where = f"{name}, image {image_id[:40]}"
         if image_id not in images:
             raise StudyError(f"{where}: an annotation is of an image that is not in the list of images.")
-        try:
+        with placed(where):
             answer = _answer(shown.study, images[image_id], annotations, names)
-        except StudyError as error:
-            raise StudyError(f"{where}: {error}") from error
         yield _given(images[image_id], rater, answer, annotations[0].get("attributes", {}), where)
     for n, one in enumerate(listed(file.get("judgements", []), f"{name}, judgements"), start=1):
         where, plain = f"{name}, judgement {n}", mapping(one, f"{name}, judgement {n}")
@@ -147,8 +147,7 @@ def _answer(
         if len(annotations) != 1:
             raise StudyError(f"expected the key points of one face, got {len(annotations)} annotations.")
         return _placed(study, annotations[0], names, width, height)
-    shapes = [one.get("segmentation") for one in annotations]
-    full = np.logical_or.reduce([runs.uncounted(shape, width, height) for shape in shapes])
+    full = runs.union(runs.uncounted(one.get("segmentation"), width, height) for one in annotations)
     return recelled(study.task.form, full, annotations[0].get("attributes", {}).get("drawn"))
 
 
@@ -176,7 +175,7 @@ def _given(image: Mapping[str, Any], rater: str, answer: str, told: Mapping[str,
         answer,
         seconds_of(told.get("seconds"), f"{where}, seconds"),
         moment(told.get("at"), f"{where}, at"),
-        tuple(flag for flag in str(told.get("flags", "")).split(",") if flag),
+        flags_of(str(told.get("flags", ""))),
         str(told.get("reason", "")),
         where,
     )

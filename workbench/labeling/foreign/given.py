@@ -6,6 +6,7 @@ A file is read whole, within limits, before anything is stored; what is wrong wi
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
@@ -125,6 +126,20 @@ def listed(value: Any, where: str) -> Sequence[Any]:
     if not isinstance(value, list):
         raise StudyError(f"{where}: expected a list, got {type(value).__name__}.")
     return value
+
+
+@contextmanager
+def placed(where: str) -> Iterator[None]:
+    """Whatever is wrong within is said with its place in the file. Raises StudyError."""
+    try:
+        yield
+    except StudyError as error:
+        raise StudyError(f"{where}: {error}") from error
+
+
+def flags_of(text: str) -> tuple[str, ...]:
+    """The flags of an answer, of a text with commas between them."""
+    return tuple(flag for flag in text.split(",") if flag)
 
 
 def file_name(address: Any) -> str:

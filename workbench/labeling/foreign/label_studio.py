@@ -18,9 +18,11 @@ from workbench.labeling.foreign.given import (
     Given,
     Shown,
     file_name,
+    flags_of,
     listed,
     mapping,
     moment,
+    placed,
     read_json,
     recelled,
     seconds_of,
@@ -31,7 +33,7 @@ from workbench.labeling.study.study import Study
 from workbench.labeling.study.tasktypes import SKIP
 
 _SIDES = {"left": "image_1", "right": "image_2"}
-_BRUSH, _PLACE = "brushlabels", "keypointlabels"
+BRUSH, _PLACE = "brushlabels", "keypointlabels"
 
 
 def write(shown: Shown, table: pd.DataFrame) -> bytes:
@@ -145,17 +147,15 @@ def _regions(study: Study, answer: str, size: tuple[int, int]) -> Iterator[dict[
                 yield _region(_PLACE, "points", value, size)
     elif form in ("mask", "attention") and head != "fine":
         cells = details.drawn(answer)
-        value = {"format": "rle", "rle": runs.packed(runs.resized(cells, *size)), _BRUSH: [study.attribute]}
+        value = {"format": "rle", "rle": runs.packed(runs.resized(cells, *size)), BRUSH: [study.attribute]}
         note = {"meta": {"text": [answer]}} if runs.is_lossy(cells, *size) else {}
-        yield _region(_BRUSH, "drawn", value, size) | note
+        yield _region(BRUSH, "drawn", value, size) | note
 
 
 def _given(shown: Shown, item: str, files: tuple[str, ...], annotation: Mapping[str, Any], where: str) -> Given:
     regions = [mapping(one, where) for one in listed(annotation.get("result"), f"{where}, result")]
-    try:
+    with placed(where):
         answer = SKIP if annotation.get("was_cancelled") is True else _answer(shown, item, files, regions)
-    except StudyError as error:
-        raise StudyError(f"{where}: {error}") from error
     by = annotation.get("completed_by")
     by = by.get("email") or by.get("id") if isinstance(by, Mapping) else by
     rater = _text(regions, "rater") or str("" if by is None else by)
@@ -166,7 +166,7 @@ def _given(shown: Shown, item: str, files: tuple[str, ...], annotation: Mapping[
         answer,
         seconds_of(annotation.get("lead_time"), f"{where}, lead_time"),
         moment(annotation.get("created_at"), f"{where}, created_at"),
-        tuple(flag for flag in _text(regions, "flags").split(",") if flag),
+        flags_of(_text(regions, "flags")),
         _text(regions, "reason"),
         where,
     )
@@ -238,22 +238,20 @@ def _points(study: Study, regions: Sequence[Mapping[str, Any]]) -> str:
 
 def _drawn(shown: Shown, regions: Sequence[Mapping[str, Any]]) -> str:
     form = shown.study.task.form
-    strokes = [region for region in regions if region.get("type") == _BRUSH]
+    strokes = [region for region in regions if region.get("type") == BRUSH]
     if not strokes and form == "mask" and _chosen(regions, "answer", missing=[]) == ["fine"]:
         return "fine"
     if not strokes:
         raise StudyError("expected something drawn with the brush, got nothing.")
-    masks = []
-    for region in strokes:
-        width, height = region.get("original_width"), region.get("original_height")
-        runs.check_size(width, height)
-        masks.append(runs.unpacked(_value(region).get("rle"), width, height))  # type: ignore[arg-type]
-    if len({mask.shape for mask in masks}) > 1:
-        raise StudyError("the brush strokes are of pictures of different sizes.")
-    full = np.logical_or.reduce(masks)
+    full = runs.union(map(brushed, strokes))
     note = strokes[0].get("meta")
     noted = note.get("text") if isinstance(note, Mapping) else None
     return recelled(form, full, noted[0] if isinstance(noted, list) and noted else None)
+
+
+def brushed(region: Mapping[str, Any]) -> np.ndarray:
+    """(h, w) bool: what a region of the brush covers, in the photo's pixels. Raises StudyError."""
+    return runs.unpacked(_value(region).get("rle"), region.get("original_width"), region.get("original_height"))
 
 
 def _value(region: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -16,7 +16,17 @@ import numpy as np
 from workbench.errors import StudyError
 from workbench.images import encode_png
 from workbench.labeling.foreign import runs
-from workbench.labeling.foreign.given import UPLOADED, file_name, listed, mapping, read_bytes, read_json, read_lines
+from workbench.labeling.foreign.given import (
+    UPLOADED,
+    file_name,
+    listed,
+    mapping,
+    placed,
+    read_bytes,
+    read_json,
+    read_lines,
+)
+from workbench.labeling.foreign.label_studio import BRUSH, brushed
 from workbench.labeling.study.items import SUFFIXES, Item, Picture, write_items
 from workbench.labeling.study.reading import load_items
 from workbench.labeling.study.study import FILE, Study, load_study, parse_study
@@ -154,11 +164,8 @@ def _coco(file: Mapping[str, Any], name: str, masked: bool) -> Iterator[_Task]:
         where, image = f"{name}, image {n}", mapping(one, f"{name}, image {n}")
         mask = None
         if masked and (own := shapes.get(str(image.get("id")))):
-            width, height = image.get("width"), image.get("height")
-            try:
-                mask = np.logical_or.reduce([runs.uncounted(one, width, height) for one in own])  # type: ignore[arg-type]
-            except StudyError as error:
-                raise StudyError(f"{where}: {error}") from error
+            with placed(where):
+                mask = runs.union(runs.uncounted(one, image.get("width"), image.get("height")) for one in own)
         given = file_name(image.get("file_name"))
         yield str(image.get("item", image.get("id", ""))), (given,) if given else (), where, mask
 
@@ -168,10 +175,9 @@ def _predicted(task: Mapping[str, Any], where: str) -> np.ndarray | None:
     for prediction in listed(task.get("predictions", []), f"{where}, predictions")[:1]:
         regions = listed(mapping(prediction, where).get("result"), f"{where}, predictions")
         for region in (mapping(one, where) for one in regions):
-            if region.get("type") == "brushlabels":
-                width, height = region.get("original_width"), region.get("original_height")
-                runs.check_size(width, height)
-                return runs.unpacked(mapping(region.get("value"), where).get("rle"), width, height)  # type: ignore[arg-type]
+            if region.get("type") == BRUSH:
+                with placed(where):
+                    return brushed(region)
     return None
 
 

@@ -11,7 +11,17 @@ from typing import Any
 import pandas as pd
 
 from workbench.errors import StudyError
-from workbench.labeling.foreign.given import Given, Shown, mapping, moment, read_json, read_lines, seconds_of
+from workbench.labeling.foreign.given import (
+    Given,
+    Shown,
+    flags_of,
+    mapping,
+    moment,
+    placed,
+    read_json,
+    read_lines,
+    seconds_of,
+)
 from workbench.labeling.study.details import MARK
 from workbench.labeling.study.tasktypes import SKIP
 
@@ -73,10 +83,8 @@ def _given(shown: Shown, item: str, rater: str, labels: Any, line: Mapping[str, 
     told = schemes.get(_ANSWER) or next((v for k, v in schemes.items() if k not in (_DETAIL, "reason", "flags")), [])
     if len(told) != 1:
         raise StudyError(f"{where}: expected one label in one scheme, got {', '.join(told)[:80] or 'none'}.")
-    try:
+    with placed(where):
         head = told[0] if told[0] == SKIP else shown.said(told[0])
-    except StudyError as error:
-        raise StudyError(f"{where}: {error}") from error
     detail, reason, flags = ("".join(schemes.get(name, [])[:1]) for name in (_DETAIL, "reason", "flags"))
     return Given(
         item,
@@ -85,7 +93,7 @@ def _given(shown: Shown, item: str, rater: str, labels: Any, line: Mapping[str, 
         f"{head}{MARK}{detail}" if detail else head,
         seconds_of(line.get("seconds"), f"{where}, seconds"),
         moment(line.get("at"), f"{where}, at"),
-        tuple(flag for flag in flags.split(",") if flag),
+        flags_of(flags),
         reason,
         where,
     )

@@ -5,7 +5,7 @@ API (Lin et al. 2014, "Microsoft COCO").
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ def packed(mask: np.ndarray) -> list[int]:
     return list(int(text, 2).to_bytes(len(text) // 8, "big"))
 
 
-def unpacked(rle: Any, width: int, height: int) -> np.ndarray:
+def unpacked(rle: Any, width: Any, height: Any) -> np.ndarray:
     """(height, width) bool from Label Studio's brush `rle`: where its alpha is not 0. Raises StudyError."""
     check_size(width, height)
     if not isinstance(rle, list) or not all(type(byte) is int and 0 <= byte <= 255 for byte in rle):
@@ -73,7 +73,7 @@ def counts(mask: np.ndarray) -> dict[str, Any]:
     return {"size": [int(mask.shape[0]), int(mask.shape[1])], "counts": [0] * bool(len(flat) and flat[0]) + lengths}
 
 
-def uncounted(segmentation: Any, width: int, height: int) -> np.ndarray:
+def uncounted(segmentation: Any, width: Any, height: Any) -> np.ndarray:
     """(height, width) bool from a COCO segmentation: counts, a compressed text of them, or polygons. Raises
     StudyError."""
     check_size(width, height)
@@ -88,6 +88,18 @@ def uncounted(segmentation: Any, width: int, height: int) -> np.ndarray:
         raise StudyError(f"the runs of a segmentation do not fill its picture of {width} × {height} pixels.")
     flat = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
     return np.asarray(flat.reshape(width, height).T)
+
+
+def union(masks: Iterable[np.ndarray]) -> np.ndarray:
+    """(h, w) bool: where any of these masks is, of which one after the other is held. Raises StudyError for other sizes
+    than the first's."""
+    rest = iter(masks)
+    whole = next(rest).copy()
+    for mask in rest:
+        if mask.shape != whole.shape:
+            raise StudyError("what is drawn is of pictures of different sizes.")
+        whole |= mask
+    return whole
 
 
 def resized(mask: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -11,7 +11,17 @@ from typing import Any
 import pandas as pd
 
 from workbench.errors import StudyError, first_line
-from workbench.labeling.foreign.given import MOST_BYTES, Given, Shown, moment, read_bytes, read_lines, seconds_of
+from workbench.labeling.foreign.given import (
+    MOST_BYTES,
+    Given,
+    Shown,
+    flags_of,
+    moment,
+    placed,
+    read_bytes,
+    read_lines,
+    seconds_of,
+)
 from workbench.labeling.hub.loading import load_labels
 from workbench.labeling.study import cells
 from workbench.labeling.study.details import MARK
@@ -70,10 +80,8 @@ def _checked(table: pd.DataFrame, name: str) -> list[Mapping[str, Any]]:
 
 def _given(shown: Shown, row: Mapping[str, Any], where: str) -> Given:
     head, mark, detail = str(row["answer"] or "").partition(MARK)
-    try:
+    with placed(where):
         answer = head if head == SKIP else f"{shown.said(head)}{mark}{detail}"
-    except StudyError as error:
-        raise StudyError(f"{where}: {error}") from error
     flags = row.get("flags") or ""
     return Given(
         str(row["item"] or ""),
@@ -82,7 +90,7 @@ def _given(shown: Shown, row: Mapping[str, Any], where: str) -> Given:
         answer,
         _seconds(row, where),
         moment(row.get("answered_at"), f"{where}, answered_at"),
-        tuple(flag for flag in (flags.split(",") if isinstance(flags, str) else map(str, flags)) if flag),
+        flags_of(flags if isinstance(flags, str) else ",".join(map(str, flags))),
         str(row.get("reason") or ""),
         where,
     )
