@@ -27,6 +27,15 @@ SPECIAL = (
     "<|image_pad|>",
     "<|video_pad|>",
 )
+FLUX = {
+    "patch_size": 1,
+    "in_channels": 4,
+    "num_layers": 1,
+    "num_single_layers": 1,
+    "attention_head_dim": 16,
+    "num_attention_heads": 2,
+}
+"""What both of FLUX's networks have in common."""
 SCHEDULE = {"use_dynamic_shifting": True, "base_shift": 0.5, "max_shift": 1.15, "shift": 3.0}
 
 
@@ -37,12 +46,7 @@ def kontext(folder: Path) -> dict[str, Path]:
     five = {"d_model": 32, "d_ff": 37, "d_kv": 8, "num_heads": 4, "num_layers": 2, "vocab_size": 64}
     parts = {
         "transformer": diffusers.FluxTransformer2DModel(
-            patch_size=1,
-            in_channels=4,
-            num_layers=1,
-            num_single_layers=1,
-            attention_head_dim=16,
-            num_attention_heads=2,
+            **FLUX,
             joint_attention_dim=32,
             pooled_projection_dim=32,
             axes_dims_rope=(4, 4, 8),
@@ -70,12 +74,7 @@ def klein(folder: Path) -> dict[str, Path]:
     )
     parts = {
         "transformer": diffusers.Flux2Transformer2DModel(
-            patch_size=1,
-            in_channels=4,
-            num_layers=1,
-            num_single_layers=1,
-            attention_head_dim=16,
-            num_attention_heads=2,
+            **FLUX,
             joint_attention_dim=3 * 16,
             timestep_guidance_channels=256,
             axes_dims_rope=(4, 4, 4, 4),
