@@ -18,6 +18,7 @@ from workbench.labeling.foreign.given import MOST_ANSWERS, UPLOADED, Given, chec
 from workbench.labeling.statistics.judgements import IMPORTED, UNTIMED
 from workbench.labeling.store import schema
 from workbench.labeling.store.clock import iso, seconds
+from workbench.labeling.store.counting import withdrawn
 from workbench.labeling.store.entries import LABEL, RATER
 from workbench.labeling.store.leases import FLAGS
 from workbench.labeling.store.store import Store
@@ -187,8 +188,7 @@ def _known(store: Store, study: str) -> dict[str, str]:
 
 
 def _gone(store: Store, study: str) -> set[str]:
-    query = sa.select(schema.tombstones.c.rater).where(schema.tombstones.c.study == study)
-    return set(store.database.run(lambda c: c.scalars(query).all()))
+    return set(store.database.run(lambda c: c.scalars(withdrawn(study)).all()))
 
 
 def _judged(store: Store, study: str) -> set[tuple[str, str]]:

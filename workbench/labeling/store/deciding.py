@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from workbench.labeling.store import schema
 from workbench.labeling.store.assignment import GIVEN, OUT, Me, adopt, lend_one
 from workbench.labeling.store.clock import iso
+from workbench.labeling.store.counting import by_class, is_last, withdrawn
 from workbench.labeling.store.editions import stands
 from workbench.labeling.store.entries import DECISION, enter
 from workbench.labeling.store.leases import Lease, Outcome, Vote
@@ -45,20 +46,7 @@ def disputed(connection: sa.Connection, study: Study) -> dict[str, Counter[str]]
     that were not taken back."""
     if not study.adjudication.rule:
         return {}
-    later = _labels.alias("later")
-    query = (
-        sa.select(_labels.c.item, _labels.c.answer, sa.func.count().label("n"))
-        .join(schema.items, sa.and_(schema.items.c.study == _labels.c.study, schema.items.c.item == _labels.c.item))
-        .where(_labels.c.study == study.name, _labels.c.is_repeat.is_(False), _labels.c.is_gold.is_(False))
-        .where(stands(_labels))
-        .where(_labels.c.answer != SKIP, _labels.c.rater.not_in(_gone(study.name)))
-        .where(~sa.exists().where(later.c.supersedes == _labels.c.label, later.c.supersedes != schema.EMPTY))
-        .group_by(_labels.c.item, _labels.c.answer)
-    )
-    counts: dict[str, Counter[str]] = {}
-    for row in connection.execute(query):
-        answer = study.answer(row.answer)
-        counts.setdefault(row.item, Counter())[(answer.kind or answer.key) if answer else row.answer] += row.n
+    counts = by_class(connection, study, _labels.c.is_gold.is_(False))
     return {item: found for item, found in counts.items() if is_disputed(found, study.classes, study.adjudication)}
 
 
@@ -118,8 +106,9 @@ def appoint(connection: sa.Connection, study: str, rater: str, is_chosen: bool) 
     """Choose a rater to decide, or let them judge as others do again; False for who is not an active rater."""
     mine = (_raters.c.study == study, _raters.c.rater == rater, _raters.c.state == "active")
     changed = connection.execute(_raters.update().where(*mine).values(role=ADJUDICATOR if is_chosen else ""))
-    others = _leases.c.purpose == DECISION if not is_chosen else sa.false()
-    connection.execute(_leases.delete().where(_leases.c.study == study, _leases.c.rater == rater, others))
+    if not is_chosen:
+        own = (_leases.c.study == study, _leases.c.rater == rater, _leases.c.purpose == DECISION)
+        connection.execute(_leases.delete().where(*own))
     return bool(changed.rowcount)
 
 
@@ -132,11 +121,9 @@ def deciders(connection: sa.Connection, study: str) -> set[str]:
 def current(connection: sa.Connection, study: str, today: bool = False) -> list[dict[str, object]]:
     """The decisions that stand: neither superseded nor withdrawn, in the order they were given. today: only those about
     items as they are now."""
-    later = _decisions.alias("later")
     query = (
         sa.select(_decisions)
-        .where(_decisions.c.study == study, _decisions.c.rater.not_in(_gone(study)))
-        .where(~sa.exists().where(later.c.supersedes == _decisions.c.label, later.c.supersedes != schema.EMPTY))
+        .where(_decisions.c.study == study, _decisions.c.rater.not_in(withdrawn(study)), is_last(_decisions))
         .order_by(_decisions.c.answered_at, _decisions.c.label)
     )
     if today:
@@ -175,18 +162,7 @@ def _free(
 
 def _is_decided(connection: sa.Connection, lease: Lease) -> bool:
     """Whether this rater has decided about the item already, or has changed that decision elsewhere."""
-    table = _decisions
-    if lease.supersedes:
-        query = sa.select(table.c.label).where(table.c.supersedes == lease.supersedes)
-    else:
-        query = sa.select(table.c.label).where(
-            table.c.study == lease.study,
-            table.c.rater == lease.rater,
-            table.c.item == lease.item,
-            table.c.supersedes == "",
-        )
+    again = (_decisions.c.supersedes == lease.supersedes,)
+    first = (_decisions.c.study == lease.study, _decisions.c.rater == lease.rater, _decisions.c.item == lease.item)
+    query = sa.select(_decisions.c.label).where(*(again if lease.supersedes else (*first, *again)))
     return connection.execute(query).first() is not None
-
-
-def _gone(study: str) -> sa.Select[tuple[str]]:
-    return sa.select(schema.tombstones.c.rater).where(schema.tombstones.c.study == study)

@@ -11,9 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from workbench.labeling.store import schema
+from workbench.labeling.store.counting import counting
 from workbench.labeling.store.database import Database
-from workbench.labeling.store.editions import stands
-from workbench.labeling.study.tasktypes import SKIP
 
 LABEL, RATER, WITHDRAWAL, DECISION = "label", "rater", "withdrawal", "decision"
 ANSWERS = (LABEL, DECISION)
@@ -123,22 +122,7 @@ def recount(connection: sa.Connection, study: str, items: Sequence[str] | None =
     """Set every item's `filled` and `is_open` from the labels and leases that are there; of some items only, if
     named."""
     table, labels, leases = schema.items, schema.labels, schema.leases
-    gone = sa.select(schema.tombstones.c.rater).where(schema.tombstones.c.study == study)
-    later = schema.labels.alias("later")
-    current = (
-        sa.select(sa.func.count())
-        .where(
-            labels.c.study == study,
-            labels.c.item == table.c.item,
-            labels.c.answer != SKIP,
-            labels.c.is_repeat.is_(False),
-            stands(labels),
-        )
-        .where(
-            labels.c.rater.not_in(gone),
-            ~sa.exists().where(later.c.supersedes == labels.c.label, later.c.supersedes != schema.EMPTY),
-        )
-    )
+    current = sa.select(sa.func.count()).where(*counting(study), labels.c.item == table.c.item)
     lent = sa.select(sa.func.count()).where(
         leases.c.study == study,
         leases.c.item == table.c.item,

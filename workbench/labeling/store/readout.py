@@ -8,6 +8,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from workbench.labeling.store import schema
+from workbench.labeling.store.counting import withdrawn
 from workbench.labeling.store.database import Database
 from workbench.labeling.study.study import RATER_COLUMNS
 from workbench.labeling.study.tasktypes import SKIP
@@ -147,8 +148,7 @@ def counts(database: Database, study: str) -> dict[str, int]:
 
 
 def _withdrawn(database: Database, study: str) -> set[str]:
-    query = sa.select(schema.tombstones.c.rater).where(schema.tombstones.c.study == study)
-    return set(database.run(lambda c: c.scalars(query).all()))
+    return set(database.run(lambda c: c.scalars(withdrawn(study)).all()))
 
 
 def _pages(database: Database, table: sa.Table, key: sa.Column, where: Any) -> list[dict[str, Any]]:

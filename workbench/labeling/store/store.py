@@ -28,6 +28,7 @@ from workbench.labeling.store import (
     standing,
 )
 from workbench.labeling.store.clock import Clock, iso
+from workbench.labeling.store.counting import withdrawn
 from workbench.labeling.store.database import Database
 from workbench.labeling.store.deciding import Disputes
 from workbench.labeling.store.entries import LABEL, RATER
@@ -365,11 +366,9 @@ class Store:
 
     def _recount(self, connection: sa.Connection, study: str, items: Sequence[str] | None) -> None:
         entries.recount(connection, study, items)
-        gone = sa.select(schema.tombstones.c.rater).where(schema.tombstones.c.study == study)
         mine = schema.raters.c.study == study
-        connection.execute(
-            schema.raters.update().where(mine, schema.raters.c.rater.in_(gone)).values(state="withdrawn")
-        )
+        gone = schema.raters.c.rater.in_(withdrawn(study))
+        connection.execute(schema.raters.update().where(mine, gone).values(state="withdrawn"))
         connection.execute(schema.raters.update().where(mine).values(answered=0))
         for table in (schema.labels, schema.decisions):
             own = (table.c.study == study, table.c.rater == schema.raters.c.rater)
