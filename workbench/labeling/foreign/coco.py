@@ -37,7 +37,7 @@ def write(shown: Shown, table: pd.DataFrame) -> bytes:
     answers are neither drawn nor placed."""
     study = shown.study
     _check(study)
-    sizes = {item.id: shown.size(item.id) for item in shown.items}
+    sizes = {item.id: shown.size(item) for item in shown.items}
     numbers = {item.id: number for number, item in enumerate(shown.items, start=1)}
     images = [
         {"id": numbers[item.id], "file_name": item.pictures[0].file, "width": sizes[item.id][0]}

@@ -59,12 +59,9 @@ class Shown:
     items: tuple[Item, ...]
     words: Mapping[str, str] = field(default_factory=dict)
 
-    def size(self, item: str) -> tuple[int, int]:
-        """Width and height of an item's first picture, upright. Raises StudyError for no such item or picture."""
-        found = next((one for one in self.items if one.id == item), None)
-        if found is None:
-            raise StudyError(f"there is no item {item[:80]!r} in this study.")
-        with Image.open(inside(self.study.folder, found.pictures[0].file)) as picture:
+    def size(self, item: Item) -> tuple[int, int]:
+        """Width and height of an item's first picture, upright. Raises StudyError for no such picture."""
+        with Image.open(inside(self.study.folder, item.pictures[0].file)) as picture:
             lying = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
             return picture.size[::-1] if lying else picture.size
 

@@ -92,7 +92,7 @@ def _task(shown: Shown, item: Item, number: int, rows: Sequence[Mapping[str, Any
     data: dict[str, Any] = {"item": item.id} | {
         f"image_{n}": f"/data/local-files/?d={shown.study.name}/{picture.file}" for n, picture in enumerate(shows, 1)
     }
-    size = shown.size(item.id) if rows and shown.study.task.form in ("mask", "attention", "points") else (0, 0)
+    size = shown.size(item) if rows and shown.study.task.form in ("mask", "attention", "points") else (0, 0)
     return {
         "id": number,
         "data": data,

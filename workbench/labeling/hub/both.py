@@ -30,7 +30,7 @@ class BothHubs:
         first, second = (self._shards(hub) for hub in (self.first, self.second))
         if not first:  # it was lost, or is new
             self._copy(self.second, self.first, second)
-        self._copy(self.first, self.second, [path for path in first if path not in set(second)])
+        self._copy(self.first, self.second, sorted({*first} - {*second}))
 
     def _shards(self, hub: Hub) -> list[str]:
         return [path for path in hub.look()[1] if path.startswith("data/")]
@@ -63,8 +63,8 @@ class BothHubs:
     def commit(self, add: Mapping[str, bytes], delete: Sequence[str], message: str, parent: str) -> str:
         """To the first, unless it holds all of it already, then to the second."""
         left = set(add) - self.first.holds(add)
-        gone = set(delete) & set(self.first.look()[1])
-        head = self.first.look()[0]
+        head, there = self.first.look()
+        gone = set(delete) & set(there)
         if left or gone:
             head = self.first.commit({path: add[path] for path in left}, sorted(gone), message, parent)
         self.second.commit(add, delete, message, "")

@@ -67,13 +67,12 @@ class Training:
 
     def _taken(self, rater: str, at: Progress, step: Any, asked: Mapping[str, Any]) -> tuple[Progress, dict[str, Any]]:
         """Where the rater is after this step, and what to tell of it; unchanged when it is not the one they are at."""
-        anew = replace(at, understood=not self._study.comprehension, number=0, right_ones=0)
         if at.passed or at.failed >= self._study.practice.tries:
             return at, {}
         if at.understood and not self._items:  # the study asks questions only, since
             return replace(at, passed=True), {}
         if not at.step or (at.understood and at.number >= len(self._items)):  # new, or fewer items since
-            return replace(anew, step=at.step + 1), {}
+            return replace(self._begun(at), step=at.step + 1), {}
         if step != at.step:
             return at, {}
         if not at.understood:
@@ -102,8 +101,11 @@ class Training:
 
     def _failed(self, at: Progress) -> Progress:
         """A try that did not pass: the next one begins at its beginning."""
-        begun = replace(at, understood=not self._study.comprehension, number=0, right_ones=0)
-        return replace(begun, failed=at.failed + 1)
+        return replace(self._begun(at), failed=at.failed + 1)
+
+    def _begun(self, at: Progress) -> Progress:
+        """At the beginning of a try."""
+        return replace(at, understood=not self._study.comprehension, number=0, right_ones=0)
 
     def _show(self, rater: str, at: Progress) -> dict[str, Any]:
         token = {"rater": rater, "study": self._study.name, "step": at.step}

@@ -42,14 +42,15 @@ def register(
     before = connection.execute(
         sa.select(_studies.c.sha256, _studies.c.toml).where(_studies.c.study == study.name)
     ).first()
+    differs = before is None or before.sha256 != study.sha256
     changed = {row["item"]: json.loads(known[row["item"]]) for row in edited}
     number = editions.begin(connection, study, tuple(before) if before else None, changed, now, who)
     for row in edited:
         _replace(connection, study.name, row, number)
     if edited:
         entries.recount(connection, study.name, [row["item"] for row in edited])
-    _note(connection, study, before is not None, before is None or before.sha256 != study.sha256 or bool(fresh), now)
-    return len(fresh), [row["item"] for row in edited], before is None or before.sha256 != study.sha256
+    _note(connection, study, before is not None, differs or bool(fresh), now)
+    return len(fresh), [row["item"] for row in edited], differs
 
 
 def _replace(connection: sa.Connection, study: str, row: dict[str, Any], number: int) -> None:
