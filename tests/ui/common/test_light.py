@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from workbench.ui.common.later import FOR_CLIENTS
-from workbench.ui.common.light import Light
+from workbench.ui.common.light import KEPT, Light
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +67,27 @@ def test_behind_a_prefix_the_page_names_nothing_outside_it(served, monkeypatch) 
     assert '<link rel="icon" href="http://testserver/tool/favicon.ico" />' in text
     assert 'href="http://testserver/tool/manifest.json"' in text
     assert '="/' not in text
+
+
+def test_pages_by_forged_addresses_leave_every_page_its_other_part() -> None:
+    """An address that a page names in its text makes a file of its own, and only a few are kept."""
+    sites = [f"site{number}.example" for number in range(2 * KEPT)]
+    with gr.Blocks() as page:
+        gr.Markdown(" ".join(f"http://{site}" for site in sites))
+    page.theme = gr.themes.Base()
+    light = TestClient(Light(gr.routes.App.create_app(page), "", ""))
+
+    def part(host: str) -> str:
+        text = light.get("/", headers={"x-forwarded-host": host}).text
+        return "/" + re.search(r'src="(page-[0-9a-f]{32}\.js)"', text).group(1)
+
+    part("one.example")
+    for site in sites[: KEPT - 1]:
+        part(site)
+    part("two.example")
+    for site in sites[KEPT:]:
+        part(site)
+        assert light.get(part("two.example")).status_code == 200
 
 
 def test_another_answer_passes_as_it_came_and_head_has_no_body(served) -> None:

@@ -41,7 +41,7 @@ class Light:
         that are sent later, by id, with the event that opens each."""
         self._app, self._title, self._sentence, self._doors = app, title, sentence, doors or {}
         self._files: OrderedDict[str, bytes] = OrderedDict()
-        self._pages: OrderedDict[tuple[bytes, bool], bytes] = OrderedDict()
+        self._pages: OrderedDict[tuple[bytes, bool], tuple[bytes, str]] = OrderedDict()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer the second part, or pass the request on and split the page that comes back."""
@@ -60,15 +60,20 @@ class Light:
         """A page without its larger part, which is kept to be asked for; any other text as it came. whole: also what is
         in tabs that are not open."""
         key = (hashlib.sha256(page).digest(), whole)
-        if key not in self._pages:
-            _keep(self._pages, key, self._split(page, whole))
-        return self._pages[key]
+        light, name = self._pages.get(key, (b"", ""))
+        if not light or (name and name not in self._files):  # pages by forged addresses push files out
+            light, name = self._split(page, whole)
+        _keep(self._pages, key, (light, name))
+        if name:
+            _keep(self._files, name, self._files[name])
+        return light
 
-    def _split(self, page: bytes, whole: bool) -> bytes:
+    def _split(self, page: bytes, whole: bool) -> tuple[bytes, str]:
+        """A page's first part, and the name of the file that holds the other; "" for a page that came as it is."""
         text = page.decode("utf-8", "replace")
         config, info = _CONFIG.search(text), _INFO.search(text)
         if config is None or info is None:
-            return page
+            return page, ""
         own, told = json.loads(config.group(1)), json.loads(info.group(1))
         if self._doors and not whole:
             own, told = later.first(own, self._doors), {"named_endpoints": {}, "unnamed_endpoints": {}}
@@ -85,7 +90,7 @@ class Light:
             "Object.assign(window.gradio_config, window.gradio_alike(window.gradio_config.root));</script>"
         )
         text = text[: config.start()] + light + text[config.end() : info.start()] + text[info.end() :]
-        return self._placed(self._carded(text), html.escape(root)).encode()
+        return self._placed(self._carded(text), html.escape(root)).encode(), name
 
     @staticmethod
     def _placed(text: str, root: str) -> str:
@@ -168,8 +173,10 @@ def _text(value: Any, root: str) -> bytes:
     return ("'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'").encode()
 
 
-def _keep(kept: "OrderedDict[Any, bytes]", key: Any, value: bytes) -> None:
+def _keep(kept: "OrderedDict[Any, Any]", key: Any, value: Any) -> None:
+    """Keep a value as the last one that was asked for."""
     kept[key] = value
+    kept.move_to_end(key)
     while len(kept) > KEPT:
         kept.popitem(last=False)
 
