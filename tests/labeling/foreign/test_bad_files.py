@@ -6,13 +6,15 @@ import zipfile
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from tests.labeling.foreign.studies import SECRET, brought, given, write
 from workbench.cli import main
 from workbench.errors import StudyError
-from workbench.labeling.foreign import files
+from workbench.labeling.foreign import files, runs
 from workbench.labeling.foreign import given as values
 from workbench.labeling.foreign.bringing import bring
 from workbench.labeling.foreign.given import Given
@@ -52,6 +54,8 @@ BAD = [
     ("label-studio", _tasks(lead_time="soon")),
     ("label-studio", _tasks(lead_time=float("nan"))),
     ("label-studio", _tasks(created_at="yesterday")),
+    ("label-studio", _tasks(created_at="0001-01-01T00:00:00Z", lead_time=50)),
+    ("label-studio", _tasks(created_at="0999-12-31T00:00:00Z")),
     ("label-studio", _tasks(completed_by=None)),
     ("label-studio", _tasks(completed_by="x" * 300)),
     ("label-studio", _tasks(completed_by="\ud800")),
@@ -68,6 +72,12 @@ BAD = [
     ("jsonl", '{"item": "item-0"}\n'),
     ("parquet", "PAR1 no"),
     ("datasets", "PK no"),
+    ("label-studio", json.dumps([TASK | {"data": {"image": "http://[/a.png"}, "annotations": [{"result": [CHOICE]}]}])),
+    ("label-studio", _tasks(result=[CHOICE | {"value": {"choices": ["\ud800"]}}])),
+    ("potato", '{"instance_id": "item-0", "user_id": "u", "labels": {"a": {"\\ud800": true, "b": true}}}'),
+    ("potato", '{"instance_id_to_label_to_value": {"\\ud800": {"a": {"none": true}}}}'),
+    ("csv", 'item,rater,answer\nitem-0,u,"' + "x" * 200_000 + '"\n'),
+    ("jsonl", '{"item": "item-0", "rater": "u", "answer": "none", "flags": 5}'),
 ]
 
 
@@ -77,7 +87,7 @@ def test_a_bad_file_gets_a_sentence_and_changes_nothing(hats, kind, text, tmp_pa
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(StudyError) as caught:
         bring(hats.store, hats.shown.study, hats.shown.items, files.read(path, hats.shown, kind), SECRET)
-    assert 10 < len(str(caught.value)) < 500
+    assert 10 < len(str(caught.value).encode()) < 500
     assert len(hats.store.judgements("hats")) == len(hats.store.raters("hats")) == 0
 
 
@@ -96,6 +106,70 @@ def test_a_zip_that_unpacks_without_end_is_refused(hats, tmp_path, monkeypatch):
         archive.writestr("x/data/labels.parquet", b"\0" * 1_000_000)
     with pytest.raises(StudyError, match="datasets file"):
         list(files.read(tmp_path / "bomb.zip", hats.shown, "datasets"))
+
+
+def _peak(work):
+    """The most memory that `work()` holds at once, in MB; it may refuse."""
+    tracemalloc.start()
+    try:
+        work()
+    except StudyError:
+        pass
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    return peak / 1e6
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_columns_without_end_take_no_memory(hats, tmp_path, kind):
+    path, row = tmp_path / "file", {"item": "item-0", "rater": "u", "answer": "none"}
+    if kind == "csv":
+        wide = ",".join(f"c{n}" for n in range(1500))
+        path.write_text(f"item,rater,answer,{wide}\n" + "item-0,u,none\n" * 1500)
+    else:
+        path.write_text("\n".join(json.dumps(row | {f"c{n}": 1}) for n in range(1500)))
+    assert _peak(lambda: list(files.read(path, hats.shown, kind))) < 5
+
+
+@pytest.mark.parametrize(("text", "rows"), [("item-0", 5_000_000), ("x" * 1_000_000, 1000)])
+def test_a_small_parquet_file_of_rows_or_texts_without_end_takes_little_memory(hats, tmp_path, text, rows):
+    column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), pa.array([text]))
+    table = pa.table(dict.fromkeys(("item", "rater", "answer"), column))
+    pq.write_table(table, tmp_path / "file", compression="zstd", store_schema=False)
+    pool = pa.proxy_memory_pool(pa.default_memory_pool())
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pool)
+    try:
+        peak = _peak(lambda: list(files.read(tmp_path / "file", hats.shown, "parquet")))
+    finally:
+        pa.set_memory_pool(before)
+    assert peak + pool.max_memory() / 1e6 < 50
+
+
+@pytest.mark.parametrize("kind", ["coco", "label-studio"])
+def test_many_masks_of_one_picture_are_held_one_at_a_time(tmp_path, kind):
+    shown, side = write(tmp_path / "masks", "correct_mask", items=1), 1000
+    mask, one = np.ones((side, side), bool), {"image_id": 1, "attributes": {"rater": "u"}}
+    if kind == "coco":
+        image = {"id": 1, "file_name": "0-0.png", "width": side, "height": side}
+        file = {"images": [image], "annotations": [one | {"segmentation": runs.counts(mask)}] * 60}
+    else:
+        stroke = {"type": "brushlabels", "original_width": side, "original_height": side}
+        stroke |= {"value": {"rle": runs.packed(mask)}}
+        file = [TASK | {"annotations": [{"completed_by": 1, "result": [stroke] * 60}]}]
+    (tmp_path / "file").write_text(json.dumps(file))
+    assert _peak(lambda: list(files.read(tmp_path / "file", shown, kind))) < 35
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_is_none_is_no_feeling(tmp_path, number):
+    shown = write(tmp_path / "felt", "expression", items=1)
+    regions = [CHOICE | {"value": {"choices": ["happy"]}}]
+    regions += [{"type": "number", "from_name": "intensity", "value": {"number": number}}]
+    (tmp_path / "file").write_text(json.dumps([TASK | {"annotations": [{"completed_by": 1, "result": regions}]}]))
+    with pytest.raises(StudyError, match="whole number"):
+        list(files.read(tmp_path / "file", shown, "label-studio"))
 
 
 def test_one_wrong_answer_refuses_the_file_and_a_lenient_import_leaves_it_out(tmp_path):

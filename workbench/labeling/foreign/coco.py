@@ -25,6 +25,7 @@ from workbench.labeling.foreign.given import (
     read_json,
     recelled,
     seconds_of,
+    words,
 )
 from workbench.labeling.study import details
 from workbench.labeling.study.study import Study
@@ -78,7 +79,7 @@ def read(data: bytes, shown: Shown, name: str) -> Iterator[Given]:
         groups.setdefault((_key(annotation.get("image_id")), str(told.get("rater", ""))), []).append(annotation)
     names = _point_names(file, name)
     for (image_id, rater), annotations in groups.items():
-        where = f"{name}, image {image_id[:40]}"
+        where = f"{name}, image {words(image_id[:40])}"
         if image_id not in images:
             raise StudyError(f"{where}: an annotation is of an image that is not in the list of images.")
         with placed(where):

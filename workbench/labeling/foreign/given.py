@@ -82,8 +82,13 @@ class Shown:
         known = ", ".join(answer.key for answer in self.study.answers)
         raise StudyError(
             f"{text[:60]!r} is no answer of this study; expected one of {known}. Say what it stands for: "
-            f'--word "{text[:40]}=ANSWER".'
+            f'--word "{words(text[:40])}=ANSWER".'
         )
+
+
+def words(text: str) -> str:
+    """A file's own words as they can be said anywhere: half a surrogate pair, which JSON may hold, written out."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def read_bytes(path: Path) -> bytes:
@@ -143,8 +148,11 @@ def file_name(address: Any) -> str:
     """The file's own name at the end of a path or an address, its folders forgotten; "" for what is none."""
     if not isinstance(address, str) or not address or len(address) > 4000:
         return ""
-    split = urlsplit(address.replace("\\", "/")) if "\0" not in address else None
-    if split is None:
+    try:
+        split = urlsplit(address.replace("\\", "/"))
+    except ValueError:  # [ without ]
+        return ""
+    if "\0" in address:
         return ""
     tail = split.query.partition("d=")[2] if split.query.startswith("d=") else split.path
     return PurePosixPath(unquote(tail)).name
@@ -166,6 +174,8 @@ def moment(value: Any, where: str) -> str:
     try:
         read = datetime.fromisoformat(str(value)[:40].replace("Z", "+00:00"))
         read = read if read.tzinfo else read.replace(tzinfo=timezone.utc)
+        if not 1900 <= read.year < 9999:  # what is counted from there must have a written form too
+            raise ValueError("no time of an answer")
         return iso(read.timestamp())
     except (ValueError, OverflowError, OSError) as error:
         raise StudyError(f"{where}: expected a time as 2026-01-31T12:00:00Z, got {str(value)[:40]!r}.") from error

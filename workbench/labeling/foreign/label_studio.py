@@ -213,7 +213,7 @@ def _number(regions: Sequence[Mapping[str, Any]], name: str) -> int:
     for region in regions:
         number = _value(region).get("number")
         if region.get("type") == "number" and region.get("from_name") == name:
-            if isinstance(number, bool) or not isinstance(number, int | float) or number != int(number):
+            if isinstance(number, bool) or not isinstance(number, int | float) or number % 1 != 0:  # NaN too
                 raise StudyError(f"{name}: expected a whole number, got {str(number)[:40]!r}.")
             return int(number)
     raise StudyError(f"{name}: is missing.")

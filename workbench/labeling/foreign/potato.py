@@ -21,6 +21,7 @@ from workbench.labeling.foreign.given import (
     read_json,
     read_lines,
     seconds_of,
+    words,
 )
 from workbench.labeling.study.details import MARK
 from workbench.labeling.study.tasktypes import SKIP
@@ -50,7 +51,7 @@ def read(data: bytes, shown: Shown, name: str) -> Iterator[Given]:
         rater = str(state.get("user_id", ""))
         kept = mapping(state["instance_id_to_label_to_value"], f"{name}, instance_id_to_label_to_value")
         for item, labels in kept.items():
-            yield _given(shown, str(item), rater, _unpaired(labels), {}, f"{name}, {str(item)[:60]}")
+            yield _given(shown, str(item), rater, _unpaired(labels), {}, f"{name}, {words(str(item)[:60])}")
         return
     for place, line in read_lines(data, name):
         where = f"{name}, {place}"
@@ -82,7 +83,7 @@ def _given(shown: Shown, item: str, rater: str, labels: Any, line: Mapping[str, 
     schemes = {str(name): _chosen(value, where) for name, value in mapping(labels, f"{where}, labels").items()}
     told = schemes.get(_ANSWER) or next((v for k, v in schemes.items() if k not in (_DETAIL, "reason", "flags")), [])
     if len(told) != 1:
-        raise StudyError(f"{where}: expected one label in one scheme, got {', '.join(told)[:80] or 'none'}.")
+        raise StudyError(f"{where}: expected one label in one scheme, got {words(', '.join(told)[:80]) or 'none'}.")
     with placed(where):
         head = told[0] if told[0] == SKIP else shown.said(told[0])
     detail, reason, flags = ("".join(schemes.get(name, [])[:1]) for name in (_DETAIL, "reason", "flags"))
