@@ -11,7 +11,7 @@ from workbench.labeling.study.reading import load_items
 from workbench.labeling.study.study import FILE, Study, load_study, parse_study
 from workbench.labeling.study.tables import NAME
 
-_LINE = re.compile(r"^(\s*name\s*=\s*)([\"'])[^\"'\n]*\2", re.MULTILINE)
+_LINE = re.compile(r"^([ \t]*name[ \t]*=[ \t]*)([\"'])[^\"'\n]*\2", re.MULTILINE)
 
 
 def clone(source: Path, folder: Path, name: str) -> Study:
@@ -44,9 +44,9 @@ def clone(source: Path, folder: Path, name: str) -> Study:
 def renamed(study: Study, name: str) -> str:
     """The text of the study's file with another name and nothing else changed. Raises StudyError where that cannot be
     done."""
-    begin = re.search(r"^\s*\[study\]\s*(#.*)?$", study.text, re.MULTILINE)
+    begin = re.search(r"^[ \t]*\[study\][ \t]*(#.*)?$", study.text, re.MULTILINE)
     start = begin.end() if begin else 0
-    following = re.search(r"^\s*\[", study.text[start:], re.MULTILINE)
+    following = re.search(r"^[ \t]*\[", study.text[start:], re.MULTILINE)
     end = start + following.start() if following else len(study.text)
     table = _LINE.sub(lambda line: f'{line[1]}"{name}"', study.text[start:end], count=1)
     text = study.text[:start] + table + study.text[end:]
