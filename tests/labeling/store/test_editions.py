@@ -107,6 +107,22 @@ def test_an_edit_that_does_not_load_leaves_all_as_it_was(store, run, old, new, t
     assert len(store.editions("pairs")) == 1
 
 
+def test_an_edit_writes_over_no_other_file_of_the_study(store, run):
+    folder, _ = run
+    before = text_of(folder)
+    (folder / "other.csv").write_text(before.items.replace("pair-002", "pair-009"))
+    kept = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != ".edit.lock"}
+    for place in ("images/0a.png", "study.toml", "other.csv"):
+        toml = before.toml.replace("items.csv", place)
+        for items in (before.items + "\n", before.items) if place != "other.csv" else (before.items + "\n",):
+            with pytest.raises(StudyError):
+                edit(store, folder, toml, items, before.based_on, "ana")
+    assert all(path.read_bytes() == data for path, data in kept.items())
+    new = edit(store, folder, before.toml.replace("items.csv", "other.csv"), before.items, before.based_on, "ana")
+    assert "pair-009" in {item.id for item in load_items(new)}
+    assert (folder / "items.csv").read_text() == before.items
+
+
 def test_the_report_says_which_edition_answers_belong_to_and_leaves_old_pictures_out(store, run):
     folder, study = run
     before = text_of(folder)

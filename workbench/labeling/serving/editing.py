@@ -32,8 +32,7 @@ class Text:
 def text_of(folder: Path) -> Text:
     """What the study in a folder says now. Raises StudyError."""
     study = load_study(folder)
-    place = _list(study)
-    return Text(study.text, place.read_text(encoding="utf-8-sig") if place else "")
+    return Text(study.text, _text(_list(study)))
 
 
 def edit(store: Store, folder: Path, toml: str, items: str, based_on: str, who: str) -> Study:
@@ -51,6 +50,10 @@ def edit(store: Store, folder: Path, toml: str, items: str, based_on: str, who: 
             raise StudyError("Another name, task or set of answers is another study: clone this one instead.")
         if len(items.encode()) > MOST_PER_FILE:
             raise StudyError("The list of items is too long to be edited here.")
+        if _list(new) not in (None, _list(study)):  # never write over another file of the study
+            if items != before.items:
+                raise StudyError("Name another list of items or edit the one there is, not both at once.")
+            items = _text(_list(new))
         try:
             _write(new, toml, items)
             store.add_study(new, load_items(new), edit=True, who=who)
@@ -64,6 +67,14 @@ def edit(store: Store, folder: Path, toml: str, items: str, based_on: str, who: 
 def _list(study: Study) -> Path | None:
     """The CSV of items that lies in the study's folder; None where they come from elsewhere."""
     return inside(study.folder, study.source.csv) if study.source.csv and not study.source.hub else None
+
+
+def _text(place: Path | None) -> str:
+    """Raises StudyError for a list that is no text."""
+    try:
+        return place.read_text(encoding="utf-8-sig") if place else ""
+    except (OSError, ValueError) as error:
+        raise StudyError(f"The list of items {place.name if place else ''} is no text in UTF-8.") from error
 
 
 def _write(study: Study, toml: str, items: str) -> None:
