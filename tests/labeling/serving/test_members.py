@@ -1,6 +1,8 @@
 """Owners, adjudicators and readers: what each may do, by a token or a Hub account, and studies that are archived or
 cloned."""
 
+import time
+
 import pytest
 
 from tests.labeling.conftest import STUDY, write_study
@@ -13,7 +15,7 @@ from workbench.labeling.serving.owner import Owner
 from workbench.labeling.serving.service import Service
 from workbench.labeling.store import members, schema
 from workbench.labeling.store.leases import Vote
-from workbench.labeling.study.cloning import clone
+from workbench.labeling.study.cloning import clone, renamed
 from workbench.labeling.study.study import load_study
 
 TOKEN = "owner token of a test"
@@ -88,6 +90,26 @@ def test_an_adjudicator_comes_by_a_key_and_is_given_disputed_items_alone(house):
         owner.do({"token": key, "action": "overview"})
 
 
+@pytest.mark.parametrize("end", ["removed", "another role", "another key"])
+def test_who_came_by_a_key_decides_no_more_when_it_is_taken_back(house, end):
+    desk, owner = house
+    for answer in ("same_3", "different_2", "same_1"):
+        answer_all(desk.store, desk.study, desk.store.join(desk.study), Vote(answer, 1500))
+    came, other = (
+        agree(desk, key=given(owner, "dora", "adjudicator")),
+        agree(desk, key=given(owner, "f", "adjudicator")),
+    )
+    assert desk.sync({"rater": came, "want": 1})["items"][0]["decides"]
+
+    if end == "removed":
+        owner.do({"token": TOKEN, "action": "remove_member", "name": "dora"})
+    else:
+        given(owner, "dora", "reader" if end == "another role" else "adjudicator")
+
+    assert not any(item.get("decides") for item in desk.sync({"rater": came, "want": 4})["items"])
+    assert desk.sync({"rater": other, "want": 1})["items"][0]["decides"]
+
+
 def test_an_archived_study_is_closed_to_raters_keeps_its_data_and_can_be_reopened(house):
     desk, owner = house
     rater = agree(desk)
@@ -121,6 +143,16 @@ def test_a_clone_is_the_study_under_a_new_name_and_nothing_else(tmp_path):
     with pytest.raises(StudyError, match="line of its own"):
         clone(write_study(tmp_path / "odd", items=2, gold=1, text=inline), tmp_path / "new", "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_long_study_file_is_cloned_in_no_time(tmp_path):
+    """Under a role for one study: whoever may edit it may not hold up the server for everybody."""
+    head, _, rest = STUDY.partition("[study]")
+    own, _, others = rest.partition("\n[")
+    folder = write_study(tmp_path / "pairs", items=2, gold=1, text=f"{head}[{others}\n[study]{own}" + "\n" * 100_000)
+    study, before = load_study(folder), time.process_time()
+    assert 'name = "again"' in renamed(study, "again")
+    assert time.process_time() - before < 5
 
 
 def _row(study, name, role, token):

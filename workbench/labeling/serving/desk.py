@@ -140,7 +140,7 @@ class Desk:
             raise NotAllowed(WORDS["withdrawn"])
         body: dict[str, Any] = {"study": self.study.name, "rater": rater, "consented_at": row["consented_at"]}
         if decides:
-            self.store.appoint(self.study.name, rater, True, decides)
+            self.store.appoint(self.study.name, rater, True, decides, came=True)
             body["qualified"] = True  # who decides need not practise
         return {"state": "open", "rater": self.sealer.seal("rater", body), "receipt": self._receipt(RATER, row)}
 

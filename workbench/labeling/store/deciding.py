@@ -22,6 +22,8 @@ from workbench.labeling.study.tasktypes import SKIP
 
 ADJUDICATOR = "adjudicator"
 """The role of who decides about disputed items."""
+CAME = "came to decide"
+"""The audit log's word for a rater who came by a member's key or account."""
 _STALE = 10.0
 _labels, _decisions, _leases, _raters = schema.labels, schema.decisions, schema.leases, schema.raters
 
@@ -110,6 +112,19 @@ def appoint(connection: sa.Connection, study: str, rater: str, is_chosen: bool) 
         own = (_leases.c.study == study, _leases.c.rater == rater, _leases.c.purpose == DECISION)
         connection.execute(_leases.delete().where(*own))
     return bool(changed.rowcount)
+
+
+def dismiss_those_of(connection: sa.Connection, study: str, member: str) -> None:
+    """Let everybody judge as others do again who came to decide as this member."""
+    came = schema.audit.c
+    who = list(
+        connection.scalars(sa.select(came.detail).where(came.study == study, came.who == member, came.what == CAME))
+    )
+    for start in range(0, len(who), 500):
+        some = who[start : start + 500]
+        connection.execute(_raters.update().where(_raters.c.study == study, _raters.c.rater.in_(some)).values(role=""))
+        mine = (_leases.c.study == study, _leases.c.rater.in_(some), _leases.c.purpose == DECISION)
+        connection.execute(_leases.delete().where(*mine))
 
 
 def deciders(connection: sa.Connection, study: str) -> set[str]:

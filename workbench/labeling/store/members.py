@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from workbench.errors import StudyError
 from workbench.labeling.store import schema
 from workbench.labeling.store.clock import iso
-from workbench.labeling.store.deciding import ADJUDICATOR
+from workbench.labeling.store.deciding import ADJUDICATOR, dismiss_those_of
 from workbench.labeling.store.store import Store
 
 OWNER, READER = "owner", "reader"
@@ -36,8 +36,9 @@ class Member:
 
 
 def add(store: Store, study: str, name: str, role: str, who: str = "owner") -> str:
-    """Give somebody a role, or another one; their token, which is not kept and cannot be shown again ("" for a Hub
-    account). Raises StudyError for a name or a role that is none, or a study that is not registered."""
+    """Give somebody a role, or another one (what they had ends as by `remove`); their token, which is not kept and
+    cannot be shown again ("" for a Hub account). Raises StudyError for a name or a role that is none, or a study that
+    is not registered."""
     if role not in ROLES:
         raise StudyError(f"Expected the role {', '.join(ROLES[:-1])} or {ROLES[-1]}, got {role[:40]!r}.")
     account = name.removeprefix(HUB)
@@ -50,6 +51,7 @@ def add(store: Store, study: str, name: str, role: str, who: str = "owner") -> s
 
     def work(connection: sa.Connection) -> None:
         connection.execute(_members.delete().where(_members.c.study == study, _members.c.name == name))
+        dismiss_those_of(connection, study, name)
         connection.execute(_members.insert(), row)
         store.note(connection, study, who, "add member", f"{name}, {role}")
 
@@ -58,11 +60,13 @@ def add(store: Store, study: str, name: str, role: str, who: str = "owner") -> s
 
 
 def remove(store: Store, study: str, name: str, who: str = "owner") -> None:
-    """Take a role away; the token ends at once. Raises StudyError when there is no such member."""
+    """Take a role away; the token ends at once, and who came to decide by it judges as others do. Raises StudyError
+    when there is no such member."""
 
     def work(connection: sa.Connection) -> int:
         gone = connection.execute(_members.delete().where(_members.c.study == study, _members.c.name == name)).rowcount
         if gone:
+            dismiss_those_of(connection, study, name)
             store.note(connection, study, who, "remove member", name)
         return int(gone)
 

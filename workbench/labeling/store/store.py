@@ -294,13 +294,14 @@ class Store:
 
         return self.database.run(work)
 
-    def appoint(self, study: str, rater: str, is_chosen: bool, who: str = "owner") -> bool:
+    def appoint(self, study: str, rater: str, is_chosen: bool, who: str = "owner", came: bool = False) -> bool:
         """Choose a rater to decide about disputed items, or let them judge as others do again; False for who is not an
-        active rater."""
+        active rater. came: they are the member `who` themselves."""
 
         def work(connection: sa.Connection) -> bool:
             done = deciding.appoint(connection, study, rater, is_chosen)
-            self.note(connection, study, who, "appoint" if is_chosen else "dismiss", rater)
+            what = deciding.CAME if came else "appoint" if is_chosen else "dismiss"
+            self.note(connection, study, who, what, rater)
             return done
 
         return self.database.run(work)
