@@ -63,7 +63,7 @@ docs: $(RUN) ## write the generated parts of the README, the Spaces and docs/api
 	$(BIN)/python -m workbench api --write
 
 bench: setup $(DEV) ## print every benchmark table (a quiet machine, please)
-	for script in $$(ls benchmarks/*.py | grep -v "measure.py\|drawn_clip.py"); do echo "== $$script"; $(OFF) $(BIN)/python $$script || exit 1; done
+	for script in $$(ls benchmarks/*.py | grep -v "measure.py\|drawn_clip.py\|labeling_server.py"); do echo "== $$script"; $(OFF) $(BIN)/python $$script || exit 1; done
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

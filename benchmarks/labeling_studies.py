@@ -14,7 +14,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-import labeling  # noqa: E402
+import labeling_server as labeling  # noqa: E402
 import numpy as np  # noqa: E402
 
 from workbench.labeling.hub.hub import LocalHub  # noqa: E402

@@ -27,7 +27,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import labeling  # noqa: E402
+import labeling_server as labeling  # noqa: E402
 import yaml  # noqa: E402
 
 from tests.browser.conftest import FLAGS, free_port  # noqa: E402
@@ -103,11 +103,10 @@ def checked(hub: HubDouble, visitors: list[Visitor]) -> Row:
 
 def votes(args: argparse.Namespace) -> None:
     """The table of rates."""
-    labeling.TOML = labeling.TOML.replace("raters_per_item = 5", f"raters_per_item = {TARGET}")
     head = ("servers", "routing", "votes/s", "p50 ms", "p95 ms", "votes", "lost", "doubled", "over target", "resends")
     print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
     with postgres_server() as server, tempfile.TemporaryDirectory() as scratch:
-        study = labeling.write_study(Path(scratch) / "study", 4000)
+        study = labeling.write_study(Path(scratch) / "study", 4000, raters=TARGET)
         for count, sticky in ((1, True), (2, True), (2, False)):
             with postgres_database(server) as database, HubDouble() as hub:
                 hub.repo("dataset", "tester/loss")
@@ -249,7 +248,6 @@ def component(address: str, seconds: float = 60) -> int:
 
 def compose(args: argparse.Namespace) -> None:
     """The transcript."""
-    labeling.TOML = labeling.TOML.replace("raters_per_item = 5", f"raters_per_item = {TARGET}")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o755)
@@ -258,7 +256,9 @@ def compose(args: argparse.Namespace) -> None:
         database = stack.enter_context(postgres_database(server))
         said("db: PostgreSQL")
         data = folder / "data"
-        choose_folder(Settings(cache=folder, data=data), labeling.write_study(data / "studies" / "loss", 400))
+        choose_folder(
+            Settings(cache=folder, data=data), labeling.write_study(data / "studies" / "loss", 400, raters=TARGET)
+        )
         apps = [App(name, database, data, hub.address) for name in ("app1", "app2")]
         for app in apps:
             app.start()

@@ -14,8 +14,18 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from training.portraits.fitting import (
+    ageing,
+    chosen_ridge,
+    components,
+    degrees,
+    likely,
+    ridge,
+    worn,
+)
+from training.portraits.outlines import STRAIGHT, outline_kinds
 from workbench.mesh import OVAL, polygon
-from workbench.models.portraits.appearance import FACE, OUTLINE, REACH, SIZES, TEXTURE
+from workbench.models.portraits.appearance import FACE, SIZES, TEXTURE
 from workbench.models.portraits.frame import SIDE
 
 TEXTURES, SHAPES = 180, 40
@@ -31,20 +41,6 @@ FINER = 40
 BROAD = 5.0
 """Pixels; what is broader than a blur of so many is left to the layers."""
 
-KINDS, LEAST_ALIKE = {False: 12, True: 16}, 18
-"""How many outlines of men and of women there are to choose from at most, and of how many photos each is made."""
-
-DECAYS = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1)
-"""How strongly regressions that choose may be held back."""
-
-WORN = 0.03
-"""Share of a face's box beyond which glasses count as worn."""
-
-NECK, RISE, SLOPE = 11.0, 7.5, 0.3
-"""In cells of the outlines: half the neck's width, how far above the chin shoulders may begin, how they fall away."""
-
-STRAIGHT, EVENED = 13.0, 0.35
-"""Degrees of yaw up to which a photo's outline is learnt from, and how much of a kept outline is its mirror image."""
 
 ASKEW = 0.4
 """How readily what makes left and right differ is drawn and moved, beside 1."""
@@ -59,43 +55,6 @@ LEAST = 0.01
 """Share of the picture that hair or clothes must fill for their colours to count."""
 
 ATTRIBUTES = ("yaw", "pitch", "mouth", "smile", "light_across", "light_down")
-RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-
-
-def components(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """(count, d) what one deviation of each component adds, and (n, count) standard coefficients, of centred rows (n,
-    d)."""
-    values, vectors = np.linalg.eigh((rows @ rows.T).astype(np.float64))
-    values, vectors = values[::-1][:count], vectors[:, ::-1][:, :count]
-    scores = vectors * np.sqrt(len(rows))
-    return (scores.T @ rows / len(rows)).astype(np.float32), scores.astype(np.float32)
-
-
-def ridge(inputs: np.ndarray, targets: np.ndarray, strength: float) -> np.ndarray:
-    """(targets, inputs) least squares of centred arrays, held back by `strength`."""
-    gram = inputs.T @ inputs + strength * np.eye(inputs.shape[1])
-    found: np.ndarray = np.linalg.solve(gram, inputs.T @ targets).T
-    return found
-
-
-def chosen_ridge(vectors: np.ndarray, scores: np.ndarray, names: np.ndarray) -> tuple[float, np.ndarray]:
-    """The strength that foretells left-out photos best, and (n, k) what is left open of each when it is left out."""
-    _, photo = np.unique(names, return_inverse=True)
-    fold = np.random.default_rng(0).integers(0, 5, photo.max() + 1)[photo]
-    best: tuple[float, float, np.ndarray] | None = None
-    for strength in RIDGES:
-        left = np.zeros_like(scores)
-        for number in range(5):
-            inside, outside = fold != number, fold == number
-            mean = vectors[inside].mean(0)
-            weight = ridge(vectors[inside] - mean, scores[inside], strength)
-            left[outside] = scores[outside] - (vectors[outside] - mean) @ weight.T
-        error = float((left**2).mean())
-        print(f"ridge {strength}: {error:.4f} of 1 is left open", flush=True)
-        if best is None or error < best[0]:
-            best = error, strength, left
-    assert best is not None
-    return best[1], best[2]
 
 
 def lights(colours: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -185,139 +144,6 @@ def brightnesses(
     return found[0][0], found[0][1] + 127.5, found[1][0]
 
 
-def outline_kinds(
-    outlines: np.ndarray, inside: np.ndarray, female: np.ndarray, mean: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(o, d) means of outlines (n, d) that are alike (k-means within either apparent sex, seeded, the best of 8
-    starts),
-    which each photo's is, (n,), and whether each was made of women, (o,).
-
-    inside: (n, 64, 64), how much of a cell a photo shows: a mean is of those that show it. female: (n,) bool. mean:
-    (468,
-    2) of the frame. A mean of fewer than `LEAST_ALIKE` photos is dropped, and its photos join the nearest.
-    """
-    _, scores = components(outlines - outlines.mean(0), 24)
-    loads = scores.T @ (outlines - outlines.mean(0)) / len(scores)
-    scaled = (scores * np.linalg.norm(loads, axis=1)).astype(np.float32)
-    shown = np.repeat(inside[:, None], 3, 1).reshape(outlines.shape) + 1e-3
-    chosen = np.zeros(len(outlines), int)
-    whose: list[np.ndarray] = []
-    women: list[bool] = []
-    for sex, count in KINDS.items():
-        rows = np.flatnonzero(female == sex)
-        criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 60, 1e-4)
-        cv2.setRNGSeed(0)
-        _, labels, centres = cv2.kmeans(scaled[rows], count, None, criteria, 8, cv2.KMEANS_PP_CENTERS)
-        kept = np.flatnonzero(np.bincount(labels.ravel(), minlength=count) >= LEAST_ALIKE)
-        nearest = np.linalg.norm(scaled[rows][:, None] - centres[kept], axis=2).argmin(1)
-        chosen[rows] = len(whose) + nearest
-        for kind in range(len(kept)):
-            own = rows[nearest == kind]
-            whose.append(np.average(outlines[own], 0, shown[own]))
-            women.append(sex)
-    print("photos per outline:", np.bincount(chosen), "women's:", sum(women))
-    count = len(whose)
-    found = np.stack(whose)
-    flipped = found.reshape(count, 3, OUTLINE, OUTLINE)[..., ::-1].reshape(count, -1)
-    evened = ((1 - EVENED) * found + EVENED * flipped).reshape(count, 3, OUTLINE, OUTLINE)
-    neck, below = throat(mean)
-    for each in evened:
-        each[0] = np.maximum(each[0], np.minimum(neck, each[2] + 1))
-        each[1] = np.maximum(each[1], each[0])
-        each[1:] = np.minimum(each[1:], dome(each[1]))
-        each[2] = np.maximum(each[1], np.minimum(np.maximum(each[2], below), below))
-    return evened.reshape(count, -1), chosen, np.array(women)
-
-
-def throat(mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(64, 64) twice: signed distances to a neck below the face's lower half, and to what shoulders may cover.
-
-    Means of many photos' outlines leave no neck where some wear collars, and let collars rise beside the cheeks.
-    """
-    points = mean / (SIDE / OUTLINE)
-    chin, middle = points[152, 1], points[152, 0]
-    y, x = np.mgrid[:OUTLINE, :OUTLINE] + 0.0
-    away = np.abs(x - middle)
-    cells = 2 * REACH / (SIDE / OUTLINE)
-    neck = np.minimum(NECK + 0.12 * np.maximum(y - chin, 0) - away, y - (chin - 14))
-    line = chin - RISE + SLOPE * np.maximum(away - NECK, 0)
-    return np.clip(neck / cells, -1, 1), np.clip((y - line) / cells, -1, 1)
-
-
-def dome(head: np.ndarray) -> np.ndarray:
-    """(64, 64): a signed distance to a round top for a head's outline (64, 64), as wide as the hair is at its widest.
-
-    Many photos end at the hair, and what they would show above is not known.
-    """
-    widths = (head[:28] > 0).sum(1)
-    row = 6 + int(widths[6:26].argmax())
-    columns = np.flatnonzero(head[row] > 0)
-    top = int((widths > 0.55 * widths[row]).argmax())
-    across, up = 1.03 * len(columns) / 2, max((row - top) / 0.83, 5.0)
-    y, x = np.mgrid[:OUTLINE, :OUTLINE]
-    far = np.hypot((x - columns.mean()) / across, np.minimum(y - row, 0) / up)
-    return np.where(y < row, (1 - far) * min(across, up) * SIDE / OUTLINE / (2 * REACH), 1.0)
-
-
-def told_apart(vectors: np.ndarray, classes: np.ndarray, count: int, decay: float) -> tuple[np.ndarray, np.ndarray]:
-    """(count, d) and (count,): a multinomial regression of classes (n,) on vectors, by gradient descent."""
-    x, y = torch.from_numpy(vectors).float(), torch.from_numpy(classes).long()
-    mean = x.mean(0)
-    weight, bias = torch.zeros(count, x.shape[1], requires_grad=True), torch.zeros(count, requires_grad=True)
-    solver = torch.optim.LBFGS([weight, bias], max_iter=200)
-
-    def loss() -> torch.Tensor:
-        solver.zero_grad()
-        value = torch.nn.functional.cross_entropy((x - mean) @ weight.T + bias, y) + decay * (weight**2).sum() / count
-        value.backward()
-        return value
-
-    solver.step(loss)
-    with torch.no_grad():
-        return weight.numpy(), (bias - weight @ mean).numpy()
-
-
-def chosen_decay(vectors: np.ndarray, classes: np.ndarray, count: int, names: np.ndarray, what: str) -> float:
-    """The decay that tells left-out photos' classes best, of `DECAYS`, by five folds over photos."""
-    _, photo = np.unique(names, return_inverse=True)
-    fold = np.random.default_rng(0).integers(0, 5, photo.max() + 1)[photo]
-    errors = {}
-    for decay in DECAYS:
-        left = []
-        for number in range(5):
-            weight, bias = told_apart(vectors[fold != number], classes[fold != number], count, decay)
-            logits = vectors[fold == number] @ weight.T + bias
-            logits -= logits.max(1, keepdims=True)
-            logits -= np.log(np.exp(logits).sum(1, keepdims=True))
-            left.append(-logits[np.arange(len(logits)), classes[fold == number]])
-        errors[decay] = float(np.concatenate(left).mean())
-    best = min(errors, key=errors.__getitem__)
-    print(f"{what} told from the vector: cross entropy of left-out photos {errors}; of nobody {np.log(count):.2f}")
-    return best
-
-
-def likely(
-    vectors: np.ndarray, kinds: np.ndarray, women: np.ndarray, names: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """(o, d) and (o,): the logarithm of how likely an outline is of a vector: of either sex's by a regression of its
-    own,
-    times how likely that sex is.
-    """
-    sex = women[kinds].astype(int)
-    decay = chosen_decay(vectors, sex, 2, names, "apparent sex")
-    sexes = told_apart(vectors, sex, 2, decay)
-    weights, biases = np.zeros((len(women), vectors.shape[1])), np.zeros(len(women))
-    for which in (False, True):
-        own, rows = np.flatnonzero(women == which), np.flatnonzero(women[kinds] == which)
-        place = np.searchsorted(own, kinds[rows])
-        decay = chosen_decay(vectors[rows], place, len(own), names[rows], "outline")
-        weight, bias = told_apart(vectors[rows], place, len(own), decay)
-        middle = np.median(np.log(np.exp(vectors[rows] @ weight.T + bias).sum(1)))
-        weights[own] = weight + sexes[0][int(which)]
-        biases[own] = bias - middle + sexes[1][int(which)]
-    return weights, biases
-
-
 def finer(
     loads: np.ndarray, centre: np.ndarray, scores: np.ndarray, mean: np.ndarray, out: Path
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -340,30 +166,6 @@ def finer(
     inner = cv2.erode(polygon(mean, OVAL, (SIDE, SIDE)), np.ones((13, 13), np.uint8)).astype(np.float32) / 255
     fade = np.tile(cv2.GaussianBlur(inner, (0, 0), 4)[FACE].ravel(), 3)
     return fade * total / len(photo), fade * slopes / len(photo)
-
-
-def degrees(poses: np.ndarray, held: np.ndarray) -> np.ndarray:
-    """(2,): how many degrees of yaw and of pitch, of (n, 3) poses, a unit of the attributes (n, a) stands for."""
-    return np.array([np.polyfit(held[:, at], poses[:, at], 1)[0] for at in (0, 1)])
-
-
-def ageing(age: np.ndarray, female: np.ndarray, held: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """(k,): by how much coefficients (n, k) are others per year of age (n,), apparent sex (n,) and attributes (n, a)
-    being the same.
-    """
-    ground = np.column_stack([age - age.mean(), female - female.mean(), held, np.ones(len(age))])
-    found: np.ndarray = np.linalg.lstsq(ground, scores, rcond=None)[0][0]
-    return found
-
-
-def worn(vectors: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, float]:
-    """(d,) and a number: the logarithm of how much likelier a vector's face wears glasses than not, from photos (n, d)
-    and the share of each face (n,) that is glasses."""
-    wears = (share > WORN).astype(int)
-    names = np.arange(len(vectors)).astype(str)
-    decay = chosen_decay(vectors, wears, 2, names, f"glasses ({wears.mean():.0%} wear them)")
-    weight, bias = told_apart(vectors, wears, 2, decay)
-    return weight[1] - weight[0], float(bias[1] - bias[0])
 
 
 def main() -> int:
