@@ -9,6 +9,7 @@ import signal
 import tarfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.scale.toys import folder_of, judged, never_opened, toy, toy_opened
+from workbench.bench import Workbench
 from workbench.errors import BadRequest, Cancelled, CannotWrite, OutOfMemory
 from workbench.scale import collect, local, plan, shard
 from workbench.scale.source import source_of
@@ -323,3 +325,14 @@ def test_a_file_named_by_its_outcome_keeps_its_name_in_shards(tmp_path, out, ben
     }
     collect.as_files(made, tmp_path / "all")
     assert sorted(path.name for path in (tmp_path / "all").glob("*")) == ["a.jpg_yes.txt", "b.png_no.txt"]
+
+
+def test_a_model_of_one_worker_among_many_has_one_thread(settings) -> None:
+    """Two workers on two cores ran eight threads of ONNX Runtime: only torch was told that it is not alone."""
+    from workbench.scale.ray import ShardWorker
+
+    parser = Workbench(plan.alone(settings)).parser()
+
+    assert parser._quick._session.get_session_options().intra_op_num_threads == 1
+    assert plan.alone(replace(settings, threads=3)).threads == 3
+    assert ShardWorker(None, None, None)._bench.settings.threads == 1

@@ -14,7 +14,7 @@ from typing import Any
 
 from workbench.bench import Workbench
 from workbench.errors import Cancelled, OutOfMemory, WorkbenchError
-from workbench.scale.plan import Opener, Plan, opened
+from workbench.scale.plan import Opener, Plan, alone, opened
 from workbench.scale.shard import Rules, Tally, forget_attempts, run_shard
 from workbench.settings import Settings
 
@@ -156,7 +156,7 @@ def _serve(line: Connection, plan: Plan, settings: Settings, rules: Rules, opene
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        work = opener(plan, Workbench(settings))
+        work = opener(plan, Workbench(alone(settings)))
         line.send(("ready", None))
         while True:
             line.send(("done", run_shard(plan, line.recv(), work, settings, rules)))

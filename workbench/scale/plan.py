@@ -23,6 +23,7 @@ from workbench.errors import BadRequest, BadWeights
 from workbench.generation.album import ROUND
 from workbench.scale.source import Item, Source
 from workbench.scale.step import Step, Work, record, settle
+from workbench.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,12 @@ def write_parquet(path: Path, columns: dict[str, Any]) -> None:
 
 Opener = Callable[[Plan, Workbench], Work]
 """How a worker gets its work from a plan."""
+
+
+def alone(settings: Settings) -> Settings:
+    """The settings of one of several workers: a model has one thread, unless a number was asked for, because there are
+    as many workers as cores."""
+    return replace(settings, threads=settings.threads or 1)
 
 
 def opened(plan: Plan, bench: Workbench) -> Work:

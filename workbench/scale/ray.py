@@ -12,7 +12,7 @@ from typing import Any
 
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, OutOfMemory, WorkbenchError
-from workbench.scale.plan import Opener, Plan, opened
+from workbench.scale.plan import Opener, Plan, alone, opened
 from workbench.scale.shard import Rules, Tally, run_shard
 
 STILLBORN = 3
@@ -25,7 +25,8 @@ class ShardWorker:
 
     def __init__(self, plan: Plan, rules: Rules, opener: Opener) -> None:
         """Loads nothing."""
-        self._plan, self._rules, self._bench, self._opener = plan, rules, Workbench.from_env(), opener
+        self._plan, self._rules, self._opener = plan, rules, opener
+        self._bench = Workbench(alone(Workbench.from_env().settings))
         self._work: Any = None
 
     def load(self) -> None:

@@ -16,7 +16,7 @@ class Network:
     def __init__(self, path: Path, threads: int = 0) -> None:
         """Raises BadWeights when the file is not a network LiteRT can run."""
         try:
-            self._interpreter = Interpreter(model_path=str(path), num_threads=threads or devices.threads(2))
+            self._interpreter = open_file(path, threads)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BadWeights(
@@ -37,6 +37,12 @@ class Network:
             self._interpreter.set_tensor(self._input, array)
             self._interpreter.invoke()
             return tuple(self._interpreter.get_tensor(index) for index in self._outputs)
+
+
+def open_file(path: Path, threads: int = 0) -> Interpreter:
+    """The file in LiteRT, with so many threads; 0: as many as the settings say, else two. Raises ValueError or
+    RuntimeError for what is no such file."""
+    return Interpreter(model_path=str(path), num_threads=threads or devices.threads(2))
 
 
 def load_network(path: Path, expected: tuple[int, ...], outputs: tuple[tuple[int, ...], ...]) -> Network:

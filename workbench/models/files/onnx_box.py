@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
 from workbench.errors import BadWeights
+from workbench.models.files.onnx_session import open_session, reason
 
 
 class OnnxBox(nn.Module):
@@ -30,7 +30,7 @@ class OnnxBox(nn.Module):
             answer = self._answer(np.zeros((1, 3, size, size), np.float32))
         except Exception as error:  # onnxruntime raises types of its own that it does not export
             raise BadWeights(
-                f"{path.name}: expected a network for 3 × {size} × {size} pixels; it refuses them ({_first(error)})."
+                f"{path.name}: expected a network for 3 × {size} × {size} pixels; it refuses them ({reason(error)})."
             ) from error
         if answer.shape != (1, outputs):
             raise BadWeights(
@@ -50,19 +50,3 @@ class OnnxBox(nn.Module):
     def _answer(self, pixels: np.ndarray) -> np.ndarray:
         found = self._session.run(None, {self._input: np.ascontiguousarray(pixels, np.float32)})[0]
         return np.asarray(found, np.float32).reshape(len(pixels), -1)
-
-
-def open_session(path: Path) -> onnxruntime.InferenceSession:
-    """The file as a network on the CPU. Raises BadWeights when it is no ONNX file that can be read."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises types of its own that it does not export
-        raise BadWeights(
-            f"{path.name} is not a readable ONNX file ({_first(error)}). Delete it and fetch it again."
-        ) from error
-
-
-def _first(error: Exception) -> str:
-    return str(error).partition("\n")[0].rpartition(" : ")[2][:120]

@@ -14,7 +14,7 @@ import numpy as np
 from workbench.catalog.spec import ModelSpec
 from workbench.detections import Detections, from_five, join, suppress_whole
 from workbench.errors import BadWeights
-from workbench.models.files.onnx_box import open_session
+from workbench.models.files.onnx_session import open_session
 from workbench.models.finders.mediapipe import FaceFinder as MeshFinder
 from workbench.values import check_image
 

