@@ -1,6 +1,7 @@
 """A folder in one process: threads, one table that grows, a file per photo. What the plain commands do."""
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,8 +194,8 @@ def _run(
     sink: Sink,
     account: Account,
 ) -> None:
-    share_cores(wish.workers)
     work = step.open(bench)
+    share_cores(wish.workers)
 
     def one(name: str, stopped: Callable[[], bool]) -> tuple[Outcome, Stamp]:
         path = listing.path(name)
@@ -227,7 +228,7 @@ def failed_stamp(path: Path, most: int) -> Stamp:
 
 
 def share_cores(workers: int) -> None:
-    """Give each worker its share of the cores: workers that all use all cores wait for each other."""
-    import torch
-
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // max(1, workers)))
+    """Give each worker its share of the cores, where a model runs in torch: workers that all use all cores wait for
+    each other. Torch is not loaded for it, which takes as long as ten photos do."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // max(1, workers)))

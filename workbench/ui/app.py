@@ -19,6 +19,7 @@ from workbench.labeling.serving.service import stop_on_signals
 from workbench.tabs import TABS, Tab
 from workbench.ui.common import later, uploads
 from workbench.ui.common.background import RUNNING
+from workbench.ui.common.direct import Direct
 from workbench.ui.common.door import Page, Quiet, SameSite
 from workbench.ui.common.draining import Draining
 from workbench.ui.common.examples import thumbnails
@@ -242,5 +243,6 @@ def _layers(demo: gr.Blocks, bench: Workbench, draining: Draining) -> list[Middl
         Middleware(Quiet),
         Middleware(SameSite, bound_to=settings.host, hosts=settings.allowed_hosts),
         Middleware(Limits, settings=settings, queue=waiting, room=sweeper),
+        Middleware(Direct, demo=demo),
         Middleware(Light, title=str(demo.title), sentence=MOTTO, doors=later.doors(demo)),
     ]
