@@ -60,6 +60,17 @@ def test_the_photos_own_detail_hides_detail_of_its_size() -> None:
     assert shown(scene.pixels + waves, change) < 0.8 * shown(scene.pixels, change)
 
 
+def test_a_highlight_on_a_smooth_forehead_hides_no_stripes_beside_it() -> None:
+    """Bands across smooth foreheads: the broad contrast of a highlight counted as detail that hides them. On textured
+    skin it still does."""
+    scene = toys.scene()
+    shining = scene.pixels + patch(110, 144, 70.0, 22.0) - patch(160, 110, 40.0, 20.0)
+    grain = torch.randn(1, 1, 288, 288, generator=torch.Generator().manual_seed(0)) * 16
+    stripes = patch(135, 130, 1.0, 25.0) * torch.sin(torch.arange(288) / 5.0)[None, None, :, None] * 6
+
+    assert shown(shining, stripes) > 1.1 * shown(shining + grain, stripes)
+
+
 def test_burnt_out_skin_hides_nothing() -> None:
     pixels = torch.full((1, 3, 288, 288), 180.0)
     bright = torch.full((1, 3, 288, 288), 252.0)

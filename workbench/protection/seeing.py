@@ -34,6 +34,13 @@ TINTED = 0.02
 MASKS, POWER = 1.5, 0.35
 """Detail of so many thresholds begins to hide a change of its size; half the exponent by which it does."""
 
+TEXTURES, SHADING = slice(1, 3), 3
+"""The bands whose detail is texture (pores, hair, lashes), and the first whose contrast is as often mere shading."""
+
+SMOOTH, TEXTURED, HELD = 1.1, 1.5, 0.5
+"""How many times the least change the texture hides on smooth and on textured skin, and the share of what broad
+contrast hides that is left on the smooth: a highlight on a smooth forehead hides no stripes beside it."""
+
 BURNT, DARK, SHADOW = 228.0, 60.0, 0.5
 """Grey levels from which skin counts as burnt out, and below which the dark hides, as far as it is darker than that
 share of the face: dark skin is no shadow, and stains on it are seen as well as on any other."""
@@ -88,9 +95,13 @@ def sight(pixels: Tensor, face: Tensor, hairless: Tensor, worn: Tensor | None = 
     adapted = (usual / ADAPTED).clamp(DIMMEST, 1)
     level = adapted * (1 - 0.4 * burnt) * (1 + dark) * (1 if worn is None else 1 + worn)
     found = []
-    for number, (band, least) in enumerate(zip(bands(light), LEAST, strict=True)):
-        here = level if band.shape[-1] == level.shape[-1] else halved(level)
-        found.append(least * here * _masking(band, number, least))
+    masks = [
+        _masking(band, number, least) for number, (band, least) in enumerate(zip(bands(light), LEAST, strict=True))
+    ]
+    textured = _textured(masks)
+    for number, (mask, least) in enumerate(zip(masks, LEAST, strict=True)):
+        here = level if mask.shape[-1] == level.shape[-1] else halved(level)
+        found.append(least * here * (1 + (mask - 1) * textured if number >= SHADING else mask))
     tint = LEAST_COLOUR * halved(level) * (1 + TINTED * _tints(pixels).square().sum(1, keepdim=True).sqrt())
     return Sight(tuple(found), tint, halved(face), 1 + halved(blur(hairless, 2.0)))
 
@@ -110,6 +121,12 @@ def _masking(band: Tensor, number: int, least: float) -> Tensor:
     near, wide = (blur(band**2, times * SCALES[number] / shrunk).clamp_min(0) for times in (1.5, 4.0))
     contrast = torch.minimum(near, wide).sqrt()
     return (1 + (contrast / (MASKS * least)) ** 2) ** POWER
+
+
+def _textured(masks: list[Tensor]) -> Tensor:
+    """(N, 1, S / 2, S / 2) `HELD`..1: how much of what broad contrast hides is believed, by the texture there."""
+    hidden = blur(torch.stack(masks[TEXTURES]).amax(0), 1.5)
+    return HELD + (1 - HELD) * ((hidden - SMOOTH) / (TEXTURED - SMOOTH)).clamp(0, 1)
 
 
 def seen(before: Tensor, after: Tensor, sight: Sight, grain: bool = True) -> Tensor:
