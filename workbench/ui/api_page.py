@@ -15,7 +15,8 @@ Written by `python -m workbench api --write`. Every endpoint is called with `gra
 under the same name; there a photo is a `data:` URL. "Use via API" below the page shows the choices of the models that
 are here. Files come back as paths, which the client downloads; what cannot be done raises an error with its sentence.
 A face is chosen by number ("Face 2", the largest is 1) or by a point or box in the photo's pixels; it may be left out
-where a photo has one face.
+where a photo has one face. Photos (files) are a list of `{"image": handle_file("photo.jpg"), "caption": None}`, files a
+plain list; an agent gives a `data:` URL for each.
 
 ```python
 from gradio_client import Client, handle_file

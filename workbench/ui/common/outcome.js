@@ -102,6 +102,9 @@
   document.addEventListener('click', event => {
     const pressed = event.target.closest && event.target.closest('[data-press]');
     const target = pressed && document.getElementById(pressed.dataset.press);
-    if (target) (target.querySelector('button') || target).click();
+    if (!target) return;
+    const button = target.querySelector('button') || target;
+    if (document.activeElement === pressed) button.focus();  // "Again" goes away with its line
+    button.click();
   });
 })()

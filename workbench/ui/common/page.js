@@ -144,6 +144,9 @@
       outer.setAttribute('aria-label', 'Add more');
       outer.tabIndex = -1;
     }
+    for (const link of root.querySelectorAll('a[download]:not([tabindex])')) {  // its button is the one that is named
+      if (link.querySelector('button')) link.tabIndex = -1;
+    }
     for (const frame of root.querySelectorAll('button > .image-frame')) {
       const button = frame.parentElement, picture = frame.querySelector('img');
       const words = finding(button);

@@ -53,7 +53,7 @@ def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
                 label="Keep these people visible (photos, one face each)",
                 file_count="multiple",
                 file_types=["image"],
-                height=120,
+                height=140,
                 elem_id="plain-keep",
             )
             start, stop = run_buttons("Hide", "plain")

@@ -1,0 +1,154 @@
+"""Every tab's real job by keyboard alone, or by touch on a phone: does it work, where does it stop, what does it cost?
+
+`python benchmarks/walk.py ADDRESS [--touch] [TAB[/SUB] ...]` against a workbench that runs; prints a table and leaves
+with 1 when a job stopped. By keyboard it also goes through every stop of the Tab key and notes those without a ring
+that can be seen, without a name, or off the screen.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.browser.page_jobs import FLAGS, JOBS, Job, files, mask_zip
+from tests.browser.walker import Keys, Stopped, do, layout, stops
+
+
+class Touch(Keys):
+    """A person with a phone."""
+
+    def open(self, address: str, job: Job) -> None:
+        """By a link, as phones get them."""
+        self.page.goto(f"{address}?tab={job.tab}" + (f"&sub={job.sub}" if job.sub else ""))
+        self.page.locator(f"#tab-{job.tab}").wait_for(timeout=20_000)
+        self.page.wait_for_timeout(1500)
+
+    def sub(self, tab: str, sub: str) -> None:
+        """Open a sub-tab, folded away or not."""
+        button = self.page.locator(f"#tab-{tab} button[role=tab]").filter(has_text=sub.replace("-", " ").capitalize())
+        if not button.count() or not button.first.is_visible():
+            self.page.locator(f"#tab-{tab} [aria-label='More tabs']").tap()
+            button = self.page.locator(f"#tab-{tab} .overflow-dropdown button").filter(
+                has_text=sub.replace("-", " ").capitalize()
+            )
+        button.first.tap()
+        self.pressed += 1
+        self.page.wait_for_timeout(800)
+
+    def reach(self, selector: str, most: int = 160) -> None:
+        """See that it is there."""
+        if (where := self.page.evaluate("selector => walk.where(selector)", selector)) in ("absent", "disabled"):
+            raise Stopped(f"{selector} is {where}")
+
+    def press(self, selector: str) -> None:
+        """Tap a button."""
+        self.reach(selector)
+        self.page.locator(selector).locator("visible=true").first.tap()
+        self.pressed += 1
+
+    def give(self, part: str, paths: list[str]) -> None:
+        """Choose files in the phone's own dialogue."""
+        with self.page.expect_file_chooser(timeout=5_000) as chooser:
+            self.page.locator(f"#{part} button:not([role=group])").locator("visible=true").first.tap()
+        self.pressed += 1
+        chooser.value.set_files(paths if chooser.value.is_multiple() else paths[0])
+
+    def use(self, part: str, keys: str) -> None:
+        """Tap a part."""
+        self.press(part)
+        self.page.wait_for_timeout(800)
+
+    def tick(self, part: str) -> None:
+        """Tick a box."""
+        self.page.locator(f"#{part} label").first.tap()
+        self.pressed += 1
+
+    def write(self, part: str, words: str) -> None:
+        """Type into a field."""
+        self.page.locator(f"#{part} input, #{part} textarea").first.fill(words)
+        self.pressed += 1
+
+    def change(self, part: str) -> None:
+        """Change a setting by taps."""
+        field = self.page.locator(f"#{part} input:not([type=file]), #{part} button").locator("visible=true").first
+        kind = field.get_attribute("role") or field.get_attribute("type")
+        if kind == "combobox":
+            field.tap()
+            self.page.get_by_role("option").last.tap()
+        elif kind == "radio":
+            self.page.locator(f"#{part} label").last.tap()
+        elif kind in ("range", "number"):
+            number = self.page.locator(f"#{part} input[type=number]").first
+            number.fill(str(float(number.input_value() or 0) + float(number.get_attribute("step") or 1)))
+            number.blur()
+        else:
+            field.tap()
+        self.pressed += 1
+
+
+def walk(browser: Any, address: str, job: Job, given: dict[str, list[str]], touch: bool) -> tuple[list[Any], list[str]]:
+    """One row of the table, and the faults that were met."""
+    size = {"width": 390, "height": 844} if touch else {"width": 1280, "height": 720}
+    context = browser.new_context(viewport=size, has_touch=touch, is_mobile=touch, accept_downloads=True)
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    person: Keys = Touch(page) if touch else Keys(page)
+    start, where, faults = time.perf_counter(), "", list[str]()
+    try:
+        person.open(address, job)
+        faults += [f"empty: {each}" for each in (layout(page) if touch else [])]
+        if job.before:
+            first = next(each for each in JOBS if (each.tab, each.sub) == (job.tab, job.before))
+            person.sub(job.tab, job.before)
+            do(person, Job(first.tab, first.sub, first.state, first.given), given)
+            person.sub(job.tab, job.sub)
+        do(person, job, given)
+    except Exception as error:  # noqa: BLE001, the table says it
+        where = str(error).split("\n")[0][:200]
+    seconds = time.perf_counter() - start
+    try:
+        faults += [f"done: {each}" for each in (layout(page) if touch else stops(page))]
+    except Exception as error:  # noqa: BLE001, as above
+        faults.append(f"not looked at: {str(error)[:100]}")
+    if os.environ.get("WALK_SHOTS"):
+        page.screenshot(path=f"{os.environ['WALK_SHOTS']}/{job.name.replace('/', '-')}{'-touch' if touch else ''}.png")
+    context.close()
+    faults += [f"focus lost after {each}" for each in person.lost]
+    return [job.name, "no" if where else "yes", where, person.pressed, round(seconds, 1)], faults
+
+
+def main() -> int:
+    """Walk, print, and tell whether every job went through."""
+    from playwright.sync_api import sync_playwright
+
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("address")
+    asked.add_argument("jobs", nargs="*", help="tabs or tab/sub-tab; all when none is named")
+    asked.add_argument("--touch", action="store_true")
+    asked.add_argument("--files", type=Path, help="folder for the files that are given; kept")
+    said = asked.parse_intermixed_args()
+    folder = said.files or Path(tempfile.mkdtemp())
+    given = files(folder)
+    if not Path(given["masks"][0]).exists():
+        mask_zip(Path(given["masks"][0]), given["photos"])
+    jobs = [job for job in JOBS if not said.jobs or job.name in said.jobs or job.tab in said.jobs]
+    bad = 0
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        for job in jobs:
+            row, faults = walk(browser, said.address, job, given, said.touch)
+            bad += row[1] == "no"
+            print("| " + " | ".join(map(str, row)) + " |", flush=True)
+            for each in dict.fromkeys(faults):
+                print("   ", each, flush=True)
+        browser.close()
+    return bool(bad)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

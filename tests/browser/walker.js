@@ -1,0 +1,86 @@
+// What `walk.py` asks of a page. Loaded before the page's own scripts.
+window.walk = (() => {
+  const shown = part => part.offsetParent || part.offsetWidth;
+  const words = part => (part.getAttribute('aria-label') || part.innerText || '').trim().replace(/\s+/g, ' ');
+  const holder = part => (part.closest('[id]') || {}).id || '';
+
+  // Whether nothing has the focus.
+  const lost = () => !document.activeElement || document.activeElement === document.body;
+
+  const able = file => !document.getElementById(file).disabled;
+
+  const settled = stem => {
+    const line = document.querySelector(`#${stem}-state [data-state]`);
+    return Boolean(line) && ['done', 'error', 'stale'].includes(line.dataset.state);
+  };
+
+  // Where a part lies as seen from the focus.
+  const where = selector => {
+    const all = [...document.querySelectorAll(selector)].filter(shown);
+    const target = all.find(part => !part.disabled) || all[0], here = document.activeElement;
+    if (!target) return 'absent';
+    if (target.disabled) return 'disabled';
+    if (here === target || target.contains(here)) return 'there';
+    return here.compareDocumentPosition(target) & 2 ? 'before' : 'after';
+  };
+
+  // A place to put the focus aside, at the top of the page; what moves slowly would look different for another reason.
+  const begin = () => {
+    const aside = document.createElement('span'), still = document.createElement('style');
+    aside.id = 'walk-aside';
+    aside.tabIndex = -1;
+    aside.style.position = 'fixed';
+    still.textContent = '* { transition: none !important; animation: none !important }';
+    document.head.append(still);
+    document.body.prepend(aside);
+    aside.focus();
+  };
+
+  const look = part => {
+    const told = [];
+    for (let up = part, height = 0; up && height < 4; height++, up = up.parentElement) {
+      for (const each of [up, ...(height ? [] : up.parentElement.children)]) {
+        for (const pseudo of [null, '::before', '::after']) {
+          const style = getComputedStyle(each, pseudo);
+          told.push(style.outlineStyle === 'none' ? '' : style.outlineWidth + style.outlineColor, style.boxShadow,
+            style.borderColor, style.backgroundColor, style.color, style.textDecorationLine, style.opacity);
+        }
+      }
+    }
+    return told.join('|');
+  };
+
+  // The stop of the Tab key one is at: its name, and whether it looks different from when it is left.
+  const stop = () => {
+    if (lost()) return null;
+    const here = document.activeElement, box = here.getBoundingClientRect(), place = [scrollX, scrollY];
+    const labels = here.labels ? [...here.labels].map(label => label.innerText).join(' ') : '';
+    const picture = here.querySelector('[alt]'), other = document.getElementById(here.getAttribute('aria-labelledby'));
+    const name = words(here) || (other && other.innerText) || labels || here.title || (picture && picture.alt) || here.placeholder || '';
+    const focused = look(here);
+    document.getElementById('walk-aside').focus({preventScroll: true});
+    const left = look(here);
+    here.focus({preventScroll: true});
+    scrollTo(...place);
+    return {
+      what: `${here.tagName.toLowerCase()} ${holder(here)} ${name.trim().slice(0, 40)}`,
+      ring: focused !== left,
+      named: Boolean(name.trim()),
+      seen: box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth,
+    };
+  };
+
+  // What a finger is to meet that is smaller than 24 pixels; links in a sentence may be.
+  const area = part => {
+    const label = part.matches('input[type=checkbox], input[type=radio]') && part.closest('label');
+    return (label || (part.getAttribute('role') === 'combobox' && part.closest('.wrap')) || part).getBoundingClientRect();
+  };
+  const small = () => [...document.querySelectorAll('button, a[href], input, select, textarea, [role=slider], summary, [tabindex="0"]')]
+    .filter(part => part.offsetParent && !part.disabled && part.type !== 'file' && getComputedStyle(part).opacity !== '0')
+    .filter(part => part.tagName !== 'A' || getComputedStyle(part).display !== 'inline')
+    .map(part => [part, area(part)])
+    .filter(([, box]) => box.width > 1 && box.height > 1 && (box.width < 23.5 || box.height < 23.5))
+    .map(([part, box]) => `${part.tagName.toLowerCase()} ${holder(part)} "${words(part).slice(0, 24)}" ${Math.round(box.width)}×${Math.round(box.height)}`);
+
+  return {lost, able, settled, where, begin, stop, small};
+})();

@@ -1,0 +1,191 @@
+"""A person with a keyboard who does a tab's job, and what they meet on the way; for the browser tests and `walk.py`."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tests.browser.page_jobs import EXAMPLE, Job
+
+SLOW = 120_000
+ASKING = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+"""What is asked of a page, as `window.walk`."""
+
+
+class Stopped(Exception):
+    """A job cannot go on: what was meant, and why not."""
+
+
+class Keys:
+    """A person with a keyboard on one page."""
+
+    def __init__(self, page: Any) -> None:
+        self.page, self.pressed, self.lost = page, 0, list[str]()
+        page.add_init_script(ASKING)
+
+    def open(self, address: str, job: Job) -> None:
+        """From the first screen to the job's sub-tab."""
+        self.page.goto(address)
+        self.page.locator("#tab-start-button").wait_for()
+        self.page.wait_for_timeout(1500)
+        self.press(f"#tab-{job.tab}-button")
+        self.sub(job.tab, job.sub)
+
+    def sub(self, tab: str, sub: str) -> None:
+        """Open a sub-tab."""
+        if sub:
+            found = f"#tab-{tab} button[role=tab]"
+            self.page.locator(found).first.wait_for(timeout=20_000)
+            names = self.page.locator(found).all_inner_texts()
+            meant = next((n for n, name in enumerate(names) if _slug(name) == sub), None)
+            if meant is None:
+                raise Stopped(f"no sub-tab {sub} among {names}")
+            self.page.evaluate("([s, n]) => document.querySelectorAll(s)[n].id = 'walk-sub'", [found, meant])
+            self.press("#walk-sub")
+            self.page.evaluate("() => document.getElementById('walk-sub').removeAttribute('id')")
+        self.page.wait_for_timeout(2000)
+
+    def key(self, name: str) -> None:
+        """Press one key."""
+        self.page.keyboard.press(name)
+        self.pressed += 1
+
+    def reach(self, selector: str, most: int = 160) -> None:
+        """Tab to a part, forwards or backwards. Raises Stopped when it is not reached."""
+        for _ in range(most):
+            where = self.page.evaluate("selector => walk.where(selector)", selector)
+            if where == "there":
+                return
+            if where in ("absent", "disabled"):
+                raise Stopped(f"{selector} is {where}")
+            self.key("Tab" if where == "after" else "Shift+Tab")
+        raise Stopped(f"{selector} is not reached by {most} times Tab")
+
+    def press(self, selector: str) -> None:
+        """Reach a button and press it; the focus may not fall off the page."""
+        self.reach(selector)
+        self.key("Enter")
+        self.page.wait_for_timeout(150)
+        if self.page.evaluate("walk.lost()"):
+            self.lost.append(selector)
+
+    def give(self, part: str, paths: list[str]) -> None:
+        """Choose files in the browser's own dialogue."""
+        self.reach(f"#{part} button:not([role=group]):not([aria-label='Clear']), #{part} input:not([type=file])")
+        with self.page.expect_file_chooser(timeout=5_000) as chooser:
+            self.key("Enter")
+        chooser.value.set_files(paths if chooser.value.is_multiple() else paths[0])
+
+    def use(self, part: str, keys: str) -> None:
+        """Press keys on a part."""
+        self.reach(part)
+        for key in keys.split():
+            self.key(key)
+        self.page.wait_for_timeout(800)
+
+    def tick(self, part: str) -> None:
+        """Tick a box."""
+        self.reach(f"#{part} input")
+        self.key("Space")
+
+    def write(self, part: str, words: str) -> None:
+        """Type into a field."""
+        self.reach(f"#{part} input, #{part} textarea")
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.type(words)
+        self.pressed += len(words) + 1
+
+    def change(self, part: str) -> None:
+        """Change a setting by the keys of its kind."""
+        field = f"#{part} input:not([type=file]), #{part} button"
+        self.reach(field)
+        kind = self.page.evaluate("() => document.activeElement.getAttribute('role') || document.activeElement.type")
+        for key in {
+            "combobox": ["ArrowDown", "ArrowDown", "Enter"],
+            "checkbox": ["Space"],
+            "radio": ["ArrowRight"],
+            "range": ["ArrowRight"],
+            "number": ["ArrowUp", "Tab"],
+            "button": ["Enter"],
+        }.get(kind, ["ArrowRight"]):
+            self.key(key)
+            self.page.wait_for_timeout(120)
+
+
+def do(person: Keys, job: Job, given: dict[str, list[str]]) -> None:
+    """The job, from giving a photo to a file at home. Raises Stopped with where it ended."""
+    page = person.page
+    for part, kind in job.given.items():
+        if kind == EXAMPLE:
+            person.press(f"#tab-{job.tab} .column:has(#{part}) .examples button.gallery-item")
+        else:
+            person.give(part, given[kind])
+        page.locator(f"#{part} :is(img, video, canvas, .file-preview)").locator("visible=true").first.wait_for()
+        page.wait_for_timeout(1000)
+    for part, words in job.words.items():
+        person.write(part, words)
+    for part, keys in job.steps:
+        person.use(part, keys)
+    if job.consent:
+        person.tick(job.consent)
+    if job.start:
+        page.wait_for_timeout(600)
+        person.press(f"#{job.start}")
+    if job.state:
+        _settled(page, job)
+    if job.change:
+        person.change(job.change)
+        page.wait_for_timeout(600)
+        again = page.locator(f"#{job.state}-state [data-press]")
+        if again.count() and again.first.is_visible():
+            person.press(f"#{job.state}-state [data-press]")
+        page.wait_for_timeout(400)
+        _settled(page, job)
+    if job.file:
+        with suppress(Exception):  # then it is said to be disabled
+            page.wait_for_function("file => walk.able(file)", arg=job.file, timeout=8_000)
+        person.reach(f"#{job.file}")
+        with page.expect_download(timeout=10_000):
+            person.press(f"#{job.file}")
+
+
+def _settled(page: Any, job: Job) -> None:
+    page.wait_for_function("stem => walk.settled(stem)", arg=job.state, timeout=SLOW)
+    shown = page.locator(f"#{job.state}-state [data-state]").first
+    if shown.get_attribute("data-state") == "error":
+        raise Stopped(f"error: {shown.inner_text()[:160]}")
+
+
+def stops(page: Any, most: int = 140) -> list[str]:
+    """What is wrong with the stops of the Tab key on the page as it is."""
+    page.evaluate("walk.begin()")
+    page.evaluate("scrollTo(0, 0)")
+    faults, before = list[str](), ""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        stop = page.evaluate("walk.stop()")
+        if stop is None:
+            break
+        wrong = [
+            word
+            for word, good in (("no ring", stop["ring"]), ("no name", stop["named"]), ("off screen", stop["seen"]))
+            if not good
+        ]
+        if wrong:
+            faults.append(f"{' + '.join(wrong)}: {stop['what']}")
+        before = stop["what"]
+    else:
+        faults.append(f"no end after {most} stops, last {before}")
+    return faults
+
+
+def layout(page: Any) -> list[str]:
+    """What is wrong with the page on a phone: targets under 24 px, sideways scrolling."""
+    faults = [f"target: {each}" for each in page.evaluate("walk.small()")]
+    width = page.evaluate("document.documentElement.scrollWidth")
+    if width > page.viewport_size["width"]:
+        faults.append(f"{width} px wide")
+    return faults
+
+
+def _slug(text: str) -> str:
+    return "-".join("".join(c.lower() if c.isalnum() else " " for c in text).split())

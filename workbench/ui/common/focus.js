@@ -1,0 +1,30 @@
+(() => {
+  // Who goes by keyboard stays where they were when the button they pressed goes away (Clear, Cancel, Again): the next
+  // press of Tab would else start at the top of the page, and a screen reader falls silent.
+  const CONTROLS = 'button, a[href], input:not([type=file]), select, textarea, [tabindex="0"]';
+  let around = [], keys = false;
+  const usable = part => part.offsetParent && !part.disabled && part.tabIndex >= 0;
+  const gone = part => !part || !part.isConnected || !part.offsetParent || part.disabled;
+
+  const returned = () => {
+    const here = document.activeElement, [last, ...outside] = around;
+    if (!keys || !last || !gone(last) || (here && here !== document.body && here !== last)) return;
+    for (const part of outside) {
+      const next = part.isConnected && part.offsetParent && [...part.querySelectorAll(CONTROLS)].find(usable);
+      if (next) return next.focus({preventScroll: true});
+    }
+  };
+
+  document.addEventListener('focusin', event => {
+    around = [];
+    for (let part = event.target; part && part !== document.body && part.getAttribute('role') !== 'tabpanel'; part = part.parentElement) around.push(part);
+  });
+  document.addEventListener('keydown', () => { keys = true; }, true);
+  document.addEventListener('pointerdown', () => { keys = false; around = []; }, true);
+  let due = false;
+  new MutationObserver(() => {
+    if (due || !keys) return;
+    due = true;
+    requestAnimationFrame(() => { due = false; returned(); });
+  }).observe(document.documentElement, {childList: true, subtree: true, attributes: true, attributeFilter: ['disabled', 'class', 'style']});
+})()
