@@ -78,9 +78,9 @@ def held(page: Any) -> Iterator[None]:
     waiting: list[Any] = []
     page.route("**/queue/join*", lambda route: waiting.append(route))
     yield
-    page.unroute("**/queue/join*")
     for route in waiting:
         route.continue_()
+    page.unroute("**/queue/join*")
 
 
 def spoil(page: Any, job: Job, bad: Path) -> None:

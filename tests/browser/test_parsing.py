@@ -103,8 +103,15 @@ def test_two_models_are_compared(page, server, portrait, keep) -> None:
     expect(page.locator("#compare-right .pv")).to_have_attribute("data-state", "ready", timeout=60_000)
     expect(page.locator("#compare-table")).to_contain_text("Hair")
     keep(page)
+    page.set_viewport_size({"width": 390, "height": 844})  # side by side, their sliders lay over each other
+    left, right = (page.locator(f"#compare-{side}").bounding_box() for side in ("left", "right"))
+    assert right["y"] >= left["y"] + left["height"]
 
 
+WHOLE = """() => {
+  const [stage, photo] = [".me-stage", ".me-photo"].map(part => document.querySelector(part).getBoundingClientRect());
+  return photo.left > stage.left - 2 && photo.right < stage.right + 2 && photo.bottom < stage.bottom + 2;
+}"""
 TOUCHES = """stage => {
   const box = stage.getBoundingClientRect(), x = box.left + box.width / 2, y = box.top + box.height / 2;
   const send = (kind, id, dx) => stage.dispatchEvent(new PointerEvent(kind,
@@ -176,6 +183,9 @@ def test_a_mask_is_painted_undone_used_saved_and_opened_again(page, server, port
     expect(page.locator("#correct-score")).not_to_contain_text("Ear (image left)")
     page.locator("#correct-open input[type=file]").set_input_files(saved)
     expect(page.locator("#correct-score")).to_contain_text("Ear (image left)")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function(WHOLE)  # a phone that was turned showed a corner of the photo
+    page.set_viewport_size({"width": 1280, "height": 950})
     page.get_by_role("tab", name="Cut out", exact=True).click()
     page.locator("#cutout-start").click()
     expect(page.locator("#cutout-shown img")).to_be_visible(timeout=60_000)

@@ -147,6 +147,7 @@
     for (const link of root.querySelectorAll('a[download]:not([tabindex])')) {  // its button is the one that is named
       if (link.querySelector('button')) link.tabIndex = -1;
     }
+    for (const head of root.querySelectorAll('.toast-header[role=button]')) head.setAttribute('role', 'group');  // holds one
     for (const frame of root.querySelectorAll('button > .image-frame')) {
       const button = frame.parentElement, picture = frame.querySelector('img');
       const words = finding(button);

@@ -57,6 +57,7 @@ function fit() {
   ed.zoom = Math.min(stage.clientWidth / ed.width, stage.clientHeight / ed.height);
   ed.x = (stage.clientWidth - ed.width * ed.zoom) / 2;
   ed.y = (stage.clientHeight - ed.height * ed.zoom) / 2;
+  ed.moved = false;
   place();
 }
 
@@ -67,6 +68,7 @@ function zoom(factor, at) {
   ed.x = spot.x - (spot.x - ed.x) * next / ed.zoom;
   ed.y = spot.y - (spot.y - ed.y) * next / ed.zoom;
   ed.zoom = next;
+  ed.moved = true;
   place();
 }
 
@@ -329,7 +331,7 @@ function down(event) {
   if (pointers.size === 2) { giveUp(); pinch = spread(); return; }
   if (pointers.size > 2 || ed.waiting) return;
   const spot = spotOf(event);
-  if (ed.tool === "move" || event.button === 1 || event.button === 2) { stroke = { kind: "move", from: local(event), x: ed.x, y: ed.y }; return; }
+  if (ed.tool === "move" || event.button === 1 || event.button === 2) { ed.moved = true; stroke = { kind: "move", from: local(event), x: ed.x, y: ed.y }; return; }
   if (ed.tool === "fill") { change(`${named(value()[0])}: filled`, () => fill(spot)); return; }
   if (ed.tool === "keep" || ed.tool === "take") { ask(spot); return; }
   stroke = { kind: ed.tool === "lasso" ? "lasso" : "paint", points: [spot], last: spot, box: null, labels: ed.labels.slice(), owners: ed.owners.slice() };
@@ -349,7 +351,7 @@ function move(event) {
   if (pinch && pointers.size === 2) {
     const now = spread();
     zoom(now.size / pinch.size, now.middle);
-    ed.x += now.middle.x - pinch.middle.x; ed.y += now.middle.y - pinch.middle.y;
+    ed.moved = true; ed.x += now.middle.x - pinch.middle.x; ed.y += now.middle.y - pinch.middle.y;
     pinch = now; place(); return;
   }
   if (ed.labels && event.pointerType !== "touch") { ed.cross = spotOf(event); if (!stroke) marks(); }
@@ -484,7 +486,8 @@ element.addEventListener("pointerup", onStage(up));
 element.addEventListener("pointercancel", onStage(up));
 element.addEventListener("contextmenu", onStage((event) => event.preventDefault()));
 element.addEventListener("wheel", onStage((event) => { event.preventDefault(); zoom(Math.exp(-event.deltaY / 400), local(event)); }), { passive: false });
-new ResizeObserver(() => { if (ed.labels) { if (!ed.fitted) { ed.fitted = true; fit(); } else marks(); } }).observe(find(".me-stage"));
+// A window that changes, or a phone that is turned, shows the whole photo again; a part somebody zoomed to stays.
+new ResizeObserver(() => { if (ed.labels) { if (ed.moved) marks(); else fit(); } }).observe(find(".me-stage"));
 watch("value", () => show(props.value));
 watch("patch", () => answered(props.patch));
 show(props.value);
