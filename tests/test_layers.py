@@ -21,6 +21,7 @@ LIGHT = {
     "thresholds",
     "detections",
     "portraits",
+    "scenes",
     "signs",
     "checks",
     "catalog",

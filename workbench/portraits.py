@@ -9,6 +9,7 @@ import numpy as np
 
 from workbench import checks
 from workbench.errors import BadRequest
+from workbench.scenes import Scene
 from workbench.values import Face
 from workbench.watch import Watch
 
@@ -94,7 +95,8 @@ class Recipe:
     """How a sheet is drawn. seed: the same seed gives the same pictures. steps, guidance: 0 means the model's own
     default.
 
-    prompt: read only by models with `reads_prompt`. wishes: heeded only by models whose row says so.
+    prompt: read only by models with `reads_prompt`. wishes: heeded only by models whose row says so. scene: of which
+    each model takes what its row says.
     """
 
     seed: int = 0
@@ -102,11 +104,13 @@ class Recipe:
     guidance: float = 0.0
     prompt: str = ""
     wishes: Wishes = field(default_factory=Wishes)
+    scene: Scene = field(default_factory=Scene)
 
     def told(self) -> dict[str, Any]:
-        """Plain values for a record: the wishes that were made stand beside the rest."""
-        found = {name: value for name, value in asdict(self).items() if name != "wishes"}
-        return found | self.wishes.made
+        """Plain values for a record: the wishes that were made, and what is asked of the scene, stand beside the
+        rest."""
+        found = {name: value for name, value in asdict(self).items() if name not in ("wishes", "scene")}
+        return found | self.wishes.made | self.scene.made
 
 
 class Repairer(Protocol):
@@ -167,6 +171,13 @@ class CountingModel(PortraitModel, Protocol):
 
     def counting(self) -> "CountingModel":
         """The same model with a count of its own, from 0: what others draw at the same time is not in it."""
+
+
+class PosedModel(PortraitModel, Protocol):
+    """Draws a face where another photo's face is."""
+
+    def posed(self, photo: np.ndarray, face: Face) -> PortraitModel:
+        """The same model, whose faces have the place and the turn of this face of this photo."""
 
 
 class SteadyModel(PortraitModel, Protocol):

@@ -190,3 +190,41 @@ def test_repaired_pictures_lie_beside_the_drawn_ones_and_are_what_is_reported(dr
     rows = json.loads((out / "report.json").read_text())["pictures"]
     assert all(row["sface, repaired to drawn"] == pytest.approx(1, abs=1e-3) for row in rows)
     assert "sface, repaired to drawn" in (out / "figures.csv").read_text()
+
+
+def test_a_stopped_queue_of_variants_goes_on_and_its_table_says_which_is_which(drawing, portrait, tmp_path):
+    words = [
+        "generate",
+        portrait,
+        "--out",
+        str(tmp_path / "out"),
+        "--count",
+        "2",
+        "--variant",
+        "3",
+        "--variant",
+        "steps=5",
+    ]
+    assert main(words) == 0
+    before = (tmp_path / "out" / "portrait-0003.png").read_bytes()
+    (tmp_path / "out" / "portrait-0004.png").unlink()
+    drawing.calls.clear()
+
+    assert main(words) == 0
+    assert [recipe.steps for _, recipe in drawing.calls] == [5]
+    assert (tmp_path / "out" / "portrait-0003.png").read_bytes() == before
+    rows = list(csv.DictReader((tmp_path / "out" / "figures.csv").open()))
+    assert [row["variant"] for row in rows] == ["seed 3", "seed 3", "steps 5", "steps 5"]
+
+
+def test_what_a_model_does_not_take_is_refused_before_drawing(drawing, portrait, tmp_path, capsys):
+    out = ["--out", str(tmp_path / "out")]
+    for more, told in (
+        (["--style", "film"], "Fake takes no style"),
+        (["--size", "512"], "Fake takes no size"),
+        (["--pose", portrait], "takes no pose"),
+        (["--variant", "strength=0.5"], "Fake takes no strength"),
+    ):
+        assert main(["generate", portrait, *out, *more]) != 0
+        assert told in capsys.readouterr().err
+    assert not drawing.calls

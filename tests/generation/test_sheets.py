@@ -11,7 +11,7 @@ import pytest
 
 from tests.generation.fake_portrait import FakePortrait
 from workbench.errors import BadRequest, Cancelled, ManyFaces, NoFace, OutOfMemory
-from workbench.generation import marking
+from workbench.generation import marking, variants
 from workbench.generation.references import read_person
 from workbench.generation.report import Report, Target, measure
 from workbench.generation.sheets import Sheet, check_count, checked, draw_sheet
@@ -250,3 +250,16 @@ def test_a_sheet_of_which_nothing_was_drawn_again_does_not_speak_of_it(draw, sam
     sheet = draw(FakePortrait(sampler), count=1)
     assert "again" not in sheet.words()
     assert "drawn again" not in sheet.record()
+
+
+def test_variants_are_drawn_one_after_another_and_each_picture_says_which_it_is(sampler, draw):
+    first = Recipe(1)
+    queue = variants.read("3\nsteps=5", first)
+    sheet = draw(FakePortrait(sampler), count=2, queue=queue)
+
+    assert len(sheet.pictures) == 4
+    assert [row["variant"] for row in sheet.rows()] == ["seed 3", "seed 3", "steps 5", "steps 5"]
+    assert marking.read(sheet.png(0))["Seed"] == "3"
+    assert marking.read(sheet.png(3))["Seed"] == "1"
+    with pytest.raises(BadRequest, match="expected 1 to 64, got 66"):
+        draw(FakePortrait(sampler), count=33, queue=queue)

@@ -83,6 +83,8 @@ def _rows(
             parameters=parameters,
             reads_prompt=True,
             photo="must",
+            takes=("size", "style", *(("negative",) if load == "load_qwen" else ())),
+            sides=(512, 1280),
             gpu_seconds=120,
             note=f"needs a graphics card; edits the photo as a sentence says, hears no face vector; {note}; {more}",
         )

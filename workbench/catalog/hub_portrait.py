@@ -8,6 +8,8 @@ from workbench.catalog.spec import File, ModelSpec
 _SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 _OPENRAIL = "CreativeML OpenRAIL-M (Stable Diffusion 1.5)"
 _LAION = "LAION-2B-en (Stable Diffusion 1.5)"
+_SIDES, _XL_SIDES = (256, 768), (512, 1280)
+_SCENE = ("negative", "size", "style")
 
 
 def _hub(repository: str, *names: tuple[str, str, int]) -> Iterable[File]:
@@ -59,6 +61,8 @@ def _arc2face(id: str, title: str, note: str, extra: tuple[File, ...] = ()) -> M
         paper="Paraperas Papantoniou et al., Arc2Face, arXiv 2403.11641",
         parameters=1_066_200_000,
         note=note,
+        takes=("size",),
+        sides=_SIDES,
     )
 
 
@@ -123,6 +127,8 @@ def _faceid(kind: str, title: str, size: int, note: str, plus: bool = True) -> M
         reads_prompt=True,
         photo="must" if plus else "",
         note=note,
+        takes=(*_SCENE, "strength"),
+        sides=_SIDES,
     )
 
 
@@ -148,6 +154,8 @@ _CONSISTENT_ID = ModelSpec(
     parameters=1_867_000_000,
     reads_prompt=True,
     photo="must",
+    takes=(*_SCENE, "strength"),
+    sides=_SIDES,
     note="reads a prompt, looks at the photo and its regions; 50 steps: a quarter of an hour on a CPU. 9 GB of memory",
 )
 
@@ -196,6 +204,8 @@ def _photo_maker(version: str, size: int, terms: str, note: str) -> ModelSpec:
         parameters=3_940_000_000 if version == "v2" else 3_820_000_000,
         reads_prompt=True,
         photo="must",
+        takes=_SCENE,
+        sides=_XL_SIDES,
         gpu_seconds=60,
         note=note,
     )
@@ -222,6 +232,8 @@ def _instant_id(id: str, title: str, repository: str, terms: str, data: str, pap
         parameters=5_600_000_000,
         reads_prompt=True,
         photo="may",
+        takes=(*_SCENE, "strength", "pose"),
+        sides=_XL_SIDES,
         gpu_seconds=60,
         note=f"needs a graphics card; 1,024 pixels, reads a prompt{note}",
     )

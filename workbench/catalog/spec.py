@@ -65,8 +65,9 @@ class ModelSpec:
 
     What it can do: gradients: be attacked and explained from inside. reads_prompt: words matter to it. photo: one of
     `PHOTO`, whether a portrait model looks at a photo besides its vector. wishes: heeds what a person wishes of looks.
-    steady: can hold looks while identity turns. gives: of `GIVES`, what its `raw` says about
-    a face besides its labels. input: of a person's own model, what its loader has to know.
+    steady: can hold looks while identity turns. takes: of `TAKES`, what a portrait model may be told of the
+    scene; sides: least and most pixels of its pictures, where it takes a size. gives: of `GIVES`, what
+    its `raw` says about a face besides its labels. input: of a person's own model, what its loader has to know.
     """
 
     id: str
@@ -87,6 +88,8 @@ class ModelSpec:
     photo: str = ""
     wishes: bool = False
     steady: bool = False
+    takes: tuple[str, ...] = ()
+    sides: tuple[int, ...] = ()
     gives: tuple[str, ...] = ()
     input: Input | None = None
 
@@ -101,6 +104,10 @@ PHOTO = ("", "may", "must")
 
 GIVES = ("landmarks", "mesh", "units", "moods", "gaze", "pose", "blendshapes", "visibility", "age", "gender", "race")
 """moods: valence and arousal. units: action units."""
+
+TAKES = ("negative", "strength", "size", "style", "pose")
+"""Words of what must not be seen, how strongly the person counts, the picture's side, a style, and five points of
+another photo's face: what a portrait model may be told of the scene (`workbench.scenes`)."""
 
 TASKS = (
     "detection",
@@ -133,6 +140,11 @@ def table(rows: Iterable[ModelSpec]) -> dict[str, ModelSpec]:
             raise BadRequest(
                 f"Model {row.id!r}: expected photo to be one of {PHOTO} and gives to be of {', '.join(GIVES)}; got "
                 f"{row.photo!r} and {', '.join(row.gives)}."
+            )
+        if not set(row.takes) <= set(TAKES) or ("size" in row.takes) != (len(row.sides) == 2):
+            raise BadRequest(
+                f"Model {row.id!r}: expected takes to be of {', '.join(TAKES)}, and two sides with size; got "
+                f"{', '.join(row.takes)} and {row.sides}."
             )
         models[row.id] = row
     return models

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from workbench import batch, images
 from workbench.batch import record
+from workbench.cli import generate_scene as scene_of
 from workbench.cli.folder import add_engine_arguments, ask, in_shards
 from workbench.errors import BadRequest
 from workbench.settings import Settings
@@ -62,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how the person is to look, for models that heed it: yaw, pitch (degrees), smile, mouth, light (-2 to 2), "
         "age (years), hair, glasses, background (words), brightness (0 to 255); may be given several times",
     )
+    scene_of.add_arguments(parser)
     parser.add_argument("--face", type=int, help="which face, counted from 1 by size, where a photo has several")
     parser.add_argument(
         "--least", type=float, default=0.0, help="degrees between two new people (default: as far as the threshold)"
@@ -117,6 +119,7 @@ def _check(args: argparse.Namespace) -> None:
         raise BadRequest("Expected --out DIR for the pictures.")
     if not args.study and args.new is None and not args.photos:
         raise BadRequest("Expected photos of one person, or --new N, or --study DIR.")
+    scene_of.check(args, in_shards(args))
     count = args.count if args.new is None else args.new
     if not 1 <= count <= MOST:
         raise BadRequest(f"Pictures: expected 1 to {MOST:,}, got {count:,}.")
@@ -170,15 +173,16 @@ def _study(
 def _album(
     args: argparse.Namespace, bench: "Workbench", model_id: str, model: Any, recognisers: dict[str, Any], watch: Watch
 ) -> int:
-    from workbench.generation import album
+    from workbench.generation import album, variants
     from workbench.generation.repair import drifts
     from workbench.generation.report import measure
     from workbench.generation.sheets import again_in_words, checked
-    from workbench.portraits import CountingModel, Recipe, heeded, read_wishes
+    from workbench.portraits import CountingModel
 
     model = model.counting() if isinstance(model, CountingModel) else model
-    wishes = heeded(read_wishes(args.wish), bench.spec(model_id).wishes)
-    recipe = checked(Recipe(args.seed, args.steps, args.guidance, args.prompt, wishes), model)
+    recipe, *queue = [checked(each, model) for each in scene_of.recipes(args, bench.spec(model_id))]
+    variety = len(queue)
+    queue = queue or [recipe]
     files = [path for given in args.photos for path in batch.photos(given)]
     vectors, groups, targets, warnings = _identities(args, files, bench, model, recognisers, watch)
     for warning in warnings:
@@ -188,9 +192,12 @@ def _album(
     if in_shards(args) and not _draw_in_shards(args, vectors, files, bench, model_id, recipe):
         print("The same command without --shard or --plan-only measures the pictures when all parts are done.")
         return 0
-    pictures = album.fill(
-        args.out, vectors, _seeing(args, files, bench, model), model_id, recipe, watch.part(0.05, 0.85)
-    )
+    seeing, many = _seeing(args, files, bench, model), len(queue)
+    pictures: list[Path] = []
+    for place, each in enumerate(queue):
+        part = watch.part(0.05 + 0.8 * place / many, 0.05 + 0.8 * (place + 1) / many)
+        pictures += album.fill(args.out, vectors, seeing, model_id, each, part, len(pictures))
+    groups = [*groups] * many
 
     if isinstance(model, CountingModel) and model.redrawn:
         print(again_in_words(model.redrawn))
@@ -202,10 +209,12 @@ def _album(
     report = measured(pictures, watch.part(0.85, 0.9 if args.repair else 1))
     told: tuple[Any, ...] = ()
     if args.repair:
-        before, files = report, _repaired(args, pictures, report, bench, model_id, recipe, watch.part(0.9, 0.95))
+        seeds = [each.seed for each in queue for _ in vectors]
+        before, files = report, _repaired(args, pictures, report, bench, model_id, seeds, watch.part(0.9, 0.95))
         report = measured(files, watch.part(0.95, 1))
         told = drifts(before, report, recognisers)
-    _write(args.out, report, model_id, recipe, warnings, told)
+    names = variants.told(queue, recipe, len(vectors)) if variety else ()
+    _write(args.out, report, model_id, recipe, warnings, told, names)
     watch.tell(1.0, "done")
     print("\n" + "\n".join([report.words(), *(f"- {drift.words()}" for drift in told)]))
     print(f"Wrote {len(pictures)} AI-generated pictures, report.json and figures.csv into {args.out}.")
@@ -218,7 +227,7 @@ def _repaired(
     report: Any,
     bench: "Workbench",
     model_id: str,
-    recipe: "Recipe",
+    seeds: Sequence[int],
     watch: Watch,
 ) -> list[Path]:
     """A repaired picture for each drawn one, in a folder beside them; the files. Those that are there stay."""
@@ -232,7 +241,7 @@ def _repaired(
         if not file.is_file():
             drawn = images.decode(path, bench.settings)
             (picture,) = repaired([drawn], [report.faces[place]], repairer)
-            told = marking.drawn(model_id, recipe.seed, picture=place + 1, repair=args.repair)
+            told = marking.drawn(model_id, seeds[place], picture=place + 1, repair=args.repair)
             batch.write_atomically(file, marking.png(picture, told))
     return files
 
@@ -284,10 +293,10 @@ def _seeing(args: argparse.Namespace, files: Sequence[Path], bench: "Workbench",
     """The model, shown the person's first photo if it looks at photos."""
     from workbench.generation.references import seen
 
-    if not model.photo or args.new is not None:
-        return model
-    first = images.decode(files[0], bench.settings)
-    return seen(model, [(files[0].name, first)], bench.finder(), args.face)
+    if model.photo and args.new is None:
+        first = images.decode(files[0], bench.settings)
+        model = seen(model, [(files[0].name, first)], bench.finder(), args.face)
+    return scene_of.posed(args, bench, model)
 
 
 def _identities(
@@ -344,14 +353,24 @@ def _plan(args: argparse.Namespace, model_id: str, files: Sequence[Path]) -> dic
         "repair",
     )
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
-    return {"model": model_id, **{name: getattr(args, name) for name in names}, "photos": digests}
+    told = {name: getattr(args, name) for name in names} | scene_of.plan(args)
+    return {"model": model_id, **told, "photos": digests}
 
 
-def _write(out: Path, report: Any, model_id: str, recipe: Any, warnings: Sequence[str], told: Sequence[Any]) -> None:
+def _write(
+    out: Path,
+    report: Any,
+    model_id: str,
+    recipe: Any,
+    warnings: Sequence[str],
+    told: Sequence[Any],
+    variants: Sequence[str] = (),
+) -> None:
     from workbench.generation.repair import with_drifts
 
     head = {"ai_generated": True, "model": model_id, **recipe.told(), "warnings": list(warnings)}
     rows = with_drifts(report.rows(), told)
+    rows = [row | {"variant": name} for row, name in zip(rows, variants, strict=True)] if variants else rows
     content = head | report.figures() | {"pictures": rows}
     batch.write_atomically(out / "report.json", (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
     lines = [

@@ -41,16 +41,22 @@ def begin(folder: Path, plan: Mapping[str, Any]) -> None:
 
 
 def fill(
-    folder: Path, vectors: np.ndarray, model: PortraitModel, model_id: str, recipe: Recipe, watch: Watch | None = None
+    folder: Path,
+    vectors: np.ndarray,
+    model: PortraitModel,
+    model_id: str,
+    recipe: Recipe,
+    watch: Watch | None = None,
+    first: int = 0,
 ) -> list[Path]:
     """A marked PNG per row of (n, d) vectors, portrait-0001.png and so on; those that are there stay. The files, in
-    order.
+    order. first: how many pictures, of other variants, lie before them.
 
     Round k, of eight pictures, is drawn from seed + k, so that a run that goes on gives the pictures it would have
     given.
     """
     watch = watch or Watch()
-    files = [folder / f"{name(number)}.png" for number in range(len(vectors))]
+    files = [folder / f"{name(first + number)}.png" for number in range(len(vectors))]
     for start in range(0, len(files), ROUND):
         these = files[start : start + ROUND]
         watch.tell(start / len(files), f"{start} of {len(files)} pictures")
@@ -73,7 +79,7 @@ def drawn(
     vectors: np.ndarray, recipe: Recipe, model: PortraitModel, model_id: str, watch: Watch | None = None
 ) -> list[bytes]:
     """One round: a marked PNG for each of (n, d) vectors."""
-    told = {"steps": recipe.steps, "guidance": recipe.guidance}
+    told = {"steps": recipe.steps, "guidance": recipe.guidance} | recipe.scene.made
     return [
         marking.png(picture, marking.drawn(model_id, recipe.seed, picture=place, **told))
         for place, picture in enumerate(model(vectors, recipe, watch), 1)

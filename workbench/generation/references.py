@@ -10,7 +10,7 @@ import numpy as np
 
 from workbench.errors import BadRequest, ManyFaces, NoFace, WorkbenchError
 from workbench.generation import identity
-from workbench.portraits import LookingModel, PortraitModel
+from workbench.portraits import LookingModel, PortraitModel, PosedModel
 from workbench.tasks.detection import one_face
 from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.recognition import FaceRecogniser, embed, match
@@ -63,6 +63,12 @@ def seen(model: PortraitModel, photos: Sequence[Photo], finder: FaceFinder, choi
     if not model.photo or not photos:
         return model
     return cast(LookingModel, model).shown(photos[0][1], one_face(photos[0][1], finder, choice))
+
+
+def posed(model: PortraitModel, photo: np.ndarray, finder: FaceFinder) -> PortraitModel:
+    """The model whose faces lie as the largest one of this photo does; for one whose row says that it takes a pose.
+    Raises NoFace."""
+    return cast(PosedModel, model).posed(photo, one_face(photo, finder, 1))
 
 
 def _embedded(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from workbench.errors import BadRequest, OutOfMemory
-from workbench.generation import marking
+from workbench.generation import marking, variants
 from workbench.generation.repair import Drift, drifts, repaired, with_drifts
 from workbench.generation.report import Report, Target, measure
 from workbench.portraits import CountingModel, PortraitModel, Preview, Recipe, Repairer
@@ -32,8 +32,8 @@ class Sheet:
 
     groups: which identity each picture is of, from 0. model: catalogue id. warnings: sentences a person should read
     first. repair: catalogue id of what repaired them, "" for nothing; drifts: how far that took them. redrawn: how
-    often a picture was drawn again because it showed no face or next to nothing. Raises BadRequest when the report is
-    of other pictures.
+    often a picture was drawn again because it showed no face or next to nothing. recipes: of each picture, where they
+    are variants. Raises BadRequest when the report is of other pictures.
     """
 
     pictures: tuple[np.ndarray, ...]
@@ -45,6 +45,7 @@ class Sheet:
     repair: str = ""
     drifts: tuple[Drift, ...] = ()
     redrawn: int = 0
+    recipes: tuple[Recipe, ...] = ()
 
     def __post_init__(self) -> None:
         if (
@@ -57,7 +58,7 @@ class Sheet:
 
     def png(self, number: int) -> bytes:
         """One picture as PNG that says it is AI-generated, by which model, from which seed."""
-        told = self.recipe.told()
+        told = (self.recipes[number] if self.recipes else self.recipe).told()
         seed = told.pop("seed")
         settings = {name: value for name, value in (told | {"repair": self.repair}).items() if value}
         return marking.png(self.pictures[number], marking.drawn(self.model, seed, picture=number + 1, **settings))
@@ -68,8 +69,15 @@ class Sheet:
         return "\n".join([self.report.words(), *(f"- {drift.words()}" for drift in self.drifts), *again])
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row of figures per picture."""
-        return with_drifts(self.report.rows(), self.drifts)
+        """One row of figures per picture, with the variant it is."""
+        rows = with_drifts(self.report.rows(), self.drifts)
+        if not self.recipes:
+            return rows
+        return [row | {"variant": self.variant(number)} for number, row in enumerate(rows)]
+
+    def variant(self, number: int) -> str:
+        """What is particular about a picture among variants; "" for a plain sheet."""
+        return variants.in_words(self.recipes[number], self.recipe) if self.recipes else ""
 
     def record(self) -> dict[str, Any]:
         """What the sheet is and all its figures, as plain values for JSON."""
@@ -115,8 +123,11 @@ def draw_sheet(
     watch: Watch | None = None,
     preview: Preview | None = None,
     repair: tuple[str, Repairer] | None = None,
+    queue: Sequence[Recipe] = (),
 ) -> Sheet:
     """One picture per row of (n, d) vectors, and their report.
+
+    queue: variants, each of which draws them all, one after another, with the same noise where its seed is the same.
 
     groups: the identity of each row; None: all of one. one_noise: every picture from the noise of the first, so that
     only the vectors make a difference. recognisers: those that report, the model's own among them. repair: id and
@@ -124,11 +135,12 @@ def draw_sheet(
     more than 64 pictures or a prompt that is too long or not read; OutOfMemory; Cancelled.
     """
     watch = watch or Watch()
-    check_count(len(vectors))
+    check_count(len(vectors) * max(1, len(queue)))
     recipe = checked(recipe, model)
+    queue = [checked(each, model) for each in queue]
     model = model.counting() if isinstance(model, CountingModel) else model
     try:
-        pictures = _drawn(model, vectors, recipe, one_noise, watch.part(0.0, 0.85), preview)
+        pictures = _queued(model, vectors, queue or [recipe], one_noise, watch.part(0.0, 0.85), preview)
     except (MemoryError, RuntimeError) as error:
         if not _out_of_memory(error):
             raise
@@ -137,18 +149,38 @@ def draw_sheet(
             "Ask for fewer, or choose a smaller model."
         ) from error
     again = model.redrawn if isinstance(model, CountingModel) else 0
-    owners = tuple(groups) if groups is not None else (0,) * len(pictures)
+    owners = tuple(groups) * max(1, len(queue)) if groups is not None else (0,) * len(pictures)
+    recipes = tuple(each for each in queue for _ in vectors)
 
     def measured(these: Sequence[np.ndarray], part: Watch) -> Report:
         return measure(these, owners, targets, finder, recognisers, model.recogniser, part)
 
     report = measured(pictures, watch.part(0.85, 0.9 if repair else 1.0))
     if repair is None:
-        return Sheet(tuple(pictures), report, model_id, recipe, owners, tuple(warnings), redrawn=again)
+        return Sheet(tuple(pictures), report, model_id, recipe, owners, tuple(warnings), redrawn=again, recipes=recipes)
     pictures = repaired(pictures, report.faces, repair[1], watch.part(0.9, 0.96))
     after = measured(pictures, watch.part(0.96, 1.0))
     told = drifts(report, after, recognisers)
-    return Sheet(tuple(pictures), after, model_id, recipe, owners, tuple(warnings), repair[0], told, again)
+    return Sheet(tuple(pictures), after, model_id, recipe, owners, tuple(warnings), repair[0], told, again, recipes)
+
+
+def _queued(
+    model: PortraitModel,
+    vectors: np.ndarray,
+    queue: Sequence[Recipe],
+    one_noise: bool,
+    watch: Watch,
+    preview: Preview | None,
+) -> list[np.ndarray]:
+    """Every recipe's pictures, in order; what is done is shown beside what is being drawn."""
+    done: list[np.ndarray] = []
+    for number, recipe in enumerate(queue):
+        ready = tuple(done)
+        shown = None if preview is None else lambda pictures, ready=ready: preview([*ready, *pictures])
+        done += _drawn(
+            model, vectors, recipe, one_noise, watch.part(number / len(queue), (number + 1) / len(queue)), shown
+        )
+    return done
 
 
 def _drawn(

@@ -14,11 +14,13 @@ from safetensors.torch import save_file
 from tests.golden.digest import Pictures
 from tests.golden.inputs import photo, tensor
 from tests.models.portraits import tiny_diffusion
+from workbench import scenes
 from workbench.catalog import MODELS
 from workbench.errors import BadRequest, BadWeights
 from workbench.models.portraits import faceid
 from workbench.models.portraits.clip_pixels import clip_pixels
 from workbench.portraits import Recipe
+from workbench.scenes import Scene
 from workbench.values import Face
 
 EXACT = 1e-5
@@ -197,3 +199,27 @@ def test_the_plus_kinds_want_to_see_the_face_and_say_so(tmp_path: Path) -> None:
     assert seeing.projection is model.projection
     with pytest.raises(BadRequest, match="needs to see a photo"):
         model(VECTORS[:1], Recipe(steps=1))
+
+
+def test_style_negative_words_strength_and_size_reach_the_pipeline(tmp_path: Path, monkeypatch) -> None:
+    """And the next sheet hears nothing of them: the strength is kept in the denoiser, which all sheets share."""
+    monkeypatch.setattr(faceid, "PROMPT", "photo")
+    monkeypatch.setattr(faceid, "NEGATIVE", "man")
+    monkeypatch.setitem(scenes.STYLES, "film", ("{}, face", "ears"))
+    model = _model("ip-adapter-faceid", tmp_path)
+    told: list[str] = []
+    own = model.words
+    monkeypatch.setattr(model, "words", lambda prompt, count: told.append(prompt) or own(prompt, count))
+    plain = model(VECTORS[:1], Recipe(seed=3, steps=2))[0]
+
+    styled = model(VECTORS[:1], Recipe(3, 2, scene=Scene(negative="forest", style="film")))[0]
+    faint = model(VECTORS[:1], Recipe(3, 2, scene=Scene(strength=0.2)))[0]
+    large = model(VECTORS[:1], Recipe(3, 1, scene=Scene(size=256)))[0]
+
+    assert told[:4] == ["photo", "man", "photo, face", "forest, ears"]
+    assert large.shape == (256, 256, 3)
+    assert not np.array_equal(styled, plain)
+    assert not np.array_equal(faint, plain)
+    assert np.array_equal(model(VECTORS[:1], Recipe(seed=3, steps=2))[0], plain)
+    with pytest.raises(BadRequest, match="256 to 768 pixels, got 1024"):
+        model(VECTORS[:1], Recipe(steps=1, scene=Scene(size=1024)))

@@ -19,6 +19,7 @@ from workbench.catalog import MODELS
 from workbench.errors import BadRequest, BadWeights
 from workbench.models.portraits import diffusion_parts, instant_id, key_points
 from workbench.portraits import Recipe
+from workbench.scenes import Scene
 from workbench.values import Face
 
 EXACT = 1e-5
@@ -167,3 +168,13 @@ def test_pictures_drawn_together_are_those_drawn_alone(model: instant_id.Instant
     together = model(VECTORS, Recipe(seed=7, steps=2))
 
     assert max(np.abs(one.astype(int) - other).max() for one, other in zip(alone, together, strict=True)) <= 1
+
+
+def test_strength_and_the_pose_of_another_photo_change_the_picture(model: instant_id.InstantId) -> None:
+    points = np.array([(110, 80), (150, 80), (130, 110), (115, 130), (145, 130)], np.float32)
+    posed = model.posed(photo(1, 200, 260), Face(np.array([90, 50, 170, 150], np.float32), points, 1.0))
+    plain, faint = (model(VECTORS[:1], Recipe(1, 2, scene=Scene(strength=share)))[0] for share in (0.0, 0.1))
+
+    assert not np.array_equal(plain, faint)
+    assert not np.array_equal(posed(VECTORS[:1], Recipe(1, 2))[0], plain)
+    assert np.array_equal(model(VECTORS[:1], Recipe(1, 2))[0], plain)

@@ -3,6 +3,7 @@
 The files are random networks of a few channels in the layout of the real repositories (`tiny_editors`).
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import diffusers
@@ -22,6 +23,7 @@ from workbench.models.blocks import memory
 from workbench.models.portraits import photo_editor
 from workbench.models.portraits.diffusion_portrait import noise_of
 from workbench.portraits import Recipe
+from workbench.scenes import Scene
 from workbench.values import Face
 from workbench.watch import Watch
 
@@ -147,3 +149,16 @@ def test_every_file_of_a_row_lies_where_its_pipeline_looks() -> None:
         folders = {file.role.partition("/")[0] for file in MODELS[id].files}
         assert folders == {*family.networks, *family.readers, "scheduler"}
         assert MODELS[id].files == MODELS[f"{id}-8bit"].files
+
+
+def test_only_the_editor_that_reads_them_is_told_what_must_not_be_seen(family) -> None:
+    name, files = family
+    model = _model(name, files)
+    seeing, scene = model.shown(photo(1, 90, 120), FACE), Scene(negative="a hat")
+    if name != "qwen":
+        with pytest.raises(BadRequest, match="takes no negative"):
+            seeing(VECTORS[:1], replace(RECIPE, scene=scene))
+        return
+    given = seeing.condition(torch.zeros(1, 128), replace(RECIPE, scene=replace(scene, style="film")), True)
+    assert given["negative_prompt"] == "a hat, oversaturated, plastic skin"
+    assert given["prompt"] == "a man in a forest, 35 mm film photo, fine grain, muted colours"

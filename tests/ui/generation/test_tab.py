@@ -27,6 +27,7 @@ from workbench.ui.generation import new as generation_new
 from workbench.ui.generation import parts as generation_parts
 from workbench.ui.generation import portraits as generation_portraits
 from workbench.ui.generation import repose as generation_repose
+from workbench.ui.generation import scene as generation_scene
 from workbench.ui.generation import study as generation_study
 from workbench.ui.generation import wishes as generation_wishes
 
@@ -181,7 +182,8 @@ class TestPortraits:
         assert list((tmp_path / "uploads").iterdir()) == []
 
     def test_a_chosen_model_shows_its_ranges(self, here):
-        steps, guidance, prompt = generation_portraits.ranges(here, "fake")
+        steps, guidance, prompt, *scene = generation_portraits.ranges(here, "fake")
+        assert len(scene) == 5
         assert (steps.maximum, guidance.maximum, prompt.visible) == (50, 10.0, False)
 
 
@@ -365,3 +367,30 @@ def test_the_screen_tells_the_measured_cost_of_each_wish():
         told = float(re.search(rf"{word} (0\.\d\d)", generation_wishes.NOTE).group(1))
         measured = float(re.search(rf"\| {row} \| [\d.]+ \| ([\d.]+) \|", docs).group(1))
         assert told == pytest.approx(measured, abs=0.0051), word
+
+
+def test_the_scene_of_a_model_is_shown_as_its_row_says_and_the_server_refuses_the_rest(here, fake, portrait):
+    names = ("negative", "style", "strength", "size", "pose")
+    assert [update["visible"] for update in generation_scene.shown(here, "instantid")] == [True] * len(names)
+    assert [update["visible"] for update in generation_scene.shown(here, "fake")] == [False] * len(names)
+
+    for changed, told in (
+        ({"negative": "a hat"}, "takes no negative"),
+        ({"style": "nonsense"}, "style: expected one of"),
+        ({"strength": 0.5}, "takes no strength"),
+        ({"strength": float("inf")}, "strength"),
+        ({"size": 512}, "takes no size"),
+        ({"size": 3.5}, "whole number"),
+        ({"pose": portrait}, "takes no pose"),
+        ({"variants": "style=film"}, "takes no style"),
+        ({"variants": "1, 2, 3", "count": 40}, "expected 1 to 64, got 120"),
+    ):
+        with pytest.raises(BadRequest, match=told):
+            last(TestPortraits().ask(here, [(portrait, None)], **changed))
+    assert fake.calls == []
+
+
+def test_variants_stand_beside_their_pictures(here, portrait):
+    gallery, _, table, _ = last(TestPortraits().ask(here, [(portrait, None)], count=1, variants="3, 14"))
+    assert [caption.splitlines()[-1] for _, caption in gallery] == ["seed 3", "seed 14"]
+    assert list(table["variant"]) == ["seed 3", "seed 14"]

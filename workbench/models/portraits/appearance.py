@@ -10,6 +10,7 @@ is known. Knows no pixels of anybody and no search.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -189,6 +190,13 @@ class Appearance:
             _, hair, clothes = self._layers(around.coefficients)
             hair = dyed(hair, around.hair_tone)
         return joined(skin, hair, clothes, outlines)
+
+    def mean_skin(self, side: int) -> np.ndarray:
+        """(side, side, 3) in 0..1: the mean face's colours."""
+        skin = self.mean[: SIZES[0]].reshape(1, 3, TEXTURE, TEXTURE)
+        wide = functional.interpolate(skin, (side, side), mode="bilinear", align_corners=False)
+        found: np.ndarray = ((wide[0].permute(1, 2, 0).cpu().numpy() + 1) / 2).clip(0, 1)
+        return found
 
     def hair_tone(self, around: "Around") -> Tensor:
         """(3,) in −1..1: the mean colour of the hair that is told."""

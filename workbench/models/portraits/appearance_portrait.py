@@ -26,14 +26,14 @@ from workbench.models.blocks.precision import fast_bfloat16
 from workbench.models.finders import mediapipe
 from workbench.models.finders.mediapipe import FaceFinder
 from workbench.models.parsers import compact_parser
-from workbench.models.portraits import appearance, canvas
+from workbench.models.portraits import appearance, canvas, falling, lightness
 from workbench.models.portraits.appearance import LAYERS, OUTLINE, Appearance, Around
 from workbench.models.portraits.canvas import Pose
 from workbench.models.portraits.chance import Chance
 from workbench.models.portraits.complexion import even, plain
 from workbench.models.portraits.detail import DetailNetwork
 from workbench.models.portraits.frame import SIDE, Frame
-from workbench.models.portraits.hair import Hair
+from workbench.models.portraits.hair import Hair, fitting
 from workbench.models.portraits.mouth import natural
 from workbench.models.portraits.order import Order, ordered
 from workbench.models.portraits.search import Guide, Painter, Search
@@ -66,7 +66,7 @@ class AppearancePortrait:
     reads_prompt, photo = False, "may"
     side = SIDE
     steps = (20, 2, 50)
-    guidance = (1.1, 1.0, 6.0)
+    guidance = (1.15, 1.0, 6.0)
 
     def __init__(
         self,
@@ -82,6 +82,7 @@ class AppearancePortrait:
         """plan: of the search."""
         self.spec, self.frame, self.guide, self.finder, self.device = spec, frame, guide, finder, device
         self.hair, self._plain = hair, plain(frame.mean, SIDE)
+        self._usual = lightness.usual(self.model.mean_skin(SIDE), self._plain, frame.mean)
         self.parser, self.plan = parser, plan or Search()
         self.look: Look | None = None
         self.anchors: Tensor | None = None
@@ -220,7 +221,7 @@ class AppearancePortrait:
         around = pose.around or Around(coefficients)
         tone = self.model.hair_tone(around)
         layers = self._complexion(canvas.crisp(layers), pose)
-        layers = self.hair.over(layers, pose, tone, chance.strands, chance.bend)
+        layers = self.hair.over(layers, pose, self._fitting(tone, layers), chance.strands, chance.bend)
         return canvas.shown(layers, pose.back, pose.wall) + self._tensor(chance.grain[None, None])
 
     def _complexion(self, layers: Tensor, pose: Pose) -> Tensor:
@@ -228,8 +229,15 @@ class AppearancePortrait:
         skin = canvas.smooth(canvas.wide(pose.outlines)[:, :1] / 4 + 0.5)
         skin = skin if pose.glasses is None else skin * (1 - pose.glasses[3:])
         colours = ((layers[0, :3] + 1) / 2).permute(1, 2, 0).cpu().numpy()
-        found = even(colours, skin[0, 0].cpu().numpy(), self._plain)
+        cover = skin[0, 0].cpu().numpy()
+        found = lightness.natural(even(colours, cover, self._plain), cover, self._usual)
         return torch.cat([self._tensor(2 * found - 1).permute(2, 0, 1)[None], layers[:, 3:]], 1)
+
+    def _fitting(self, tone: Tensor, layers: Tensor) -> Tensor:
+        """A hair's tone that fits how light the face is."""
+        within = self._tensor(self._plain)
+        face = ((layers[0, :3] + 1) / 2 * within).sum((1, 2)) / within.sum()
+        return fitting(tone, float(face @ self._tensor(GREY)))
 
     def picture(self, coefficients: Tensor, pose: Pose, chance: Chance) -> np.ndarray:
         """(256, 256, 3) uint8 RGB of coefficients (1, k), as light as they have it."""
@@ -307,11 +315,11 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> AppearanceP
     network = DetailNetwork()
     try:
         tensors = load_file(linear)
-        model = appearance.read(tensors, device)
+        model = appearance.read(tensors | {"outlines": falling.outlines(tensors["outlines"].float())}, device)
         frame = Frame(tensors["frame"].double().numpy())
         network.load_state_dict({name: tensor.float() for name, tensor in load_file(detail).items()})
         lies = load_file(hair)
-        flows, shades = (lies[name].float().to(device) for name in ("flows", "shades"))
+        flows, shades = falling.flows(lies["flows"].float()).to(device), lies["shades"].float().to(device)
         if flows.shape != (len(model.outlines), 2, OUTLINE, OUTLINE) or shades.shape != flows[:, 0].shape:
             raise ValueError(f"flows: {tuple(flows.shape)}, shades: {tuple(shades.shape)}")
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:

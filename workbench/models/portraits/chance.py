@@ -8,13 +8,16 @@ from workbench.models.portraits import canvas, combing, hair
 from workbench.models.portraits.appearance import Appearance
 from workbench.models.portraits.frame import SIDE
 
+TOGETHER = 4
+"""Pictures of a sheet, one after another, whose noise is drawn so that they differ from each other as much as they
+can."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chance:
     """A picture's own noise. coefficients: (k,). outlines: (o,), of the choice among them. tufts: (3, 64, 64), added to
-    the one chosen.
-    detail: (1, 128, 128), of skin; strands: (256, 256) and bend: (64, 64), of hair. moves: (steps, 2), of the search's
-    crops. grain: (256, 256).
+    the one chosen. detail: (1, 128, 128), of skin; strands: (2, 256, 256) and bend: (64, 64), of hair. moves: (steps,
+    2), of the search's crops. grain: (256, 256).
     wall: (3, 256, 256) in −1..1. number: of what else there is to choose.
     """
 
@@ -34,8 +37,8 @@ class Chance:
         """A function of its arguments alone. background: of the words a wish may say."""
         rng = np.random.default_rng([seed, row, attempt])
         return cls(
-            coefficients=np.clip(rng.standard_normal(model.count), -2, 2),
-            outlines=rng.gumbel(size=len(model.outlines)),
+            coefficients=np.clip(apart(seed, row, attempt, model.count), -2, 2),
+            outlines=turned(seed, row, attempt, len(model.outlines)),
             tufts=hair.tufts(rng),
             detail=rng.standard_normal((1, SIDE // 2, SIDE // 2)),
             strands=combing.noise(rng),
@@ -45,3 +48,27 @@ class Chance:
             moves=rng.standard_normal((steps, 2)),
             number=int(rng.integers(2**31)),
         )
+
+
+def _block(seed: int, row: int, attempt: int, which: int) -> tuple[np.random.Generator, int]:
+    """The source of what a picture shares with its block, and its place there."""
+    block, place = divmod(row, TOGETHER)
+    return np.random.default_rng([seed, block, attempt, which]), place
+
+
+def apart(seed: int, row: int, attempt: int, count: int) -> np.ndarray:
+    """(count,) standard normal numbers, of which those of a block sum to 0: their mean squared distance is 4/3 of that
+    of independent ones (antithetic variates; Hammersley and Morton, 1956)."""
+    rng, place = _block(seed, row, attempt, 0)
+    drawn = rng.standard_normal((TOGETHER, count))
+    found: np.ndarray = (drawn[place] - drawn.mean(0)) * np.sqrt(TOGETHER / (TOGETHER - 1))
+    return found
+
+
+def turned(seed: int, row: int, attempt: int, count: int) -> np.ndarray:
+    """(count,) of Gumbel's distribution, each of a block in another quarter of it (a rotation; Cranley and Patterson,
+    1976), so that hair differs."""
+    rng, place = _block(seed, row, attempt, 1)
+    share = (rng.uniform(size=count) + place / TOGETHER) % 1.0
+    found: np.ndarray = -np.log(-np.log(share.clip(1e-9, 1 - 1e-9)))
+    return found

@@ -8,7 +8,7 @@ sine of twice the angle, because hair has no front and back; so flows of many ph
 import cv2
 import numpy as np
 
-STRIDE, REACH = 1.6, 11
+STRIDE, REACH = 1.1, 18
 """Pixels of a step along a line, and how many steps it is followed either way."""
 
 TENSOR = 4.0
@@ -27,31 +27,40 @@ def flow(grey: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def drawn_out(noise: np.ndarray, double: np.ndarray) -> np.ndarray:
-    """(h, w) float32: the mean of `noise` (h, w) along the lines of a flow (2, h, w) through each pixel."""
-    height, width = noise.shape
+    """(h, w) float32: the sum over layers of `noise` (n, h, w) of its mean along the lines of a flow (2, h, w) through
+    each pixel; the first layer along lines of `REACH`, the others along half of them."""
+    layers = np.ascontiguousarray(noise.transpose(1, 2, 0), np.float32)
+    height, width, count = layers.shape
     y, x = np.mgrid[:height, :width].astype(np.float32)
     angle = np.arctan2(double[1], double[0]) / 2
     step = np.stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
-    total, weight = noise.astype(np.float32).copy(), 1.0
+    reach = np.array([REACH if at == 0 else REACH // 2 for at in range(count)])
+    total, weight = layers.copy(), np.ones(count, np.float32)
     for sign in (1.0, -1.0):
         px, py, pace = x, y, sign * step
         for done in range(1, REACH + 1):
             px, py = px + STRIDE * pace[0], py + STRIDE * pace[1]
-            share = 1 - done / (REACH + 1)
-            total += share * cv2.remap(noise, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+            share = (1 - done / (reach + 1)).clip(0).astype(np.float32)
+            seen = cv2.remap(layers, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+            total += share * seen.reshape(layers.shape)
             weight += share
             there = np.stack(
                 [cv2.remap(part, px, py, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE) for part in step]
             )
             pace = there * np.where((there * pace).sum(0) < 0, -1.0, 1.0).astype(np.float32)
-    found: np.ndarray = total / weight
+    found: np.ndarray = (total / weight).sum(2)
     return found
 
 
+LOCKS, STRANDS = ((1.5, 0.6), (3.5, 0.7)), ((0.5, 1.3), (0.8, 1.0))
+"""Pixels over which noise is alike, and how strong it is: of locks of hair, which are long, and of strands."""
+
+
 def noise(rng: np.random.Generator, side: int = 256) -> np.ndarray:
-    """(side, side) float32: what is drawn out to strands, fine ones and locks."""
-    found = 0.0
-    for reach, weight in ((0.7, 1.0), (1.2, 0.6), (3.0, 0.4)):
-        part = cv2.GaussianBlur(rng.standard_normal((side, side)).astype(np.float32), (0, 0), reach)
-        found = found + weight * part / part.std()
-    return np.asarray(found, np.float32)
+    """(2, side, side) float32: what is drawn out to locks, and to single strands."""
+    found = np.zeros((2, side, side), np.float32)
+    for layer, parts in zip(found, (LOCKS, STRANDS), strict=True):
+        for reach, weight in parts:
+            part = cv2.GaussianBlur(rng.standard_normal((side, side)).astype(np.float32), (0, 0), reach)
+            layer += weight * part / part.std()
+    return found

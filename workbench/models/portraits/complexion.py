@@ -9,7 +9,7 @@ import numpy as np
 
 from workbench.mesh import LIPS_OUTER, OVAL, REGIONS, polygon
 
-HUE, CHROMA = (42.0, 62.0), (13.0, 31.0)
+HUE, CHROMA = (45.0, 62.0), (13.0, 27.0)
 """Degrees from red towards yellow of a face's mean colour in CIELAB, and how far it is from grey."""
 
 PATCHES, BROAD = 2.2, 12.0

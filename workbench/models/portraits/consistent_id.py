@@ -119,8 +119,10 @@ class ConsistentId(FaceId):
         """The words alone for the first steps; under `_fused` the tokens of the later ones."""
         unit, count = nn.functional.normalize(vectors, dim=1), len(vectors)
         self.look_at(count, guided)
-        self.words(recipe.prompt, 1)  # refuses what is too long by far
-        ids, marked = self.marked_words(recipe.prompt or PROMPT)
+        prompt = recipe.scene.worded(recipe.prompt or PROMPT)
+        self.words(prompt, 1)  # refuses what is too long by far
+        self.pipeline.set_ip_adapter_scale(recipe.scene.strength or 1.0)
+        ids, marked = self.marked_words(prompt)
         words = self.pipeline.text_encoder(ids.to(self.device))[0]
         pictures = torch.stack(list(self._regions.values()))
         assert self._looks is not None
@@ -133,7 +135,7 @@ class ConsistentId(FaceId):
             "_fused": fused.expand(count, -1, -1),
         }
         if guided:
-            against = self.encoder(self.words(NEGATIVE, 1), black, marked).expand(count, -1, -1)
+            against = self.encoder(self.words(recipe.scene.against(NEGATIVE), 1), black, marked).expand(count, -1, -1)
             given |= {"negative_prompt_embeds": against, "_fused": torch.cat([against, given["_fused"]])}
         return given
 

@@ -17,6 +17,7 @@ from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest
 from workbench.models.blocks import memory
 from workbench.portraits import Preview, Recipe
+from workbench.scenes import heeded
 from workbench.watch import Watch
 
 TOGETHER = {"cuda": 4}
@@ -77,7 +78,7 @@ class DiffusionPortrait(ABC):
         """One picture, side × side × 3 uint8 RGB, per row of (n, 512) float32. Row i's noise is a function of (seed, i)
         alone.
 
-        Raises BadRequest (shape, steps, guidance, prompt), Cancelled, OutOfMemory.
+        Raises BadRequest (shape, steps, guidance, prompt, scene), Cancelled, OutOfMemory.
         """
         rows, watch = self.checked(vectors), watch or Watch()
         steps, guidance = self._chosen(recipe)
@@ -110,8 +111,8 @@ class DiffusionPortrait(ABC):
         self.begin(steps)
         pictures = self.pipeline(
             **given,
-            height=self.side,
-            width=self.side,
+            height=self.sized(recipe),
+            width=self.sized(recipe),
             num_inference_steps=steps,
             **self.strength(guidance),
             generator=[noise_of(recipe.seed, start + place) for place in range(len(rows))],
@@ -120,6 +121,10 @@ class DiffusionPortrait(ABC):
             output_type="np",
         ).images
         return [np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8) for picture in pictures]
+
+    def sized(self, recipe: Recipe) -> int:
+        """Side of the pictures that a recipe asks for."""
+        return recipe.scene.size or self.side
 
     def strength(self, guidance: float) -> dict[str, Any]:
         """How the pipeline is told the guidance."""
@@ -153,6 +158,7 @@ class DiffusionPortrait(ABC):
                 raise BadRequest(f"{self.spec.title}: expected {least} to {most} {name}, got {value}.")
         if recipe.seed < 0:
             raise BadRequest(f"Expected a seed of 0 or more, got {recipe.seed}.")
+        heeded(recipe.scene, self.spec.takes, self.spec.sides, self.spec.title)
         return steps, float(guidance)
 
     def thumbnails(self, latents: Tensor) -> list[np.ndarray]:

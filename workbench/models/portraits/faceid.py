@@ -105,13 +105,14 @@ class FaceId(PromptedPortrait):
 
     def condition(self, vectors: Tensor, recipe: Recipe, guided: bool) -> dict[str, Any]:
         """The prompt's tokens and the face's vectors; the projection inside the denoiser makes tokens of these."""
-        unit, count = nn.functional.normalize(vectors, dim=1), len(vectors)
+        unit, count, scene = nn.functional.normalize(vectors, dim=1), len(vectors), recipe.scene
         self.look_at(count, guided)
+        self.pipeline.set_ip_adapter_scale(scene.strength or 1.0)
         given = {
-            "prompt_embeds": self.words(recipe.prompt or PROMPT, count),
+            "prompt_embeds": self.words(scene.worded(recipe.prompt or PROMPT), count),
             "ip_adapter_image_embeds": [identity_adapter.both(unit, guided)],
         }
-        return given | {"negative_prompt_embeds": self.words(NEGATIVE, count)} if guided else given
+        return given | {"negative_prompt_embeds": self.words(scene.against(NEGATIVE), count)} if guided else given
 
     @torch.inference_mode()
     def raw(
@@ -123,6 +124,7 @@ class FaceId(PromptedPortrait):
         words: (n, 77, 768) text tokens; the default prompt's without. Vectors are brought to unit length here.
         """
         unit = nn.functional.normalize(self.checked(vectors), dim=1)
+        self.pipeline.set_ip_adapter_scale(1.0)
         self.look_at(len(unit), guided=True)
         nobody, face = self.projection(torch.cat([torch.zeros_like(unit), unit])).chunk(2)
         self.look_at(len(unit), guided=False)

@@ -57,6 +57,10 @@ class InstantId(diffusion_xl.XlPortrait):
         other.points = key_points.within(face.points, height, width, self.side)
         return other
 
+    def posed(self, photo: np.ndarray, face: Face) -> "InstantId":
+        """As `shown`, of a photo of anybody whose face is where the drawn ones shall be."""
+        return self.shown(photo, face)
+
     def face_tokens(self, vectors: Tensor, guided: bool) -> Tensor:
         """(n, 16, 2048), or (2n, 16, 2048) with those of nobody first."""
         weight = next(self.projection.parameters())  # a part of the denoiser, which may be waiting off the card
@@ -82,13 +86,17 @@ class InstantId(diffusion_xl.XlPortrait):
 
     def condition(self, vectors: Tensor, recipe: Recipe, guided: bool) -> dict[str, Any]:
         """The prompt's tokens, the face's vectors, and the drawing of its points."""
+        scene, side = recipe.scene, self.sized(recipe)
+        strength = scene.strength or STRENGTH
+        self.pipeline.set_ip_adapter_scale(strength)
         self._heard = self.face_tokens(vectors, guided)
         embeds = identity_adapter.both(full_length(vectors), guided)[:, None].to(self.dtype)
-        drawing = Image.fromarray(key_points.draw(self.points, self.side, self.side))
-        return self.told(recipe.prompt or PROMPT, NEGATIVE, len(vectors), guided) | {
+        drawing = Image.fromarray(key_points.draw(self.points * side / self.side, side, side))
+        words = scene.worded(recipe.prompt or PROMPT), scene.against(NEGATIVE)
+        return self.told(*words, len(vectors), guided) | {
             "image": [drawing] * len(vectors),
             "ip_adapter_image_embeds": [embeds],
-            "controlnet_conditioning_scale": STRENGTH,
+            "controlnet_conditioning_scale": strength,
         }
 
     @torch.inference_mode()
@@ -101,6 +109,7 @@ class InstantId(diffusion_xl.XlPortrait):
         factor.
         """
         rows, factor = self.checked(vectors), self.pipeline.vae_scale_factor
+        self.pipeline.set_ip_adapter_scale(STRENGTH)
         given = torch.from_numpy(np.asarray(latents, np.float32)).to(self.device, self.dtype)
         text = torch.from_numpy(np.asarray(words, np.float32)).to(self.device, self.dtype)
         height, width = given.shape[2] * factor, given.shape[3] * factor

@@ -135,11 +135,11 @@ class PhotoEditor(DiffusionPortrait):
             raise BadRequest(f"{self.spec.title} needs to see a photo of the face. Give it a photo.")
         if len(recipe.prompt) > 2_000:
             raise BadRequest(f"The prompt has {len(recipe.prompt):,} characters; 2,000 are read. Shorten it.")
-        given = {"image": self._photo, "prompt": recipe.prompt or PROMPT}
+        given = {"image": self._photo, "prompt": recipe.scene.worded(recipe.prompt or PROMPT)}
         if self.family is KONTEXT:
-            given["max_area"] = self.side * self.side
+            given["max_area"] = self.sized(recipe) ** 2
         if self.family is QWEN and guided:
-            given["negative_prompt"] = " "
+            given["negative_prompt"] = recipe.scene.against("") or " "
         return given
 
     def strength(self, guidance: float) -> dict[str, Any]:

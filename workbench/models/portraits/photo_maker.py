@@ -132,7 +132,7 @@ class PhotoMaker(diffusion_xl.XlPortrait):
             raise BadRequest(f"{self.spec.title} needs to see a photo of the face. Give it a photo.")
         count, dtype = len(vectors), self.dtype
         tokens = self.encoder.tokens(self._photo.expand(count, -1, -1, -1), full_length(vectors).to(dtype))
-        plain, said, places = self.marked(recipe.prompt or PROMPT, tokens.shape[1])
+        plain, said, places = self.marked(recipe.scene.worded(recipe.prompt or PROMPT), tokens.shape[1])
         words, pooled = self.words(plain)
         given: dict[str, Any] = {
             "prompt_embeds": words.expand(count, -1, -1),
@@ -141,7 +141,7 @@ class PhotoMaker(diffusion_xl.XlPortrait):
         words, pooled = self.words(said)
         fused, late = self.encoder(words.expand(count, -1, -1), tokens, places), pooled.expand(count, -1)
         if guided:
-            words, pooled = self.words(self.spelled(NEGATIVE))
+            words, pooled = self.words(self.spelled(recipe.scene.against(NEGATIVE)))
             against, never = words.expand(count, -1, -1), pooled.expand(count, -1)
             given |= {"negative_prompt_embeds": against, "negative_pooled_prompt_embeds": never}
             fused, late = torch.cat([against, fused]), torch.cat([never, late])

@@ -25,8 +25,9 @@ WORN = 0.03
 SURE = 60.0
 """How much an outline's likelihood falls with its mean distance (in units of −1..1) to what the photo shows."""
 
-LEAST = 40
-"""Cells of the outlines' grid that hair must fill for its tone to be read."""
+LEAST, WELL = 40, 9
+"""Cells of the outlines' grid that hair must fill for its tone to be read, and pixels of the frame that are taken off
+its outline first."""
 
 GREY = np.array([0.299, 0.587, 0.114], np.float32)
 UNLIKE_SKIN = ("background", "hair", "hat", "earring", "cloth")
@@ -65,8 +66,19 @@ def look(photo: np.ndarray, face: Face, parser: Parser, frame: Frame, outlines: 
         float((photo[inside].astype(np.float32) @ GREY).mean()),
         -SURE * _apart(parts, known, outlines),
         bool((parts[face_here] == INDEX["eyeglasses"]).mean() > WORN),
-        seen[hair].mean(0) if hair.sum() > LEAST * (SIDE // OUTLINE) ** 2 else None,
+        _tone(seen, hair),
     )
+
+
+def _tone(seen: np.ndarray, hair: np.ndarray) -> np.ndarray | None:
+    """(3,): the mean colour of hair well within its outline, where no skin and no wall shines through; None for little
+    or no hair."""
+    inner = cv2.erode(hair.astype(np.uint8), np.ones((WELL, WELL), np.uint8)) > 0
+    enough = LEAST * (SIDE // OUTLINE) ** 2
+    if hair.sum() <= enough:
+        return None
+    found: np.ndarray = seen[inner if inner.sum() > enough // 2 else hair].mean(0)
+    return found
 
 
 def _parts(scores: FaceScores, there: np.ndarray) -> np.ndarray:

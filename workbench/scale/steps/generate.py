@@ -11,6 +11,7 @@ from workbench.bench import Workbench
 from workbench.generation.album import ROUND, drawn
 from workbench.portraits import PortraitModel, Recipe, Wishes
 from workbench.scale.step import Outcome, Step, Work
+from workbench.scenes import Scene
 from workbench.watch import Watch
 
 
@@ -26,7 +27,12 @@ def _open(bench: Workbench, options: Mapping[str, Any]) -> Work:
     model_id = str(options["model"])
     model = _seeing(bench, bench.portrait(model_id), options)
     recipe = Recipe(
-        options["seed"], options["steps"], options["guidance"], options["prompt"], Wishes(**options.get("wishes", {}))
+        options["seed"],
+        options["steps"],
+        options["guidance"],
+        options["prompt"],
+        Wishes(**options.get("wishes", {})),
+        Scene(**options.get("scene", {})),
     )
     kept: dict[int, list[bytes]] = {}
 

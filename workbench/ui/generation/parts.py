@@ -215,7 +215,8 @@ def on_screen(bench: Workbench, sheet: Any) -> tuple[Any, ...]:
     for number in range(len(sheet.pictures)):
         path = folder / f"portrait-{number + 1:03d}.png"
         path.write_bytes(sheet.png(number))
-        gallery.append((str(path), f"{sheet.report.sign(number)}\n{sheet.report.caption(number)}"))
+        lines = [sheet.report.sign(number), sheet.report.caption(number), sheet.variant(number)]
+        gallery.append((str(path), "\n".join(line for line in lines if line)))
     package = folder / "portraits.zip"
     package.write_bytes(sheet.package())
     warned = "".join(f"> ⚠ {warning}\n\n" for warning in sheet.warnings)

@@ -14,7 +14,7 @@ from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import receive
-from workbench.ui.generation import parts, wishes
+from workbench.ui.generation import parts, scene, wishes
 from workbench.watch import Watch
 
 EMPTY = "Add photos of one person. What comes out is **AI-generated**; figures beside it say how like the person it is."
@@ -32,6 +32,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             drift = gr.Slider(0, 60, 0, step=1, label="Drift: degrees away from the person", elem_id="generate-drift")
             prompt = gr.Textbox("", label="Words", visible=False, elem_id="generate-prompt", max_lines=4)
             looks = wishes.controls("generate")
+            told = scene.controls("generate")
             with gr.Accordion("Advanced", open=False):
                 seed, steps, guidance = parts.knobs("generate")
                 variation = gr.Slider(
@@ -52,19 +53,34 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     outcome.run(
         start.click,
         bound(generate, bench),
-        [references, consent, model, count, seed, steps, guidance, drift, variation, prompt, face, *looks, repair],
+        [
+            references,
+            consent,
+            model,
+            count,
+            seed,
+            steps,
+            guidance,
+            drift,
+            variation,
+            prompt,
+            face,
+            *looks,
+            repair,
+            *told,
+        ],
         outputs,
         api_name="generate",
         show_progress_on=[outputs[0]],
         **parts.QUEUE,
     )
     outcome.photos([references])
-    outcome.ages(model, count, drift, prompt, seed, steps, guidance, variation, face, repair)
+    outcome.ages(model, count, drift, prompt, seed, steps, guidance, variation, face, repair, *told)
     outcome.cancels()
     model.input(
         bound(ranges, bench),
         model,
-        [steps, guidance, prompt],
+        [steps, guidance, prompt, *told[:-1]],
         api_visibility="private",
         show_progress_on=[model],
         **parts.QUEUE,
@@ -80,7 +96,8 @@ def asked(bench: Workbench, question: str, references: Any, drawn: Any, model: s
 
 @GPU
 def ranges(bench: Workbench, model_id: str) -> tuple[Any, ...]:
-    """What a chosen model allows: its steps and guidance, and a line for words where it reads them."""
+    """What a chosen model allows: its steps and guidance, a line for words where it reads them, and what it takes of
+    the scene."""
     model = parts.tools(bench, model_id).model
     (steps, fewest, most), (guidance, least, strongest) = model.steps, model.guidance
     return (
@@ -93,6 +110,7 @@ def ranges(bench: Workbench, model_id: str) -> tuple[Any, ...]:
             label=f"Guidance (0: the model's own, {guidance:g}; {least:g} to {strongest:g})",
         ),
         gr.Textbox("", visible=bool(model.reads_prompt)),
+        *scene.shown(bench, model_id),
     )
 
 
@@ -120,6 +138,12 @@ def generate(
     glasses: str = "",
     background: str = "",
     repair: str = "",
+    negative: str = "",
+    style: str = "",
+    strength: float = 0,
+    size: float = 0,
+    pose: str | None = None,
+    variants: str = "",
     progress: gr.Progress = gr.Progress(),  # noqa: B008
 ) -> Iterator[tuple[Any, ...]]:
     """Draw one person, and report.
@@ -127,6 +151,8 @@ def generate(
     references: photos of the person. consent: whether they may be used. drift: degrees the identity is turned away,
     variation: noise on it from picture to picture. yaw to background: how the person is to look (`Wishes`). repair: id
     of a network that repairs the pictures afterwards; the report then says how far that took each from what was drawn.
+    negative to pose: what models from the Hub are told beside the person (`Scene`), each for those whose row takes it.
+    variants: lines of choices, each of which draws all pictures.
     Returns marked PNGs with captions, the report, a row of figures per picture, and all as a zip.
     """
     from workbench.generation.sheets import check_count
@@ -134,12 +160,17 @@ def generate(
     number = check_count(count)
     asked = parts.Asked(seed, steps, guidance, prompt)
     looks = wishes.wishes_of(bench, model, (yaw, pitch, smile, mouth, light, age, hair, glasses, background))
-    recipe = replace(asked.recipe(), wishes=looks)
+    setting = scene.scene_of(bench, model, (negative, style, strength, size))
+    recipe = replace(asked.recipe(), wishes=looks, scene=setting)
+    queue = scene.queue_of(bench, model, variants, recipe)
+    check_count(number * max(1, len(queue)))
+    posing = scene.pose_of(bench, model, pose)
     photos = parts.photos_of(bench, references, consent)
     turned = checks.number("drift", drift, 0, 90), checks.number("variation", variation, 0, 2)
 
     def work(watch: Watch, preview: parts.Previews) -> Any:
-        return _drawn(bench, photos, model, number, recipe, turned, parts.face_number(face), repair, watch, preview)
+        shown = parts.face_number(face), posing
+        return _drawn(bench, photos, model, number, recipe, turned, shown, repair, queue, watch, preview)
 
     yield from parts.events(work, bench, progress)
 
@@ -151,17 +182,19 @@ def _drawn(
     count: int,
     recipe: Any,
     turned: tuple[float, float],
-    face: int | None,
+    shown: tuple[int | None, Any],
     repair: str,
+    queue: list[Any],
     watch: Watch,
     preview: parts.Previews,
 ) -> Any:
     from workbench.generation import identity
     from workbench.generation.population import population
-    from workbench.generation.references import read_person, seen
+    from workbench.generation.references import posed, read_person, seen
     from workbench.generation.report import Target
     from workbench.generation.sheets import checked, draw_sheet
 
+    face, posing = shown
     watch.tell(0.02, "loading the model")
     tools = parts.tools(bench, model_id)
     checked(recipe, tools.model)
@@ -178,8 +211,9 @@ def _drawn(
     targets = [Target(person.name, person.vectors)]
     if turned[0]:
         targets.append(Target("the turned identity", {own: vector}))
+    drawing = seen(tools.model, photos, tools.finder, face)
     return draw_sheet(
-        seen(tools.model, photos, tools.finder, face),
+        drawing if posing is None else posed(drawing, posing, tools.finder),
         tools.id,
         vectors,
         targets,
@@ -190,4 +224,5 @@ def _drawn(
         watch=watch.part(0.1, 1.0),
         preview=preview,
         repair=repairing,
+        queue=queue,
     )
