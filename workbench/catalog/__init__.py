@@ -21,6 +21,7 @@ def _all_rows() -> Iterable[ModelSpec]:
     for module in (*shipped, hub_portrait, hub_parsing, hub_expression, hub_recognition, quality, landmarks):
         yield from module.ROWS
     yield from hub_recognition.FOR_PORTRAITS
+    yield hub_parsing.CLICKS
     drawn = (local_portrait, edit_portrait)
     for module in (hub_recognition_synthetic, hub_recognition_field, one_pass, *drawn, mattes, repair):
         yield from module.ROWS

@@ -4,7 +4,11 @@ fetch writes it.
 Sizes of SegFace's and FaceXFormer's files are three times their weights: the published files are training checkpoints.
 """
 
+from dataclasses import replace
+
 from workbench.catalog.celeba import CELEBA_40
+from workbench.catalog.detection import MATTE
+from workbench.catalog.parsing import COMPACT
 from workbench.catalog.spec import File, ModelSpec
 from workbench.parts import PARTS
 
@@ -195,3 +199,23 @@ ROWS = (
         ),
     ),
 )
+
+CLICKS = ModelSpec(
+    id="sam2.1-tiny",
+    task="clicks",
+    title="SAM 2.1 tiny",
+    load="workbench.models.parsers.sam_clicks:load",
+    files=(
+        File("hub:facebook/sam2.1-hiera-tiny:model.safetensors", size=155_900_000),
+        File("hub:facebook/sam2.1-hiera-tiny:config.json", role="config"),
+        replace(COMPACT, role="parser"),
+        MATTE,
+    ),
+    labels=PARTS,
+    weights_license="Apache-2.0",
+    data_license="SA-V: CC BY 4.0; SA-1B: research; videos of Meta's own, not published",
+    paper="Ravi et al., SAM 2, arXiv 2408.00714",
+    parameters=31_441_233,
+    note="masks by clicks; transformers' own network; what a click takes away is named by the compact parser",
+)
+"""A refiner by clicks. EdgeTAM would fit its place, but its trunk is timm's, which is no dependency here."""

@@ -5,10 +5,12 @@ import io
 from pathlib import Path
 from types import SimpleNamespace
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
 
+from workbench.catalog import find
 from workbench.errors import BadRequest
 from workbench.parts import INDEX
 from workbench.ui.common.visitor import VISITOR
@@ -107,7 +109,7 @@ def test_a_click_in_the_editor_comes_back_as_what_it_changed(here, portrait: str
         "clicks": [[int(x.max()) + 8, int(y.max()) - 4, 1]],
     }
 
-    told, looks = click.refine(here, answer, None, SimpleNamespace(_data=asked))
+    told, looks = click.refine(here, answer, None, None, SimpleNamespace(_data=asked))
     patch = told.props["patch"]
     codes = np.asarray(Image.open(io.BytesIO(base64.b64decode(patch["codes"].partition(",")[2]))))
     assert codes.shape[:2] == (patch["box"][3], patch["box"][2])
@@ -116,12 +118,12 @@ def test_a_click_in_the_editor_comes_back_as_what_it_changed(here, portrait: str
         0,
         255,
     ]
-    again = click.refine(here, answer, looks, SimpleNamespace(_data=asked))[1]
+    again = click.refine(here, answer, looks, "clicks", SimpleNamespace(_data=asked))[1]
     assert again is looks, "a face is looked at once"
 
     for bad in ({"part": 0}, {"part": "nose"}, {"face": 2}, {"box": [0, 0, 9999, 2]}, {"box": "all"}, {"mask": None}):
         with pytest.raises(BadRequest):
-            click.refine(here, answer, looks, SimpleNamespace(_data=asked | bad))
+            click.refine(here, answer, looks, None, SimpleNamespace(_data=asked | bad))
 
 
 def test_what_is_cut_out_follows_the_corrected_mask(here, portrait: str) -> None:
@@ -155,3 +157,20 @@ def test_the_person_matte_of_a_cut_out_is_chosen(here, portrait: str, monkeypatc
     assert asked == ["selfie"], "hair and face need no person matte"
     with pytest.raises(BadRequest, match="matte model"):
         cutting.cut(here, answer, portrait, "compact", "person", people="compact")
+
+
+def test_who_mends_by_clicks_is_asked_only_where_there_is_a_choice(here, monkeypatch: pytest.MonkeyPatch) -> None:
+    def choice() -> gr.Dropdown:
+        with gr.Blocks() as page, gr.Tab("Correct") as tab:
+            correct.build_inside(here, one.build_inside(here, None), tab)
+        (found,) = [block for block in page.blocks.values() if getattr(block, "elem_id", "") == "correct-clicks"]
+        return found
+
+    assert not choice().visible
+    rows = here.here
+    fetched = find("sam2.1-tiny")
+    monkeypatch.setattr(here, "here", lambda task: (*rows(task), *([fetched] if task == "clicks" else [])))
+    both = choice()
+    assert both.visible
+    assert both.value == "clicks"
+    assert [row[1] for row in both.choices] == ["clicks", "sam2.1-tiny"]

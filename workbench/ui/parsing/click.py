@@ -19,16 +19,21 @@ from workbench.values import FaceFeatures
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Looks:
-    """What was computed of one face for its clicks. key: of the answer it belongs to."""
+    """What was computed of one face for its clicks. key: of the answer it belongs to. by: the model that looked."""
 
     key: str
     face: int
+    by: str
     features: FaceFeatures
 
 
 @GPU
-def refine(bench: Workbench, answer: Answer | None, looks: Looks | None, event: gr.EventData) -> tuple[Any, Looks]:
+def refine(
+    bench: Workbench, answer: Answer | None, looks: Looks | None, by: str | None, event: gr.EventData
+) -> tuple[Any, Looks]:
     """What clicks change about a part, for the editor; and what was computed of this face, for the next click.
+
+    by: the model that mends; None: the default.
 
     Raises BadRequest for a part, a face, a mask or clicks that are none.
     """
@@ -40,9 +45,9 @@ def refine(bench: Workbench, answer: Answer | None, looks: Looks | None, event: 
     if not isinstance(part, int) or not 0 < part < len(PARTS) or not isinstance(face, int):
         raise BadRequest("Choose a part of a face first.")
     check_number(face, len(faces))
-    model = bench.clicks()
-    if looks is None or (looks.key, looks.face) != (answer.key, face):
-        looks = Looks(answer.key, face, model.look(answer.seen, faces[face - 1]))
+    model = bench.clicks(by or "")
+    if looks is None or (looks.key, looks.face, looks.by) != (answer.key, face, model.spec.id):
+        looks = Looks(answer.key, face, model.spec.id, model.look(answer.seen, faces[face - 1]))
     mask = part_mask(asked.get("box"), asked.get("mask"), shape, bench)
     labels, changed = mend(answer.seen, model, looks.features, PARTS[part], mask, asked.get("clicks"))  # type: ignore[arg-type]
     return gr.HTML(patch=told(**changes(labels, changed))), looks

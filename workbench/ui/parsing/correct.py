@@ -14,7 +14,7 @@ from workbench.photo import Found
 from workbench.ui.common.events import MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.faces import find_in
 from workbench.ui.common.visitor import visitor
-from workbench.ui.common.widgets import offer, results
+from workbench.ui.common.widgets import model_choice, offer, results
 from workbench.ui.parsing import mask_editor
 from workbench.ui.parsing.click import refine
 from workbench.ui.parsing.mask_editor import editor_value, png_bytes, same_answer, sent, sorry, told
@@ -34,6 +34,9 @@ def build_inside(bench: Workbench, one: Screen, tab: gr.Tab) -> None:
     """Lay the editor out in the tab that is open. one: the tab whose answer is corrected."""
     gr.Markdown(HINT)
     editor = mask_editor.component("correct-editor")
+    by = model_choice(
+        bench, "clicks", "Clicks are mended by", visible=len(bench.here("clicks")) > 1, elem_id="correct-clicks"
+    )
     with gr.Row():
         names = {"palette": "Part map (PNG)", "masks": "Masks (zip)", "coco": "COCO (JSON)", "own": "Mask (JSON)"}
         files = [
@@ -58,7 +61,7 @@ def build_inside(bench: Workbench, one: Screen, tab: gr.Tab) -> None:
     looks = gr.State(None, time_to_live=bench.settings.photo_lifetime)
     click = editor.select(
         bound(refine, bench),
-        [one.answer, looks],
+        [one.answer, looks, by],
         [editor, looks],
         concurrency_id=MODELS_QUEUE,
         concurrency_limit=MODELS_AT_ONCE,
