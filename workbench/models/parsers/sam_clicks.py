@@ -106,21 +106,28 @@ class SamClicks:
         """(H, W) bool: the part after the clicks (x, y in photo pixels and 1 or -1), the last one newest; changed only
         where the change hangs together with that click."""
         assert isinstance(features, SamFeatures)
-        to_square = invert(features.frame)
-        places = apply(to_square, np.array([click[:2] for click in clicks], np.float64))
-        inside = ((places > -0.5) & (places < self.side - 0.5)).all(axis=1)
+        asked = [place for place in self._placed(features.frame, clicks) if place]
         new = mask.copy()
         new[clicks[-1][1], clicks[-1][0]] = clicks[-1][2] > 0
-        if not inside[-1]:
+        if not self._placed(features.frame, clicks[-1:])[0]:
             return new
         cells = self.side // 4
         frame = compose(features.frame, stretch((cells, cells), self.side))
         start = _seen(mask, frame, cells)
-        signs = [click[2] for click in clicks]
-        asked = [(float(x), float(y), sign) for (x, y), sign, here in zip(places, signs, inside, strict=True) if here]
         before = np.where(start, np.float32(SURE), np.float32(-SURE)) if start.any() else None
         chance = 1 / (1 + np.exp(-np.clip(self.logits(features.seen, asked, before), -60, 60)))
         return changed(mask, start, chance.astype(np.float32), frame, clicks[-1])
+
+    def _placed(
+        self, frame: np.ndarray, clicks: Sequence[tuple[int, int, int]]
+    ) -> list[tuple[float, float, int] | None]:
+        """The clicks in pixels of the square, None for those outside it."""
+        rows = apply(invert(frame), np.array([click[:2] for click in clicks], np.float64)).tolist()
+        low, high = -0.5, self.side - 0.5
+        return [
+            (x, y, click[2]) if low <= min(x, y) and max(x, y) < high else None
+            for (x, y), click in zip(rows, clicks, strict=True)
+        ]
 
 
 def _seen(mask: np.ndarray, frame: np.ndarray, cells: int) -> np.ndarray:
