@@ -74,14 +74,56 @@ def test_what_gradio_leaves_out_for_people_who_hear_the_page_is_there(page, serv
     expect(page.locator("#explain-photo button[aria-label^='Drop an image']")).to_have_count(0)
 
 
-def test_a_link_opens_a_tab_that_a_phone_folds_away(chromium, server: str) -> None:
-    context = chromium.new_context(viewport={"width": 390, "height": 844})
+def test_a_phone_reaches_every_tab_by_thumb_and_a_link_brings_its_tab_into_view(chromium, server: str) -> None:
+    """Two tabs and a button that hid the others were all that a phone showed."""
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     page = context.new_page()
     try:
-        page.goto(f"{server}?tab=generation")
-        expect(page.locator("#tab-generation")).to_be_visible(timeout=20_000)
-        expect(page.locator("#tab-parsing")).to_be_hidden()
         page.goto(f"{server}?tab=generation&sub=mix-two-people")
         expect(page.locator("#mix-start")).to_be_visible(timeout=20_000)
+        expect(page.get_by_label("More tabs")).to_have_count(0)
+        for row, name in (("#tabs > .tab-wrapper", "Generation"), ("#tab-generation .tab-wrapper", "Mix two people")):
+            tab = page.locator(f"{row} [role=tablist]").first.get_by_role("tab", name=name)
+            expect(tab).to_be_in_viewport(ratio=0.99)
+            assert tab.bounding_box()["height"] >= 44
+        last = page.get_by_role("tab", name="Models")
+        last.tap()
+        expect(last).to_be_in_viewport(ratio=0.99)
+        expect(page.locator("#strip")).to_be_hidden()  # nothing is asked of a photo there
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
     finally:
         context.close()
+
+
+def test_one_photo_and_one_face_of_it_serve_every_tab_and_a_new_photo_leaves_nothing_of_the_old_one(
+    page, server: str, portrait: str, several_people
+) -> None:
+    ran: list[int] = []
+    page.on("request", lambda sent: ran.append(1) if "/queue/join" in sent.url else None)
+    page.goto(f"{server}?tab=parsing")
+    page.locator("#strip input[type=file]").set_input_files(several_people)
+    expect(page.locator("#parsing-state [data-state=done]")).to_be_visible(timeout=20_000)
+    expect(page.locator("#parsing-face input")).to_have_value("All faces")
+    second = page.locator("#strip").get_by_role("button", name="Face 2")
+    second.click()
+    expect(second).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#parsing-face input")).to_have_value("Face 2")
+
+    page.get_by_role("tab", name="Explanation").click()
+    expect(page.locator("#explain-face input")).to_have_value("Face 2", timeout=20_000)
+    expect(page.locator("#explain-answer")).to_contain_text("this is face 2", timeout=30_000)
+    page.locator("#strip").get_by_role("button", name="Face 3").click()
+    expect(page.locator("#explain-answer")).to_contain_text("this is face 3", timeout=30_000)
+
+    ran.clear()
+    page.locator("#strip input[type=file]").set_input_files(portrait)
+    expect(page.locator("#strip [role=status]")).to_have_text("One face", timeout=20_000)
+    expect(page.locator("#explain-answer")).to_contain_text("happy", timeout=30_000)
+    assert page.locator("#parsing-palette").is_disabled()
+    assert page.locator("#parsing-photo img").count() == 0, "a tab that is not open keeps nothing of the old photo"
+    assert len(ran) == 2, "the faces were looked for once, and the tab that is open answered once"
+
+    page.locator("#strip").get_by_role("button", name="Remove").click()
+    expect(page.locator("#explain-photo img")).to_have_count(0)
+    expect(page.locator("#explain-answer")).not_to_contain_text("happy")
+    assert "png" not in page.url

@@ -146,11 +146,7 @@ def test_it_is_readable_in_the_dark_and_on_a_phone(chromium, server, portrait, k
     context = chromium.new_context(viewport=size, color_scheme="light" if phone else "dark")
     page = context.new_page()
     page.goto(server + ("" if phone else "?__theme=dark"))
-    if phone:
-        page.get_by_label("More tabs").first.click()
-        page.locator(".overflow-dropdown").get_by_role("button", name="Protection").click()
-    else:
-        page.get_by_role("tab", name="Protection").click()
+    page.get_by_role("tab", name="Protection").click()
     page.locator("#protect-photo input[type=file]").set_input_files(portrait)
     expect(page.locator("#protect-verdict .verdict")).to_have_attribute("data-state", "makeup", timeout=60_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"] + 1

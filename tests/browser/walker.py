@@ -125,7 +125,8 @@ def do(person: Keys, job: Job, given: dict[str, list[str]]) -> None:
             person.press(f"#tab-{job.tab} .column:has(#{part}) .examples button.gallery-item")
         else:
             person.give(part, given[kind])
-        page.locator(f"#{part} :is(img, video, canvas, .file-preview)").locator("visible=true").first.wait_for()
+        shown = f"#{part} :is(img, video, canvas, .file-preview), #strip [data-photo]"  # on a phone the strip has it
+        page.locator(shown).locator("visible=true").first.wait_for()
         page.wait_for_timeout(1000)
     for part, words in job.words.items():
         person.write(part, words)

@@ -27,6 +27,8 @@ from workbench.ui.common.health import Health
 from workbench.ui.common.light import Light
 from workbench.ui.common.limits import WAITING, Limits, client_of
 from workbench.ui.common.sessions import bounded
+from workbench.ui.common.strip import photo_strip
+from workbench.ui.common.widgets import tab_row
 from workbench.ui.first_screen import tab as first_screen
 from workbench.ui.models import tab as models_page
 from workbench.ui.protection.pictures import style as look_style
@@ -117,8 +119,8 @@ def build_app(bench: Workbench, tabs: tuple[Tab, ...] = TABS) -> gr.Blocks:
     prepare(bench)
     with Page(title=TITLE, analytics_enabled=False, delete_cache=(600, bench.settings.photo_lifetime)) as demo:
         gr.HTML(SKIP + f"<h1>{TITLE}</h1><p>{MOTTO}</p>", elem_id="headline")
-        photo = gr.Textbox("", visible="hidden", label="the page's photo", elem_id="page-photo")
-        with gr.Tabs(elem_id="tabs"):
+        photo = photo_strip(bench)
+        with tab_row(elem_id="tabs"):
             if len(tabs) > 1:
                 with gr.Tab(**first_screen.settings()):
                     first_screen.build(bench, photo)

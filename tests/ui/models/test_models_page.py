@@ -23,6 +23,16 @@ def test_every_model_has_a_card_with_both_licences_and_its_figures(bench: Workbe
     assert "data-fetch='dlib'" not in shown, "what is here needs no download"
 
 
+def test_a_card_says_how_long_a_picture_takes_and_at_what_size_where_that_was_measured(bench: Workbench) -> None:
+    cards = models_page.cards(bench).split("<article ")[1:]
+    timed = [card for card in cards if "<dt>Time on two cores</dt>" in card]
+
+    assert any(re.search(r"Time on two cores</dt><dd>[^<]*\d ms [^<]*\d px", card) for card in timed)
+    for card in timed:
+        assert re.search(r"Time on two cores</dt><dd>[^<]*\d m?s\b", card)
+    assert not any("speed:" in card for card in cards), "said once"
+
+
 def test_the_words_of_a_licence_that_limit_it_outweigh_an_open_name() -> None:
     assert licence_of("MIT") == licence_of("Apache-2.0 (OpenCV Zoo)") == licence_of("CC BY 4.0") == "open"
     assert licence_of("code MIT; models for non-commercial research (its README)") == "research"

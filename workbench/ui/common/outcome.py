@@ -147,10 +147,13 @@ class Outcome:
         self.also(run)
         return run
 
-    def ages(self, *choices: Any) -> None:
-        """Mark the result out of date when a person changes one of `choices`."""
+    def ages(self, *choices: Any, after: Any = None) -> None:
+        """Mark the result out of date when a person changes one of `choices`, and after an event that ended well, such
+        as the strip's choice of a face (None where there is no strip)."""
         moved = [getattr(choice, "input", None) or choice.change for choice in choices]
         gr.on(moved, None, None, self.line, js=self._call("aged"), **QUIET)
+        if after is not None:
+            after.success(None, None, self.line, js=self._call("aged"), **QUIET)
 
     def cancels(self, *, clears: Sequence[Any] = ()) -> Any:
         """Let Cancel end what runs and keep nothing of it."""

@@ -31,9 +31,17 @@
 
   const name = place => { document.title = TITLES[place.stem] ? `${TITLES[place.stem]} · ${NAME}` : NAME; };
 
+  // A tab is open: whether it takes a photo, its place in its row, and which face is meant by now.
+  const arrived = stem => {
+    if (stem) document.documentElement.dataset.tab = stem;
+    centre(document);
+    document.dispatchEvent(new CustomEvent('strip-face'));
+  };
+
   let asked = false;
   const noted = () => {
     const place = here();
+    arrived(place && place.stem);
     if (!place || asked) return;
     name(place);
     const url = address(place);
@@ -64,12 +72,12 @@
     window.location.assign(url);
   }, true);
 
-  // On a phone most tabs are folded away behind a button; their entries are there only once it was pressed.
-  const folded = async (row, meant) => {
-    const more = row && row.querySelector('[aria-label="More tabs"]');
-    if (!more) return null;
-    more.click();
-    return wait(() => [...row.querySelectorAll('.overflow-dropdown button')].find(meant), 20);
+  // A row of tabs scrolls where it is too narrow; the tab one is in is brought to its middle.
+  const centre = root => {
+    for (const tab of root.querySelectorAll('[role=tablist] > [role=tab][aria-selected=true]')) {
+      const row = tab.parentElement;
+      row.scrollLeft = tab.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2;
+    }
   };
 
   const go = async (otherwise = '') => {
@@ -79,13 +87,14 @@
     if (!stem) return;
     asked = true;
     const isTab = button => stemOf(button) === stem, isSub = button => slug(button.textContent) === sub;
-    const tab = await wait(() => top().find(isTab), 20) || await folded(document.getElementById('tabs'), isTab);
+    const tab = await wait(() => top().find(isTab), 20);
     if (tab && tab.getAttribute('aria-selected') !== 'true') tab.click();
     await wait(() => panelOf(stem) && (!sub || subsOf(stem).length), 150);
-    const inner = sub && (await wait(() => subsOf(stem).find(isSub), 10) || await folded(panelOf(stem), isSub));
+    const inner = sub && await wait(() => subsOf(stem).find(isSub), 10);
     if (inner) inner.click();
     if (!sub && subsOf(stem).length) subsOf(stem)[0].click();
     asked = false;
+    arrived(stem);
     name({stem});
   };
 
@@ -157,6 +166,7 @@
   };
 
   const start = async () => {
+    document.documentElement.dataset.tab = new URLSearchParams(window.location.search).get('tab') || '';
     await wait(() => top().length || document.querySelector('.gradio-container'));
     document.documentElement.lang = document.documentElement.lang || 'en';
     mend(document);
@@ -167,7 +177,7 @@
       requestAnimationFrame(() => { due = false; mend(document); });
     }).observe(document.body, {childList: true, subtree: true});
     if (!top().length) return;
-    document.addEventListener('click', event => { if (event.target.closest && event.target.closest('button[role=tab], .overflow-dropdown button')) setTimeout(noted, 60); });
+    document.addEventListener('click', event => { if (event.target.closest && event.target.closest('button[role=tab]')) setTimeout(noted, 60); });
     document.addEventListener('keyup', event => { if (document.activeElement && document.activeElement.getAttribute('role') === 'tab') setTimeout(noted, 60); });
     window.addEventListener('popstate', () => go(Object.keys(TITLES)[0]));  // Back to an address without a tab
     document.addEventListener('click', event => {

@@ -107,9 +107,11 @@ def model_notes(bench: Workbench, task: str) -> str:
 
 
 def send_to(stem: str, source: gr.components.Component, photo: PagePhoto, bench: Workbench) -> None:
-    """Make what is dropped here the photo of the whole page, for every other tab. Nothing in a single-tab Space."""
+    """Make what is dropped into this box the photo of the whole page; what is taken out of it is nobody's any more.
+    Nothing in a single-tab Space."""
     if photo is not None:
-        source.change(None, source, photo, js="photo => photo ? JSON.stringify(photo) : undefined", **_QUIET)
+        source.change(None, [source, photo], photo, js="(mine, text) => window.strip.sent(mine, text)", **_QUIET)
+        source.clear(None, None, photo, js="() => ''", **_QUIET)
 
 
 def offer(run: Any, *buttons: gr.DownloadButton) -> None:
@@ -122,19 +124,31 @@ def offer(run: Any, *buttons: gr.DownloadButton) -> None:
 
 
 def receive(stem: str, photo: PagePhoto, target: gr.components.Component) -> Any:
-    """Put the page's photo into this tab's box, or gallery, when the tab is opened. Returns the event, to chain work on
-    it; None in a single-tab Space."""
+    """Put the page's photo into this tab's box, or gallery, when it is new or the tab is opened; take an old one out of
+    it at once. Returns the event, to chain work on it; None in a single-tab Space."""
     if photo is None:
         return None
-    entry = "[{image: photo, caption: null}]" if isinstance(target, gr.Gallery) else "photo"
-    mine = "mine && mine[0] && mine[0].image && mine[0].image.path" if isinstance(target, gr.Gallery) else "mine?.path"
-    js = (
-        f"async (text, mine) => {{ if (!text || !await window.made(['{target.elem_id}'])) return undefined; "
-        "const photo = JSON.parse(text); "
-        f"return photo.path === ({mine}) ? undefined : [{entry}]; }}"
-    )
-    opened = [tab.select for tab in tabs_around()]
-    return gr.on(opened, None, [photo, target], target, js=js, **_QUIET) if opened else None
+    if isinstance(target, gr.Image):
+        target.elem_classes = [*(target.elem_classes or []), "of-page"]
+    many = "true" if isinstance(target, gr.Gallery) else "false"
+    js = f"(text, mine) => window.strip.take('{target.elem_id}', text, mine, {many})"
+    return gr.on([*openings(), heard("strip-photo").select], None, [photo, target], target, js=js, **_QUIET)
+
+
+def heard(name: str) -> gr.HTML:
+    """A part of a tab that cannot be seen and tells by `select` what the strip tells the page by this name."""
+    return gr.HTML(visible="hidden", js_on_load=f"document.addEventListener('{name}', () => trigger('select'));")
+
+
+def openings() -> list[Any]:
+    """The events of opening what is laid out now."""
+    return [tab.select for tab in tabs_around()]
+
+
+def tab_row(**options: Any) -> gr.Tabs:
+    """A row of tabs that scrolls where it is too narrow for all, instead of folding some away; options as for
+    `gr.Tabs`."""
+    return gr.Tabs(overflow_behavior="wrap", **options)
 
 
 def tabs_around() -> list[gr.Tab]:

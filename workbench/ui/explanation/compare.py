@@ -14,6 +14,7 @@ from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.faces import chosen, find_in
 from workbench.ui.common.outcome import Outcome, run_buttons
+from workbench.ui.common.strip import begin, follow
 from workbench.ui.common.widgets import PLAIN, PagePhoto, photo_box, receive, send_to
 from workbench.ui.explanation import views
 from workbench.ui.explanation.matrix import matrix_html
@@ -73,8 +74,8 @@ def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
         show_progress_on=[grid],
         **QUEUE,
     )
-    outcome.photos([source])
-    outcome.ages(face, label, chosen, methods, parser, proving)
+    begin(photo, outcome.photos([source]), face)
+    outcome.ages(face, label, chosen, methods, parser, proving, after=follow(photo, source, face))
     outcome.cancels()
     send_to("explanation", source, photo, bench)
     receive("explanation", photo, source)

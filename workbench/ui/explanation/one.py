@@ -19,6 +19,7 @@ from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import choice, chosen, find_in
 from workbench.ui.common.model_fetch import fetch_panel
 from workbench.ui.common.outcome import Outcome, run_buttons
+from workbench.ui.common.strip import begin, follow
 from workbench.ui.common.widgets import PLAIN, photo_box, receive, results, send_to, write
 from workbench.ui.explanation import views
 from workbench.ui.explanation.parts import (
@@ -129,9 +130,12 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     outcome.run(start.click, **asked, api_name="explain")
     cleared = outcome.photos([source], clears=[answer_box, face])
     outcome.cancels()
-    outcome.also(cleared.then(**say, api_visibility="private", show_progress="minimal"))
+    outcome.also(begin(photo, cleared, face).then(**say, api_visibility="private", show_progress="minimal"))
     face.input(**say, api_visibility="private")
-    outcome.ages(face, model, target, method, parser, shuffle, seed, more)
+    meant = follow(photo, source, face)
+    if meant is not None:
+        meant.success(**say, api_visibility="private")
+    outcome.ages(face, model, target, method, parser, shuffle, seed, more, after=meant)
     model.input(**say, api_visibility="private")
     why = answer_box.select(bound(asked_why, bench), None, [model, target], api_visibility="private")
     outcome.after(why, **asked, api_visibility="private")

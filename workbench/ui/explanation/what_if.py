@@ -17,6 +17,7 @@ from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import choice, chosen, find_in
 from workbench.ui.common.model_fetch import fetch_panel
 from workbench.ui.common.outcome import Outcome, run_buttons
+from workbench.ui.common.strip import begin, follow
 from workbench.ui.common.widgets import PLAIN, photo_box, receive, results, send_to, write
 from workbench.ui.explanation.one import QUEUE
 from workbench.ui.explanation.parts import explainable, model_of, open_choice, parsed
@@ -84,7 +85,8 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     live = [shown, bars, curve]
     cleared = outcome.photos([source, other], clears=[stage, *live, face])
     outcome.cancels()
-    outcome.ages(face, asked, label, groups, look, way)
+    meant = follow(photo, source, face)
+    outcome.ages(face, asked, label, groups, look, way, after=meant)
     inputs = [stage, values, asked, label, look, parts, way]
     ready: dict[str, Any] = {
         "fn": bound(prepare, bench),
@@ -92,7 +94,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         "outputs": [stage, face, label, *live],
         **QUEUE,
     }
-    for event in (cleared.then, face.input):
+    for event in (begin(photo, cleared, face).then, face.input, *([] if meant is None else [meant.success])):
         event(**ready, api_visibility="private", show_progress_on=[shown])
     asked.input(**ready, api_visibility="private", show_progress_on=[shown])
     moving: dict[str, Any] = {"fn": bound(move, bench), "inputs": inputs, "outputs": live, **QUEUE, **QUIET}

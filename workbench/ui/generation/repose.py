@@ -11,6 +11,7 @@ from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import chosen, find_in
 from workbench.ui.common.outcome import Outcome
+from workbench.ui.common.strip import begin, follow
 from workbench.ui.common.widgets import photo_box, receive, results, send_to, write
 from workbench.ui.generation import parts
 
@@ -69,8 +70,10 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         **parts.QUEUE,
     )  # fmt: skip
     cleared = outcome.photos([source], clears=[scene])
-    outcome.ages(*sliders, face)
-    for event in (cleared.then, consent.input, face.input):
+    meant = follow(photo, source, face)
+    outcome.ages(*sliders, face, after=meant)
+    follows = [] if meant is None else [meant.success]
+    for event in (begin(photo, cleared, face).then, consent.input, face.input, *follows):
         event(**ready, api_visibility="private", show_progress_on=[shown], **parts.QUEUE)
     for slider in sliders:
         slider.change(

@@ -20,6 +20,7 @@ from workbench.errors import BadRequest, NotAllowed, WorkbenchError
 from workbench.ui.common.direct import direct
 from workbench.ui.common.door import CLIENT, Page
 from workbench.ui.common.masks import brush
+from workbench.ui.common.widgets import tab_row
 from workbench.ui.labeling.room import Room
 from workbench.ui.labeling.studies import Studies
 
@@ -35,7 +36,7 @@ LARGEST_FROM_OWNER = 40_000_000
 def build(bench: Workbench, photo: gr.State | None = None, room: Room | None = None) -> gr.Blocks:
     """The tab. It takes no photo: pictures come from the study. `room`: another study than the bench's own."""
     room, oauth = room or Room(bench), bench.settings.oauth
-    with gr.Blocks() as tab, gr.Tabs():
+    with gr.Blocks() as tab, tab_row():
         with gr.Tab("Judge", id="judge"):
             gr.HTML(
                 html_template=_read("judge.html"),

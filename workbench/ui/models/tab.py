@@ -94,11 +94,15 @@ def cards(bench: Workbench) -> str:
 
 def _card(bench: Workbench, spec: ModelSpec, here: bool) -> str:
     told, said = brief(spec), html.escape
+    measured = dict(told.measured)
+    timed = measured.pop("speed", "")
+    speed = ", ".join(part for part in (_sees(spec), timed) if part)
     lines = [
         ("Weights", spec.weights_license or "licence unknown"),
         ("Trained on", spec.data_license or "unknown"),
         ("Size", told.size or "not counted"),
-        ("Measured here", "; ".join(f"{what}: {text}" for what, text in told.measured) or "not measured"),
+        *([("Time on two cores" if timed else "Resolution", speed)] if speed else []),
+        ("Measured here", "; ".join(f"{what}: {text}" for what, text in measured.items()) or "not measured"),
         *([("Paper", spec.paper)] if spec.paper else []),
         *([("Note", spec.note)] if spec.note else []),
     ]
@@ -111,6 +115,11 @@ def _card(bench: Workbench, spec: ModelSpec, here: bool) -> str:
         f"<span>{ORIGINS[told.origin]}</span><span>{LICENCES[told.licence]}</span></p><dl>{rows}</dl>"
         f"<p class='way'><code>{said(spec.id)}</code>{_way(bench, spec, here)}</p></article>"
     )
+
+
+def _sees(spec: ModelSpec) -> str:
+    """The resolution a model of one's own sees; the others' stands in their measured time, where it is known."""
+    return f"sees {spec.input.side} × {spec.input.side} px" if spec.input else ""
 
 
 def _way(bench: Workbench, spec: ModelSpec, here: bool) -> str:

@@ -56,18 +56,17 @@ def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
                 right = part_viewer(elem_id="compare-right", min_width=280)
                 third = part_viewer(elem_id="compare-third", elem_classes="spare", min_width=280)
                 fourth = part_viewer(elem_id="compare-fourth", elem_classes="spare", min_width=280)
-            bars = gr.HTML(elem_id="compare-bars", padding=False)
             with gr.Row(equal_height=False):
                 where = gr.Image(
                     label="Where they disagree",
                     interactive=False,
                     elem_id="compare-where",
-                    min_width=240,
+                    min_width=280,
                     buttons=PLAIN,
                 )
-                table = gr.Dataframe(
-                    label="Agreement per part", interactive=False, elem_id="compare-table", min_width=240
-                )
+                with gr.Column(min_width=280):
+                    bars = gr.HTML(elem_id="compare-bars", padding=False)
+            table = gr.Dataframe(label="Agreement per part", interactive=False, elem_id="compare-table")
             ask_panel(bench, "compare", ASKED, [source, first, second], asked)
     outcome.run(
         start.click,

@@ -21,6 +21,7 @@ from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.model_fetch import fetch_panel
 from workbench.ui.common.outcome import Outcome, run_buttons
+from workbench.ui.common.strip import catch_up, choose, follow
 from workbench.ui.common.visitor import visitor
 from workbench.ui.common.widgets import (
     model_choice,
@@ -114,17 +115,15 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> Screen:
     ]
     outcome.cancels(clears=[masks, coco, sheet])
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    meant = [follow(photo, source, face, every=ALL)]
     for run in runs:
-        outcome.also(
-            run.success(bound(offer_faces, bench), answer, face, **quiet),
-            run.success(bound(write_downloads, bench), answer, [masks, coco, sheet], **quiet),
-        )
-    face.input(
-        bound(show_face, bench), [answer, face], [viewer, table], api_visibility="private", show_progress="hidden"
-    )
-    viewer.select(bound(pick_face, bench), answer, face, api_visibility="private", show_progress="hidden").then(
-        bound(show_face, bench), [answer, face], [viewer, table], api_visibility="private", show_progress="hidden"
-    )
+        offered = run.success(bound(offer_faces, bench), answer, face, **quiet)
+        outcome.also(offered, run.success(bound(write_downloads, bench), answer, [masks, coco, sheet], **quiet))
+        meant += [catch_up(photo, offered, face)]
+    picked = viewer.select(bound(pick_face, bench), answer, face, **quiet)
+    choose(photo, picked, face)
+    for shows in (face.input, picked.then, *(event.success for event in meant if event is not None)):
+        shows(bound(show_face, bench), [answer, face], [viewer, table], **quiet)
     receive("parsing", photo, source)
     return Screen(source, model, answer, shown, [masks, coco, sheet])
 

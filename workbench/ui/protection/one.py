@@ -16,6 +16,7 @@ from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import chosen, find_in
 from workbench.ui.common.model_fetch import fetch_panel
 from workbench.ui.common.outcome import Outcome, cancel_button, in_reach
+from workbench.ui.common.strip import catch_up, follow
 from workbench.ui.common.widgets import FULL, PLAIN, photo_box, receive, send_to
 from workbench.ui.explanation.parts import open_choice
 from workbench.ui.protection import views
@@ -148,6 +149,9 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
     for control in (look, makeup):
         control.change(**live)
     face.input(**live)
+    meant = follow(photo, source, face)
+    if meant is not None:
+        meant.success(**live)
     folded.expand(bound(offered, bench), None, [attack, judge], **quiet)
     aim.change(lambda goal: gr.Group(visible=goal == "impersonate"), aim, made_up, **quiet)
     for moved in (aim.change, target.change):
@@ -170,7 +174,7 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
         show_progress_on=[verdict],
         **QUEUE,
     )
-    outcome.photos([source], clears=[waiting, result, curve]).then(
+    arrived = outcome.photos([source], clears=[waiting, result, curve]).then(
         bound(arrive, bench),
         [source, look, makeup],
         [waiting, face, *outputs],
@@ -178,6 +182,9 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
         show_progress_on=[slider],
         **QUEUE,
     )
+    caught = catch_up(photo, arrived, face)
+    if caught is not None:
+        caught.success(**live)
     noise.photos([source])
     outcome.ages(look, strength, aim, target, attack, judge, all_in)
     run.success(_reveal, None, [table, figures, heat, saved, numbers], **quiet)
