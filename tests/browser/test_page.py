@@ -74,6 +74,16 @@ def test_what_gradio_leaves_out_for_people_who_hear_the_page_is_there(page, serv
     expect(page.locator("#explain-photo button[aria-label^='Drop an image']")).to_have_count(0)
 
 
+def test_the_page_of_the_api_opens_from_the_footer_and_tells_of_tabs_that_were_not_open(page, server: str) -> None:
+    """The button led to the page without it, and a tab that was open had all its parts twice."""
+    page.goto(f"{server}?tab=parsing")
+    expect(page.locator("#parsing-start")).to_be_visible(timeout=20_000)
+    page.locator("footer .show-api").click()
+    for name in ("/parse", "/protect", "/compare_parsers"):
+        expect(page.get_by_text(name, exact=True).first).to_be_attached(timeout=20_000)
+    expect(page.locator("#parsing-start")).to_have_count(1)
+
+
 def test_a_phone_reaches_every_tab_by_thumb_and_a_link_brings_its_tab_into_view(chromium, server: str) -> None:
     """Two tabs and a button that hid the others were all that a phone showed."""
     context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True)

@@ -104,3 +104,12 @@ def test_a_door_answers_with_what_is_behind_it_and_is_then_silent(page, parts) -
 
 def test_a_page_without_doors_is_as_it_was(page) -> None:
     assert later.first(page.config, {}) is page.config
+
+
+def test_a_whole_page_is_sent_nothing_twice(page) -> None:
+    whole = later.everything(page.config, page.doors)
+    doors = set(page.doors.values())
+
+    assert [row["id"] for row in whole["dependencies"]] == [row["id"] for row in page.config["dependencies"]]
+    for row, before in zip(whole["dependencies"], page.config["dependencies"], strict=True):
+        assert row == ({**before, **later.NOTHING} if row["id"] in doors else before)

@@ -52,6 +52,13 @@ def first(config: Config, doors: Mapping[int, int]) -> Config:
     return _Cut(config, doors).of(None) if doors else config
 
 
+def everything(config: Config, doors: Mapping[int, int]) -> Config:
+    """The whole configuration, in which opening a tab brings nothing, as all is there."""
+    shut = set(doors.values())
+    rows = [{**row, **NOTHING} if row["id"] in shut else row for row in config["dependencies"]]
+    return {**config, "dependencies": rows}
+
+
 def rest(config: Config, doors: Mapping[int, int], tab: int) -> Config:
     """What a tab holds, as Gradio's page adds it: components, events and layout; tabs within it come later still."""
     cut = _Cut(config, doors)

@@ -75,7 +75,9 @@ class Light:
         if config is None or info is None:
             return page, ""
         own, told = json.loads(config.group(1)), json.loads(info.group(1))
-        if self._doors and not whole:
+        if self._doors and whole:
+            own = later.everything(own, self._doors)
+        elif self._doors:
             own, told = later.first(own, self._doors), {"named_endpoints": {}, "unnamed_endpoints": {}}
         root = str(own.get("root", ""))
         alike = {name: own.pop(name) for name in ALIKE if name in own}

@@ -63,10 +63,19 @@
     return there;
   };
 
-  // The page of the API tells of every tab, so it starts from the whole page.
+  // The page of the API tells of every tab, so it starts from the whole page. (Gradio opens it only by the button, and
+  // takes it for open already: it is pressed twice.)
+  const whole = (new URLSearchParams(window.location.search).get('view') || '').startsWith('api');
+  const told = async () => {
+    const button = await wait(() => document.querySelector('footer .show-api'));
+    if (button && !document.querySelector('.api-docs')) for (let press = 0; press < 2; press++) {
+      button.click();
+      await new Promise(done => setTimeout(done, 200));
+    }
+  };
   document.addEventListener('click', event => {
     const url = new URL(window.location);
-    if (!event.target.closest || !event.target.closest('footer .show-api') || url.searchParams.has('view')) return;
+    if (whole || !event.target.closest || !event.target.closest('footer .show-api')) return;
     event.stopPropagation();
     url.searchParams.set('view', 'api');
     window.location.assign(url);
@@ -176,6 +185,7 @@
       due = true;
       requestAnimationFrame(() => { due = false; mend(document); });
     }).observe(document.body, {childList: true, subtree: true});
+    if (whole) told();
     if (!top().length) return;
     document.addEventListener('click', event => { if (event.target.closest && event.target.closest('button[role=tab]')) setTimeout(noted, 60); });
     document.addEventListener('keyup', event => { if (document.activeElement && document.activeElement.getAttribute('role') === 'tab') setTimeout(noted, 60); });

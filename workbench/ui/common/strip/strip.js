@@ -92,15 +92,16 @@ window.strip = {
   get given() { return state.given; },
   // A box has a photo that is not the page's yet.
   sent: (mine, text) => mine && mine.path !== (parsed(text) || {}).path ? JSON.stringify(mine) : undefined,
-  // What a tab's box is to hold: the page's photo while the tab is open; no other photo while it is not.
+  // What a tab's box is to hold: the page's photo while the tab is open; no other photo while it is not. (A list of one
+  // is how Gradio is given one value, which may be a list itself.)
   take: async (id, text, mine, many) => {
     if (!document.getElementById(id) && !await window.made([id])) return undefined;
     await window.made([]);
     const photo = parsed(text), path = only(mine, many);
     if (photo && photo.path === path) return undefined;
-    if (photo && open(id)) return many ? [{image: photo, caption: null}] : photo;
+    if (photo && open(id)) return [many ? [{image: photo, caption: null}] : photo];
     const old = path && (!many || path === state.before);
-    return old ? (many ? [] : null) : undefined;
+    return old ? [many ? [] : null] : undefined;
   },
   // The face a tab is to work on, when it has the page's photo and another face than the strip.
   meant: (id, word, mine, every) => {
