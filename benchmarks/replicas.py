@@ -9,6 +9,7 @@ python benchmarks/replicas.py compose [--screenshot FILE]
 import argparse
 import collections
 import http.client
+import itertools
 import json
 import os
 import re
@@ -35,6 +36,7 @@ from tests.hub_double import HubDouble  # noqa: E402
 from tests.labeling.databases import postgres_database, postgres_server  # noqa: E402
 from tests.labeling.raters import Visitor  # noqa: E402
 from tests.labeling.serving.test_loss import rows_on  # noqa: E402
+from workbench.labeling.serving.desk import GRACE  # noqa: E402
 from workbench.labeling.serving.folders import choose_folder  # noqa: E402
 from workbench.settings import Settings  # noqa: E402
 
@@ -48,6 +50,7 @@ class Caller(Visitor):
     def __init__(self, addresses: list[str], seed: int, sticky: bool, number: int) -> None:
         """number: the raters' component. Each calls from an address of its own, as raters do: rates are per address."""
         super().__init__(addresses, seed, sticky)
+        self._addresses = list(addresses)  # begins at the first one
         self._own = (f"127.1.{seed // 250}.{seed % 250 + 1}", 0)
         self._number, self._open, self.cookie = number, dict[str, http.client.HTTPConnection](), ""
 
@@ -102,48 +105,67 @@ def checked(hub: HubDouble, visitors: list[Visitor]) -> Row:
 
 
 def votes(args: argparse.Namespace) -> None:
-    """The table of rates."""
-    head = ("servers", "routing", "votes/s", "p50 ms", "p95 ms", "votes", "lost", "doubled", "over target", "resends")
-    print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
+    """The table of rates. Routings are compared on the same servers, in turn, once they are warm: a database that began
+    empty is asked with every exchange of its first 20 s whether an earlier life's answers come back."""
     with postgres_server() as server, tempfile.TemporaryDirectory() as scratch:
-        study = labeling.write_study(Path(scratch) / "study", 4000, raters=TARGET)
-        for count, sticky in ((1, True), (2, True), (2, False)):
+        study = labeling.write_study(Path(scratch) / "study", 12_000, raters=TARGET)
+        for count, turns in ((1, (True, True)), (2, (True, False, True, False))):
             with postgres_database(server) as database, HubDouble() as hub:
                 hub.repo("dataset", "tester/loss")
                 os.environ["WORKBENCH_DATABASE_URL"] = database
-                visitors, speed = _rate(study, Path(scratch) / f"{count}{sticky}", hub, count, sticky, args.seconds)
-                found = checked(hub, visitors)
-                times = [1000 * t for visitor in visitors for t in visitor.times]
-                cells = (count, "sticky" if sticky else "random", f"{speed:.0f}")
-                cells += (f"{labeling.percentile(times, 50):.0f}", f"{labeling.percentile(times, 95):.0f}")  # type: ignore[assignment]
-                cells += (found["acknowledged"], found["lost"], found["doubled"], found["over target"])  # type: ignore[assignment]
-                print("| " + " | ".join(map(str, (*cells, found["resends"]))) + " |", flush=True)
+                visitors = _rates(study, Path(scratch) / str(count), hub, count, turns, args.seconds)
+                print(", ".join(f"{name} {value}" for name, value in checked(hub, visitors).items()), flush=True)
 
 
-def _rate(
-    study: Path, data: Path, hub: HubDouble, count: int, sticky: bool, seconds: float
-) -> tuple[list[Visitor], float]:
+def _rates(
+    study: Path, data: Path, hub: HubDouble, count: int, turns: tuple[bool, ...], seconds: float
+) -> list[Visitor]:
+    """One line per turn, and everybody who voted. turns: whether visitors stay at one server."""
     with ExitStack() as servers:
         running = [
             servers.enter_context(labeling.serving(study, data / str(n), hub=hub.address, interval=2.0))
             for n in range(count)
         ]
         numbers = [labeling.wait_open(address, process)["sync"] for address, process in running]
-        addresses = [address.rstrip("/") for address, _ in running]
-        visitors: list[Visitor] = [Caller(addresses, seed, sticky, numbers[0]) for seed in range(RATERS)]
-        stop, threads = threading.Event(), []
-        for visitor in visitors:
-            threads.append(threading.Thread(target=visitor.run, args=(stop,), daemon=True))
-            visitor.step()
-        began = time.monotonic()
-        for thread in threads:
-            thread.start()
-        stop.wait(seconds)
-        stop.set()
-        for thread in threads:
-            thread.join(30)
-        took = time.monotonic() - began
-    return visitors, sum(len(visitor.acknowledged) for visitor in visitors) / took
+        addresses, seeds = [address.rstrip("/") for address, _ in running], itertools.count()
+
+        def crowd(sticky: bool) -> list[Visitor]:
+            """Of two servers, every other visitor begins at the second."""
+            return [
+                Caller(addresses[n % count :] + addresses[: n % count], next(seeds), sticky, numbers[0])
+                for n in range(RATERS)
+            ]
+
+        everybody, _ = _vote(crowd(False), GRACE + 2)
+        for sticky in turns:
+            before = [_cpu(process.pid) for _, process in running]
+            visitors, took = _vote(crowd(sticky), seconds)
+            spent = sum(_cpu(process.pid) - was for (_, process), was in zip(running, before, strict=True))
+            times = [1000 * t for visitor in visitors for t in visitor.times]
+            told = (f"{count} servers, {'sticky' if sticky else 'random'}", f"{len(times) / took:.0f} votes/s")
+            told += (f"p50 {labeling.percentile(times, 50):.0f} ms", f"p95 {labeling.percentile(times, 95):.0f} ms")  # type: ignore[assignment]
+            print(" | ".join((*told, f"{1000 * spent / len(times):.2f} CPU-ms a vote in the servers")), flush=True)
+            everybody += visitors
+    return everybody
+
+
+def _cpu(process: int) -> float:
+    """CPU seconds of a process so far."""
+    words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _vote(visitors: list[Visitor], seconds: float) -> tuple[list[Visitor], float]:
+    """The visitors after so long, and how long it was."""
+    stop, began = threading.Event(), time.monotonic()
+    threads = [threading.Thread(target=visitor.run, args=(stop,), daemon=True) for visitor in visitors]
+    for thread in threads:
+        thread.start()
+    stop.wait(seconds)
+    stop.set()
+    for thread in threads:
+        thread.join(30)
+    return visitors, time.monotonic() - began
 
 
 def said(text: str) -> None:
@@ -283,6 +305,7 @@ def _play(args: argparse.Namespace, apps: list[App], address: str, log: Path, hu
         raters.setdefault(server_of(rater, apps, log), rater)
         if len(raters) == 2:
             break
+    raters = dict(sorted(raters.items()))
     one, two = raters["app1"], raters["app2"]
     said("rater 1 was sent to app1, rater 2 to app2 (cookie “visitor”)")
     if args.screenshot:

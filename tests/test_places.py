@@ -33,8 +33,10 @@ def test_who_waits_too_long_reads_that_the_server_is_busy() -> None:
     places = Places(1, 100)
     places.take()
 
-    with pytest.raises(Busy, match="busy"):
+    with places.in_line(), pytest.raises(Busy, match="busy with other people's photos: about 2 are waiting"):
         places.take(patience=0.2)
+    with pytest.raises(Busy, match="about 1 is waiting"):  # nobody who left is counted
+        places.take(patience=0.0)
 
 
 def test_a_shared_place_is_given_back_by_the_last() -> None:

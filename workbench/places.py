@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from workbench.errors import Busy
@@ -10,7 +11,7 @@ from workbench.errors import Busy
 PATIENCE = 60.0
 """Seconds that somebody waits for a place."""
 LOOK = 0.1
-BUSY = "The server is busy with other people's photos. Try again in a minute."
+BUSY = "The server is busy with other people's photos"
 
 
 class Places:
@@ -21,16 +22,35 @@ class Places:
         alone."""
         self._free, self._memory, self._left = places, memory, memory
         self._turn = threading.Condition()
+        self._line = 0
 
     def take(self, size: int = 0, works: bool = True, patience: float = PATIENCE) -> "Place":
         """Wait for a place with `size` bytes; not `works`: for the bytes only. Raises Busy after `patience` seconds."""
         until = time.monotonic() + patience
-        while (place := self.try_to_take(size, works)) is None:
-            if time.monotonic() > until:
-                raise Busy(BUSY)
-            with self._turn:
-                self._turn.wait(LOOK)
+        with self.in_line():
+            while (place := self.try_to_take(size, works)) is None:
+                self.check_patience(until)
+                with self._turn:
+                    self._turn.wait(LOOK)
         return place
+
+    @contextmanager
+    def in_line(self) -> Iterator[None]:
+        """Whoever is inside waits for a place, and is counted."""
+        with self._turn:
+            self._line += 1
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._line -= 1
+
+    def check_patience(self, until: float) -> None:
+        """Raises Busy, with how many wait, from `until` on (seconds of `time.monotonic`)."""
+        if time.monotonic() > until:
+            raise Busy(
+                f"{BUSY}: about {self._line} {'is' if self._line == 1 else 'are'} waiting. Try again in a minute."
+            )
 
     def try_to_take(self, size: int = 0, works: bool = True) -> "Place | None":
         """A place, if there is one now."""

@@ -161,7 +161,7 @@ def alone(settings: Settings) -> Settings:
 def opened(plan: Plan, bench: Workbench) -> Work:
     """The loaded work of a plan, on this machine, in a worker of one thread (WORKBENCH_THREADS: of more), torch's or
     any other runtime's. Raises ModelMissing and BadWeights, by name, when this machine lacks weights or has others."""
-    bench = Workbench(replace(bench.settings, threads=bench.settings.threads or 1))
+    bench = bench if bench.settings.threads else Workbench(alone(bench.settings))
     step = settle(plan.command, bench, plan.options)
     found = record(step, bench, "").weights
     for model, digest in plan.weights.items():

@@ -15,8 +15,8 @@ import gradio as gr
 
 from workbench.bench import AT_ONCE, Workbench
 from workbench.catalog.spec import TASKS
-from workbench.errors import Busy, Cancelled, WorkbenchError
-from workbench.places import BUSY, HELD, LOOK, PATIENCE
+from workbench.errors import Cancelled, WorkbenchError
+from workbench.places import HELD, LOOK, PATIENCE
 from workbench.ui.common.admission import opening
 from workbench.ui.common.background import in_background
 from workbench.ui.common.door import STOPPED, where
@@ -144,11 +144,11 @@ def _in_turn(bench: Workbench, works: bool, steps: Iterator[Any], args: tuple[An
         yield from steps
         return
     until = time.monotonic() + PATIENCE
-    while (place := bench.places.try_to_take(size, works)) is None:
-        if time.monotonic() > until:
-            raise Busy(BUSY)
-        yield gr.skip()
-        time.sleep(LOOK)
+    with bench.places.in_line():
+        while (place := bench.places.try_to_take(size, works)) is None:
+            bench.places.check_patience(until)
+            yield gr.skip()
+            time.sleep(LOOK)
     try:
         while True:
             HELD.set(place)  # every step may run in a context of its own
