@@ -195,6 +195,19 @@ def test_another_run_is_refused_and_the_photos_folder_is_no_place(photos, out, b
         planned(photos, photos, bench)
 
 
+def test_a_worker_that_works_in_another_folder_finds_plan_and_rows(photos, tmp_path, bench, settings, monkeypatch):
+    """`--out maps --engine ray` as the manual types it: the actors of the nodes began elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    made = planned(photos, Path("maps"), bench)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    shard.run_shard(made, 0, toy_opened(made, bench), settings, shard.Rules())
+
+    assert made.done() == {0}
+    assert (tmp_path / "maps" / "rows" / "000000.parquet").is_file()
+
+
 def test_parts_of_an_array_share_the_shards(photos, out, bench, settings):
     from workbench.scale.many import Ask, _todo, part_of
 

@@ -104,7 +104,8 @@ def read(out: Path) -> Plan:
     try:
         found = json.loads((out / "_plan" / "plan.json").read_text())
         columns, files = tuple(found.pop("columns")), tuple(found.pop("files"))
-        return Plan(**{**found, "columns": columns, "files": files, "out": str(out)})
+        own = {"columns": columns, "files": files, "out": os.path.abspath(out)}  # a node of a cluster works elsewhere
+        return Plan(**{**found, **own})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadRequest(f"{shown(out)} has no plan that can be read ({error}).") from error
 
