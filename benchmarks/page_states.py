@@ -37,6 +37,7 @@ class Looking:
         self.page, self.job, self.folder, self.axe = page, job, folder, axe
         self.found: dict[str, int] = {}
         self.told: list[str] = []
+        self.first = ""
 
     def look(self, state: str, every: bool = False) -> None:
         """Pictures (every: at every size in both themes), what is too wide or small on a phone, and axe."""
@@ -121,6 +122,7 @@ def visit(
         do(person, Job(**{name: getattr(job, name) for name in job.__slots__} | without), given)
         page.wait_for_timeout(1200)
         if job.state or job.steps:
+            looking.first = _first(page, job)
             looking.look("done", every)
             looking.told += [
                 f"keys: {fault}" for fault in (*stops(page), *(f"focus lost after {each}" for each in person.lost))
@@ -149,6 +151,13 @@ def visit(
             page.screenshot(path=folder / f"{job.name.replace('/', '-')}-stopped.png")
     page.context.close()
     return looking
+
+
+def _first(page: Any, job: Job) -> str:
+    """What a person gives and presses on the sub-tab until there is a result, and what its line says, with seconds."""
+    acts = len(job.given) + len(job.words) + len(job.steps) + bool(job.consent) + bool(job.start)
+    line = page.locator(f"#{job.state}-state") if job.state else None
+    return f"{acts} acts: {line.inner_text().strip() if line else ''}"
 
 
 def sheets(folder: Path) -> None:
@@ -200,7 +209,10 @@ def main() -> None:
             if told.exists() or time.monotonic() - begun > said.seconds:
                 continue
             looking = visit(browser, said.address, job, given, said.folder, axe, said.every)
-            rows = [f"| {job.name} | {looking.found} |", *(f"    {each}" for each in dict.fromkeys(looking.told))]
+            rows = [
+                f"| {job.name} | {looking.first} | {looking.found} |",
+                *(f"    {each}" for each in dict.fromkeys(looking.told)),
+            ]
             told.write_text("\n".join(rows) + "\n", encoding="utf-8")
             print("\n".join(rows), flush=True)
         browser.close()

@@ -145,8 +145,8 @@ def _given(value: Any, made: dict[str, list[str]], handed: Callable[[Path], Any]
     """An argument as it is sent: a kind of file becomes files of that kind."""
     two = [Path(path) for path in made["photos"][:2]]
     if value == "mask":
-        return handed(saved_mask(two[0], two[0].with_name("mask.png")))
-    if value == "photos":
+        return handed(saved_mask(Path(made["photo"][0]), two[0].with_name("mask.png")))
+    if value == "photos" or (value == "pictures" and handed is _url):
         return [handed(path) for path in two]
     if value == "pictures":
         return [{"image": handed(path), "caption": None} for path in two]

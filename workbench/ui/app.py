@@ -190,6 +190,10 @@ def launch(demo: gr.Blocks, bench: Workbench, **options: Any) -> Any:
             **options,
         }
     )
+    if settings.mcp:
+        from workbench.ui.common import agents
+
+        agents.serve(demo)
     if blocks:
         if settings.drain_seconds:
             stop_on_signals(draining)

@@ -3,10 +3,14 @@
 import asyncio
 import base64
 import io
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import gradio as gr
+import jsonschema
+import numpy as np
 import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
@@ -15,6 +19,7 @@ from PIL import Image
 from workbench.bench import Workbench
 from workbench.tabs import find
 from workbench.ui.app import build_tab, launch
+from workbench.ui.common.agents import Agents
 
 
 @pytest.fixture(scope="module")
@@ -39,17 +44,27 @@ def _asked(address: str, name: str, **given: Any) -> tuple[list[str], Any]:
     return asyncio.run(talk())
 
 
+def _url(image: np.ndarray) -> str:
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "PNG")
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::ResourceWarning")
 def test_an_agent_finds_faces_under_the_endpoints_name(address: str, astronaut) -> None:
-    stream = io.BytesIO()
-    Image.fromarray(astronaut).save(stream, "PNG")
-    photo = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
-
-    tools, answer = _asked(address, "analyse", source=photo)
+    tools, answer = _asked(address, "analyse", source=_url(astronaut))
 
     assert "analyse" in tools
     assert not answer.isError
     assert "yaw" in "".join(part.text for part in answer.content if part.type == "text")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::ResourceWarning")
+def test_every_part_of_an_answer_comes_by_itself_and_a_drawn_photo_as_a_picture(address: str, astronaut) -> None:
+    _, answer = _asked(address, "landmarks", source=_url(astronaut))
+
+    assert [part.type for part in answer.content] == ["image", "text", "text"], "it was one text for all"
+    assert answer.content[2].text.startswith("{'headers'")
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::ResourceWarning")
@@ -58,3 +73,38 @@ def test_an_agent_reads_no_file_of_the_server_and_makes_it_fetch_nothing(address
         _, answer = _asked(address, "analyse", source=source)
 
         assert answer.isError, source
+
+
+@pytest.fixture(scope="module")
+def agents() -> Agents:
+    """The server of a page that takes several files, answers with a session's part, and has no choice yet."""
+
+    def several(photos: list[str], people: list[str], face: str) -> tuple[None, str]:
+        return None, f"{photos} {people} {face}"
+
+    with gr.Blocks() as page:
+        boxes = [gr.File(file_count="multiple"), gr.Gallery(), gr.Dropdown([])]
+        gr.Button().click(several, boxes, [gr.State(), gr.Textbox()], api_name="several")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Agents(page)
+
+
+def test_several_files_are_a_list_of_urls_whose_schema_points_somewhere(agents: Agents, astronaut) -> None:
+    schema, places = agents.get_input_schema("several")
+
+    jsonschema.validate({"photos": ["data:,a"], "people": ["data:,b"], "face": "Face 1"}, schema)
+    given = {"photos": [_url(astronaut)], "people": [_url(astronaut)], "face": "Face 1"}
+    sent = agents.convert_strings_to_filedata(given, places)
+    assert sent["photos"][0]["path"].endswith(".png")
+    assert sent["people"][0]["image"]["path"].endswith(".png")
+    with pytest.raises(ValueError, match="Invalid file data"):
+        agents.convert_strings_to_filedata({"photos": ["/etc/passwd"]}, places)
+
+
+def test_a_sessions_part_takes_no_answer_away(agents: Agents) -> None:
+    parts = [gr.State(), gr.Textbox()]
+
+    assert agents.pop_returned_state(parts, [(None, "told")]) == ["told"], "it was nothing"
+    assert agents.pop_returned_state(parts, [None, "told"]) == ["told"]
+    assert agents.pop_returned_state(parts[1:], ["told"]) == ["told"]
