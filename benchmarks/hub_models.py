@@ -52,7 +52,7 @@ class Family:
 
 def _loaded(module: str, id: str, weights: dict[str, torch.Tensor]) -> Any:
     """A model of weights that are no file."""
-    family: Any = importlib.import_module(f"workbench.models.{module}")
+    family: Any = importlib.import_module(f"workbench.models.parsers.{module}")
     read, family.read = family.read, lambda path: weights
     spec: ModelSpec = dataclasses.replace(MODELS["facexformer"], id=id)
     try:

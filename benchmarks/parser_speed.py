@@ -99,9 +99,7 @@ def segface(runs: int) -> list[dict[str, Any]]:
 
     from tests.golden.digest import Pictures
 
-    network = _loaded(
-        "parsers.segface", "segface-mobilenet-celeba-512", Pictures("segface-mobilenet").weights()
-    ).network
+    network = _loaded("segface", "segface-mobilenet-celeba-512", Pictures("segface-mobilenet-celeba").weights()).network
     pixels = torch.randn(1, 3, 512, 512)
 
     def ours() -> np.ndarray:
