@@ -1,12 +1,15 @@
 """What a clip costs: CPU time of a 720p picture for boxes and 478 points and for hiding, and memory by a clip's length.
 
     python benchmarks/video_cost.py [--work FOLDER] [--frames 48] [--people 3]
+    python benchmarks/video_cost.py --camera [--work FOLDER] [--frames 48]
+    python benchmarks/video_cost.py --drawn [--work FOLDER] [--frames 24]
     python benchmarks/video_cost.py --memory [--work FOLDER] [--minutes 1 5 10]
 
 The pictures are those of the drawn clip (`drawn_clip.py`). CPU time counts this process and what it starts, so it holds
-on a busy machine; frames a second on two cores are two processes' worth of it. Memory is the highest resident size of
-`hide-video` on a clip of 320 × 180 pixels at 5 pictures a second: what grows with length grows with pictures and faces,
-not with their size. Writes results/video_cost.json.
+on a busy machine; frames a second on two cores are two processes' worth of it. --camera sends one drawn person at
+640 × 480 pixels through the live event of the page, JPEG read and written included; --drawn hides by drawn faces.
+Memory is the highest resident size of `hide-video` on a clip of 320 × 180 pixels at 5 pictures a second: what grows
+with length grows with pictures and faces, not with their size. Writes results/video_cost.json.
 """
 
 import argparse
@@ -76,6 +79,36 @@ def hiding(bench: Workbench, path: Path, out: Path) -> dict[str, Any]:
     return _row("hiding, searched again", used, done.frames, done.spots)
 
 
+def camera(bench: Workbench, path: Path, work: Path) -> dict[str, Any]:
+    """CPU of one picture of a webcam: its JPEG read, faces and points found and drawn, a JPEG written."""
+    from workbench.images import encode_jpeg
+    from workbench.ui.analysis.live import see
+
+    sent = []
+    for frame in frames(open_clip(path)):
+        sent.append(work / f"camera-{frame.number}.jpg")
+        sent[-1].write_bytes(encode_jpeg(frame.image, 90))
+    live = see(bench, str(sent[0]), None)[1]  # models are loaded now
+    start, faces = time.process_time(), 0
+    for picture in sent:
+        shown, live = see(bench, str(picture), live)
+        encode_jpeg(shown, 90)
+        faces += 0 if live is None else len(live.boxes)
+    return _row("live camera, 640 × 480", time.process_time() - start, len(sent), faces)
+
+
+def drawing(bench: Workbench, path: Path, out: Path) -> dict[str, Any]:
+    """CPU of hiding every face by a drawn one, choosing, searching and judging included."""
+    from workbench.scale.steps.hiding import stage
+
+    lent = stage(bench)
+    before = os.times()
+    done = hide(open_clip(path), out, Eyes(bench.finder(QUICK), bench.finder()), Wish("drawn"), stage=lent)
+    after = os.times()
+    print(done.words())
+    return _row("hiding by drawn faces", sum(after[:4]) - sum(before[:4]), done.frames, done.spots)
+
+
 def _row(what: str, used: float, seen: int, faces: int) -> dict[str, Any]:
     each = used / seen
     return {
@@ -112,6 +145,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=48)
     parser.add_argument("--people", type=int, default=3)
     parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--camera", action="store_true")
+    parser.add_argument("--drawn", action="store_true")
     parser.add_argument("--minutes", type=int, nargs="+", default=[1, 5, 10])
     args = parser.parse_args()
     work = args.work or Path(tempfile.mkdtemp())
@@ -120,7 +155,14 @@ def main() -> None:
     if args.memory:
         report("video_memory", memory(bench, work, args.minutes, args.people))
         return
+    if args.camera:
+        source = made(bench, work / f"camera-{args.frames}.mp4", args.frames, 1, (640, 480), 25)
+        report("video_camera", [camera(bench, source, work)])
+        return
     source = made(bench, work / f"drawn-{args.frames}.mp4", args.frames, args.people, (1280, 720), 25)
+    if args.drawn:
+        report("video_drawn", [drawing(bench, source, work / "drawn.mp4")])
+        return
     report("video_cost", [points(bench, source), hiding(bench, source, work / "hidden.mp4")])
 
 

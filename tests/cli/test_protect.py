@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.protection.toys import hurry
+from workbench import marks
 from workbench.cli import main
 from workbench.tasks.detection import find_faces
 
@@ -95,7 +96,7 @@ def test_all_faces_or_the_largest(cache, folder: Path, tmp_path: Path, how: list
     ("asked", "reason"),
     [
         (["--makeup", "clown"], "no look"),
-        (["--anonymise", "swirl"], "no anonymisation"),
+        (["--anonymise", "swirl"], "expected one of blur, mosaic, silhouette, drawn"),
         (["--look", "clown"], "no look"),
         (["--strength", "invisible"], "strength"),
         (["--attack", "nobody"], "cannot take part"),
@@ -129,6 +130,17 @@ def test_hiding_takes_the_same_choices_as_the_tab(cache, tmp_path: Path, astrona
     assert rows["me.png"]["outcome"] == "everybody kept"
     left = find_faces(np.asarray(Image.open(out / "pair.jpg").convert("RGB")), finder)
     assert [face.box[0] < 400 for face in left] == [True]
+
+
+def test_a_folder_of_drawn_faces_says_who_was_replaced(cache, tmp_path: Path, astronaut, monkeypatch) -> None:
+    monkeypatch.setattr("workbench.protection.cast.NUMBERS", (1, 15))
+    photos, out = tmp_path / "in", tmp_path / "out"
+    photos.mkdir()
+    Image.fromarray(astronaut).save(photos / "me.png")
+    assert main(["protect", str(photos), "--out", str(out), "--anonymise", "drawn"]) == 0
+    row = _table(out)["me.png"]
+    assert (row["outcome"], row["drawn"], row["by mosaic"], row["why"]) == ("drawn", "1", "0", "")
+    assert marks.read((out / "me.jpg").read_bytes()).source == marks.EDITED
 
 
 @pytest.mark.parametrize(

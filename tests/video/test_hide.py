@@ -84,6 +84,44 @@ def test_a_clip_without_faces_is_written_and_said(tmp_path):
     assert done.words() == "No face was found in 4 pictures; the written clip was searched again."
 
 
+def uneven(path):
+    return clips.write(path, ways(9, *CROSSING), times=[0, 40, 45, 200, 230, 600, 610, 900, 1300])
+
+
+def turned(path):
+    return clips.turn_clockwise(clips.write(path, ways(9, *CROSSING)))
+
+
+def broken(path):
+    whole = clips.write(path.with_suffix(".ts"), ways(60, *CROSSING), form="mpegts").read_bytes()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    return path
+
+
+def woven(path):
+    return clips.write(path, ways(9, *CROSSING), options={"flags": "+ildct+ilme", "x264-params": "tff=1"})
+
+
+def single(path):
+    return clips.write(path, ways(1, *CROSSING))
+
+
+def other_codec(path):
+    return clips.write(path.with_suffix(".avi"), ways(9, *CROSSING), codec="mjpeg", layout="yuvj420p")
+
+
+@pytest.mark.parametrize("odd", [uneven, turned, broken, woven, single, other_codec])
+def test_odd_clips_are_hidden_to_their_end_and_keep_their_times(odd, tmp_path):
+    source = odd(tmp_path / "odd.mp4")
+    before = [frame.time for frame in frames(open_clip(source))]
+    assert reds(source)[0] == 2
+    out = tmp_path / "out.mp4"
+    done = hide(open_clip(source), out, Eyes(SquareFinder()), Wish("silhouette"))
+    assert set(reds(out)) == {0}
+    assert done.frames == len(before) == len(reds(out))
+    assert done.times == tuple(before)
+
+
 def test_a_run_that_was_stopped_goes_on_and_gives_the_same_file(crossing, tmp_path):
     whole, out, told = tmp_path / "whole.mp4", tmp_path / "out.mp4", []
     hide(open_clip(crossing), whole, Eyes(SquareFinder()), Wish("silhouette"))

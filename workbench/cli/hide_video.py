@@ -11,7 +11,7 @@ from workbench.settings import Settings
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("clip", type=Path, help="a video file")
     parser.add_argument("--out", type=Path, help="the written clip (default: here, <stem>_hidden.mp4)")
-    parser.add_argument("--kind", default="blur", help="blur, mosaic or silhouette (default: blur)")
+    parser.add_argument("--kind", default="blur", help="blur, mosaic, silhouette or drawn (default: blur)")
     parser.add_argument("--strength", type=float, default=2.0, help="0.25 to 4 (default: 2)")
     parser.add_argument("--keep", type=Path, nargs="+", default=[], metavar="PHOTO", help="people who stay visible")
     parser.add_argument("--recogniser", default="", metavar="ID", help="who tells them (default: the first one here)")
@@ -25,7 +25,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from workbench.batch.record import Record
     from workbench.batch.stamp import looks
     from workbench.bench import Workbench
+    from workbench.protection.replacing import DRAWN
     from workbench.scale.step import weights_of
+    from workbench.scale.steps.hiding import stage, stage_models
     from workbench.video.clip import Limits
     from workbench.video.hide import hide
     from workbench.video.keeping import keep
@@ -52,10 +54,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         "quality": wish.quality,
         "keep": [" ".join(map(str, looks(path))) for path in args.keep],
     }
+    lent = stage(bench) if wish.kind == DRAWN else None
+    models += stage_models(bench) if lent else ()
     weights = {model: weights_of(bench.spec(model), bench) for model in models}
     record = Record("hide-video", str(args.clip.absolute()), options, weights)
     eyes = Eyes(bench.finder(QUICK), bench.finder())
-    done = hide(clip, out, eyes, wish, wanted, Watch(_told), record)
+    done = hide(clip, out, eyes, wish, wanted, Watch(_told), record, lent)
     print(f"\r{out}: {done.words()}")
     for note in done.notes:
         print(note, file=sys.stderr)

@@ -53,7 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_engine_arguments(parser)
     other = parser.add_mutually_exclusive_group()
     other.add_argument("--makeup", metavar="LOOK", help="no protection: only paint this look")
-    other.add_argument("--anonymise", metavar="HOW", help="no makeup: blur, mosaic or silhouette instead")
+    other.add_argument(
+        "--anonymise", metavar="HOW", help="no makeup: blur, mosaic, silhouette or drawn (a face of nobody) instead"
+    )
     hiding = parser.add_argument_group("of --anonymise")
     hiding.add_argument("--hide-strength", type=float, metavar="N", help="0.25 to 4 (default: 1)")
     hiding.add_argument("--hide-shape", metavar="SHAPE", help="ellipse, or outline: exactly the face, by the parser")

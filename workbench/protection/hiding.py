@@ -4,16 +4,18 @@ Knows the finder and the plain ways to hide; nothing of recognisers.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from workbench.detections import overlap
 from workbench.errors import BadRequest, FacesLeft
 from workbench.images import encode_jpeg
+from workbench.marks import EDITED, in_jpeg, kept
 from workbench.photo import Found
-from workbench.protection.anonymise import anonymise
+from workbench.protection.anonymise import KINDS, anonymise
 from workbench.protection.judge import opened
+from workbench.protection.replacing import DRAWN, INSTEAD, Stage, counted, painted, stand_ins, still_known, told
 from workbench.tasks.detection import find_faces
 from workbench.tasks.face_search import FaceFinder
 from workbench.values import Face, Parsing
@@ -25,6 +27,8 @@ SAME = 0.3
 """Intersection over union from which a face that is found again is the one that was hidden."""
 
 
+WAYS = (*KINDS, DRAWN)
+"""The plain ways, or a drawn face instead."""
 SHAPES = ("ellipse", "outline")
 """An ellipse around the detector's box; or what a parser takes for the face, hair and neck left as they are."""
 OUTLINED = (
@@ -36,15 +40,19 @@ OUTLINED = (
 @dataclass(frozen=True, slots=True, eq=False)
 class Manner:
     """How faces are hidden. kind, strength, size: as `anonymise`. shape: of `SHAPES`; an outline needs `parsing`, whose
-    faces are those of the photo in their order. Raises BadRequest."""
+    faces are those of the photo in their order. "drawn" needs a `stage`; what it cannot replace is hidden by a mosaic
+    of this strength, size and shape. Raises BadRequest."""
 
     kind: str = "blur"
     strength: float = 1.0
     size: float = 1.0
     shape: str = "ellipse"
     parsing: Parsing | None = None
+    stage: Stage | None = None
 
     def __post_init__(self) -> None:
+        if self.kind == DRAWN and self.stage is None:
+            raise BadRequest("Drawn faces need people to draw and recognisers that judge; expected a stage, got none.")
         if self.shape not in SHAPES:
             raise BadRequest(f"There is no shape {str(self.shape)[:40]!r}; expected one of {', '.join(SHAPES)}.")
         if self.shape == "outline" and self.parsing is None:
@@ -71,7 +79,9 @@ class Hidden:
     """A photo whose faces were hidden and are not found any more.
 
     data: the JPEG. image: its pixels, (H, W, 3) uint8. faces: the hidden ones, those of the photo first, then those
-    that only the second search found. stronger: how many needed more strength than was asked.
+    that only the second search found. stronger: how many needed more strength than was asked. drawn: how many were
+    replaced by drawn faces; again: how often somebody else had to be drawn; instead: how many were hidden by a mosaic
+    because no drawn face fitted, by reason.
     """
 
     data: bytes
@@ -79,13 +89,25 @@ class Hidden:
     faces: tuple[Face, ...]
     added: int
     stronger: int
+    drawn: int = 0
+    again: int = 0
+    instead: Mapping[str, int] = field(default_factory=dict)
+
+    def file(self, photo: bytes | str) -> bytes:
+        """The JPEG with the mark of what it is: put together with drawn faces, or what it inherits from the photo (its
+        file, or the source type that it named)."""
+        return in_jpeg(self.data, EDITED) if self.drawn else kept(self.data, photo)
 
     def words(self, total: int) -> str:
         """How many faces were found and hidden, as sentences. total: how many the first search found."""
         said = f"{total + self.added} found, {len(self.faces)} hidden; the saved photo was searched again."
         more = f" {self.added} of them only the second search found." if self.added else ""
         strong = f" {self.stronger} needed more strength than asked." if self.stronger else ""
-        return said + more + strong
+        drawn = (
+            f" {self.drawn} replaced by drawn faces that no recogniser here takes for the person" if self.drawn else ""
+        )
+        again = f" (drawn anew {self.again} times)" if self.again else ""
+        return said + more + strong + drawn + (again + "." if drawn else "") + told(self.instead)
 
 
 def hide(
@@ -105,22 +127,68 @@ def hide(
     too. Raises FacesLeft when one can still be found after that, BadRequest as `anonymise`.
     """
     manner = manner if isinstance(manner, Manner) else Manner(manner, strength)
-    strength, masks = manner.strength, manner.masks(found.faces)
     chosen = [found.face(number) for number in dict.fromkeys(numbers)] or list(found.faces)
     everyone = unseen or len(chosen) == len(found.faces)
     others = [face for face in found.faces if not any(face is mine for mine in chosen)]
-    asked, strengths = len(chosen), [float(strength)] * len(chosen)
+    masks = manner.masks(found.faces)
+    if manner.kind == DRAWN:
+        return _drawn(found.image, chosen, others, everyone, finder, manner, masks, quality)
+    return _searched(found.image, chosen, others, everyone, finder, manner, masks, quality)
+
+
+def _drawn(
+    image: np.ndarray,
+    chosen: Sequence[Face],
+    others: Sequence[Face],
+    everyone: bool,
+    finder: FaceFinder,
+    manner: Manner,
+    masks: Mapping[Face, np.ndarray],
+    quality: int,
+) -> Hidden:
+    """With drawn faces as far as they fit, the rest by a mosaic; whom a recogniser still knows in the saved file gets
+    another one."""
+    assert manner.stage is not None
+    ones = stand_ins(image, chosen, manner.stage, quality)
+    while True:
+        rest = [one.face for one in ones if one.person is None]
+        known = [*others, *(one.face for one in ones if one.person is not None)]
+        plain = replace(manner, kind=INSTEAD)
+        hidden = _searched(painted(image, ones), rest, known, everyone, finder, plain, masks, quality)
+        left = still_known(hidden.image, ones, manner.stage, finder)
+        if not left:
+            break
+        for one in left:
+            one.next()
+    drawn = sum(one.person is not None for one in ones)
+    again = sum(max(one.tried - 1, 0) for one in ones if one.person is not None)
+    faces = (*chosen, *hidden.faces[len(rest) :])
+    return replace(hidden, faces=faces, drawn=drawn, again=again, instead=counted(ones))
+
+
+def _searched(
+    image: np.ndarray,
+    asked: Sequence[Face],
+    others: Sequence[Face],
+    everyone: bool,
+    finder: FaceFinder,
+    manner: Manner,
+    masks: Mapping[Face, np.ndarray],
+    quality: int,
+) -> Hidden:
+    """The photo with these faces hidden in a plain way, searched again until none is found but the others."""
+    chosen, strengths = list(asked), [float(manner.strength)] * len(asked)
     for _ in range(ROUNDS):
-        data = encode_jpeg(_hidden(found.image, chosen, manner, strengths, masks), quality)
-        image = opened(data)
-        left, new = _left(find_faces(image, finder), chosen, others)
+        data = encode_jpeg(_hidden(image, chosen, manner, strengths, masks), quality)
+        saved = opened(data)
+        left, new = _left(find_faces(saved, finder), chosen, others)
         if not left and not (everyone and new):
-            stronger = sum(value > strength for value in strengths)
-            return Hidden(data, image, tuple(chosen), len(chosen) - asked, stronger)
+            stronger = sum(value > manner.strength for value in strengths)
+            return Hidden(data, saved, tuple(chosen), len(chosen) - len(asked), stronger)
         masks = {face: mask for face, mask in masks.items() if not _is_strongest(face, chosen, strengths, left)}
         strengths = [min(2 * value, STRONGEST) if place in left else value for place, value in enumerate(strengths)]
         if everyone:
-            chosen, strengths = [*chosen, *new], [*strengths, *[float(strength)] * len(new)]
+            chosen, strengths = [*chosen, *new], [*strengths, *[float(manner.strength)] * len(new)]
     raise FacesLeft(left=len(left) + len(new if everyone else ()), hidden=len(chosen) - len(left))
 
 

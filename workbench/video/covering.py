@@ -21,26 +21,41 @@ UNSURE = 0.5
 @dataclass(frozen=True, slots=True, eq=False)
 class Spot:
     """A face that is to be hidden in one picture. track: its track's name; 0: found only by the second search.
-    strength: as for `anonymise`. solid: covered by one colour whatever was asked."""
+    strength: as for `anonymise`. solid: covered by one colour whatever was asked. person: number of the drawn person
+    who is shown instead, where a mesh fits; None: nobody, for `reason`, where there is one."""
 
     face: Face
     track: int
     strength: float
     solid: bool = False
+    person: int | None = None
+    reason: str = ""
 
     def stronger(self) -> "Spot":
         """Hidden twice as strongly; beyond the strongest, covered."""
         return replace(self, strength=min(4.0, 2 * self.strength), solid=self.solid or self.strength >= 2)
 
+    def undrawn(self, reason: str) -> "Spot":
+        """Hidden plainly, whoever was to be drawn."""
+        return self if self.person is None else replace(self, person=None, reason=reason)
 
-def spots(track: Track, seconds: np.ndarray, start: int, stop: int, strength: float = 1.0) -> dict[int, Spot]:
-    """Where this track is hidden in the pictures from `start` up to `stop`. seconds: when every picture is shown."""
+
+def spots(
+    track: Track, seconds: np.ndarray, start: int, stop: int, strength: float = 1.0, person: int | None = None
+) -> dict[int, Spot]:
+    """Where this track is hidden in the pictures from `start` up to `stop`. seconds: when every picture is shown.
+    person: who is drawn instead, from the first sighting to the last."""
     first, last = track.numbers[0], track.numbers[-1]
     begin = int(np.searchsorted(seconds, seconds[first] - MARGIN - 1e-9))
     end = int(np.searchsorted(seconds, seconds[last] + MARGIN + 1e-9, side="right"))
     seen = np.array(track.numbers)
     return {
-        number: Spot(_face(track, seen, seconds, number), track.name, strength)
+        number: Spot(
+            _face(track, seen, seconds, number),
+            track.name,
+            strength,
+            person=person if first <= number <= last else None,
+        )
         for number in range(max(begin, start), min(end, stop))
     }
 

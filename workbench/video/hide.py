@@ -4,8 +4,9 @@ Three passes: every picture is looked through, faces are followed forward and ba
 and searched again until nobody is found in them. Knows finders and recognisers only as arguments.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,12 @@ import numpy as np
 from workbench.batch.files import held, make_folder
 from workbench.batch.record import Record
 from workbench.detections import Detections
+from workbench.errors import BadRequest
+from workbench.protection.replacing import DRAWN, Stage
+from workbench.protection.replacing import told as told_instead
+from workbench.tasks.face_search import FaceFinder
 from workbench.video import keeping
+from workbench.video.casting import Casting, casting
 from workbench.video.clip import Clip
 from workbench.video.covering import Spot, spots
 from workbench.video.keeping import Keep, kept
@@ -23,6 +29,7 @@ from workbench.video.reading import frames
 from workbench.video.seeing import Eyes
 from workbench.video.segment import Segment, Wish
 from workbench.video.shelf import Shelf, Vectors
+from workbench.video.standing_in import Lent
 from workbench.video.tracks import Track, follow
 from workbench.video.writing import join
 from workbench.watch import Watch
@@ -37,7 +44,8 @@ class HiddenClip:
 
     path: the file. frames: its pictures. times: when each is shown, in units of the clip that was read. tracks: faces
     followed, some of one person. kept: of these left visible. spots: faces × pictures hidden. added: of these only the
-    second search found. stronger, covered: of these hidden more than was asked, and by one colour.
+    second search found. stronger, covered: of these hidden more than was asked, and by one colour. drawn: of these
+    replaced by drawn faces; instead: hidden by a mosaic because none fitted, by reason.
     """
 
     path: Path
@@ -49,6 +57,8 @@ class HiddenClip:
     added: int
     stronger: int
     covered: int
+    drawn: int = 0
+    instead: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def words(self) -> str:
@@ -62,6 +72,9 @@ class HiddenClip:
             f" {self.stronger:,} needed more strength than asked" if self.stronger else "",
             f", {self.covered:,} of them were covered by one colour" if self.covered else "",
             "." if self.stronger else "",
+            f" {self.drawn:,} replaced by drawn faces, whom no recogniser asked took for the person."
+            * bool(self.drawn),
+            told_instead(self.instead),
         ]
         return (
             f"{said}. The written clip was searched again, picture by picture: no hidden face is found.{''.join(more)}"
@@ -85,13 +98,17 @@ def hide(
     keep: Keep | None = None,
     watch: Watch = Watch(),  # noqa: B008
     record: Record | None = None,
+    stage: Stage | None = None,
 ) -> HiddenClip:
     """Write the clip with every face hidden to `out` (.mp4), beside a folder of finished segments until it is whole.
 
-    record: what decides the result; a folder begun with the same one is gone on with. Raises FacesLeft, naming the
+    record: what decides the result; a folder begun with the same one is gone on with. stage: who is drawn and who
+    judges, for drawn faces, with eyes that look thoroughly. Raises FacesLeft, naming the
     pictures, when a face can still be found in what was written (nothing is saved then), BadVideo, BadRequest,
     CannotWrite, Cancelled (the finished segments stay).
     """
+    if wish.kind == DRAWN and (stage is None or eyes.thorough is None):
+        raise BadRequest("Drawn faces need people to draw and recognisers that judge; expected a stage, got none.")
     work = out.with_name(f"{out.stem}.parts")
     make_folder(out.parent)
     with held(out):
@@ -104,17 +121,36 @@ def hide(
         seconds = np.array(seen.times, np.float64) * float(clip.base)
         tracks = follow(seen.found, seconds, part_at_meetings=keep is not None)
         shown = kept(tracks, seen.vectors, seen.found, keep) if keep else set()
-        told = Countdown(watch.part(0.45, 0.98), "hiding and searching again", len(seen.times))
-        accounts = _written(clip, tracks, shown, seen.times, seconds, eyes, wish, shelf, told)
+        lent, cast = None, Casting({}, {})
+        if wish.kind == DRAWN and stage is not None and eyes.thorough is not None:
+            hidden = [track for track in tracks if track.name not in shown]
+            cast = _cast(clip, hidden, seen.times, stage, eyes.thorough, shelf, watch)
+            lent = Lent(stage, eyes.thorough, cast.reasons)
+        told = Countdown(watch.part(0.5, 0.98), "hiding and searching again", len(seen.times))
+        accounts = _written(clip, tracks, shown, seen.times, seconds, eyes, wish, shelf, told, cast, lent)
         pieces = [shelf.piece(segment) for segment in range(len(accounts))]
         draft = work / "whole.mp4"
         notes = join(draft, pieces, seen.times, clip, wish.sound)
         draft.replace(out)
         shelf.clear()
-    summed = {name: sum(each[name] for each in accounts) for name in ("spots", "added", "stronger", "covered")}
+    summed = {name: sum(each[name] for each in accounts) for name in ("spots", "added", "stronger", "covered", "drawn")}
+    instead: Counter[str] = sum((Counter(each["instead"]) for each in accounts), Counter())
     return HiddenClip(
-        out, len(seen.times), tuple(seen.times), len(tracks), len(shown), notes=(*clip.notes, *notes), **summed
-    )
+        out, len(seen.times), tuple(seen.times), len(tracks), len(shown), instead=instead,
+        notes=(*clip.notes, *notes), **summed,
+    )  # fmt: skip
+
+
+def _cast(
+    clip: Clip, tracks: Sequence[Track], times: list[int], stage: Stage, finder: FaceFinder, shelf: Shelf, watch: Watch
+) -> Casting:
+    """Who is drawn for whom; not settled again when a run before this one did."""
+    known = shelf.kept("cast")
+    if known is not None:
+        return Casting.read(known)
+    found = casting(clip, tracks, times, stage, finder, Countdown(watch.part(0.45, 0.5), "choosing faces", len(times)))
+    shelf.keep("cast", found.told())
+    return found
 
 
 def _looked_through(clip: Clip, eyes: Eyes, keep: Keep | None, shelf: Shelf, told: Countdown) -> _Seen:
@@ -165,6 +201,8 @@ def _written(
     wish: Wish,
     shelf: Shelf,
     told: Countdown,
+    cast: Casting,
+    lent: Lent | None,
 ) -> list[dict[str, Any]]:
     """The second pass: every segment written and searched again; what was done with each."""
     accounts = []
@@ -173,10 +211,10 @@ def _written(
         account = shelf.account(segment)
         if account is None:
             plans = [
-                _plan([t for t in tracks if (t.name in shown) is kept], seconds, start, stop, wish)
+                _plan([t for t in tracks if (t.name in shown) is kept], seconds, start, stop, wish, cast)
                 for kept in (False, True)
             ]
-            work = Segment(clip, start, stop, times, eyes, wish, shelf.draft(segment), seconds)
+            work = Segment(clip, start, stop, times, eyes, wish, shelf.draft(segment), seconds, lent)
             account = work.hidden(plans[0], {n: [spot.face for spot in each] for n, each in plans[1].items()}, told)
             shelf.finish(segment, account)
         accounts.append(account)
@@ -184,9 +222,12 @@ def _written(
     return accounts
 
 
-def _plan(tracks: Sequence[Track], seconds: np.ndarray, start: int, stop: int, wish: Wish) -> dict[int, list[Spot]]:
+def _plan(
+    tracks: Sequence[Track], seconds: np.ndarray, start: int, stop: int, wish: Wish, cast: Casting
+) -> dict[int, list[Spot]]:
     plan: dict[int, list[Spot]] = {number: [] for number in range(start, stop)}
     for track in tracks:
-        for number, spot in spots(track, seconds, start, stop, wish.strength).items():
+        person = cast.numbers.get(track.name)
+        for number, spot in spots(track, seconds, start, stop, wish.strength, person).items():
             plan[number].append(spot)
     return plan

@@ -70,6 +70,15 @@ class Shelf:
         self.draft(segment).replace(self.piece(segment))
         write_atomically(self.piece(segment).with_suffix(".json"), json.dumps(account).encode())
 
+    def kept(self, name: str) -> Any:
+        """What was put down under a name; None when nothing was."""
+        path = self.folder / f"{name}.json"
+        return json.loads(path.read_text()) if path.is_file() else None
+
+    def keep(self, name: str, told: Any) -> None:
+        """Put plain values down under a name."""
+        write_atomically(self.folder / f"{name}.json", json.dumps(told).encode())
+
     def clear(self) -> None:
         """Nothing of it is needed any more."""
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 """Hide in video, called without a browser: the written clip, its sheet, and sentences for everything else."""
 
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,12 @@ from PIL import Image
 from tests.video import clips
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, BadVideo, ClipTooLong, NoFace
+from workbench.protection import cast
 from workbench.tasks.detection import find_faces
+from workbench.tasks.recognition import verify
 from workbench.ui.protection.video import hide_video
 from workbench.video.reading import frames, open_clip
+from workbench.video.standing_in import Drawing
 
 
 @pytest.fixture
@@ -62,3 +66,25 @@ def test_bad_requests_are_sentences(here, clip, tmp_path, settings):
     short = Workbench(replace(settings, max_clip_bytes=1000))
     with pytest.raises(ClipTooLong, match=r"hide-video CLIP"):
         hide_video(short, clip)
+
+
+def test_one_drawn_person_stands_in_through_the_clip_and_no_recogniser_knows_the_person(
+    here, clip, finder, monkeypatch
+):
+    monkeypatch.setattr(cast, "NUMBERS", (1, 15))
+    words, path = itemgetter(1, 3)(hide_video(here, clip, "drawn", 2.0, None, False))
+    assert "7 replaced by drawn faces, whom no recogniser asked took for the person" in words
+    before, after = (list(frames(open_clip(Path(each))))[::3] for each in (clip, path))
+    judge = here.recogniser("sface")
+    drawn = [find_faces(frame.image, finder)[0] for frame in after]
+    for frame, seen, face in zip(before, after, drawn, strict=True):
+        assert not verify(frame.image, find_faces(frame.image, finder)[0], seen.image, face, judge).same
+    assert verify(after[0].image, drawn[0], after[-1].image, drawn[-1], judge).same, "the same drawn person"
+
+
+def test_whom_a_recogniser_knows_in_the_written_clip_is_hidden_by_a_mosaic_and_counted(here, clip, finder, monkeypatch):
+    monkeypatch.setattr(cast, "NUMBERS", (1, 15))
+    monkeypatch.setattr(Drawing, "known", lambda self, image, number: [0] if self.asked.get(number) else [])
+    words, path = itemgetter(1, 3)(hide_video(here, clip, "drawn", 2.0, None, False))
+    assert "No drawn face fitted 7 (7 taken for the person whoever was drawn): hidden by a mosaic instead" in words
+    assert find_faces(next(frames(open_clip(Path(path)))).image, finder, landmarks=False) == ()

@@ -1,7 +1,8 @@
-"""A photo whose faces are blurred, in blocks or covered, and searched again: what `protect --anonymise` does."""
+"""A photo whose faces are blurred, in blocks, covered or replaced by drawn ones, and searched again: what `protect
+--anonymise` does."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,18 +14,24 @@ from workbench.scale.step import Outcome, Step, Work
 from workbench.scale.steps.faces import finder_id, photo_and_faces
 from workbench.watch import Watch
 
+if TYPE_CHECKING:
+    from workbench.protection.hiding import Hidden
+    from workbench.protection.replacing import Stage
+
+DRAWN_COLUMNS = ("drawn", "drawn anew", "by mosaic", "why")
 USUAL: dict[str, Any] = {"hide_strength": 1.0, "hide_shape": "ellipse", "hide_size": 1.0, "keep": None}
 
 
 def hider(bench: Workbench, options: Mapping[str, Any]) -> Step:
     """options: anonymise (how), faces, "largest" or "all"; hide_strength, hide_shape, hide_size as `Manner`; keep: a
     recogniser and the vectors of people who stay visible. Raises BadRequest."""
-    from workbench.protection.anonymise import KINDS, SIZES
-    from workbench.protection.hiding import SHAPES
+    from workbench.protection.anonymise import SIZES
+    from workbench.protection.hiding import SHAPES, WAYS
+    from workbench.protection.replacing import DRAWN
 
     how, which = options["anonymise"], options.get("faces") or "all"
-    if how not in KINDS:
-        raise BadRequest(f"There is no anonymisation {str(how)[:40]!r}; expected one of {', '.join(KINDS)}.")
+    if how not in WAYS:
+        raise BadRequest(f"There is no anonymisation {str(how)[:40]!r}; expected one of {', '.join(WAYS)}.")
     asked = {name: options.get(name) for name in USUAL}
     wanted = {name: USUAL[name] if value is None else value for name, value in asked.items()}
     if wanted["hide_shape"] not in SHAPES:
@@ -35,22 +42,44 @@ def hider(bench: Workbench, options: Mapping[str, Any]) -> Step:
     outline = wanted["hide_shape"] == "outline"
     parser = bench.first("parsing").id if outline else ""
     people = wanted["keep"] or {}
-    models = tuple(name for name in (finder_id(bench), parser, people.get("recogniser", "")) if name)
+    lent = stage_models(bench) if how == DRAWN else ()
+    needed = (finder_id(bench), parser, people.get("recogniser", ""), *lent)
+    models = tuple(dict.fromkeys(name for name in needed if name))
     settled = {
         "anonymise": how,
         "faces": which,
         **{name: value for name, value in wanted.items() if value != USUAL[name]},
     }
-    columns = ("outcome", "faces", "worked on", *(["kept"] if people else []))
+    columns = ("outcome", "faces", "worked on", *(["kept"] if people else []), *(DRAWN_COLUMNS if lent else ()))
     return Step("protect", settled, models, columns, lambda bench: _open(bench, how, which, wanted, parser), (".jpg",))
+
+
+def stage_models(bench: Workbench) -> tuple[str, ...]:
+    """Ids of who draws, who tells what covers a face, and who judges: every calibrated recogniser here."""
+    from workbench.protection.roles import calibrated_here
+
+    judges = calibrated_here(bench.specs("recognition"), bench.available, bench.threshold)
+    return (bench.first("generation").id, bench.first("parsing").id, *judges)
+
+
+def stage(bench: Workbench) -> "Stage":
+    """What replacing faces needs, of the models here. Raises ModelMissing, NoFace."""
+    from workbench.protection.cast import cast
+    from workbench.protection.replacing import Stage
+
+    generator, parser, *judges = stage_models(bench)
+    people = cast(bench.generator(generator), bench.finder(), bench.parser(parser))
+    return Stage(people, bench.parser(parser), tuple(bench.recogniser(judge) for judge in judges))
 
 
 def _open(bench: Workbench, how: str, which: str, wanted: Mapping[str, Any], parser: str) -> Work:
     from workbench.images import encode_jpeg
     from workbench.protection.hiding import Manner, hide
+    from workbench.protection.replacing import DRAWN
     from workbench.tasks.parsing import parse
 
     strangers = _strangers(bench, wanted["keep"]) if wanted["keep"] else None
+    lent = stage(bench) if how == DRAWN else None
 
     def work(name: str, data: bytes, watch: Watch) -> Outcome:
         image, faces = photo_and_faces(data, bench.finder(), bench.settings)
@@ -63,13 +92,19 @@ def _open(bench: Workbench, how: str, which: str, wanted: Mapping[str, Any], par
             row |= {"outcome": "everybody kept", "kept": len(faces)}
             return Outcome((row,), {".jpg": kept(encode_jpeg(image, 92), data)})
         parsing = parse(image, bench.parser(parser), faces) if parser else None
-        manner = Manner(how, wanted["hide_strength"], wanted["hide_size"], wanted["hide_shape"], parsing)
+        manner = Manner(how, wanted["hide_strength"], wanted["hide_size"], wanted["hide_shape"], parsing, lent)
         hidden = hide(found, numbers, bench.finder(), manner, unseen=strangers is not None and which == "all")
         row |= {"faces": len(faces) + hidden.added, "worked on": len(hidden.faces)}
         row |= {} if strangers is None else {"kept": len(faces) - len(numbers)}
-        return Outcome((row,), {".jpg": kept(hidden.data, data)})
+        row |= {} if lent is None else _replaced(hidden)
+        return Outcome((row,), {".jpg": hidden.file(data)})
 
     return work
+
+
+def _replaced(hidden: "Hidden") -> dict[str, Any]:
+    why = "; ".join(f"{reason} {count}" for reason, count in sorted(hidden.instead.items()))
+    return dict(zip(DRAWN_COLUMNS, (hidden.drawn, hidden.again, sum(hidden.instead.values()), why), strict=True))
 
 
 def _strangers(bench: Workbench, keep: Mapping[str, Any]) -> Callable[[Found], list[int]]:

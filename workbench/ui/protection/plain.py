@@ -1,5 +1,5 @@
-"""The plain ways to hide faces: blur, mosaic, silhouette, for every face or the chosen ones, and what recognisers still
-read."""
+"""The ways to hide faces from people too: blur, mosaic, silhouette or a drawn face, for every face or the chosen ones,
+and what recognisers still read."""
 
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -12,7 +12,6 @@ from workbench import checks, drawing
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.images import encode_jpeg, limit, within
-from workbench.marks import kept
 from workbench.photo import Found
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.examples import example_row
@@ -26,7 +25,7 @@ from workbench.values import Parsing
 if TYPE_CHECKING:
     from workbench.protection.hiding import Hidden
 
-KINDS = [("Blur", "blur"), ("Mosaic", "mosaic"), ("Silhouette", "silhouette")]
+KINDS = [("Blur", "blur"), ("Mosaic", "mosaic"), ("Silhouette", "silhouette"), ("Drawn face", "drawn")]
 SHAPES = [("Ellipse", "ellipse"), ("Exactly the face (parser)", "outline")]
 SIZES = (0.7, 2.0)
 MOST_KEPT = 50
@@ -68,7 +67,8 @@ def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
                 "An ellipse around the detector's box, or what the parser takes for the face, is hidden, as strongly "
                 "as the face is large. People do not know "
                 "the person either "
-                "and see that something was hidden; hair, clothes and place may still tell who it is."
+                "and see that something was hidden; hair, clothes and place may still tell who it is. A drawn face is "
+                "nobody's, in the pose, light and skin tone of the one it replaces; where none fits, a mosaic hides it."
             )
     queue: dict[str, Any] = {
         "concurrency_id": MODELS_QUEUE,
@@ -109,6 +109,7 @@ def anonymise(
 ) -> tuple[Any, ...]:
     """Hide faces and search the saved photo again.
 
+    kind: blur, mosaic, silhouette, or drawn, a face of nobody instead (a mosaic where none fits, which is said).
     faces: such as ["Face 1"], by size, or places in the photo ("x, y" or "left, top, right, bottom"); none: all.
     shape: ellipse, or outline, exactly what the parser takes for the face. size: 0.7 to 2. keep: photos of people who
     stay visible, one face each.
@@ -116,6 +117,7 @@ def anonymise(
     can still be found is an error, and nothing is saved.
     """
     from workbench.protection.hiding import Manner, hide
+    from workbench.ui.protection.stage import stage
 
     checks.number("strength", strength, 0.25, 4)
     checks.number("size", size, *SIZES)
@@ -123,13 +125,15 @@ def anonymise(
     asked = list(faces or ()) if isinstance(faces, (list, tuple)) or faces is None else [faces]
     numbers = [chosen(found, each)[0] for each in asked]
     parsing = _parts(bench, found) if shape == "outline" else None
-    manner = Manner(str(kind), float(strength), float(size), str(shape), parsing)
+    manner = Manner(
+        str(kind), float(strength), float(size), str(shape), parsing, stage(bench) if kind == "drawn" else None
+    )
     if keep:
         numbers = _strangers(bench, found, numbers, list(keep))
     hidden = hide(found, numbers, bench.finder(), manner, unseen=bool(keep) and not faces)
     folder = results(bench.settings)
     path = folder / f"{found.photo.stem}_hidden.jpg"
-    path.write_bytes(kept(hidden.data, found.photo.source))
+    path.write_bytes(hidden.file(found.photo.source))
     words = f"<p>{hidden.words(len(found.faces))}</p>" + _words(bench, found, hidden, numbers)
     return _pair(folder, found.image, hidden.image), words, str(path)
 

@@ -78,11 +78,13 @@ def hide_video(
 ) -> tuple[Any, ...]:
     """Hide every face of a clip, and search what was written again, picture by picture.
 
-    kind: blur, mosaic or silhouette. strength: 0.25 to 4. keep: photos of people who stay visible, one face each.
+    kind: blur, mosaic, silhouette, or drawn, a face of nobody instead. strength: 0.25 to 4. keep: photos of people who
+    stay visible, one face each.
     Returns the clip, what was done, twelve of its pictures, and the clip as a file. A face that can still be found is
     an error, and nothing is saved.
     """
     from workbench.images import encode_jpeg
+    from workbench.ui.protection.stage import stage
     from workbench.video.clip import Limits
     from workbench.video.hide import hide
     from workbench.video.keeping import keep as people
@@ -101,8 +103,9 @@ def hide_video(
     wish = Wish(str(kind), float(strength), sound=bool(sound))
     known = [read_photo(path, bench.settings) for path in photos]
     wanted = people(known, bench.recogniser(), bench.finder()) if known else None
+    lent = stage(bench) if wish.kind == "drawn" else None
     out = results(bench.settings) / f"{clip.stem}_hidden.mp4"
-    done = hide(clip, out, Eyes(bench.finder(QUICK), bench.finder()), wish, wanted, CURRENT.get())
+    done = hide(clip, out, Eyes(bench.finder(QUICK), bench.finder()), wish, wanted, CURRENT.get(), None, lent)
     page = out.with_name("sheet.jpg")
     page.write_bytes(encode_jpeg(contact_sheet(open_clip(out))))
     said = views.box("Searched again: no hidden face is found", " ".join([done.words(), *done.notes]), "good", "hidden")

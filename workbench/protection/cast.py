@@ -1,0 +1,131 @@
+"""The drawn people who may stand in for a photo's: who they are, which of them fits a face, and which faces nobody can
+stand in for.
+
+They come from a `FaceGenerator`, by number: nobody's face. Knows finders and parsers only as arguments.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from workbench.errors import NoFace
+from workbench.geometry import face_unit, umeyama
+from workbench.mesh import LIPS_INNER, LIPS_OUTER, OVAL, REGIONS, polygon
+from workbench.parts import INDEX
+from workbench.portraits import FaceGenerator
+from workbench.protection.drawn import DrawnFace, mesh_of
+from workbench.protection.targets import draw_target
+from workbench.tasks.face_search import FaceFinder
+from workbench.tasks.head_pose import HEAD, INDICES
+from workbench.tasks.parsing import Parser, parse
+from workbench.values import Face
+
+NUMBERS = (0, 1, 2, 3, 4, 5, 7, 8, 11, 14, 15)
+"""Of the shipped faces of nobody: those whose eyes, hair or glasses look odd on another head are left out."""
+
+LEAST = 14.0
+"""Pixels between the eyes below which a face is too small to be drawn."""
+TURNED = {"yaw": 38.0, "pitch": 25.0}
+"""Degrees beyond which half of a drawn face would lie out of sight."""
+COVERED = 0.4
+"""Share of a face, brow to chin, that may be covered by hair, a hand or the photo's edge."""
+BRIGHT = 0.5
+"""What a face e times as bright weighs, beside the distance between lips and lids in widths between the eyes."""
+WORN = 0.02
+"""Share of a face beyond which glasses count as worn."""
+IN_FRONT = ("background", "hair", "hat", "earring", "necklace", "neck", "cloth")
+"""What a parser sees inside a face's outline where something lies before it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """A face as it is to be replaced. covered: (H, W) bool, what lies before it. glasses: whether they are worn.
+    light: how bright it is, 0..255. trouble: why no drawn face fits, in words; "" when one does."""
+
+    face: Face
+    covered: np.ndarray
+    glasses: bool
+    light: float
+    trouble: str = ""
+
+
+def cast(
+    generator: FaceGenerator, finder: FaceFinder, parser: Parser, numbers: Sequence[int] = ()
+) -> tuple[DrawnFace, ...]:
+    """The drawn people of these numbers (none: `NUMBERS`), but for those in whom no face is found. Raises NoFace when
+    nobody is left."""
+    found = []
+    for number in numbers or NUMBERS:
+        try:
+            picture, face = draw_target(generator, finder, number)
+        except NoFace:
+            continue
+        found.append(_ready(picture, face, parser, number))
+    if not found:
+        raise NoFace("No drawn person has a face that can be found. Choose blur, mosaic or silhouette.")
+    return tuple(found)
+
+
+def _ready(picture: np.ndarray, face: Face, parser: Parser, number: int) -> DrawnFace:
+    """A drawn person whose hair, which would lie on somebody's cheeks, is painted over with the skin beside it."""
+    labels = parse(picture, parser, [face]).labels
+    inside = polygon(face.mesh, OVAL, picture.shape[:2]) > 127  # type: ignore[arg-type]
+    around = cv2.dilate(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    hair = np.isin(labels, [INDEX[name] for name in IN_FRONT]) & around
+    grown = cv2.dilate(hair.astype(np.uint8), np.ones((9, 9), np.uint8))
+    painted = cv2.inpaint(picture, grown, 5, cv2.INPAINT_TELEA)
+    return DrawnFace(painted, face, _glasses(labels, inside), _light(picture, inside), number)
+
+
+def place(image: np.ndarray, face: Face, parser: Parser) -> Place:
+    """What a parser says of a face that is to be replaced."""
+    trouble = _trouble(face)
+    if trouble or face.mesh is None:
+        return Place(face, np.zeros(image.shape[:2], bool), False, 0.0, trouble)
+    labels = parse(image, parser, [face]).labels
+    inside = polygon(face.mesh, OVAL, image.shape[:2]) > 127
+    covered = np.isin(labels, [INDEX[name] for name in IN_FRONT])
+    area = max(float(cv2.contourArea(face.mesh[list(OVAL), :2].astype(np.float32))), 1.0)
+    seen = float((inside & ~covered).sum()) / area
+    light = _light(image, inside & ~covered)
+    return Place(face, covered, _glasses(labels, inside), light, "covered" if seen < 1 - COVERED else "")
+
+
+def _trouble(face: Face) -> str:
+    if face.mesh is None or face.pose is None:
+        return "turned"
+    if face_unit(face) < LEAST:
+        return "small"
+    turned = any(abs(getattr(face.pose, name)) > most for name, most in TURNED.items())
+    return "turned" if turned else ""
+
+
+def _glasses(labels: np.ndarray, inside: np.ndarray) -> bool:
+    return bool((labels[inside] == INDEX["eyeglasses"]).mean() > WORN) if inside.any() else False
+
+
+def _light(image: np.ndarray, where: np.ndarray) -> float:
+    return float(image[where].mean()) if where.any() else 0.0
+
+
+def ranked(people: Sequence[DrawnFace], place: Place, taken: Sequence[int] = ()) -> list[DrawnFace]:
+    """The drawn people, those first who wear glasses as this face does, are not `taken` (numbers) yet, hold mouth and
+    eyes alike and are about as bright."""
+    mesh = mesh_of(place.face)
+    scale, rotation, shift = umeyama(HEAD, mesh[list(INDICES)])
+    held = _held((mesh - shift) @ rotation / scale)
+
+    def unlike(one: DrawnFace) -> tuple[bool, bool, float]:
+        apart = float(np.linalg.norm(held - _held(one.head)))
+        lit = abs(float(np.log((one.light + 16) / (place.light + 16))))
+        return one.glasses != place.glasses, one.number in taken, apart + BRIGHT * lit
+
+    return sorted(people, key=unlike)
+
+
+def _held(head: np.ndarray) -> np.ndarray:
+    """How lips and lids lie around their middles, in the head's frame, (n, 2)."""
+    groups = ((*LIPS_OUTER, *LIPS_INNER), REGIONS["image_left_eye"], REGIONS["image_right_eye"])
+    return np.concatenate([head[list(group), :2] - head[list(group), :2].mean(axis=0) for group in groups])
