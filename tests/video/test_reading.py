@@ -52,6 +52,12 @@ def test_a_leap_that_misses_reads_from_the_beginning(plain):
     assert [frame.number for frame in frames(clip, 25, 28, wrong)] == [25, 26, 27]
 
 
+def test_a_leap_behind_the_only_key_picture_of_a_transport_stream_read_nothing(tmp_path):
+    clip = open_clip(clips.write(tmp_path / "cam.ts", clips.pictures(40), form="mpegts"))
+    times = [frame.time for frame in frames(clip)]
+    assert [frame.number for frame in frames(clip, 20, 25, times)] == list(range(20, 25))
+
+
 def test_a_phones_turned_clip_is_read_upright(tmp_path):
     path = clips.turn_clockwise(clips.write(tmp_path / "phone.mp4", clips.pictures(2)))
     clip = open_clip(path)

@@ -73,7 +73,8 @@ def frames(clip: Clip, start: int = 0, stop: int | None = None, times: Sequence[
                 yield Frame(number, time, _upright(picture, clip.quarters))
             number += 1
         else:
-            return
+            if number is not None:  # None: after the leap no picture came, as where no key picture follows
+                return
     yield from frames(clip, start, stop)  # the leap missed: read from the beginning
 
 

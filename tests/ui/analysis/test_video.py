@@ -11,8 +11,9 @@ from tests.video.squares import SquareFinder, ways
 from workbench.errors import BadRequest, BadVideo
 from workbench.images import encode_jpeg
 from workbench.ui.analysis.live import MOST, SIDE, Live, see
-from workbench.ui.analysis.video import analyse_video, lines, offer_measures
+from workbench.ui.analysis.video import LINES, analyse_video, lines, offer_measures
 from workbench.video.reading import frames, open_clip
+from workbench.video.showing import Drawn, draw
 
 
 @pytest.fixture
@@ -36,6 +37,14 @@ def test_a_clip_comes_back_drawn_on_with_its_table_and_lines(here, tmp_path, ast
     assert {"yaw", "mouth_open", "expression_happy"} <= set(names.values())
     assert lines(here, parquet, "mouth_open")["person"].unique().tolist() == ["Person 1"]
     assert lines(here, parquet, "no such measure") is None
+
+
+def test_a_persons_line_has_the_colour_of_their_box(astronaut, astronaut_face):
+    for person in (1, 3, 13):
+        picture = draw(astronaut, [Drawn(astronaut_face, person, person, {})], 0.0, {})
+        left, top, right, _ = (round(float(edge)) for edge in astronaut_face.box)
+        painted = {tuple(pixel) for pixel in picture[top + 40, left - 3 : left + 4]}
+        assert tuple(bytes.fromhex(LINES[f"Person {person}"][1:])) in painted
 
 
 def test_no_clip_and_values_out_of_range_are_sentences(here, tmp_path):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from workbench.errors import BadRequest, BadVideo, ClipTooLong, NoFace
 from workbench.protection import cast
 from workbench.tasks.detection import find_faces
 from workbench.tasks.recognition import verify
+from workbench.ui.protection import stage
 from workbench.ui.protection.video import hide_video
 from workbench.video.reading import frames, open_clip
 from workbench.video.standing_in import Drawing
@@ -68,10 +70,15 @@ def test_bad_requests_are_sentences(here, clip, tmp_path, settings):
         hide_video(short, clip)
 
 
-def test_one_drawn_person_stands_in_through_the_clip_and_no_recogniser_knows_the_person(
-    here, clip, finder, monkeypatch
-):
+@pytest.fixture
+def few(here, monkeypatch):
+    """Two drawn people and two judges, for speed."""
     monkeypatch.setattr(cast, "NUMBERS", (1, 15))
+    monkeypatch.setattr(stage, "recognisers", lambda bench: [("", "sface"), ("", "mobilefacenet")])
+    monkeypatch.setattr(stage, "_people", WeakKeyDictionary())
+
+
+def test_one_drawn_person_stands_in_through_the_clip_and_no_recogniser_knows_the_person(here, few, clip, finder):
     words, path = itemgetter(1, 3)(hide_video(here, clip, "drawn", 2.0, None, False))
     assert "7 replaced by drawn faces, whom no recogniser asked took for the person" in words
     before, after = (list(frames(open_clip(Path(each))))[::3] for each in (clip, path))

@@ -11,12 +11,15 @@ from workbench.errors import BadRequest
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import model_choice, results
+from workbench.video.showing import COLOURS
 from workbench.watch import CURRENT
 
 SHOWN = 200
 """Rows of the table on the page; the files have all."""
 FIRST = "yaw"
 """The measure that is drawn first."""
+LINES = {f"Person {n}": "#{:02x}{:02x}{:02x}".format(*COLOURS[(n - 1) % len(COLOURS)]) for n in range(1, 101)}
+"""A person's line has the colour of their box in the annotated clip."""
 POINTS = 2000
 """Points of the lines on the page, evenly left out beyond."""
 
@@ -42,7 +45,14 @@ def build_inside(bench: Workbench) -> None:
             words = gr.Markdown(elem_id="clip-words")
             measure = gr.Dropdown([FIRST], value=FIRST, label="Over time", elem_id="clip-measure")
             plot = gr.LinePlot(
-                None, x="seconds", y="value", color="person", height=240, elem_id="clip-plot", show_label=False
+                None,
+                x="seconds",
+                y="value",
+                color="person",
+                color_map=LINES,
+                height=240,
+                elem_id="clip-plot",
+                show_label=False,
             )
             with gr.Row():
                 kinds = {"csv": "Table (CSV)", "parquet": "Table (Parquet)", "mp4": "Annotated clip (MP4)"}
