@@ -5,7 +5,7 @@ They come from a `FaceGenerator`, by number: nobody's face. Knows finders and pa
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ from workbench.geometry import face_unit, umeyama
 from workbench.mesh import LIPS_INNER, LIPS_OUTER, OVAL, REGIONS, polygon
 from workbench.parts import INDEX
 from workbench.portraits import FaceGenerator
-from workbench.protection.drawn import DrawnFace, mesh_of
+from workbench.protection.drawn import OWN, DrawnFace, mesh_of
 from workbench.protection.targets import draw_target
 from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.head_pose import HEAD, INDICES
@@ -25,14 +25,19 @@ from workbench.values import Face
 NUMBERS = (0, 1, 2, 3, 4, 5, 7, 8, 11, 14, 15)
 """Of the shipped faces of nobody: those whose eyes, hair or glasses look odd on another head are left out."""
 
+OVERDONE, AGAIN = 1.7, 100
+"""How much of their own build the same people have once more, for faces that are known otherwise; what is added to
+their numbers."""
+
 LEAST = 14.0
 """Pixels between the eyes below which a face is too small to be drawn."""
 TURNED = {"yaw": 38.0, "pitch": 25.0}
 """Degrees beyond which half of a drawn face would lie out of sight."""
 COVERED = 0.4
 """Share of a face, brow to chin, that may be covered by hair, a hand or the photo's edge."""
-BRIGHT = 0.5
-"""What a face e times as bright weighs, beside the distance between lips and lids in widths between the eyes."""
+BRIGHT, LATE = 0.5, 0.2
+"""What a face e times as bright weighs, beside the distance between lips and lids in widths between the eyes,
+and what it weighs that somebody is overdone."""
 WORN = 0.02
 """Share of a face beyond which glasses count as worn."""
 IN_FRONT = ("background", "hair", "hat", "earring", "necklace", "neck", "cloth")
@@ -54,8 +59,8 @@ class Place:
 def cast(
     generator: FaceGenerator, finder: FaceFinder, parser: Parser, numbers: Sequence[int] = ()
 ) -> tuple[DrawnFace, ...]:
-    """The drawn people of these numbers (none: `NUMBERS`), but for those in whom no face is found. Raises NoFace when
-    nobody is left."""
+    """The drawn people of these numbers (none: `NUMBERS`), then the same overdone; without those in whom no face is
+    found. Raises NoFace when nobody is left."""
     found = []
     for number in numbers or NUMBERS:
         try:
@@ -65,7 +70,7 @@ def cast(
         found.append(_ready(picture, face, parser, number))
     if not found:
         raise NoFace("No drawn person has a face that can be found. Choose blur, mosaic or silhouette.")
-    return tuple(found)
+    return (*found, *(replace(one, number=one.number + AGAIN, own=OVERDONE) for one in found))
 
 
 def _ready(picture: np.ndarray, face: Face, parser: Parser, number: int) -> DrawnFace:
@@ -113,14 +118,15 @@ def _light(image: np.ndarray, where: np.ndarray) -> float:
 def ranked(people: Sequence[DrawnFace], place: Place, taken: Sequence[int] = ()) -> list[DrawnFace]:
     """The drawn people, those first who wear glasses as this face does, are not `taken` (numbers) yet, hold mouth and
     eyes alike and are about as bright."""
-    mesh = mesh_of(place.face)
+    mesh, faces = mesh_of(place.face), {number % AGAIN for number in taken}
     scale, rotation, shift = umeyama(HEAD, mesh[list(INDICES)])
     held = _held((mesh - shift) @ rotation / scale)
 
     def unlike(one: DrawnFace) -> tuple[bool, bool, float]:
         apart = float(np.linalg.norm(held - _held(one.head)))
         lit = abs(float(np.log((one.light + 16) / (place.light + 16))))
-        return one.glasses != place.glasses, one.number in taken, apart + BRIGHT * lit
+        overdone = LATE * (one.own > OWN)
+        return one.glasses != place.glasses, one.number % AGAIN in faces, apart + BRIGHT * lit + overdone
 
     return sorted(people, key=unlike)
 

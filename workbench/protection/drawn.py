@@ -20,7 +20,8 @@ from workbench.tasks.head_pose import HEAD, INDICES
 from workbench.values import Face
 
 OWN = 1.0
-"""How much of the drawn person's own build the face takes on, in its middle; at its border it is the photo's."""
+"""How much of the drawn person's own build the face takes on, in its middle; at its border it is the photo's. Above 1
+the build is overdone, for faces that are still known."""
 BORDER = 0.14
 """Width of the border over which it goes over to the photo, in widths between the eyes."""
 LIGHT, EDGE_LIGHT, FROM_EDGE = 0.8, 0.3, 0.5
@@ -41,13 +42,14 @@ _MOVED_WHOLE = (
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnFace:
     """A drawn person, ready to be put into photos. picture: (h, w, 3) uint8. face: in it, with mesh. glasses: whether
-    it wears some. light: how bright its face is, 0..255. number: which of the drawn people it is."""
+    it wears some. light: how bright its face is, 0..255. number: which of the drawn people it is. own: as `OWN`."""
 
     picture: np.ndarray
     face: Face
     glasses: bool
     light: float
     number: int
+    own: float = OWN
     corners: np.ndarray = field(init=False)
     head: np.ndarray = field(init=False)
 
@@ -76,7 +78,7 @@ def replaced(image: np.ndarray, face: Face, drawn: DrawnFace, covered: np.ndarra
         return image.copy()
     part = image[top:bottom, left:right]
     there = mesh - (left, top, 0)
-    built = _built(there, drawn.head)
+    built = _built(there, drawn.head, drawn.own)
     laid, owned = _laid(drawn, built, part.shape[:2])
     inside = polygon(there, OVAL, part.shape[:2]) > 127
     free = inside if covered is None else inside & ~covered[top:bottom, left:right]
@@ -88,16 +90,16 @@ def replaced(image: np.ndarray, face: Face, drawn: DrawnFace, covered: np.ndarra
     return result
 
 
-def _built(mesh: np.ndarray, head: np.ndarray) -> np.ndarray:
+def _built(mesh: np.ndarray, head: np.ndarray, own: float) -> np.ndarray:
     """(468, 3): the mesh with the drawn person's build in its middle, expression and border as they were."""
     scale, rotation, shift = umeyama(HEAD, mesh[list(INDICES)])
-    own = scale * head @ rotation.T + shift - mesh
+    apart = scale * head @ rotation.T + shift - mesh
     for group in _MOVED_WHOLE:
-        own[list(group)] = own[list(group)].mean(axis=0)
+        apart[list(group)] = apart[list(group)].mean(axis=0)
     flat = mesh[:, :2]
-    apart = np.linalg.norm(flat[:, None] - flat[None, list(OVAL)], axis=2).min(axis=1)
-    share = np.clip(apart / max(0.5 * float(apart.max()), 1e-6), 0, 1)[:, None]
-    return np.asarray(mesh + OWN * share * own)
+    inward = np.linalg.norm(flat[:, None] - flat[None, list(OVAL)], axis=2).min(axis=1)
+    share = np.clip(inward / max(0.5 * float(inward.max()), 1e-6), 0, 1)[:, None]
+    return np.asarray(mesh + own * share * apart)
 
 
 def _laid(drawn: DrawnFace, mesh: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -22,7 +22,7 @@ from workbench.watch import look
 DRAWN = "drawn"
 INSTEAD = "mosaic"
 """What hides a face for which no drawn one fits."""
-TRIES = 6
+TRIES = 10
 """Drawn people who are tried for one face."""
 REASONS = {
     "small": "too small",

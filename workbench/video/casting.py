@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.protection.cast import Place, place, ranked
+from workbench.protection.cast import AGAIN, Place, place, ranked
 from workbench.protection.drawn import replaced
 from workbench.protection.judge import name, vectors
 from workbench.protection.replacing import Stage
@@ -25,7 +25,7 @@ from workbench.video.reading import frames
 from workbench.video.seeing import FIRM
 from workbench.video.tracks import Track
 
-LOOKS, CANDIDATES = 3, 6
+LOOKS, CANDIDATES = 3, 8
 """Looks at each track, and drawn people who are tried in them."""
 
 
@@ -124,12 +124,12 @@ def _settled(tracks: Sequence[Track], found: Mapping[int, _Looks], person: Mappi
         names = [track.name for track in tracks if person[track.name] == who]
         offered = list(dict.fromkeys(number for each in names for number in found[each].candidates))
         known = {number for each in names for number in found[each].known}
-        fit = sorted((number for number in offered if number not in known), key=lambda number: used[number])
+        fit = sorted((number for number in offered if number not in known), key=lambda number: used[number % AGAIN])
         for each in names:
             if fit:
                 numbers[each] = fit[0]
             else:
                 troubles = found[each].troubles.most_common(1)
                 reasons[each] = "like" if offered or not troubles else troubles[0][0]
-        used.update(fit[:1])
+        used.update(number % AGAIN for number in fit[:1])
     return Casting(numbers, reasons)

@@ -42,7 +42,7 @@ def test_a_clip_comes_back_drawn_on_with_its_table_and_lines(here, tmp_path, ast
 def test_a_persons_line_has_the_colour_of_their_box(astronaut, astronaut_face):
     for person in (1, 3, 13):
         picture = draw(astronaut, [Drawn(astronaut_face, person, person, {})], 0.0, {})
-        left, top, right, _ = (round(float(edge)) for edge in astronaut_face.box)
+        left, top, *_ = (round(float(edge)) for edge in astronaut_face.box)
         painted = {tuple(pixel) for pixel in picture[top + 40, left - 3 : left + 4]}
         assert tuple(bytes.fromhex(LINES[f"Person {person}"][1:])) in painted
 
