@@ -1,7 +1,7 @@
 """The colour of drawn skin: one hue that skin has, without patches that no skin has.
 
 A search through colours leaves foreheads orange and cheeks grey, or all of a face green; light and dark stay as they
-are. The bounds are what the middle nine tenths of the training photos' faces show. Knows arrays only.
+are. The bounds are a little within what nine tenths of the training photos' faces show. Knows arrays only.
 """
 
 import cv2
