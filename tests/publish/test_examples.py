@@ -30,3 +30,9 @@ def test_examples_of_an_older_version_are_drawn_again(tmp_path: Path, monkeypatc
     assert all(path.read_bytes() != b"older" for path in made)
     assert examples.make(bench) == made
     assert len(drawn) == 1, "drawn once, then left alone"
+
+    sheet = left / "made-of.txt"
+    assert len(sheet.read_text("utf-8")) == 64
+    sheet.write_text("another sheet's sum", "utf-8")
+    examples.make(bench)
+    assert len(drawn) == 2, "other faces by the same generator are drawn again too"

@@ -18,8 +18,9 @@ SYNTHETIC = "synthetic"
 TOGETHER = "several-faces"
 """In the name of the picture with all of them."""
 
-_MADE_BY = "made-by.txt"
-"""Beside the pictures: an update that draws better faces replaces those an older version left."""
+_MADE_BY, _MADE_OF = "made-by.txt", "made-of.txt"
+"""Beside the pictures, the generator's id and its files' sums: an update that draws better faces, by another generator
+or by other files of the same, replaces those an older version left."""
 
 _SEEDS = (3, 8, 11, 21, 34, 55, 89, 144)
 """Of the faces, tried in turn."""
@@ -33,7 +34,11 @@ def folder(settings: Settings) -> Path:
 def are_made(bench: Workbench, generator: str = NOBODY) -> bool:
     """Whether this generator's examples lie there, all of them."""
     out = folder(bench.settings)
-    return bool(list(out.glob(f"*{TOGETHER}*"))) and _drawn_by(out) == generator  # the montage is written last
+    told = _note(out / _MADE_BY), _note(out / _MADE_OF)
+    return bool(list(out.glob(f"*{TOGETHER}*"))) and told == (
+        generator,
+        _sums(bench, generator),
+    )  # a montage comes last
 
 
 def make(bench: Workbench, wanted: int = 3, generator: str = NOBODY) -> list[Path]:
@@ -48,6 +53,7 @@ def make(bench: Workbench, wanted: int = 3, generator: str = NOBODY) -> list[Pat
     for older in out.glob("*.png"):
         older.unlink()
     (out / _MADE_BY).write_text(generator, "utf-8")
+    (out / _MADE_OF).write_text(_sums(bench, generator), "utf-8")
     from skimage import data
 
     astronaut = data.astronaut()
@@ -60,10 +66,15 @@ def make(bench: Workbench, wanted: int = 3, generator: str = NOBODY) -> list[Pat
     return sorted(out.glob("*.png"))
 
 
-def _drawn_by(out: Path) -> str:
-    """The generator of the faces that lie there; empty for those of versions that did not note it."""
-    note = out / _MADE_BY
-    return note.read_text("utf-8") if note.is_file() else ""
+def _note(path: Path) -> str:
+    """What is noted there; empty beside the pictures of versions that did not note it."""
+    return path.read_text("utf-8") if path.is_file() else ""
+
+
+def _sums(bench: Workbench, generator: str) -> str:
+    """The checksums of a generator's files, a line each; empty for one that is in no table."""
+    rows = [spec for spec in bench.specs("generation") if spec.id == generator]
+    return "\n".join(file.sha256 for spec in rows for file in spec.files)
 
 
 def _synthetic(bench: Workbench, wanted: int, generator: str) -> list[np.ndarray]:
