@@ -80,7 +80,7 @@ def test_the_page_of_the_api_opens_from_the_footer_and_tells_of_tabs_that_were_n
     expect(page.locator("#parsing-start")).to_be_visible(timeout=20_000)
     page.locator("footer .show-api").click()
     for name in ("/parse", "/protect", "/compare_parsers"):
-        expect(page.get_by_text(name, exact=True).first).to_be_attached(timeout=20_000)
+        expect(page.get_by_text(name, exact=True).first).to_be_attached(timeout=60_000)
     expect(page.locator("#parsing-start")).to_have_count(1)
 
 
