@@ -44,11 +44,12 @@ def one_runtime(data: Path | None, runs: int, seconds: float) -> dict[str, Any]:
     from parser_stages import full_hd, rate
 
     from workbench.bench import Workbench
-    from workbench.models.blocks import precision
     from workbench.tasks.detection import find_faces
     from workbench.tasks.parsing import parse
 
     if os.environ.get("MASKED"):
+        from workbench.models.blocks import precision  # brings torch, which 8 bits do without
+
         precision._processor_flags = lambda: ""
     bench, photo = Workbench.from_env(), full_hd()
 
