@@ -96,8 +96,9 @@ def test_one_drawn_person_stands_in_through_the_clip_and_no_recogniser_knows_the
     assert verify(after[0].image, drawn[0], after[-1].image, drawn[-1], judge).same, "the same drawn person"
 
 
-def test_whom_a_recogniser_knows_in_the_written_clip_is_hidden_by_a_mosaic_and_counted(here, clip, finder, monkeypatch):
-    monkeypatch.setattr(cast, "NUMBERS", (1, 15))
+def test_whom_a_recogniser_knows_in_the_written_clip_is_hidden_by_a_mosaic_and_counted(
+    here, few, brief, finder, monkeypatch
+):
     monkeypatch.setattr(Drawing, "known", lambda self, image, number: [0] if self.asked.get(number) else [])
     words, path = itemgetter(1, 3)(hide_video(here, brief, "drawn", 2.0, None, False))
     assert "No drawn face fitted 3 (3 taken for the person whoever was drawn): hidden by a mosaic instead" in words
