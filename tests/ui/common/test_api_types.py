@@ -76,6 +76,10 @@ def truth(tmp_path_factory: pytest.TempPathFactory, photo: Path) -> Path:
     return path
 
 
+NOT_HERE = ("other", "pose")
+"""Pictures that the offline models take none of."""
+
+
 def _arguments(name: str, asked: list[dict[str, Any]], photo: Path, truth: Path) -> dict[str, Any]:
     """The endpoint's own defaults, photos where files go, consent given, and the least work."""
     found: dict[str, Any] = {}
@@ -83,7 +87,7 @@ def _arguments(name: str, asked: list[dict[str, Any]], photo: Path, truth: Path)
         word, kind = parameter["parameter_name"], str(parameter["python_type"]["type"])
         if word == "consent":
             found[word] = True
-        elif parameter["component"] == "Image" and word != "other":
+        elif parameter["component"] == "Image" and word not in NOT_HERE:
             found[word] = handle_file(str(photo))
         elif parameter["component"] == "Video":
             found[word] = handle_file(str(photo.with_name("clip.mp4")))

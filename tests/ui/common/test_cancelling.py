@@ -257,7 +257,7 @@ def _inputs(fn: Any, photo: dict[str, Any], moving: dict[str, Any]) -> list[Any]
     for component in fn.inputs:
         value = component.value
         if isinstance(component, gr.Image):
-            value = photo
+            value = None if str(component.elem_id).endswith("-pose") else photo
         elif isinstance(component, gr.Video):
             value = moving
         elif isinstance(component, gr.File):
