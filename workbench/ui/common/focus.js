@@ -15,9 +15,10 @@
     }
   };
 
+  // Only what was reached by keys: who tapped a button and then presses a key of the page means that key.
   document.addEventListener('focusin', event => {
     around = [];
-    for (let part = event.target; part && part !== document.body && part.getAttribute('role') !== 'tabpanel'; part = part.parentElement) around.push(part);
+    if (keys) for (let part = event.target; part && part !== document.body && part.getAttribute('role') !== 'tabpanel'; part = part.parentElement) around.push(part);
   });
   document.addEventListener('keydown', () => { keys = true; }, true);
   document.addEventListener('pointerdown', () => { keys = false; around = []; }, true);
