@@ -123,6 +123,17 @@ def test_other_addresses_are_passed_on(page: gr.Blocks) -> None:
     assert ask(page, body, path="/gradio_api/queue/join") == (0, None, [body])
 
 
+@pytest.mark.parametrize(
+    "path", ["/gradio_api/x/gradio_api/component_server", "/gradio_api/upload/gradio_api/component_server/"]
+)
+def test_an_address_that_the_limits_do_not_count_is_not_answered(page: gr.Blocks, settings: Any, path: str) -> None:
+    """Raters without end came in by an address with the API's prefix twice: the limits read one half, the door the
+    other."""
+    body = message(page)
+    assert ask(page, body, path=path) == (0, None, [body])
+    assert ask(page, body, path="/below/gradio_api/component_server")[0] == 200, "behind a prefix it is answered"
+
+
 def test_raters_functions_are_marked_but_not_where_the_hub_says_who_is_signed_in() -> None:
     from workbench.ui.labeling.tab import _for_raters
 

@@ -15,11 +15,11 @@ import orjson
 from fastapi import HTTPException, Request
 
 from workbench.ui.common.door import Message, Receive, Send, answer
+from workbench.ui.common.limits import LABELING, below
 
 LONGEST = 600_000
 """Bytes of a message that is read here; longer ones are passed on as they come."""
 _JSON = ((b"content-type", b"application/json"),)
-_ADDRESSES = ("/gradio_api/component_server", "/gradio_api/component_server/")
 
 
 def direct(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,7 +38,7 @@ class Direct:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer, or pass the request on with what was read of it."""
-        if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].endswith(_ADDRESSES):
+        if scope["type"] != "http" or scope["method"] != "POST" or below(scope["path"]) != LABELING:
             await self._app(scope, receive, send)
             return
         data, messages = await _body(receive)

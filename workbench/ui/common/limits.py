@@ -100,7 +100,7 @@ class Limits:
         await self._app(scope, body.receive, body.send)
 
     async def _admit(self, scope: Message, client: str, body: "Body") -> None:
-        rest = _rest(scope["path"])
+        rest = below(scope["path"])
         if rest.startswith(CLOSED):
             raise Refused(404, "This page has no such address.")
         if scope["method"] != "POST":
@@ -142,7 +142,7 @@ class Limits:
             raise Refused(429, f"You have sent as much as one visitor may. Try again in {wait / 60 + 1:.0f} min.", wait)
 
     def _counted(self, path: str, client: str) -> Callable[[int], None]:
-        if _rest(path) not in UPLOADS:
+        if below(path) not in UPLOADS:
             return lambda size: None
 
         def count(size: int) -> None:
@@ -207,9 +207,9 @@ class Body:
 
 def most_of(path: str, settings: Settings) -> int:
     """Bytes that one request to a path may bring."""
-    if _rest(path) in UPLOADS:
+    if below(path) in UPLOADS:
         return 25 * settings.max_bytes
-    return settings.max_bytes * 4 // 3 + 1_000_000 if _rest(path) else 1_000_000  # a photo may come as base64
+    return settings.max_bytes * 4 // 3 + 1_000_000 if below(path) else 1_000_000  # a photo may come as base64
 
 
 def client_of(scope: Message, proxies: int) -> str:
@@ -232,7 +232,9 @@ def _headers(scope: Message) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-def _rest(path: str) -> str:
+def below(path: str) -> str:
+    """What of an address comes after the API's prefix; "" for an address outside it. Whoever answers a call at the door
+    asks here too, so that none gets past what is counted."""
     return path.partition(API)[2].rstrip("/")
 
 
