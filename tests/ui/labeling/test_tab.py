@@ -7,9 +7,13 @@ import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 from fastapi import HTTPException
+from gradio.routes import App
 from PIL import Image
+from starlette.middleware import Middleware
+from starlette.testclient import TestClient
 
 from tests.labeling.conftest import STUDY, draw, write_study
 from workbench.bench import Workbench
@@ -314,6 +318,34 @@ def test_a_hub_account_comes_from_the_sealed_session_and_ends_with_it():
     ):
         assert labeling.account(signed(told), now=99) == ""
     assert labeling.account(asked_by(1), now=99) == ""
+
+
+class Sealed:
+    """In front of Gradio, as its own middleware where the Hub signs people in: whose session a request belongs to."""
+
+    def __init__(self, app, session) -> None:
+        self.app, self.session = app, session
+
+    async def __call__(self, scope, receive, send) -> None:
+        await self.app(scope | {"session": self.session}, receive, send)
+
+
+def test_whoever_signed_in_at_the_hub_is_known_to_the_functions_that_gradio_calls():
+    """Gradio hands over the plain request, and only what it wraps elsewhere was looked into: nobody was signed in."""
+    with gr.Blocks(analytics_enabled=False) as page:
+        box = gr.HTML("x", server_functions=[labeling._guarded(lambda asked: dict(asked), 1000, oauth=True)])
+    info = {"userinfo": {"preferred_username": "carla"}, "expires_at": time.time() + 60}
+    sealed = {"middleware": [Middleware(Sealed, session={"oauth_info": info})]}
+    asked = {"data": {"account": "eve"}, "component_id": box._id, "fn_name": "<lambda>", "session_hash": "x"}
+    client = TestClient(App.create_app(page, app_kwargs=sealed), base_url="https://judge.example")
+
+    def account(**headers: str) -> str:
+        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        return client.post("/gradio_api/component_server", json=asked, headers=told).json()["account"]
+
+    own, other = {"origin": "https://judge.example"}, {"origin": "https://evil.example"}
+    assert [account(), account(**own), account(**own, sec_fetch_site="same-origin")] == ["carla"] * 3
+    assert [account(**other), account(**other, sec_fetch_site="cross-site")] == ["", ""], "the cookie comes along"
 
 
 def test_what_a_browser_says_of_its_account_is_not_believed(room, own):

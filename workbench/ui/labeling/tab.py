@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import gradio as gr
-from fastapi import HTTPException
+from fastapi import HTTPException, Request
 
 from workbench.bench import Workbench
 from workbench.errors import BadRequest, NotAllowed, WorkbenchError
@@ -126,14 +127,24 @@ def _named(asked: Mapping[str, Any]) -> str:
     return name
 
 
-def account(request: gr.Request, now: float | None = None) -> str:
-    """The Hub account that signed in on this Space, from the session that Gradio seals; "" without one."""
-    session = getattr(getattr(request, "request", None), "scope", {}).get("session") or {}
+def account(request: "gr.Request | Request", now: float | None = None) -> str:
+    """The Hub account that signed in on this Space, from the session that Gradio seals; "" without one. request: as
+    Gradio hands it to a server function, which is the plain one, or wrapped by it. What a page of another site asks is
+    nobody's: browsers send the session along with that too."""
+    plain = getattr(request, "request", None) or request
+    own = _from_own_page(getattr(plain, "headers", {}))
+    session = (getattr(plain, "scope", {}).get("session") if own else None) or {}
     told = session.get("oauth_info") if isinstance(session, Mapping) else None
     if not isinstance(told, Mapping) or not float(told.get("expires_at") or 0) > (time.time() if now is None else now):
         return ""
     name = (told.get("userinfo") or {}).get("preferred_username")
     return name if isinstance(name, str) else ""
+
+
+def _from_own_page(headers: Mapping[str, str]) -> bool:
+    """Whether a page of this server asks, or no browser; Gradio answers pages of every site."""
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    return site == "same-origin" if site else not origin or urlsplit(origin).netloc == headers.get("host")
 
 
 def _for_raters(function: Callable[[Mapping[str, Any]], dict[str, Any]], oauth: bool) -> Callable[..., dict[str, Any]]:
