@@ -121,6 +121,23 @@ def test_uploads_have_a_quota_for_all_and_one_for_each(settings) -> None:
     assert held[0] <= 44_000_000
 
 
+@pytest.mark.parametrize("path", ["/gradio_api/mcp/", "/gradio_api/mcp/messages/", "/gradio_api/mcp"])
+def test_what_agents_send_is_counted_as_uploads_and_calls_are(settings, path: str) -> None:
+    """Photos that came as `data:` URLs of a tool's call had no quota and no rate."""
+    held = [0]
+    room = SimpleNamespace(held=lambda: held[0], arrived=lambda size: held.__setitem__(0, held[0] + size))
+    server = Server(replace(settings, upload_quota=40_000_000), room)
+
+    first = [server.ask(path, [bytes(4_000_000)]).status for _ in range(5)]
+    others = [server.ask(path, [bytes(4_000_000)], client=f"192.0.2.{n}").status for n in range(10, 30)]
+    patient = Server(settings)
+    calls = [patient.ask(path).status for _ in range(300)]
+
+    assert (first[0], first[-1]) == (200, 429)
+    assert (others[0], others[-1]) == (200, 507)
+    assert (calls[0], calls[-1]) == (200, 429)
+
+
 ENTER = json.dumps({"fn_name": "enter", "data": {"agree": True}, "session_hash": "x", "component_id": 1}).encode()
 SYNC = json.dumps({"fn_name": "sync", "data": {}, "session_hash": "x", "component_id": 1}).encode()
 

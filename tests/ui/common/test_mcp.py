@@ -6,6 +6,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -100,6 +101,26 @@ def test_several_files_are_a_list_of_urls_whose_schema_points_somewhere(agents: 
     assert sent["people"][0]["image"]["path"].endswith(".png")
     with pytest.raises(ValueError, match="Invalid file data"):
         agents.convert_strings_to_filedata({"photos": ["/etc/passwd"]}, places)
+
+
+def test_what_an_agent_sends_lies_among_the_uploads_which_are_swept(agents: Agents, astronaut, tmp_path, monkeypatch):
+    """It lay in a folder for temporary files, for good: Gradio asks for its own before the server has said where."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    sent = agents.convert_strings_to_filedata({"photo": _url(astronaut), "photos": [_url(astronaut)]}, PLACES)
+    for file in (sent["photo"], sent["photos"][0]):
+        assert Path(file["path"]).is_relative_to(tmp_path)
+
+
+def test_an_agent_names_no_file_of_the_server_wherever_it_stands_in_the_arguments(agents: Agents) -> None:
+    """What looked like a file of a session was opened by the server's own client, and so became an upload."""
+    named = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+    for given in ({"photo": named}, {"photos": [named]}, {"table": {"data": [[named]]}}, {"photo": "/etc/passwd"}):
+        with pytest.raises(ValueError, match="reads no path"):
+            agents.convert_strings_to_filedata(given, PLACES)
+    assert agents.convert_strings_to_filedata({"photo": None, "table": {"data": [[1]]}}, PLACES)["photo"] is None
+
+
+PLACES: list[list[str | int]] = [["photo"], ["photos", "each", "File"]]
 
 
 def test_a_sessions_part_takes_no_answer_away(agents: Agents) -> None:

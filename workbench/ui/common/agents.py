@@ -2,8 +2,9 @@
 
 It answers with one text for all parts, and with none or an error where a part is a session's; tells a schema that
 points nowhere where several files are taken, and turns no file in a list into one; and allows no value at all where
-the page has no choice before a photo is there. Here every part is an answer of its own, and a list of files is a list
-of `data:` URLs. Knows nothing of the tabs.
+the page has no choice before a photo is there; it keeps the files that agents send where nobody sweeps, and reads
+those that they name by a path. Here every part is an answer of its own, a list of files is a list of `data:` URLs, and
+what was sent lies among the uploads. Knows nothing of the tabs.
 """
 
 from collections.abc import Sequence
@@ -11,8 +12,14 @@ from typing import Any
 
 import gradio as gr
 from gradio.mcp import GradioMCPServer
+from gradio.processing_utils import save_base64_to_cache
+from gradio.utils import get_upload_folder
+from gradio_client import handle_file
+
+from workbench.ui.common.door import paths
 
 FILE = {"type": "string", "format": "a data: URL of a file"}
+NAMED = "Invalid file data: expected a data: URL of the file itself; this server reads no path and fetches no address."
 EACH = "each"
 """In a file's place in the arguments: one of a list of files, or of a gallery's pictures."""
 
@@ -26,6 +33,8 @@ class Agents(GradioMCPServer):
         """What a tool takes, and where files stand in that."""
         schema, found = super().get_input_schema(tool_name, parameters)
         places = [place for place in found if len(place) == 1]
+        for (name,) in places:
+            schema["properties"][name] |= FILE
         for told in self.api_info["named_endpoints"][self.tool_to_endpoint[tool_name]]["parameters"]:
             name, value = told["parameter_name"], schema["properties"][told["parameter_name"]]
             if value.get("enum") == []:
@@ -37,14 +46,20 @@ class Agents(GradioMCPServer):
         return schema, places
 
     def convert_strings_to_filedata(self, value: Any, filedata_positions: list[list[str | int]]) -> Any:
-        """The arguments with files where `get_input_schema` says so."""
+        """The arguments with files where `get_input_schema` says so. Raises ValueError for a file that is named instead
+        of sent: this server would read it."""
         given = dict(value)
+        if any(True for _ in paths(given)):
+            raise ValueError(NAMED)
         for name, *each in filedata_positions:
-            if each and isinstance(given.get(str(name)), list):
-                files = [self._file(text) for text in given[str(name)]]
+            told = given.get(str(name))
+            if each and isinstance(told, list):
+                files = [_file(text) for text in told]
                 pictures = [{"image": file, "caption": None} for file in files]
                 given[str(name)] = pictures if each[1] == "Gallery" else files
-        return super().convert_strings_to_filedata(given, [place for place in filedata_positions if len(place) == 1])
+            elif told is not None and not each:
+                given[str(name)] = _file(told)
+        return given
 
     @staticmethod
     def pop_returned_state(components: Sequence[Any], data: Any) -> list[Any]:
@@ -56,8 +71,13 @@ class Agents(GradioMCPServer):
             return parts
         return [part for component, part in zip(components, parts, strict=True) if not isinstance(component, gr.State)]
 
-    def _file(self, text: Any) -> Any:
-        return super().convert_strings_to_filedata({EACH: text}, [[EACH]])[EACH]
+
+def _file(text: Any) -> dict[str, Any]:
+    """A `data:` URL as a file among the uploads, which are swept."""
+    if not isinstance(text, str) or not text.startswith("data:"):
+        raise ValueError(NAMED)
+    file: dict[str, Any] = handle_file(save_base64_to_cache(text, get_upload_folder()))
+    return file
 
 
 def serve(demo: gr.Blocks) -> None:

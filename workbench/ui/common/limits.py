@@ -19,6 +19,8 @@ API = "/gradio_api/"
 JOBS = ("queue/join", "call/", "run/", "api/")
 LABELING = "component_server"
 UPLOADS = ("upload",)
+AGENTS = "mcp"
+"""What agents send, files included, comes in calls of their own protocol."""
 
 CLOSED = ("process_recording", "deep_link", "vibe-", "undo-vibe-edit", "proxy=")
 """Routes of Gradio that this page does not use: they start programs, keep states on disk or call other servers."""
@@ -111,6 +113,9 @@ class Limits:
         elif rest in UPLOADS:
             self._has_room(client)
             self._take(client, "upload")
+        elif _of_agents(rest):
+            self._has_room(client)
+            self._take(client, "job")
         elif rest.startswith(LABELING):
             headers = _headers(scope)
             if "content-length" not in headers:
@@ -142,7 +147,7 @@ class Limits:
             raise Refused(429, f"You have sent as much as one visitor may. Try again in {wait / 60 + 1:.0f} min.", wait)
 
     def _counted(self, path: str, client: str) -> Callable[[int], None]:
-        if below(path) not in UPLOADS:
+        if below(path) not in UPLOADS and not _of_agents(below(path)):
             return lambda size: None
 
         def count(size: int) -> None:
@@ -236,6 +241,10 @@ def below(path: str) -> str:
     """What of an address comes after the API's prefix; "" for an address outside it. Whoever answers a call at the door
     asks here too, so that none gets past what is counted."""
     return path.partition(API)[2].rstrip("/")
+
+
+def _of_agents(rest: str) -> bool:
+    return rest.partition("/")[0] == AGENTS
 
 
 def _newcomer(data: bytes) -> bool:
