@@ -55,6 +55,13 @@ def test_every_row_takes_what_it_says_and_refuses_the_rest_by_name():
         heeded(Scene(size=1024), MODELS["arc2face"].takes, MODELS["arc2face"].sides, "Arc2Face")
 
 
+def test_a_variant_of_endless_steps_is_refused_in_words():
+    """A number that no float holds broke off in the sentence that was to refuse it."""
+    for line in ("steps=1" + "0" * 400, "guidance=nan", "guidance=1e300"):
+        with pytest.raises(BadRequest, match="expected a number from 0 to 1000"):
+            variants.read(line, Recipe())
+
+
 def test_variants_are_a_queue_of_recipes_and_a_line_of_numbers_is_a_seed_each():
     first = Recipe(7, 5, 2.0, "a man", Wishes(yaw=4), Scene(style="film"))
     found = variants.read("3, 14\n\nstrength=0.6 prompt='in a park'\nstyle=studio hair=red", first)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from workbench import checks
 from workbench.errors import BadRequest
 from workbench.portraits import MOST as WISHED
 from workbench.portraits import WORDS, Recipe, read_wishes
@@ -19,7 +20,7 @@ MOST, LONGEST = 16, 4_000
 NUMBERS = {"seed": int, "steps": int, "guidance": float, "strength": float, "size": int}
 SCENE = ("negative", "strength", "size", "style")
 NAMES = ("prompt", *NUMBERS, "negative", "style")
-HIGHEST_SEED = 2**31 - 1
+HIGHEST_SEED, HIGHEST = 2**31 - 1, 1000
 
 
 def read(text: str, recipe: Recipe) -> list[Recipe]:
@@ -56,6 +57,8 @@ def _changed(line: str, recipe: Recipe) -> Recipe:
     changes = {name: told[name] for name in ("seed", "steps", "guidance", "prompt") if name in told}
     if not 0 <= changes.get("seed", 0) <= HIGHEST_SEED:
         raise BadRequest(f"Variant {line[:60]!r}: expected a seed of 0 to {HIGHEST_SEED:,}.")
+    for name in ("steps", "guidance"):
+        checks.number(name, changes.get(name, 0), 0, HIGHEST)
     return replace(recipe, **changes, wishes=read_wishes([*own, *wished]), scene=Scene(**scene))
 
 

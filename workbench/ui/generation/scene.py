@@ -7,7 +7,7 @@ import gradio as gr
 from workbench import scenes
 from workbench.bench import Workbench
 from workbench.errors import BadRequest
-from workbench.ui.common.widgets import read_photo
+from workbench.ui.common.widgets import photo_box, read_photo
 
 NOTE = (
     "What a model is told beside the person. **Variants** are drawn one after another, from the same noise: a line "
@@ -38,9 +38,8 @@ def controls(prefix: str) -> list[Any]:
             elem_id=f"{prefix}-strength",
         )
         size = gr.Slider(0, 1280, 0, step=scenes.GRID, label="Side, pixels", visible=False, elem_id=f"{prefix}-size")
-        pose = gr.Image(
-            type="filepath",
-            label="Pose: a photo of anybody whose face lies so",
+        pose = photo_box(
+            "Pose: a photo of anybody whose face lies so",
             visible=False,
             sources=["upload"],
             elem_id=f"{prefix}-pose",
