@@ -13,7 +13,7 @@ from workbench.protection.hiding import Manner, hide
 from workbench.protection.reference import known_people, strangers
 from workbench.tasks.detection import find, find_faces
 from workbench.tasks.parsing import parse
-from workbench.values import Parsing
+from workbench.values import Face, Parsing
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +112,15 @@ def test_who_is_known_by_a_reference_photo_stays(two, bench, finder, astronaut, 
     assert [face.box[0] < 400 for face in left] == [True]
     with pytest.raises(NoFace, match=r"wall\.jpg"):
         known_people([Photo(np.zeros((90, 90, 3), np.uint8), "wall.jpg")], recogniser, finder)
+
+
+def test_a_face_that_reaches_into_a_drawn_one_or_one_that_stays_is_somebody_elses():
+    """Its middle lay in the other's box, and so it counted as the other and stayed readable."""
+
+    def face(left: float, top: float, side: float) -> Face:
+        return Face(np.array([left, top, left + side, top + side], np.float32), np.zeros((5, 2), np.float32), 1.0)
+
+    adult, child = face(0, 0, 100), face(60, 60, 40)
+    assert hiding._left([adult, child], [], [adult]) == (set(), [child])
+    assert hiding._left([face(4, 2, 95), child], [child], [adult]) == ({0}, [])
+    assert hiding._left([child], [adult], []) == ({0}, []), "what was hidden is hidden more strongly"

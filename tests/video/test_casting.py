@@ -10,12 +10,13 @@ import pytest
 from workbench.errors import BadRequest
 from workbench.protection.replacing import REASONS, told
 from workbench.values import Face
-from workbench.video import casting
+from workbench.video import casting, standing_in
 from workbench.video.casting import Casting, close, looks
 from workbench.video.covering import Spot, spots
 from workbench.video.hide import hide
 from workbench.video.seeing import Eyes
-from workbench.video.segment import Wish, _nearer
+from workbench.video.segment import Segment, Wish, _nearer
+from workbench.video.standing_in import Drawing, Lent
 from workbench.video.tracks import Track
 
 
@@ -82,6 +83,38 @@ def test_a_face_that_is_found_is_the_drawn_one_only_where_it_lies_nearer():
     assert not _nearer(face(13), [face(0)], [face(14)]), "what was to be hidden is found again"
     assert not _nearer(face(40), [face(0)], [])
     assert _nearer(face(1), [face(0)], [])
+
+
+def square(left: float, side: float = 20) -> Face:
+    return Face(np.array([left, 0, left + side, side], np.float32), np.zeros((5, 2), np.float32), 1.0)
+
+
+def test_somebody_who_was_missed_beside_a_drawn_face_is_hidden_and_not_taken_for_it():
+    """Two cheek to cheek, of whom the first pass saw one: the other, a third behind the drawn face, stayed readable."""
+    assert not _nearer(square(12), [square(0)], [])
+    assert not _nearer(square(4, 8), [square(0)], []), "a small face in front of a large one"
+    segment = Segment(None, 0, 3, [], Eyes(None), Wish("drawn"), None, np.arange(3) / 25)
+    plan = {number: [Spot(square(0), 1, 2.0, person=3)] for number in range(3)}
+    segment._mend(plan, {1: [square(12)]})
+    for spots_there in plan.values():
+        assert [(spot.track, spot.person, spot.strength) for spot in spots_there] == [(1, 3, 2.0), (0, None, 2.0)]
+    segment._mend(plan, {1: [square(1)]})
+    assert [spot.person for spot in plan[1]] == [None, None], "what lies where the drawn face does is the person's"
+
+
+def test_a_mesh_that_slid_onto_somebody_else_is_drawn_on_nobody(monkeypatch):
+    """It lay on the other face, of which it has a third too: one face was drawn twice, the other stayed readable."""
+    monkeypatch.setattr(standing_in, "_with_landmarks", lambda image, finder, face: square(2))
+    monkeypatch.setattr(standing_in, "place", lambda *seen: SimpleNamespace(trouble="small"))
+    mine, other, image = Spot(square(10), 1, 2.0, person=3), square(0), np.zeros((40, 40, 3), np.uint8)
+    for spots_there, shown, reasons in (
+        ([mine, Spot(other, 2, 2.0, person=4)], [], {"unseen": 1, "small": 1}),
+        ([mine], [other], {"unseen": 1}),
+        ([mine], [], {"small": 1}),
+    ):
+        drawing = Drawing(Lent(SimpleNamespace(parser=None), None, {}))
+        assert drawing.draw(image, 0, 0.0, spots_there, shown)[1] == spots_there
+        assert drawing.reasons == reasons
 
 
 def test_a_face_at_the_edge_is_cut_out_with_what_is_there():

@@ -1,5 +1,7 @@
 """Hiding through a whole clip: nobody is left in the written file, a stopped run goes on, and failing is loud."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -8,11 +10,12 @@ from tests.video.squares import SquareFinder, ways
 from workbench.batch.record import Record
 from workbench.cli import main
 from workbench.errors import BadRequest, Cancelled, FacesLeft
+from workbench.values import Face
 from workbench.video import hide as room
 from workbench.video.hide import hide
 from workbench.video.reading import frames, open_clip
 from workbench.video.seeing import Eyes
-from workbench.video.segment import Wish
+from workbench.video.segment import Segment, Wish
 from workbench.watch import Watch
 
 CROSSING = ((6, 20, 1.5, 0), (110, 60, -1.5, 0.2))
@@ -66,6 +69,20 @@ def test_what_is_still_found_is_hidden_more_strongly_until_it_is_covered(crossin
     done = hide(open_clip(crossing), out, Eyes(SquareFinder()), Wish("blur", 0.25))
     assert set(reds(out)) == {0}
     assert done.stronger > 0
+
+
+def test_somebody_who_was_missed_before_a_person_who_stays_is_not_taken_for_them(tmp_path):
+    """Whoever lay in the box of a kept face counted as kept."""
+    path = clips.write(tmp_path / "written.mp4", ways(3, (30, 40, 0, 0)), options={"crf": "12"})
+    segment = Segment(None, 0, 3, [], Eyes(SquareFinder()), Wish("silhouette"), path, np.arange(3) / 25)
+
+    def left(*kept: float) -> list[int]:
+        face = Face(np.array(kept, np.float32), np.zeros((5, 2), np.float32), 1.0)
+        told = SimpleNamespace(tell=lambda done: None)
+        return list(segment._found_again({n: [] for n in range(3)}, {n: [face] for n in range(3)}, told, None)[0])
+
+    assert left(20, 20, 70, 70) == [0, 1, 2]
+    assert left(29, 39, 46, 56) == [], "the kept face itself"
 
 
 def test_a_face_that_stays_fails_the_run_and_names_the_pictures(crossing, tmp_path):

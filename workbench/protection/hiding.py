@@ -211,7 +211,8 @@ def _hidden(
 
 
 def _left(again: Sequence[Face], hidden: Sequence[Face], others: Sequence[Face]) -> tuple[set[int], list[Face]]:
-    """Places in `hidden` of faces that are found again, and found faces that are none of those known."""
+    """Places in `hidden` of faces that are found again, and found faces that are none of those known. Whoever stays, or
+    was drawn, is found where they lie: what only reaches into their face is somebody else's."""
     left: set[int] = set()
     new: list[Face] = []
     known = [*hidden, *others]
@@ -221,7 +222,7 @@ def _left(again: Sequence[Face], hidden: Sequence[Face], others: Sequence[Face])
         best = int(shared.argmax())
         centre = (face.box[:2] + face.box[2:]) / 2
         within = (boxes[best, :2] <= centre).all() and (centre <= boxes[best, 2:]).all()
-        if shared[best] >= SAME or (shared[best] > 0 and within):
+        if shared[best] >= SAME or (best < len(hidden) and shared[best] > 0 and within):
             left |= {best} if best < len(hidden) else set()
         else:
             new.append(face)

@@ -19,7 +19,7 @@ from workbench.video.keeping import EVERY
 from workbench.video.passing import Countdown
 from workbench.video.reading import frames, open_clip
 from workbench.video.seeing import Eyes, face_of, quick_look, thorough_look
-from workbench.video.standing_in import Drawing, Lent
+from workbench.video.standing_in import SAME, Drawing, Lent
 from workbench.video.writing import QUALITY, write_piece
 
 ROUNDS = 5
@@ -77,7 +77,7 @@ class Segment:
         asked = sum(len(each) for each in plan.values())
         for _ in range(ROUNDS):
             times, drawing = self.times[self.start : self.stop], None if self.lent is None else Drawing(self.lent)
-            write_piece(self.path, self._pictures(plan, told, drawing), times, self.clip, self.wish.quality)
+            write_piece(self.path, self._pictures(plan, shown, told, drawing), times, self.clip, self.wish.quality)
             left, known = self._found_again(plan, shown, told, drawing)
             if not left and not known:
                 every = [spot for each in plan.values() for spot in each]
@@ -95,13 +95,18 @@ class Segment:
         raise FacesLeft(_left_in_words(numbers, self.seconds), left=len(numbers), hidden=asked, frames=numbers)
 
     def _pictures(
-        self, plan: Mapping[int, Sequence[Spot]], told: Countdown, drawing: Drawing | None
+        self,
+        plan: Mapping[int, Sequence[Spot]],
+        shown: Mapping[int, Sequence[Face]],
+        told: Countdown,
+        drawing: Drawing | None,
     ) -> Iterator[np.ndarray]:
         for frame in frames(self.clip, self.start, self.stop, self.times):
             told.tell(self.start + (frame.number - self.start) * 0.5)
             image, spots = frame.image, plan[frame.number]
             if drawing is not None:
-                image, spots = drawing.draw(image, frame.number, float(self.seconds[frame.number]), spots)
+                seconds = float(self.seconds[frame.number])
+                image, spots = drawing.draw(image, frame.number, seconds, spots, shown[frame.number])
             yield drawn(image, spots, self.wish.plain)
 
     def _found_again(
@@ -123,7 +128,7 @@ class Segment:
             wrong = [
                 face
                 for face in self._faces(frame.image, number)
-                if not _nearer(face, lent, mine) and (not covering(shown[number], face.box) or covering(mine, face.box))
+                if not _nearer(face, lent, mine) and (_shared(face, shown[number]) < SAME or covering(mine, face.box))
             ]
             if wrong:
                 left[number] = wrong
@@ -152,7 +157,11 @@ class Segment:
         new: list[tuple[int, Face]] = []
         for number, faces in left.items():
             for face in faces:
-                places = covering([spot.face for spot in plan[number]], face.box)
+                places = [
+                    place
+                    for place in covering([spot.face for spot in plan[number]], face.box)
+                    if _is(face, plan[number][place])
+                ]
                 strengthen |= {(number, place) for place in places}
                 names = {plan[number][place].track for place in places} - {0}
                 for other in range(number - BESIDE, number + BESIDE + 1):
@@ -171,11 +180,19 @@ class Segment:
 
 
 def _nearer(face: Face, lent: Sequence[Face], mine: Sequence[Face]) -> bool:
-    """Whether a face that is found is a drawn one, rather than one that was hidden plainly."""
-    if not covering(lent, face.box):
-        return False
-    best = [overlap(face.box, np.stack([one.box for one in ones])).max() if ones else 0.0 for ones in (lent, mine)]
-    return bool(best[0] > best[1])
+    """Whether a face that is found is a drawn one, rather than one that was hidden plainly, or somebody's who was not
+    seen before and only reaches into a drawn one."""
+    return SAME <= _shared(face, lent) > _shared(face, mine)
+
+
+def _is(face: Face, spot: Spot) -> bool:
+    """Whether a face that is found belongs to a spot it reaches into: where somebody is drawn, it may be another's."""
+    return spot.person is None or _shared(face, [spot.face]) >= SAME
+
+
+def _shared(face: Face, others: Sequence[Face]) -> float:
+    """Intersection over union with the nearest of the others."""
+    return float(overlap(face.box, np.stack([one.box for one in others])).max()) if others else 0.0
 
 
 def drawn(image: np.ndarray, hidden: Sequence[Spot], kind: str) -> np.ndarray:

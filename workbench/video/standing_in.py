@@ -51,14 +51,15 @@ class Drawing:
     met: set[int] = field(default_factory=set)
 
     def draw(
-        self, image: np.ndarray, number: int, seconds: float, spots: Sequence[Spot]
+        self, image: np.ndarray, number: int, seconds: float, spots: Sequence[Spot], shown: Sequence[Face] = ()
     ) -> tuple[np.ndarray, list[Spot]]:
-        """The picture with drawn faces, and the spots that must be hidden plainly."""
+        """The picture with drawn faces, and the spots that must be hidden plainly. shown: faces that stay visible."""
         result, plain = image.copy(), []
         order = sorted(range(len(spots)), key=lambda place: spots[place].face.size)
         for spot_place in order:
             spot = spots[spot_place]
-            reason = self._drawn(image, result, number, seconds, spot_place, spot)
+            others = [*shown, *(each.face for each in spots if each.person != spot.person)]
+            reason = self._drawn(image, result, number, seconds, spot_place, spot, others)
             if reason:
                 self.reasons[reason] += 1
                 plain.append(spot)
@@ -66,13 +67,21 @@ class Drawing:
         return result, plain
 
     def _drawn(
-        self, image: np.ndarray, result: np.ndarray, number: int, seconds: float, spot_place: int, spot: Spot
+        self,
+        image: np.ndarray,
+        result: np.ndarray,
+        number: int,
+        seconds: float,
+        spot_place: int,
+        spot: Spot,
+        others: Sequence[Face],
     ) -> str:
         """Draw one face into `result`; why not, or ""."""
         if spot.person is None:
             return spot.reason or self.lent.reasons.get(spot.track, "unseen")
         face = self._steady(_with_landmarks(image, self.lent.finder, spot.face), spot.track, seconds)
-        if overlap(face.box, spot.face.box[None])[0] < SAME:
+        mine, *theirs = overlap(face.box, np.stack([spot.face.box, *(other.box for other in others)]))
+        if mine < SAME or max(theirs, default=0.0) > mine:
             return "unseen"  # the mesh slid onto somebody else
         part, moved = close(image, face)
         here = place(part, moved, self.lent.stage.parser)
