@@ -37,12 +37,6 @@ def drawing(bench, settings, monkeypatch):
         raising=False,
     )
     monkeypatch.setattr("workbench.bench.Workbench", lambda settings: mine)
-
-    def worker(settings):
-        torch.set_num_threads(settings.threads)  # as a bench does when it loads a model
-        return mine
-
-    monkeypatch.setattr("workbench.scale.plan.Workbench", worker)
     monkeypatch.setenv("WORKBENCH_CACHE", str(settings.cache))
     return model
 

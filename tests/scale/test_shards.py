@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -338,6 +339,19 @@ def test_a_file_named_by_its_outcome_keeps_its_name_in_shards(tmp_path, out, ben
     }
     collect.as_files(made, tmp_path / "all")
     assert sorted(path.name for path in (tmp_path / "all").glob("*")) == ["a.jpg_yes.txt", "b.png_no.txt"]
+
+
+def test_a_part_of_an_array_works_with_the_bench_it_is_given(settings, monkeypatch) -> None:
+    """It made another one: a portrait model lay in memory twice, and rows of the caller's own were unknown."""
+    given: list[Workbench] = []
+    monkeypatch.setattr(plan, "settle", lambda *asked: SimpleNamespace(open=given.append))
+    monkeypatch.setattr(plan, "record", lambda *asked: SimpleNamespace(weights={}))
+    own = Workbench(settings, {})
+    plan.opened(SimpleNamespace(command="parse", options={}, weights={}), own)  # type: ignore[arg-type]
+
+    assert given[0]._models is own._models
+    assert given[0]._loaded is own._loaded
+    assert (given[0].settings.threads, own.settings.threads) == (1, settings.threads)
 
 
 def test_a_model_of_one_worker_among_many_has_one_thread(settings) -> None:

@@ -8,6 +8,7 @@ OUT/files/000000.tar        what was written for them, each as <id><suffix>
 OUT/_now/                   who works on what
 """
 
+import copy
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from workbench import devices
 from workbench.batch import Record, escaped, unescaped, write_atomically
 from workbench.batch.files import held, make_folder, shown
 from workbench.batch.record import begin
@@ -162,10 +164,18 @@ def alone(settings: Settings) -> Settings:
 def opened(plan: Plan, bench: Workbench) -> Work:
     """The loaded work of a plan, on this machine, in a worker of one thread (WORKBENCH_THREADS: of more), torch's or
     any other runtime's. Raises ModelMissing and BadWeights, by name, when this machine lacks weights or has others."""
-    bench = bench if bench.settings.threads else Workbench(alone(bench.settings))
+    bench = bench if bench.settings.threads else _narrowed(bench)
     step = settle(plan.command, bench, plan.options)
     found = record(step, bench, "").weights
     for model, digest in plan.weights.items():
         if found.get(model) != digest:
             raise BadWeights(f"The weights of {model} here are not those that the plan was made with.")
     return step.open(bench)
+
+
+def _narrowed(bench: Workbench) -> Workbench:
+    """The same bench, its rows and what it has loaded, whose models are loaded with one thread from now on."""
+    narrow = copy.copy(bench)
+    narrow.settings = alone(bench.settings)
+    with devices.allowing(narrow.settings.threads):  # torch has one number for what is loaded already, too
+        return narrow
