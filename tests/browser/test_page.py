@@ -105,6 +105,19 @@ def test_a_phone_reaches_every_tab_by_thumb_and_a_link_brings_its_tab_into_view(
         context.close()
 
 
+def test_two_quick_changes_of_the_photo_leave_none_of_them_in_a_gallery_that_is_not_open(page, server: str) -> None:
+    """Only the last photo but one was known as the page's: what had come before it stayed among a person's photos, also
+    after Remove."""
+    page.goto(server)
+    expect(page.locator("#strip")).to_be_visible()
+    left = page.evaluate("""async () => {
+        const one = path => JSON.stringify({path}), holds = path => [{image: {path}, caption: null}];
+        for (const text of [one('a'), one('b'), '']) window.strip.changed(text);
+        return await Promise.all(['a', 'own'].map(path => window.strip.take('strip', '', holds(path), true)));
+    }""")
+    assert left == [[[]], None], "the page's photo goes, a person's own stays"
+
+
 def test_one_photo_and_one_face_of_it_serve_every_tab_and_a_new_photo_leaves_nothing_of_the_old_one(
     page, server: str, portrait: str, several_people
 ) -> None:

@@ -61,6 +61,17 @@ def test_every_box_of_the_pages_photo_hears_of_a_new_one_and_sends_its_own(page)
     assert all(row["api_visibility"] == "private" for row in takes)
 
 
+def test_a_strip_whose_faces_could_not_be_looked_for_says_so(page) -> None:
+    """It said "Looking for faces …" for good where the server was busy."""
+    rows = {row["id"]: row for row in page.config["dependencies"]}
+    missed = next(row for row in rows.values() if "window.strip.missed()" in str(row["js"]))
+    told = next(row for row in rows.values() if "window.strip.told(" in str(row["js"]))
+    asked = rows[missed["trigger_after"]]
+    assert asked["backend_fn"]
+    assert (missed["trigger_only_on_failure"], told["trigger_only_on_success"]) == (True, True)
+    assert told["trigger_after"] == asked["id"]
+
+
 def test_the_choice_of_a_face_follows_the_strip_wherever_one_face_is_worked_on(page) -> None:
     rows = {row["id"]: row["props"] for row in page.config["components"]}
     follows = [row for row in page.config["dependencies"] if "window.strip.meant(" in str(row["js"])]

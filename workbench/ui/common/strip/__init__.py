@@ -49,7 +49,8 @@ def photo_strip(bench: Workbench) -> gr.Textbox:
     placed = photo.change(None, photo, box, js="text => window.strip.changed(text)", **QUIET)
     sure = placed.then(None, photo, None, js="text => { if (!text) throw new Error('no photo'); return []; }", **QUIET)
     found = sure.success(bound(faces_of, bench), box, told, trigger_mode="always_last", **QUIET)
-    found.then(None, told, None, js="text => { window.strip.told(text); return []; }", **QUIET)
+    found.success(None, told, None, js="text => { window.strip.told(text); return []; }", **QUIET)
+    found.failure(None, None, None, js="() => { window.strip.missed(); return []; }", **QUIET)
     return photo
 
 

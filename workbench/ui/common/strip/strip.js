@@ -2,7 +2,7 @@
 // events of the document, and ask here what to do about them.
 const find = name => element.querySelector(name);
 const NONE = 'No photo yet. One photo serves every tab.';
-const state = {path: '', before: '', face: '', count: 0, given: '', ticket: 0, failed: ''};
+const state = {path: '', before: new Set(), face: '', count: 0, given: '', ticket: 0, failed: '', words: ''};
 const tell = name => document.dispatchEvent(new CustomEvent(name));
 const say = words => { find('.strip-say').textContent = words; };
 const parsed = text => { try { return JSON.parse(text); } catch { return null; } };
@@ -52,7 +52,8 @@ function picture(photo) {
 // The photo is another one, or gone: first the strip, then every tab.
 function changed(text) {
   const photo = parsed(text);
-  Object.assign(state, {before: state.path, path: photo ? photo.path : '', face: '', count: 0});
+  if (state.path) state.before.add(state.path);
+  Object.assign(state, {path: photo ? photo.path : '', face: '', count: 0, words: ''});
   find('.strip').toggleAttribute('data-photo', Boolean(photo));
   picture(photo);
   chips([]);
@@ -73,6 +74,11 @@ function told(text) {
   mark();
 }
 
+// The server did not look, as when it is busy.
+function missed() {
+  if (state.path && !state.count) say('The faces were not looked for now. Every tab still looks for them itself.');
+}
+
 function choose(word) {
   const next = [...find('.strip-faces').children].some(chip => chip.dataset.face === word) && state.count > 1 ? word : '';
   if (next === state.face) return;
@@ -87,7 +93,7 @@ const open = id => {
 const only = (mine, many) => many ? (mine && mine[0] && mine[0].image || {}).path : mine && mine.path;
 
 window.strip = {
-  changed, told, choose,
+  changed, told, missed, choose,
   get face() { return state.face; },
   get given() { return state.given; },
   // A box has a photo that is not the page's yet.
@@ -100,7 +106,7 @@ window.strip = {
     const photo = parsed(text), path = only(mine, many);
     if (photo && photo.path === path) return undefined;
     if (photo && open(id)) return [many ? [{image: photo, caption: null}] : photo];
-    const old = path && (!many || path === state.before);
+    const old = path && (!many || state.before.has(path));
     return old ? [many ? [] : null] : undefined;
   },
   // The face a tab is to work on, when it has the page's photo and another face than the strip.
@@ -113,12 +119,17 @@ window.strip = {
 
 async function give(file) {
   if (!file) return;
-  const ticket = ++state.ticket, words = find('.strip-say').textContent;
+  const ticket = ++state.ticket;
+  state.words = state.words || find('.strip-say').textContent;  // not that an earlier one is being sent
   say('Sending …');
   try {
     const sent = await upload(file);
     if (ticket !== state.ticket) return;
-    if (sent.path === state.path) return say(words);  // the very same file once more
+    if (sent.path === state.path) {  // the very same file once more
+      say(state.words);
+      state.words = '';
+      return;
+    }
     const kind = {orig_name: file.name || 'photo.png', size: file.size, mime_type: file.type || null};
     state.given = JSON.stringify({...kind, ...sent, meta: {_type: 'gradio.FileData'}});
   } catch (error) {
@@ -130,7 +141,7 @@ async function give(file) {
 
 // A photo that failed leaves nothing of the old one.
 function failed(words) {
-  Object.assign(state, {given: '', failed: words});
+  Object.assign(state, {given: '', failed: words, words: ''});
   if (state.path) trigger('select'); else say(words);
 }
 
