@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from workbench.ui.common import strip
+from workbench.ui.common.events import MODELS_QUEUE
 
 
 def _size(url: str) -> tuple[int, int]:
@@ -70,6 +71,13 @@ def test_a_strip_whose_faces_could_not_be_looked_for_says_so(page) -> None:
     assert asked["backend_fn"]
     assert (missed["trigger_only_on_failure"], told["trigger_only_on_success"]) == (True, True)
     assert told["trigger_after"] == asked["id"]
+
+
+def test_looking_for_the_strips_faces_is_one_of_the_two_works_with_models(page) -> None:
+    """Eight ran at a time beside the two, and nobody who left ended them."""
+    asked = next(fn for fn in page.fns.values() if fn.name == "faces_of")
+    assert (asked.concurrency_id, asked.types_generator) == (MODELS_QUEUE, True)
+    assert strip.faces_of.runs_model
 
 
 def test_the_choice_of_a_face_follows_the_strip_wherever_one_face_is_worked_on(page) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from workbench.bench import Workbench
 from workbench.errors import WorkbenchError
 from workbench.images import encode_jpeg, shrink
-from workbench.ui.common.events import bound
+from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.faces import find
 from workbench.ui.common.widgets import PagePhoto, data_url, heard, photo_box, read_photo
 from workbench.values import Face
@@ -48,12 +48,14 @@ def photo_strip(bench: Workbench) -> gr.Textbox:
     strip.select(None, None, photo, js="() => window.strip.given", **QUIET)
     placed = photo.change(None, photo, box, js="text => window.strip.changed(text)", **QUIET)
     sure = placed.then(None, photo, None, js="text => { if (!text) throw new Error('no photo'); return []; }", **QUIET)
-    found = sure.success(bound(faces_of, bench), box, told, trigger_mode="always_last", **QUIET)
+    queue: dict[str, Any] = {"concurrency_id": MODELS_QUEUE, "concurrency_limit": MODELS_AT_ONCE}
+    found = sure.success(bound(faces_of, bench), box, told, trigger_mode="always_last", **queue, **QUIET)
     found.success(None, told, None, js="text => { window.strip.told(text); return []; }", **QUIET)
     found.failure(None, None, None, js="() => { window.strip.missed(); return []; }", **QUIET)
     return photo
 
 
+@GPU
 def faces_of(bench: Workbench, source: str | None) -> str:
     """JSON of what the strip shows of a photo: a small picture of it and of each face, largest first, and how many
     faces there are; or a sentence where they cannot be had. path: of which photo."""
