@@ -1,6 +1,7 @@
 """A face that is replaced is nobody's: recognisers say so of the saved file, and what cannot be replaced is said."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -130,3 +131,10 @@ def test_drawn_faces_need_people_and_judges(stage):
         Manner("drawn")
     with pytest.raises(BadRequest, match="a recogniser that says it is not the person"):
         Stage(stage.people, stage.parser, ())
+
+
+def test_a_recogniser_without_a_threshold_judges_nobody(stage):
+    """It took nobody for anybody, so that every drawn face counted as judged."""
+    blind = SimpleNamespace(spec=SimpleNamespace(id="blind"), threshold=None)
+    with pytest.raises(BadRequest, match=r"blind cannot judge.*models calibrate blind FOLDER"):
+        Stage(stage.people, stage.parser, (*stage.judges, blind))

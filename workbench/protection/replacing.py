@@ -49,6 +49,12 @@ class Stage:
                 "A drawn face needs drawn people and a recogniser that says it is not the person; expected one of each "
                 "at least. Run: python -m workbench models fetch"
             )
+        blind = [name(judge) for judge in self.judges if judge.threshold is None]
+        if blind:
+            raise BadRequest(
+                f"{', '.join(blind)} cannot judge: no score is known from which it takes two faces for one person. "
+                f"Run: python -m workbench models calibrate {blind[0]} FOLDER"
+            )
 
     def takes(self, known: Mapping[str, Embedding], image: np.ndarray, faces: Sequence[Face]) -> bool:
         """Whether any recogniser takes one of these faces of a picture, which have landmarks, for who is known."""
