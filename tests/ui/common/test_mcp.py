@@ -123,6 +123,13 @@ def test_an_agent_names_no_file_of_the_server_wherever_it_stands_in_the_argument
 PLACES: list[list[str | int]] = [["photo"], ["photos", "each", "File"]]
 
 
+def test_a_tool_says_how_a_file_is_given(agents: Agents) -> None:
+    """It told of a way by an address, which this server does not fetch."""
+    words, _ = agents.get_fn_description(next(iter(agents.blocks.fns.values())), "several")
+
+    assert words.endswith("A file is given as a data: URL of it.")
+
+
 def test_a_sessions_part_takes_no_answer_away(agents: Agents) -> None:
     parts = [gr.State(), gr.Textbox()]
 

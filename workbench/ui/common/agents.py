@@ -45,6 +45,11 @@ class Agents(GradioMCPServer):
                 places.append([name, EACH, told["component"]])
         return schema, places
 
+    @property
+    def _file_data_tool_description(self) -> str:
+        """What tools that take files say of them; Gradio's own words lead to addresses, which are not fetched."""
+        return " A file is given as a data: URL of it."
+
     def convert_strings_to_filedata(self, value: Any, filedata_positions: list[list[str | int]]) -> Any:
         """The arguments with files where `get_input_schema` says so. Raises ValueError for a file that is named instead
         of sent: this server would read it."""
