@@ -151,6 +151,11 @@ def test_weights_that_are_not_here_come_with_their_command(portrait, tmp_path, c
     assert not (tmp_path / "out").exists()
 
 
+def test_the_photo_of_a_pose_that_is_not_there_is_said_before_anything_is_loaded(portrait, tmp_path, capsys):
+    assert main(["generate", portrait, "--out", str(tmp_path / "out"), "--pose", str(tmp_path / "nobody.jpg")]) == 2
+    assert "nobody.jpg: there is no such file." in capsys.readouterr().err
+
+
 def test_parts_of_an_array_draw_the_same_pictures_as_the_plain_command(drawing, portrait, tmp_path, capsys):
     words = ["generate", portrait, "--count", "10", "--variation", "0.2", "--out"]
     assert main([*words, str(tmp_path / "plain")]) == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench import images
+from workbench.batch.files import shown
 from workbench.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -42,11 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check(args: argparse.Namespace, shards: bool) -> None:
-    """Raises BadRequest for what a study, new people or shards cannot be told."""
+    """Raises BadRequest for what a study, new people or shards cannot be told, and a photo that is not there."""
     if args.variant and (args.study or args.new is not None or shards):
         raise BadRequest("--variant is for pictures of one person, drawn in this process.")
     if args.pose and (args.study or shards):
         raise BadRequest("--pose is for pictures that are drawn in this process, not for a study.")
+    if args.pose and not args.pose.is_file():
+        raise BadRequest(f"--pose {shown(args.pose)}: there is no such file.")
     if args.study and any(getattr(args, name) for name in SCENE):
         raise BadRequest(f"--study is drawn plainly: leave out {', '.join(f'--{name}' for name in SCENE)}.")
 
