@@ -9,8 +9,9 @@ import pytest
 from tests.models import tiny_onnx
 from workbench import devices
 from workbench.errors import BadWeights
-from workbench.models.files import onnx_session
+from workbench.models.files import litert, onnx_session
 from workbench.models.files.onnx_box import OnnxBox
+from workbench.models.files.whole import whole
 
 PACKAGE = Path(onnx_session.__file__).parents[2]
 
@@ -49,5 +50,16 @@ def test_a_web_page_in_place_of_a_network_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "network.onnx"
     path.write_text("<html>not found</html>")
 
-    with pytest.raises(BadWeights, match="not a readable ONNX file"):
+    with pytest.raises(BadWeights, match="not a readable ONNX file") as told:
         onnx_session.open_session(path)
+    assert str(tmp_path) not in str(told.value), "visitors read it"
+
+
+def test_no_reader_of_files_tells_where_they_lie(tmp_path: Path) -> None:
+    """The page told a visitor the folder of a broken model."""
+    path = tmp_path / "network.tflite"
+    with pytest.raises(BadWeights, match=r"network\.tflite") as told:
+        litert.Network(path)
+    assert str(tmp_path) not in str(told.value)
+    with pytest.raises(BadWeights, match=r"No such file.*'network\.tflite'"), whole(path):
+        path.read_bytes()

@@ -8,6 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from workbench import devices
 from workbench.errors import BadWeights
+from workbench.models.files.whole import said
 
 
 class Network:
@@ -20,7 +21,8 @@ class Network:
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BadWeights(
-                f"{path.name} is not a network LiteRT can run ({error}). Fetch it again: python -m workbench models fetch."  # noqa: E501
+                f"{path.name} is not a network LiteRT can run ({said(error, path)}). Fetch it again: "
+                "python -m workbench models fetch."
             ) from error
         details = self._interpreter.get_input_details()[0]
         self._input: int = details["index"]

@@ -30,7 +30,8 @@ class OnnxBox(nn.Module):
             answer = self._answer(np.zeros((1, 3, size, size), np.float32))
         except Exception as error:  # onnxruntime raises types of its own that it does not export
             raise BadWeights(
-                f"{path.name}: expected a network for 3 × {size} × {size} pixels; it refuses them ({reason(error)})."
+                f"{path.name}: expected a network for 3 × {size} × {size} pixels; it refuses them "
+                f"({reason(error, path)})."
             ) from error
         if answer.shape != (1, outputs):
             raise BadWeights(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from workbench import devices
 from workbench.errors import BadWeights
+from workbench.models.files.whole import said
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -29,10 +30,10 @@ def open_session(path: Path, most: int = MOST) -> "InferenceSession":
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises types of its own that it does not export
         raise BadWeights(
-            f"{path.name} is not a readable ONNX file ({reason(error)}). Delete it and fetch it again."
+            f"{path.name} is not a readable ONNX file ({reason(error, path)}). Delete it and fetch it again."
         ) from error
 
 
-def reason(error: Exception) -> str:
+def reason(error: Exception, path: Path) -> str:
     """What onnxruntime has against a file, in few words."""
-    return str(error).partition("\n")[0].rpartition(" : ")[2][:120]
+    return said(error, path).rpartition(" : ")[2][:120]

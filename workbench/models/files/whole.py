@@ -19,9 +19,14 @@ def whole(path: Path, kind: str = "") -> Iterator[None]:
     except WorkbenchError:
         raise
     except Exception as error:
-        first = str(error).partition("\n")[0][:120]
+        first = said(error, path)[:120]
         expected = f": expected {kind}; it" if kind else ""
         raise BadWeights(
             f"{path.name}{expected} breaks off or is damaged ({type(error).__name__}: {first}). Delete it and fetch it "
             f"again."
         ) from error
+
+
+def said(error: Exception, path: Path) -> str:
+    """The first line of what a library has against a file, without the folders it lies in: visitors may read it."""
+    return str(error).replace(str(path), path.name).partition("\n")[0]
