@@ -118,6 +118,22 @@ def test_two_quick_changes_of_the_photo_leave_none_of_them_in_a_gallery_that_is_
     assert left == [[[]], None], "the page's photo goes, a person's own stays"
 
 
+def test_a_webcam_is_asked_for_once_however_often_it_is_pressed(page, server: str) -> None:
+    """Of two streams only the later one was shut, and the camera stayed on."""
+    page.goto(server)
+    webcam = page.locator("#strip [data-way=webcam]")
+    expect(webcam).to_be_visible()
+    page.evaluate("""() => {
+        window.streams = [];
+        navigator.mediaDevices.getUserMedia = () => new Promise(done => setTimeout(() => {
+            window.streams.push(1); done(new MediaStream()); }, 300));
+    }""")
+    webcam.dblclick()
+    expect(page.locator("#strip dialog")).to_be_visible()
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.streams.length") == 1
+
+
 def test_one_photo_and_one_face_of_it_serve_every_tab_and_a_new_photo_leaves_nothing_of_the_old_one(
     page, server: str, portrait: str, several_people
 ) -> None:

@@ -2,7 +2,7 @@
 // events of the document, and ask here what to do about them.
 const find = name => element.querySelector(name);
 const NONE = 'No photo yet. One photo serves every tab.';
-const state = {path: '', before: new Set(), face: '', count: 0, given: '', ticket: 0, failed: '', words: ''};
+const state = {path: '', before: new Set(), face: '', count: 0, given: '', ticket: 0, failed: '', words: '', asking: false};
 const tell = name => document.dispatchEvent(new CustomEvent(name));
 const say = words => { find('.strip-say').textContent = words; };
 const parsed = text => { try { return JSON.parse(text); } catch { return null; } };
@@ -157,10 +157,16 @@ async function pasted() {
 
 async function camera() {
   const dialog = find('dialog'), video = find('video');
+  if (state.asking) return;  // a second stream would stay on when the first is shut
+  state.asking = true;
   try {
     video.srcObject = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'user'}, audio: false});
     dialog.showModal();
-  } catch { say('There is no webcam, or the browser may not use it.'); }
+  } catch {
+    say('There is no webcam, or the browser may not use it.');
+  } finally {
+    state.asking = false;
+  }
 }
 
 function shut() {
