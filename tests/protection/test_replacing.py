@@ -12,11 +12,12 @@ from workbench.images import decode
 from workbench.mesh import OVAL, polygon
 from workbench.parts import INDEX, PARTS
 from workbench.photo import Found, Photo
-from workbench.protection.cast import cast, place, ranked
+from workbench.protection.cast import IN_FRONT, cast, place, ranked
 from workbench.protection.drawn import replaced
 from workbench.protection.hiding import Manner, hide
 from workbench.protection.replacing import Stage
 from workbench.tasks.detection import find, find_faces, one_face
+from workbench.tasks.parsing import parse
 from workbench.tasks.recognition import verify
 from workbench.values import FaceScores, Pose
 
@@ -115,6 +116,19 @@ def test_faces_that_are_small_turned_or_covered_are_hidden_by_a_mosaic_and_told_
     assert (hidden.drawn, dict(hidden.instead)) == (0, {"covered": 1})
     assert "(1 covered): hidden by a mosaic instead" in hidden.words(1)
     assert marks.read(hidden.file(b"")).source == ""
+
+
+def test_what_covers_a_face_is_kept_around_the_face_only(portrait, stage):
+    """A mask of the whole photo was kept for every face: two gigabytes for a crowd of a hundred in a large one."""
+    here, shape = place(portrait.image, portrait.faces[0], stage.parser), portrait.image.shape[:2]
+    assert here.before.nbytes < 0.2 * shape[0] * shape[1]
+    assert here.before.base is None
+    labels = parse(portrait.image, stage.parser, portrait.faces[:1]).labels
+    whole = np.isin(labels, [INDEX[name] for name in IN_FRONT])
+    drawn = [replaced(portrait.image, here.face, stage.people[0], covered) for covered in (whole, here.covered)]
+    assert here.covered.any()
+    assert (drawn[0] == drawn[1]).all(), "the same face is drawn"
+    assert place(portrait.image, replace(here.face, mesh=None), stage.parser).covered.shape == shape
 
 
 def test_two_faces_get_two_people_and_glasses_go_to_glasses(portrait, stage):

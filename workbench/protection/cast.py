@@ -15,7 +15,7 @@ from workbench.geometry import face_unit, umeyama
 from workbench.mesh import LIPS_INNER, LIPS_OUTER, OVAL, REGIONS, polygon
 from workbench.parts import INDEX
 from workbench.portraits import FaceGenerator
-from workbench.protection.drawn import OWN, DrawnFace, mesh_of
+from workbench.protection.drawn import OWN, DrawnFace, around, mesh_of
 from workbench.protection.targets import draw_target
 from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.head_pose import HEAD, INDICES
@@ -46,14 +46,24 @@ IN_FRONT = ("background", "hair", "hat", "earring", "necklace", "neck", "cloth")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """A face as it is to be replaced. covered: (H, W) bool, what lies before it. glasses: whether they are worn.
-    light: how bright it is, 0..255. trouble: why no drawn face fits, in words; "" when one does."""
+    """A face as it is to be replaced. shape: of the photo. before: (h, w) bool, what lies before it, from `corner` (x,
+    y) on; a crowd's places would not fit as whole masks. glasses: whether they are worn. light: how bright it is,
+    0..255. trouble: why no drawn face fits, a key of `REASONS`; "" when one does."""
 
     face: Face
-    covered: np.ndarray
+    shape: tuple[int, int]
+    before: np.ndarray
+    corner: tuple[int, int]
     glasses: bool
     light: float
     trouble: str = ""
+
+    @property
+    def covered(self) -> np.ndarray:
+        """(H, W) bool, what lies before the face."""
+        whole, (left, top), (high, wide) = np.zeros(self.shape, bool), self.corner, self.before.shape
+        whole[top : top + high, left : left + wide] = self.before
+        return whole
 
 
 def cast(
@@ -87,15 +97,19 @@ def _ready(picture: np.ndarray, face: Face, parser: Parser, number: int) -> Draw
 def place(image: np.ndarray, face: Face, parser: Parser) -> Place:
     """What a parser says of a face that is to be replaced."""
     trouble = _trouble(face)
+    shape = image.shape[0], image.shape[1]
     if trouble or face.mesh is None:
-        return Place(face, np.zeros(image.shape[:2], bool), False, 0.0, trouble)
+        return Place(face, shape, np.zeros((0, 0), bool), (0, 0), False, 0.0, trouble)
     labels = parse(image, parser, [face]).labels
     inside = polygon(face.mesh, OVAL, image.shape[:2]) > 127
     covered = np.isin(labels, [INDEX[name] for name in IN_FRONT])
     area = max(float(cv2.contourArea(face.mesh[list(OVAL), :2].astype(np.float32))), 1.0)
     seen = float((inside & ~covered).sum()) / area
     light = _light(image, inside & ~covered)
-    return Place(face, covered, _glasses(labels, inside), light, "covered" if seen < 1 - COVERED else "")
+    trouble = "covered" if seen < 1 - COVERED else ""
+    left, top, right, bottom = around(face.mesh[:, :2], shape, face_unit(face))
+    before = covered[top:bottom, left:right].copy()  # a view would hold the whole
+    return Place(face, shape, before, (left, top), _glasses(labels, inside), light, trouble)
 
 
 def _trouble(face: Face) -> str:

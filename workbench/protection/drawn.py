@@ -73,7 +73,7 @@ def replaced(image: np.ndarray, face: Face, drawn: DrawnFace, covered: np.ndarra
     """
     unit = max(face_unit(face), 4.0)
     mesh = mesh_of(face)
-    left, top, right, bottom = _window(mesh[:, :2], image.shape, unit / 2)
+    left, top, right, bottom = around(mesh[:, :2], image.shape, unit / 2)
     if right - left < 8 or bottom - top < 8:
         return image.copy()
     part = image[top:bottom, left:right]
@@ -178,7 +178,8 @@ def _border(free: np.ndarray, inside: np.ndarray, width: float) -> np.ndarray:
     return np.asarray(smooth * smooth * (3 - 2 * smooth) * np.clip(2 * cover - 0.7, 0, 1), np.float32)
 
 
-def _window(points: np.ndarray, shape: tuple[int, ...], more: float) -> tuple[int, int, int, int]:
+def around(points: np.ndarray, shape: tuple[int, ...], more: float) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of what is replaced of a photo, and `more` pixels beside it."""
     low = np.clip(np.floor(points.min(axis=0) - more), 0, np.array(shape[1::-1]) - 1).astype(int)
     high = np.clip(np.ceil(points.max(axis=0) + more) + 1, low + 1, np.array(shape[1::-1])).astype(int)
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
