@@ -5,7 +5,7 @@ import pytest
 from workbench.errors import StudyError
 from workbench.labeling.store import schema
 from workbench.labeling.store.clock import Clock
-from workbench.labeling.store.database import Database
+from workbench.labeling.store.database import Database, _Job
 from workbench.labeling.store.journal import wal_is_safe
 from workbench.labeling.store.store import Store
 
@@ -53,3 +53,44 @@ def test_the_clock_does_not_follow_a_jumping_wall_clock(monkeypatch):
     before = clock.now()
     monkeypatch.setattr("time.time", lambda: 0.0)
     assert 0 <= clock.now() - before < 5
+
+
+def _together(path, *works) -> tuple[list[object], list[int]]:
+    """What became of works that shared a transaction, and the rows that are there after the file is opened anew."""
+    database = Database(path)
+    database.run(lambda c: c.exec_driver_sql("CREATE TABLE kept (n INTEGER PRIMARY KEY)"))
+    jobs = [_Job(work) for work in works]
+    database._commit_together(jobs)
+    database.close()
+    again = Database(path)
+    rows = again.run(lambda c: [row[0] for row in c.exec_driver_sql("SELECT n FROM kept ORDER BY n")])
+    again.close()
+    return [job.error or job.result for job in jobs], rows
+
+
+def _row(number: int, *after: str):
+    def work(connection) -> int:
+        connection.exec_driver_sql(f"INSERT INTO kept VALUES ({number})")
+        for statement in after:
+            connection.exec_driver_sql(statement)
+        return number
+
+    return work
+
+
+def test_a_work_that_fails_among_others_leaves_nothing_and_theirs_stands(tmp_path):
+    told, rows = _together(tmp_path / "x.db", _row(1), _row(2, "INSERT INTO kept VALUES (1)"), _row(3))
+    assert (told[0], told[2], rows) == (1, 3, [1, 3])
+    assert "UNIQUE" in str(told[1])
+
+
+def test_nobody_is_told_that_it_is_kept_where_the_disk_took_the_whole_transaction_back(tmp_path):
+    told, rows = _together(tmp_path / "x.db", _row(1), _row(2, "ROLLBACK", "SELECT broken"), _row(3))
+    assert rows == []
+    assert all(isinstance(one, Exception) for one in told)
+
+
+def test_nobody_is_told_that_it_is_kept_where_a_work_took_it_back_without_a_word(tmp_path):
+    told, rows = _together(tmp_path / "x.db", _row(1), _row(2, "ROLLBACK"), _row(3))
+    assert rows == []
+    assert all(isinstance(one, Exception) for one in told)
