@@ -134,6 +134,16 @@ def test_a_webcam_is_asked_for_once_however_often_it_is_pressed(page, server: st
     assert page.evaluate("window.streams.length") == 1
 
 
+def test_remove_takes_the_mask_out_of_the_editor_that_is_open(page, server: str, portrait: str) -> None:
+    page.goto(f"{server}?tab=parsing")
+    page.locator("#strip input[type=file]").set_input_files(portrait)
+    expect(page.locator("#parsing-state [data-state=done]")).to_be_visible(timeout=20_000)
+    page.get_by_role("tab", name="Correct").click()
+    expect(page.locator("#correct-editor .me[data-state=ready]")).to_be_visible(timeout=20_000)
+    page.locator("#strip").get_by_role("button", name="Remove").click()
+    expect(page.locator("#correct-editor .me[data-state=empty]")).to_be_visible(timeout=10_000)
+
+
 def test_one_photo_and_one_face_of_it_serve_every_tab_and_a_new_photo_leaves_nothing_of_the_old_one(
     page, server: str, portrait: str, several_people
 ) -> None:

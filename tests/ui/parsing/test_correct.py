@@ -174,3 +174,16 @@ def test_who_mends_by_clicks_is_asked_only_where_there_is_a_choice(here, monkeyp
     assert both.visible
     assert both.value == "clicks"
     assert [row[1] for row in both.choices] == ["clicks", "sam2.1-tiny"]
+
+
+def test_a_photo_that_changes_takes_its_mask_out_of_the_editor(page, here) -> None:
+    """With the strip above the tabs it changed while Correct was open, which went on showing the old photo."""
+    rows = {row["id"]: row["props"].get("elem_id") for row in page.config["components"]}
+    emptied = [
+        {rows[each] for each in row["outputs"]}
+        for row in page.config["dependencies"]
+        if any(rows.get(target) == "parsing-photo" and event == "change" for target, event in row["targets"])
+    ]
+    files = {f"correct-{word}" for word in ("palette", "masks", "coco", "own")}
+    assert {"correct-editor", "correct-score", *files} in emptied
+    assert correct.load(here, None)[:2] == (None, None)

@@ -57,6 +57,8 @@ def build_inside(bench: Workbench, one: Screen, tab: gr.Tab) -> None:
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     tab.select(bound(load, bench), one.answer, [editor, table, *files], **quiet)
+    # The page's photo can change while this tab is open: nothing of the old one stays.
+    one.source.change(lambda: load(bench, None), None, [editor, table, *files], queue=False, **quiet)
     outputs = [*one.shown, editor, table, *files]
     looks = gr.State(None, time_to_live=bench.settings.photo_lifetime)
     click = editor.select(
