@@ -5,6 +5,7 @@ tests/golden/ip-adapter-faceid*.npz hold the answers of the authors' processors 
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -209,7 +210,12 @@ def test_style_negative_words_strength_and_size_reach_the_pipeline(tmp_path: Pat
     model = _model("ip-adapter-faceid", tmp_path)
     told: list[str] = []
     own = model.words
-    monkeypatch.setattr(model, "words", lambda prompt, count: told.append(prompt) or own(prompt, count))
+
+    def words(prompt: str, count: int) -> Any:
+        told.append(prompt)
+        return own(prompt, count)
+
+    monkeypatch.setattr(model, "words", words)
     plain = model(VECTORS[:1], Recipe(seed=3, steps=2))[0]
 
     styled = model(VECTORS[:1], Recipe(3, 2, scene=Scene(negative="forest", style="film")))[0]
