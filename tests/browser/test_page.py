@@ -118,6 +118,21 @@ def test_two_quick_changes_of_the_photo_leave_none_of_them_in_a_gallery_that_is_
     assert left == [[[]], None], "the page's photo goes, a person's own stays"
 
 
+def test_photos_that_a_person_put_into_a_tab_are_there_when_they_come_back(page, server: str) -> None:
+    """Whoever looked into another tab came back to the page's photo, and what had been drawn of their own was gone."""
+    page.goto(f"{server}?tab=parsing")
+    expect(page.locator("#parsing-photo")).to_be_visible()
+    taken = page.evaluate("""async () => {
+        const holds = path => path ? [{image: {path}, caption: null}] : [], told = [];
+        for (const [photo, mine] of [['a', ''], ['a', 'a'], ['a', 'own'], ['b', 'own'], ['b', '']]) {
+            const next = await window.strip.take('parsing-photo', JSON.stringify({path: photo}), holds(mine), true);
+            told.push(next ? next[0][0].image.path : 'stays');
+        }
+        return told;
+    }""")
+    assert taken == ["a", "stays", "stays", "b", "b"]
+
+
 def test_a_webcam_is_asked_for_once_however_often_it_is_pressed(page, server: str) -> None:
     """Of two streams only the later one was shut, and the camera stayed on."""
     page.goto(server)

@@ -2,7 +2,7 @@
 // events of the document, and ask here what to do about them.
 const find = name => element.querySelector(name);
 const NONE = 'No photo yet. One photo serves every tab.';
-const state = {path: '', before: new Set(), face: '', count: 0, given: '', ticket: 0, failed: '', words: '', asking: false};
+const state = {path: '', before: new Set(), offered: {}, face: '', count: 0, given: '', ticket: 0, failed: '', words: '', asking: false};
 const tell = name => document.dispatchEvent(new CustomEvent(name));
 const say = words => { find('.strip-say').textContent = words; };
 const parsed = text => { try { return JSON.parse(text); } catch { return null; } };
@@ -104,7 +104,10 @@ window.strip = {
     if (!document.getElementById(id) && !await window.made([id])) return undefined;
     await window.made([]);
     const photo = parsed(text), path = only(mine, many);
+    const offered = photo && state.offered[id] === photo.path;
+    if (photo && (photo.path === path || open(id))) state.offered[id] = photo.path;
     if (photo && photo.path === path) return undefined;
+    if (offered && path && !state.before.has(path)) return undefined;  // a person's own, put in the place of the page's
     if (photo && open(id)) return [many ? [{image: photo, caption: null}] : photo];
     const old = path && (!many || state.before.has(path));
     return old ? [many ? [] : null] : undefined;
