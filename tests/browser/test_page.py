@@ -191,3 +191,5 @@ def test_one_photo_and_one_face_of_it_serve_every_tab_and_a_new_photo_leaves_not
     expect(page.locator("#explain-photo img")).to_have_count(0)
     expect(page.locator("#explain-answer")).not_to_contain_text("happy")
     assert "png" not in page.url
+    dropped = "window.strip.take('explain-photo', '', {path: 'dropped the moment the tab opened'}, false)"
+    assert page.evaluate(dropped) is None, "what is not the page's yet is not taken away"

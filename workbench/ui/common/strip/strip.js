@@ -109,7 +109,8 @@ window.strip = {
     if (photo && photo.path === path) return undefined;
     if (offered && path && !state.before.has(path)) return undefined;  // a person's own, put in the place of the page's
     if (photo && open(id)) return [many ? [{image: photo, caption: null}] : photo];
-    const old = path && (!many || state.before.has(path));
+    // Only what was the page's: a photo dropped the moment a tab opens is nobody's yet.
+    const old = path && state.before.has(path);
     return old ? [many ? [] : null] : undefined;
   },
   // The face a tab is to work on, when it has the page's photo and another face than the strip.
