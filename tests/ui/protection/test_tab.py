@@ -181,7 +181,10 @@ def test_a_protection_that_fails_is_red_and_never_ticked() -> None:
     table = protection_views.table_html(_outcome(after=0.9), {"sface": "SFace"})
 
     assert "verdict bad" in html
-    assert protection_curve.NEXT in protection_views.verdict_html(_outcome(after=0.9), {}, protection_curve.NEXT)
+    steps = protection_curve.next_steps(_outcome(after=0.9))
+    assert steps in protection_views.verdict_html(_outcome(after=0.9), {}, steps)
+    assert "A second photo of you" in steps
+    assert protection_curve.next_steps(_outcome(after=0.1)) == ""
     assert "Not protected" in html
     assert "SFace still matches it (0.900, one person from ≥ 0.300 on)" in html
     assert "role='status'" in html
@@ -190,11 +193,17 @@ def test_a_protection_that_fails_is_red_and_never_ticked() -> None:
     assert "verdict open" in protection_views.verdict_html(_outcome(after=None), {})
 
 
-def _outcome(after: float | None) -> Protection:
+def test_who_gave_a_second_photo_is_not_asked_for_one() -> None:
+    steps = protection_curve.next_steps(_outcome(after=0.9, against="the other photo"))
+
+    assert steps.count("<li>") == 3
+    assert "second photo of you" not in steps
+    assert "A third photo of you" in steps
+
+
+def _outcome(after: float | None, against: str = "the photo as it came") -> Protection:
     reading = Reading("sface", "judge", "cosine", 0.3, 1.0, after, {"JPEG 75": after})
-    return Protection(
-        b"", "dodge", "the photo as it came", (reading,), 0.9, 30.0, 1.0, 0.5, 0.5, np.zeros((4, 4), np.uint8)
-    )
+    return Protection(b"", "dodge", against, (reading,), 0.9, 30.0, 1.0, 0.5, 0.5, np.zeros((4, 4), np.uint8))
 
 
 def test_a_photo_protected_elsewhere_is_judged_on_the_screen(here, portrait: str, monkeypatch) -> None:

@@ -25,9 +25,13 @@ WORDS = {1.0: "hardly seen", 1.5: "light", 2.0: "medium", 3.0: "seen", 5.0: "str
 
 NEXT = (
     "<ol class='next'><li><b>Stronger:</b> pick a higher point of the curve, or protect again at Strong.</li>"
-    "<li><b>A second photo of you:</b> recognisers usually have another one than this; comparing with it is the fairer "
-    "test.</li><li><b>Hide the face instead:</b> blur, mosaic or silhouette.</li></ol>"
+    "<li>{photo}</li><li><b>Hide the face instead:</b> blur, mosaic or silhouette.</li></ol>"
 )
+SECOND = (
+    "<b>A second photo of you:</b> recognisers usually have another one than this; comparing with it is the fairer "
+    "test."
+)
+THIRD = "<b>A third photo of you:</b> put it in the place of the second; the answer may be another one."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +139,7 @@ def shown(bench: Workbench, climbed: Climbed, chosen: int) -> tuple[Any, ...]:
     titles = {spec.id: spec.title for spec in bench.specs("recognition")}
     return (
         pair(waiting.folder, waiting.image, opened(found.photo), climbed.face, f"after-{chosen}"),
-        views.verdict_html(found, titles, NEXT if found.state == "not protected" else ""),
+        views.verdict_html(found, titles, next_steps(found)),
         views.table_html(found, titles),
         views.figures_markdown(found),
         views.heat_view(waiting.image, found.change, climbed.face),
@@ -144,6 +148,14 @@ def shown(bench: Workbench, climbed: Climbed, chosen: int) -> tuple[Any, ...]:
         (found.ssim, *climbed.sides),
         curve_html(climbed, chosen, titles),
     )
+
+
+def next_steps(found: Protection) -> str:
+    """HTML of three ways on where a protection has failed, "" where it has not. Whoever compared with a second photo is
+    not asked for one."""
+    if found.state != "not protected":
+        return ""
+    return NEXT.format(photo=SECOND if found.against == "the photo as it came" else THIRD)
 
 
 def _point(found: Protection) -> dict[str, Any]:

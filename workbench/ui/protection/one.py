@@ -106,7 +106,7 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
             verdict = gr.HTML(EMPTY, elem_id="protect-verdict")
             with gr.Row(visible=False, elem_id="protect-next") as further:
                 more = gr.Button("Stronger", size="sm", elem_id="protect-stronger")
-                second = gr.Button("Compare with a second photo", size="sm", elem_id="protect-second")
+                second = gr.Button("Compare with another photo", size="sm", elem_id="protect-second")
                 hide = gr.Button("Hide the face instead", size="sm", elem_id="protect-hide")
             curve = gr.HTML(elem_id="protect-curve")
             level = gr.Radio([], label="Pick a point", visible=False, elem_id="protect-level")
