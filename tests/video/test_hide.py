@@ -160,6 +160,15 @@ def test_a_run_that_was_stopped_goes_on_and_gives_the_same_file(crossing, tmp_pa
     assert any(word.startswith("hiding and searching again: ") for word in told)
 
 
+def test_what_somebody_else_put_beside_the_segments_stays(crossing, tmp_path):
+    mine = tmp_path / "out.parts/notes.txt"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    hide(open_clip(crossing), tmp_path / "out.mp4", Eyes(SquareFinder()), Wish("silhouette"))
+    assert mine.read_text() == "mine"
+    assert [path.name for path in mine.parent.iterdir()] == ["notes.txt"]
+
+
 def test_a_folder_begun_otherwise_is_refused(crossing, tmp_path):
     finder = SquareFinder()
     watch = Watch(cancelled=lambda: finder.looked > 50)

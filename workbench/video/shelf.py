@@ -2,18 +2,22 @@
 
 import io
 import json
-import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from workbench.batch.files import make_folder, write_atomically
-from workbench.batch.record import Record, begin
+from workbench.batch.record import NAME, Record, begin
 from workbench.detections import Detections
 
 Vectors = dict[tuple[int, int], np.ndarray]
 """What a recogniser saw: by picture, and place among its candidates."""
+
+
+OURS = (NAME, "cast.json", "seen-*.npz", "piece-*.mp4", "piece-*.json", "draft-*.mp4", "whole.mp4", ".*.part")
+"""Names of the files that a run makes."""
 
 
 class Shelf:
@@ -80,8 +84,12 @@ class Shelf:
         write_atomically(self.folder / f"{name}.json", json.dumps(told).encode())
 
     def clear(self) -> None:
-        """Nothing of it is needed any more."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Take away what a run puts here, and the folder when nobody else put anything there."""
+        with suppress(OSError):
+            for pattern in OURS:
+                for path in self.folder.glob(pattern):
+                    path.unlink(missing_ok=True)
+            self.folder.rmdir()
 
     def _seen(self, segment: int) -> Path:
         return self.folder / f"seen-{segment:05d}.npz"
