@@ -68,12 +68,25 @@ def test_a_tab_has_its_place_in_every_layer() -> None:
         )
 
 
-def test_a_folder_with_something_else_in_it_is_not_overwritten(tmp_path: Path) -> None:
+@pytest.mark.parametrize("beside", ["", "app.py"], ids=["alone", "beside an app"])
+def test_a_folder_with_something_else_in_it_is_not_overwritten(tmp_path: Path, beside: str) -> None:
+    """A checkout has an app.py too."""
     (tmp_path / "thesis.txt").write_text("years of work")
+    if beside:
+        (tmp_path / beside).write_text("print('mine')")
 
     with pytest.raises(BadRequest, match="not empty"):
         publish.assemble("parsing", tmp_path)
     assert (tmp_path / "thesis.txt").is_file()
+
+
+def test_a_space_is_put_together_again_over_itself(tmp_path: Path) -> None:
+    folder = publish.assemble("parsing", tmp_path / "space")
+    (folder / "app.py").write_text("old")
+
+    assert publish.assemble("parsing", folder) == folder
+    assert (folder / "app.py").read_text() != "old"
+    assert {path.name for path in folder.iterdir()} == set(publish.ASSEMBLED)
 
 
 def test_pushing_without_a_token_says_so(tmp_path: Path, settings) -> None:

@@ -18,6 +18,8 @@ ALL = "workbench"
 """The Space with every tab."""
 
 ROOT = Path(__file__).resolve().parents[2]
+ASSEMBLED = ("README.md", "app.py", "requirements.txt", "workbench", "LICENSE")
+"""What a Space that was put together consists of."""
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "training")
 
 
@@ -83,9 +85,9 @@ def assemble(stem: str, out: Path, root: Path = ROOT) -> Path:
     if stem not in stems():
         raise BadRequest(f"There is no Space {stem!r}; expected one of {', '.join(stems())}.")
     _require_checkout(root)
-    if out.exists() and any(out.iterdir()) and not (out / "app.py").is_file():
-        raise BadRequest(f"{out} is not empty and holds no Space; name an empty folder.")
     if out.exists():
+        if others := sorted({path.name for path in out.iterdir()} - set(ASSEMBLED)):
+            raise BadRequest(f"{out} is not empty and no Space: it holds {others[0]!r}. Name an empty folder.")
         shutil.rmtree(out)
     shutil.copytree(root / "spaces" / stem, out, ignore=_LEFT_OUT)
     shutil.copytree(root / "workbench", out / "workbench", ignore=_LEFT_OUT)
