@@ -21,6 +21,7 @@ from workbench import WEIGHTS
 from workbench.catalog import find
 from workbench.errors import BadWeights
 from workbench.models.parsers import sam_clicks
+from workbench.models.parsers.clicks import changed
 from workbench.parts import INDEX
 from workbench.tasks.clicks import refine
 
@@ -102,12 +103,25 @@ def test_a_click_is_heeded_and_a_look_is_made_once(model, astronaut, astronaut_f
     mask = np.zeros(astronaut.shape[:2], bool)
     mask[60:120, 200:260] = True
 
-    labels, changed = refine(astronaut, model, features, "hair", mask, [(230, 90, -1)])
+    labels, touched = refine(astronaut, model, features, "hair", mask, [(230, 90, -1)])
 
-    new = np.where(changed, labels == INDEX["hair"], mask)
+    new = np.where(touched, labels == INDEX["hair"], mask)
     assert not new[90, 230]
     far, _ = refine(astronaut, model, features, "hair", mask, [(5, 505, 1)])
     assert far[505, 5] == INDEX["hair"], "outside its square a click marks its own pixel"
+
+
+def test_a_window_of_more_cells_than_the_own_networks_is_heeded_to_its_last_corner() -> None:
+    """SAM's masks have 256 cells a side: only the first 128 of them once counted."""
+    cells, frame = 256, np.array([[1.0, 0, 0], [0, 1, 0]])
+    mask, chance = np.zeros((cells, cells), bool), np.zeros((cells, cells), np.float32)
+    chance[200:240, 190:250] = 1
+
+    new = changed(mask, mask, chance, frame, (220, 220, 1))
+
+    assert new[202:238, 192:248].all()
+    assert not new[:190].any()
+    assert not new[:, :180].any()
 
 
 def test_files_of_another_network_are_refused(published, tmp_path: Path) -> None:

@@ -87,10 +87,10 @@ def changed(
 ) -> np.ndarray:
     """(H, W) bool: the flooded mask, otherwise where the network thinks otherwise; the click itself is always heeded.
 
-    start, chance: (128, 128), the flooded mask in the window (bool) and what the network makes of it (float32). frame:
+    start, chance: (n, n), the flooded mask in the window (bool) and what the network makes of it (float32). frame:
     (2, 3) from the window's cells to pixels. Where the two agree the photo's own pixels stay as they are.
     """
-    rows, columns = _reach(frame, flooded.shape)
+    rows, columns = _reach(frame, flooded.shape, len(start))
     inner = compose(invert(frame), np.array([[1.0, 0, columns.start], [0, 1, rows.start]]))
     size = (columns.stop - columns.start, rows.stop - rows.start)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -189,9 +189,10 @@ def window_input(
     return torch.cat(own, dim=1), windows(grid, coarse, SIDE // 2)
 
 
-def _reach(frame: np.ndarray, shape: Sequence[int], more: int = 0) -> tuple[slice, slice]:
-    """Rows and columns of the picture that a window covers, at least one of each, and `more` around them."""
-    points = apply(frame, np.array([[0.0, 0], [SIDE, 0], [0, SIDE], [SIDE, SIDE]]) - 0.5)
+def _reach(frame: np.ndarray, shape: Sequence[int], side: int, more: int = 0) -> tuple[slice, slice]:
+    """Rows and columns of the picture that a window of `side` cells covers, at least one of each, and `more` around
+    them."""
+    points = apply(frame, np.array([[0.0, 0], [side, 0], [0, side], [side, side]]) - 0.5)
     low = np.floor(points.min(axis=0)).astype(int) - more
     high = np.ceil(points.max(axis=0)).astype(int) + 1 + more
     left, top = np.clip(low, 0, np.array(shape[1::-1]) - 1)
@@ -202,7 +203,7 @@ def _reach(frame: np.ndarray, shape: Sequence[int], more: int = 0) -> tuple[slic
 def _seen(picture: np.ndarray, frame: np.ndarray, border: int) -> np.ndarray:
     """The picture through a window; where the window's cells are coarse, the mean of what they cover."""
     scale = float(np.sqrt(abs(np.linalg.det(frame[:, :2]))))
-    rows, columns = _reach(frame, picture.shape[:2], more=round(scale) + 2)
+    rows, columns = _reach(frame, picture.shape[:2], SIDE, more=round(scale) + 2)
     part = picture[rows, columns]
     if scale > 1.5:
         part = cv2.blur(part, (round(scale), round(scale)))
