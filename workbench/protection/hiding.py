@@ -1,6 +1,6 @@
 """Hides faces and does not believe it: the saved file is searched again, and a face that is still found fails the run.
 
-Knows the finder and the plain ways to hide; nothing of recognisers.
+Knows the finder and the plain ways to hide; drawn faces, and the recognisers that judge them, are asked in `replacing`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,8 @@ ROUNDS = 4
 STRONGEST = 4.0
 SAME = 0.3
 """Intersection over union from which a face that is found again is the one that was hidden."""
-
+LEAST = 0.15
+"""Share of a face's square that its outline must cover, or else it is hidden by the ellipse."""
 
 WAYS = (*KINDS, DRAWN)
 """The plain ways, or a drawn face instead."""
@@ -70,10 +71,6 @@ class Manner:
         return found
 
 
-LEAST = 0.15
-"""Share of a face's square that its outline must cover, or else it is hidden by the ellipse."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Hidden:
     """A photo whose faces were hidden and are not found any more.
@@ -110,6 +107,18 @@ class Hidden:
         return said + more + strong + drawn + (again + "." if drawn else "") + told(self.instead)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Search:
+    """What stays the same from search to search. masks: (H, W) bool outlines by face. quality: of the JPEG. everyone:
+    hide what only a search finds as well."""
+
+    finder: FaceFinder
+    manner: Manner
+    masks: Mapping[Face, np.ndarray]
+    quality: int
+    everyone: bool
+
+
 def hide(
     found: Found,
     numbers: Sequence[int],
@@ -128,34 +137,25 @@ def hide(
     """
     manner = manner if isinstance(manner, Manner) else Manner(manner, strength)
     chosen = [found.face(number) for number in dict.fromkeys(numbers)] or list(found.faces)
-    everyone = unseen or len(chosen) == len(found.faces)
     others = [face for face in found.faces if not any(face is mine for mine in chosen)]
     masks = manner.masks(found.faces)
+    search = _Search(finder, manner, masks, quality, everyone=unseen or len(chosen) == len(found.faces))
     if manner.kind == DRAWN:
-        return _drawn(found.image, chosen, others, everyone, finder, manner, masks, quality)
-    return _searched(found.image, chosen, others, everyone, finder, manner, masks, quality)
+        return _drawn(found.image, chosen, others, search)
+    return _searched(found.image, chosen, others, search)
 
 
-def _drawn(
-    image: np.ndarray,
-    chosen: Sequence[Face],
-    others: Sequence[Face],
-    everyone: bool,
-    finder: FaceFinder,
-    manner: Manner,
-    masks: Mapping[Face, np.ndarray],
-    quality: int,
-) -> Hidden:
+def _drawn(image: np.ndarray, chosen: Sequence[Face], others: Sequence[Face], search: _Search) -> Hidden:
     """With drawn faces as far as they fit, the rest by a mosaic; whom a recogniser still knows in the saved file gets
     another one."""
-    assert manner.stage is not None
-    ones = stand_ins(image, chosen, manner.stage, quality)
+    stage, plain = search.manner.stage, replace(search, manner=replace(search.manner, kind=INSTEAD))
+    assert stage is not None
+    ones = stand_ins(image, chosen, stage, search.quality)
     while True:
         rest = [one.face for one in ones if one.person is None]
         known = [*others, *(one.face for one in ones if one.person is not None)]
-        plain = replace(manner, kind=INSTEAD)
-        hidden = _searched(painted(image, ones), rest, known, everyone, finder, plain, masks, quality)
-        left = still_known(hidden.image, ones, manner.stage, finder)
+        hidden = _searched(painted(image, ones), rest, known, plain)
+        left = still_known(hidden.image, ones, stage, search.finder)
         if not left:
             break
         for one in left:
@@ -166,22 +166,14 @@ def _drawn(
     return replace(hidden, faces=faces, drawn=drawn, again=again, instead=counted(ones))
 
 
-def _searched(
-    image: np.ndarray,
-    asked: Sequence[Face],
-    others: Sequence[Face],
-    everyone: bool,
-    finder: FaceFinder,
-    manner: Manner,
-    masks: Mapping[Face, np.ndarray],
-    quality: int,
-) -> Hidden:
+def _searched(image: np.ndarray, asked: Sequence[Face], others: Sequence[Face], search: _Search) -> Hidden:
     """The photo with these faces hidden in a plain way, searched again until none is found but the others."""
+    manner, masks, everyone = search.manner, search.masks, search.everyone
     chosen, strengths = list(asked), [float(manner.strength)] * len(asked)
     for _ in range(ROUNDS):
-        data = encode_jpeg(_hidden(image, chosen, manner, strengths, masks), quality)
+        data = encode_jpeg(_hidden(image, chosen, manner, strengths, masks), search.quality)
         saved = opened(data)
-        left, new = _left(find_faces(saved, finder), chosen, others)
+        left, new = _left(find_faces(saved, search.finder), chosen, others)
         if not left and not (everyone and new):
             stronger = sum(value > manner.strength for value in strengths)
             return Hidden(data, saved, tuple(chosen), len(chosen) - len(asked), stronger)
