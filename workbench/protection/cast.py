@@ -11,14 +11,14 @@ import cv2
 import numpy as np
 
 from workbench.errors import NoFace
-from workbench.geometry import face_unit, umeyama
-from workbench.mesh import LIPS_INNER, LIPS_OUTER, OVAL, REGIONS, polygon
+from workbench.geometry import face_unit
+from workbench.mesh import OVAL, polygon
 from workbench.parts import INDEX
 from workbench.portraits import FaceGenerator
-from workbench.protection.drawn import OWN, DrawnFace, around, mesh_of
+from workbench.protection.drawn import OWN, WHOLE, DrawnFace, around, mesh_of
 from workbench.protection.targets import draw_target
 from workbench.tasks.face_search import FaceFinder
-from workbench.tasks.head_pose import HEAD, INDICES
+from workbench.tasks.head_pose import in_head
 from workbench.tasks.parsing import Parser, parse
 from workbench.values import Face
 
@@ -87,8 +87,8 @@ def _ready(picture: np.ndarray, face: Face, parser: Parser, number: int) -> Draw
     """A drawn person whose hair, which would lie on somebody's cheeks, is painted over with the skin beside it."""
     labels = parse(picture, parser, [face]).labels
     inside = polygon(face.mesh, OVAL, picture.shape[:2]) > 127  # type: ignore[arg-type]
-    around = cv2.dilate(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    hair = np.isin(labels, [INDEX[name] for name in IN_FRONT]) & around
+    near = cv2.dilate(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    hair = np.isin(labels, [INDEX[name] for name in IN_FRONT]) & near
     grown = cv2.dilate(hair.astype(np.uint8), np.ones((9, 9), np.uint8))
     painted = cv2.inpaint(picture, grown, 5, cv2.INPAINT_TELEA)
     return DrawnFace(painted, face, _glasses(labels, inside), _light(picture, inside), number)
@@ -132,9 +132,8 @@ def _light(image: np.ndarray, where: np.ndarray) -> float:
 def ranked(people: Sequence[DrawnFace], place: Place, taken: Sequence[int] = ()) -> list[DrawnFace]:
     """The drawn people, those first who wear glasses as this face does, are not `taken` (numbers) yet, hold mouth and
     eyes alike and are about as bright."""
-    mesh, faces = mesh_of(place.face), {number % AGAIN for number in taken}
-    scale, rotation, shift = umeyama(HEAD, mesh[list(INDICES)])
-    held = _held((mesh - shift) @ rotation / scale)
+    faces = {number % AGAIN for number in taken}
+    held = _held(in_head(mesh_of(place.face)))
 
     def unlike(one: DrawnFace) -> tuple[bool, bool, float]:
         apart = float(np.linalg.norm(held - _held(one.head)))
@@ -147,5 +146,4 @@ def ranked(people: Sequence[DrawnFace], place: Place, taken: Sequence[int] = ())
 
 def _held(head: np.ndarray) -> np.ndarray:
     """How lips and lids lie around their middles, in the head's frame, (n, 2)."""
-    groups = ((*LIPS_OUTER, *LIPS_INNER), REGIONS["image_left_eye"], REGIONS["image_right_eye"])
-    return np.concatenate([head[list(group), :2] - head[list(group), :2].mean(axis=0) for group in groups])
+    return np.concatenate([head[list(group), :2] - head[list(group), :2].mean(axis=0) for group in WHOLE])

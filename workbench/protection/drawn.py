@@ -16,7 +16,7 @@ from scipy.spatial import Delaunay
 
 from workbench.geometry import face_unit, umeyama
 from workbench.mesh import LIPS_INNER, LIPS_OUTER, OVAL, REGIONS, polygon
-from workbench.tasks.head_pose import HEAD, INDICES
+from workbench.tasks.head_pose import HEAD, INDICES, in_head
 from workbench.values import Face
 
 OWN = 1.0
@@ -31,7 +31,7 @@ GAINS = (0.2, 4.0)
 OPENED = 0.12
 """Lip gap over mouth width from which a mouth counts as open: what is in it stays the photo's."""
 
-_MOVED_WHOLE = (
+WHOLE = (
     (*LIPS_OUTER, *LIPS_INNER),
     REGIONS["image_left_eye"],
     REGIONS["image_right_eye"],
@@ -42,7 +42,8 @@ _MOVED_WHOLE = (
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnFace:
     """A drawn person, ready to be put into photos. picture: (h, w, 3) uint8. face: in it, with mesh. glasses: whether
-    it wears some. light: how bright its face is, 0..255. number: which of the drawn people it is. own: as `OWN`."""
+    it wears some. light: how bright its face is, 0..255. number: which of the drawn people it is. own: as `OWN`.
+    corners: (n, 3), the triangles of its mesh. head: its mesh as `in_head`."""
 
     picture: np.ndarray
     face: Face
@@ -56,8 +57,7 @@ class DrawnFace:
     def __post_init__(self) -> None:
         mesh = mesh_of(self.face)
         object.__setattr__(self, "corners", Delaunay(mesh[:, :2]).simplices)
-        scale, rotation, shift = umeyama(HEAD, mesh[list(INDICES)])
-        object.__setattr__(self, "head", (mesh - shift) @ rotation / scale)
+        object.__setattr__(self, "head", in_head(mesh))
 
 
 def mesh_of(face: Face) -> np.ndarray:
@@ -94,7 +94,7 @@ def _built(mesh: np.ndarray, head: np.ndarray, own: float) -> np.ndarray:
     """(468, 3): the mesh with the drawn person's build in its middle, expression and border as they were."""
     scale, rotation, shift = umeyama(HEAD, mesh[list(INDICES)])
     apart = scale * head @ rotation.T + shift - mesh
-    for group in _MOVED_WHOLE:
+    for group in WHOLE:
         apart[list(group)] = apart[list(group)].mean(axis=0)
     flat = mesh[:, :2]
     inward = np.linalg.norm(flat[:, None] - flat[None, list(OVAL)], axis=2).min(axis=1)

@@ -56,6 +56,10 @@ class Stage:
                 f"Run: python -m workbench models calibrate {blind[0]} FOLDER"
             )
 
+    def person(self, number: int) -> DrawnFace:
+        """The drawn person of a number."""
+        return next(each for each in self.people if each.number == number)
+
     def takes(self, known: Mapping[str, Embedding], image: np.ndarray, faces: Sequence[Face]) -> bool:
         """Whether any recogniser takes one of these faces of a picture, which have landmarks, for who is known."""
         return any(

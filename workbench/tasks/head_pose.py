@@ -55,6 +55,14 @@ def head_pose(mesh: np.ndarray) -> Pose:
     return pose_of(rotation)
 
 
+def in_head(mesh: np.ndarray) -> np.ndarray:
+    """(468, 3) float64: a mesh (468 or 478, 3) in the frame of the mean head: turned to the camera, in widths between
+    the outer eye corners."""
+    points = mesh[:468].astype(np.float64)
+    scale, rotation, shift = umeyama(HEAD, points[list(INDICES)])
+    return np.asarray((points - shift) @ rotation / scale)
+
+
 def eyes_open(mesh: np.ndarray) -> tuple[float, float]:
     """Lid gap over eye width, image left and image right: about 0.3 open (0.2 to 0.4 in most portraits), near 0.1
     closed.

@@ -91,12 +91,11 @@ def _look(image: np.ndarray, face: Face, track: Track, found: _Looks, stage: Sta
         return
     known = vectors(part, moved, stage.judges)
     track.vectors.append((number, known[name(stage.judges[0])].vector))
-    by_number = {person.number: person for person in stage.people}
     if not found.candidates:
         found.candidates = [person.number for person in ranked(stage.people, here)[:CANDIDATES]]
     for candidate in found.candidates:
         if candidate not in found.known:
-            drawn = replaced(part, moved, by_number[candidate], here.covered)
+            drawn = replaced(part, moved, stage.person(candidate), here.covered)
             if stage.takes(known, drawn, [moved]):
                 found.known.add(candidate)
 

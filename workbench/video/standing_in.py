@@ -8,7 +8,7 @@ import numpy as np
 
 from workbench.detections import overlap
 from workbench.protection.cast import place
-from workbench.protection.drawn import DrawnFace, replaced
+from workbench.protection.drawn import replaced
 from workbench.protection.judge import vectors
 from workbench.protection.replacing import Stage
 from workbench.tasks.detection import with_landmarks
@@ -30,10 +30,6 @@ class Lent:
     stage: Stage
     finder: FaceFinder
     reasons: Mapping[int, str]
-
-    def person(self, number: int) -> DrawnFace:
-        """The drawn person of a number."""
-        return next(each for each in self.stage.people if each.number == number)
 
 
 @dataclass(slots=True, eq=False)
@@ -92,7 +88,7 @@ class Drawing:
             known = vectors(part, moved, self.lent.stage.judges)
             self.asked.setdefault(number, {})[spot_place] = (face, known)
         there, _ = close(result, face)
-        there[:] = replaced(there, moved, self.lent.person(spot.person), here.covered)
+        there[:] = replaced(there, moved, self.lent.stage.person(spot.person), here.covered)
         self.faces.setdefault(number, []).append(face)
         return ""
 

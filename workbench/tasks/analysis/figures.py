@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from workbench.geometry import umeyama
-from workbench.tasks.head_pose import HEAD, INDICES
+from workbench.tasks.head_pose import in_head
 from workbench.values import Face
 
 USUAL: Mapping[str, tuple[float, float]] = {
@@ -29,8 +28,7 @@ def figures(face: Face) -> dict[str, float]:
     """
     if face.mesh is None:
         return {}
-    scale, rotation, shift = umeyama(HEAD, face.mesh[list(INDICES)].astype(np.float64))
-    head = (face.mesh[:468].astype(np.float64) - shift) @ rotation / scale
+    head = in_head(face.mesh)
     eyes = float(head[[33, 133, 362, 263], 1].mean())
     lips = float(head[[13, 14], 1].mean())
     return {
