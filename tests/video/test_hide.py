@@ -16,6 +16,7 @@ from workbench.video.hide import hide
 from workbench.video.reading import frames, open_clip
 from workbench.video.seeing import Eyes
 from workbench.video.segment import Segment, Wish
+from workbench.video.standing_in import Drawing
 from workbench.watch import Watch
 
 CROSSING = ((6, 20, 1.5, 0), (110, 60, -1.5, 0.2))
@@ -79,7 +80,8 @@ def test_somebody_who_was_missed_before_a_person_who_stays_is_not_taken_for_them
     def left(*kept: float) -> list[int]:
         face = Face(np.array(kept, np.float32), np.zeros((5, 2), np.float32), 1.0)
         told = SimpleNamespace(tell=lambda done: None)
-        return list(segment._found_again({n: [] for n in range(3)}, {n: [face] for n in range(3)}, told, None)[0])
+        plan, shown = {n: [] for n in range(3)}, {n: [face] for n in range(3)}
+        return list(segment._found_again(plan, shown, told, Drawing(None))[0])
 
     assert left(20, 20, 70, 70) == [0, 1, 2]
     assert left(29, 39, 46, 56) == [], "the kept face itself"

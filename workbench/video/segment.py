@@ -76,7 +76,7 @@ class Segment:
         """Write until nobody is found. Raises FacesLeft with the numbers of the pictures."""
         asked = sum(len(each) for each in plan.values())
         for _ in range(ROUNDS):
-            times, drawing = self.times[self.start : self.stop], None if self.lent is None else Drawing(self.lent)
+            times, drawing = self.times[self.start : self.stop], Drawing(self.lent)
             write_piece(self.path, self._pictures(plan, shown, told, drawing), times, self.clip, self.wish.quality)
             left, known = self._found_again(plan, shown, told, drawing)
             if not left and not known:
@@ -85,8 +85,7 @@ class Segment:
                 solid = sum(spot.solid for spot in strong)
                 return {
                     "spots": len(every), "added": len(every) - asked, "stronger": len(strong), "covered": solid,
-                    "drawn": 0 if drawing is None else sum(len(each) for each in drawing.faces.values()),
-                    "instead": {} if drawing is None else dict(drawing.reasons),
+                    "drawn": sum(len(each) for each in drawing.faces.values()), "instead": dict(drawing.reasons),
                 }  # fmt: skip
             self._mend(plan, left)
             self._undraw(plan, known)
@@ -99,14 +98,12 @@ class Segment:
         plan: Mapping[int, Sequence[Spot]],
         shown: Mapping[int, Sequence[Face]],
         told: Countdown,
-        drawing: Drawing | None,
+        drawing: Drawing,
     ) -> Iterator[np.ndarray]:
         for frame in frames(self.clip, self.start, self.stop, self.times):
             told.tell(self.start + (frame.number - self.start) * 0.5)
-            image, spots = frame.image, plan[frame.number]
-            if drawing is not None:
-                seconds = float(self.seconds[frame.number])
-                image, spots = drawing.draw(image, frame.number, seconds, spots, shown[frame.number])
+            number, seconds = frame.number, float(self.seconds[frame.number])
+            image, spots = drawing.draw(frame.image, number, seconds, plan[number], shown[number])
             yield drawn(image, spots, self.wish.plain)
 
     def _found_again(
@@ -114,7 +111,7 @@ class Segment:
         plan: Mapping[int, Sequence[Spot]],
         shown: Mapping[int, Sequence[Face]],
         told: Countdown,
-        drawing: Drawing | None,
+        drawing: Drawing,
     ) -> tuple[dict[int, list[Face]], list[tuple[int, int]]]:
         """Faces that can be found in the written pictures, but for those of people who are kept and for drawn ones; and
         pictures and places of drawn ones whom a recogniser takes for the person."""
@@ -123,8 +120,7 @@ class Segment:
         for frame in frames(open_clip(self.path)):
             number = self.start + frame.number
             told.tell(self.start + (self.stop - self.start + frame.number) * 0.5)
-            lent = [] if drawing is None else drawing.faces.get(number, [])
-            mine = [spot.face for spot in plan[number]] if drawing is None else drawing.plain.get(number, [])
+            lent, mine = drawing.faces.get(number, []), drawing.plain.get(number, [])
             wrong = [
                 face
                 for face in self._faces(frame.image, number)
@@ -132,8 +128,7 @@ class Segment:
             ]
             if wrong:
                 left[number] = wrong
-            if drawing is not None:
-                known += [(number, place) for place in drawing.known(frame.image, number)]
+            known += [(number, place) for place in drawing.known(frame.image, number)]
         return left, known
 
     def _faces(self, image: np.ndarray, number: int) -> list[Face]:

@@ -32,13 +32,24 @@ class Lent:
     reasons: Mapping[int, str]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Picture:
+    """One picture while it is drawn on. image: as it was read. result: with those who are drawn so far. seconds: when
+    it is shown."""
+
+    image: np.ndarray
+    result: np.ndarray
+    number: int
+    seconds: float
+
+
 @dataclass(slots=True, eq=False)
 class Drawing:
-    """One pass through a segment. faces: really drawn, by picture; plain: the others. asked: by picture and place among
-    its spots, the face and what recognisers saw in it. reasons: of the others, why they were not drawn. steady, met:
-    by track, what smooths its mesh, and which were asked about already."""
+    """One pass through a segment. lent: None: nobody is drawn. faces: really drawn, by picture; plain: the others.
+    asked: by picture and place among its spots, the face and what recognisers saw in it. reasons: of the others, why
+    they were not drawn. steady, met: by track, what smooths its mesh, and which were asked about already."""
 
-    lent: Lent
+    lent: Lent | None
     faces: dict[int, list[Face]] = field(default_factory=dict)
     plain: dict[int, list[Face]] = field(default_factory=dict)
     asked: dict[int, dict[int, tuple[Face, Mapping[str, Embedding]]]] = field(default_factory=dict)
@@ -50,45 +61,37 @@ class Drawing:
         self, image: np.ndarray, number: int, seconds: float, spots: Sequence[Spot], shown: Sequence[Face] = ()
     ) -> tuple[np.ndarray, list[Spot]]:
         """The picture with drawn faces, and the spots that must be hidden plainly. shown: faces that stay visible."""
-        result, plain = image.copy(), []
-        order = sorted(range(len(spots)), key=lambda place: spots[place].face.size)
-        for spot_place in order:
-            spot = spots[spot_place]
-            others = [*shown, *(each.face for each in spots if each.person != spot.person)]
-            reason = self._drawn(image, result, number, seconds, spot_place, spot, others)
-            if reason:
-                self.reasons[reason] += 1
-                plain.append(spot)
+        plain, result = list(spots), image
+        if self.lent is not None:
+            picture, plain = _Picture(image, image.copy(), number, seconds), []
+            for at in sorted(range(len(spots)), key=lambda at: spots[at].face.size):
+                reason = self._drawn(picture, at, spots, shown, self.lent)
+                if reason:
+                    self.reasons[reason] += 1
+                    plain.append(spots[at])
+            result = picture.result
         self.plain[number] = [spot.face for spot in plain]
         return result, plain
 
-    def _drawn(
-        self,
-        image: np.ndarray,
-        result: np.ndarray,
-        number: int,
-        seconds: float,
-        spot_place: int,
-        spot: Spot,
-        others: Sequence[Face],
-    ) -> str:
-        """Draw one face into `result`; why not, or ""."""
+    def _drawn(self, picture: _Picture, at: int, spots: Sequence[Spot], shown: Sequence[Face], lent: Lent) -> str:
+        """Draw one face into the result; why not, or "". at: its place among the spots."""
+        spot, number = spots[at], picture.number
         if spot.person is None:
-            return spot.reason or self.lent.reasons.get(spot.track, "unseen")
-        face = self._steady(_with_landmarks(image, self.lent.finder, spot.face), spot.track, seconds)
+            return spot.reason or lent.reasons.get(spot.track, "unseen")
+        face = self._steady(_with_landmarks(picture.image, lent.finder, spot.face), spot.track, picture.seconds)
+        others = [*shown, *(each.face for each in spots if each.person != spot.person)]
         mine, *theirs = overlap(face.box, np.stack([spot.face.box, *(other.box for other in others)]))
         if mine < SAME or max(theirs, default=0.0) > mine:
             return "unseen"  # the mesh slid onto somebody else
-        part, moved = close(image, face)
-        here = place(part, moved, self.lent.stage.parser)
+        part, moved = close(picture.image, face)
+        here = place(part, moved, lent.stage.parser)
         if here.trouble:
             return here.trouble
         if number % EVERY == 0 or spot.track not in self.met:
             self.met.add(spot.track)
-            known = vectors(part, moved, self.lent.stage.judges)
-            self.asked.setdefault(number, {})[spot_place] = (face, known)
-        there, _ = close(result, face)
-        there[:] = replaced(there, moved, self.lent.stage.person(spot.person), here.covered)
+            self.asked.setdefault(number, {})[at] = (face, vectors(part, moved, lent.stage.judges))
+        there, _ = close(picture.result, face)
+        there[:] = replaced(there, moved, lent.stage.person(spot.person), here.covered)
         self.faces.setdefault(number, []).append(face)
         return ""
 
@@ -100,11 +103,10 @@ class Drawing:
 
     def known(self, image: np.ndarray, number: int) -> list[int]:
         """The places of spots whose drawn face a recogniser takes for the person, in what was written."""
-        return [
-            spot_place
-            for spot_place, (face, vector) in self.asked.get(number, {}).items()
-            if self.lent.stage.takes(vector, image, [face])
-        ]
+        if self.lent is None:
+            return []
+        asked, stage = self.asked.get(number, {}), self.lent.stage
+        return [at for at, (face, vector) in asked.items() if stage.takes(vector, image, [face])]
 
 
 def _with_landmarks(image: np.ndarray, finder: FaceFinder, face: Face) -> Face:
