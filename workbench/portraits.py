@@ -27,15 +27,17 @@ WORDS = {
 MOST = {"yaw": 20.0, "pitch": 12.0, "smile": 2.0, "mouth": 2.0, "light": 2.0, "age": 25.0}
 """How far a wish in numbers goes, either way."""
 
+WISHES = (*MOST, *WORDS, "brightness")
+"""The names of all wishes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """How a person is to look, besides who it is: changes of what the model would draw, all else as it was.
 
-    yaw, pitch: degrees more to the image's right, and more upward. smile, mouth (opened), light (from the image's
-    left to
-    its right): in deviations among photos. age: years. hair, glasses, background: of `WORDS`. brightness: mean grey of
-    the face, 0 to 255; None leaves it to the model. Raises BadRequest for what lies outside.
+    yaw, pitch: degrees more to the image's right, and more upward. smile, mouth (opened), light (from the image's left
+    to its right): in deviations among photos. age: years. hair, glasses, background: of `WORDS`. brightness: mean grey
+    of the face, 0 to 255; None leaves it to the model. Raises BadRequest for what lies outside.
     """
 
     yaw: float = 0.0
@@ -79,10 +81,9 @@ def read_wishes(words: Sequence[str]) -> Wishes:
     told: dict[str, Any] = {}
     for word in words:
         name, _, value = word.partition("=")
-        if name not in (*MOST, *WORDS, "brightness"):
-            raise BadRequest(
-                f"A wish is one of {', '.join((*MOST, *WORDS))} or brightness, with = and a value; got {word!r}."
-            )
+        if name not in WISHES:
+            names = f"{', '.join(WISHES[:-1])} or {WISHES[-1]}"
+            raise BadRequest(f"A wish is one of {names}, with = and a value; got {word!r}.")
         try:
             told[name] = value if name in WORDS else float(value)
         except ValueError:

@@ -7,20 +7,25 @@ noise is drawn for every variant, so that what differs is what was chosen.
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from workbench import checks
 from workbench.errors import BadRequest
-from workbench.portraits import MOST as WISHED
-from workbench.portraits import WORDS, Recipe, read_wishes
+from workbench.portraits import WISHES, Recipe, read_wishes
 from workbench.scenes import Scene
 
 MOST, LONGEST = 16, 4_000
-NUMBERS = {"seed": int, "steps": int, "guidance": float, "strength": float, "size": int}
-SCENE = ("negative", "strength", "size", "style")
-NAMES = ("prompt", *NUMBERS, "negative", "style")
+"""Variants, and characters of their text."""
 HIGHEST_SEED, HIGHEST = 2**31 - 1, 1000
+"""A seed, and steps or guidance."""
+
+OWN = ("prompt", "seed", "steps", "guidance")
+SCENE = tuple(each.name for each in fields(Scene))
+NAMES = (*OWN, *SCENE, *WISHES)
+"""What a variant may change: the recipe's own values, those of its scene, and its wishes."""
+NUMBERS = {"seed": int, "steps": int, "guidance": float, "strength": float, "size": int}
+"""What is read as a number here; wishes are read where they are known."""
 
 
 def read(text: str, recipe: Recipe) -> list[Recipe]:
@@ -51,22 +56,21 @@ def _changed(line: str, recipe: Recipe) -> Recipe:
             f"Variant {line[:60]!r}: {error}. Put words with spaces in quotes: prompt='in a park'."
         ) from None
     told: dict[str, Any] = dict(_pair(word) for word in words)
-    wished = [f"{name}={value}" for name, value in told.items() if name in (*WISHED, *WORDS, "brightness")]
+    wished = [f"{name}={value}" for name, value in told.items() if name in WISHES]
     own = [f"{name}={value}" for name, value in recipe.wishes.made.items()]
-    scene = {name: getattr(recipe.scene, name) for name in SCENE} | {n: told[n] for n in SCENE if n in told}
-    changes = {name: told[name] for name in ("seed", "steps", "guidance", "prompt") if name in told}
+    scene = replace(recipe.scene, **{name: told[name] for name in SCENE if name in told})
+    changes = {name: told[name] for name in OWN if name in told}
     if not 0 <= changes.get("seed", 0) <= HIGHEST_SEED:
         raise BadRequest(f"Variant {line[:60]!r}: expected a seed of 0 to {HIGHEST_SEED:,}.")
     for name in ("steps", "guidance"):
         checks.number(name, changes.get(name, 0), 0, HIGHEST)
-    return replace(recipe, **changes, wishes=read_wishes([*own, *wished]), scene=Scene(**scene))
+    return replace(recipe, **changes, wishes=read_wishes([*own, *wished]), scene=scene)
 
 
 def _pair(word: str) -> tuple[str, Any]:
     name, sign, value = word.partition("=")
-    if not sign or name not in (*NAMES, *WISHED, *WORDS, "brightness"):
-        known = ", ".join((*NAMES, *WISHED, *WORDS))
-        raise BadRequest(f"A variant is made of NAME=VALUE, with a name of {known}; got {word[:60]!r}.")
+    if not sign or name not in NAMES:
+        raise BadRequest(f"A variant is made of NAME=VALUE, with a name of {', '.join(NAMES)}; got {word[:60]!r}.")
     try:
         return name, NUMBERS[name](value) if name in NUMBERS else value
     except ValueError:
