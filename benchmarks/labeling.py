@@ -39,7 +39,7 @@ from labeling_server import (  # noqa: E402
     write_study,
 )
 
-from tests.browser.conftest import FLAGS, free_port  # noqa: E402
+from tests.browser.chromium import free_port, launched  # noqa: E402
 from tests.hub_double import HubDouble  # noqa: E402
 from tests.labeling.databases import postgres_database, postgres_server  # noqa: E402
 from tests.labeling.serving.test_loss import rows_on, troubled  # noqa: E402
@@ -138,10 +138,8 @@ OURS_TIMED = """async () => {
 def keys(args: argparse.Namespace) -> list[Row]:
     """Key to next pair painted, in Chromium: ours and the plain app, in turn. 'Painted' is two animation frames after
     the decode."""
-    from playwright.sync_api import sync_playwright
-
     times: dict[str, list[float]] = {"ours": [], "plain gr.Image app": []}
-    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as scratch, launched() as browser:
         study = write_study(Path(scratch) / "study", 400)
         port = free_port()
         script = Path(scratch) / "peer.py"
@@ -151,7 +149,6 @@ def keys(args: argparse.Namespace) -> list[Row]:
         peer = subprocess.Popen(
             [sys.executable, str(script), str(port), *pictures], env=quiet, stdout=subprocess.DEVNULL, cwd=study
         )
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         try:
             with serving(study, Path(scratch) / "data") as (address, process):
                 wait_open(address, process)
@@ -175,7 +172,6 @@ def keys(args: argparse.Namespace) -> list[Row]:
                         times[name].append(page.evaluate(script_text))
         finally:
             peer.terminate()
-            browser.close()
     target = {"ours": "p50 ≤ 35, p95 ≤ 60 ms", "plain gr.Image app": "(peer)"}
     return [
         {
@@ -254,14 +250,11 @@ def loss(args: argparse.Namespace) -> list[Row]:
 
 
 def loss_run(args: argparse.Namespace, wiped: bool) -> list[Row]:
-    from playwright.sync_api import sync_playwright
-
     rng = random.Random(int(wiped))
-    with tempfile.TemporaryDirectory() as scratch, HubDouble() as hub, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as scratch, HubDouble() as hub, launched() as browser:
         folder, data, port = write_study(Path(scratch) / "study", 5_000), Path(scratch) / "data", free_port()
         hub.repo("dataset", "tester/loss")
         hub.random_fault, faults = troubled(7)
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         page = browser.new_page()
         for life in range(args.kills + 1):
             if wiped and life:
@@ -279,7 +272,6 @@ def loss_run(args: argparse.Namespace, wiped: bool) -> list[Row]:
                     took = time.monotonic() - end
         votes = page.evaluate("window.acknowledged || []")
         kept = Counter(row["label"] for row in rows_on(hub))
-        browser.close()
     lost, doubled = set(votes) - set(kept), [label for label, n in kept.items() if n > 1]
     name = f"{args.kills} kills, Chromium, disk {'wiped' if wiped else 'kept'}"
     row = {

@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from tests.browser.conftest import free_port  # noqa: E402
+from tests.browser.chromium import free_port  # noqa: E402
 from workbench.labeling.store import schema  # noqa: E402
 from workbench.labeling.store.store import Store  # noqa: E402
 from workbench.labeling.study.study import Study  # noqa: E402

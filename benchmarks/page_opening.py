@@ -9,7 +9,6 @@ Each run is a browser of its own with an empty cache. Nothing else should run me
 
 import argparse
 import os
-import shutil
 import socket
 import statistics
 import subprocess
@@ -21,9 +20,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.browser.chromium import free_port, launched  # noqa: E402
+
 SIZES = {"laptop": (1280, 720), "phone": (390, 844)}
 READY = {
     "start": "#start-portrait .first[data-state=ready]",
@@ -49,9 +50,7 @@ def served(url: str) -> Iterator[str]:
     if url:
         yield url
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"WORKBENCH_DATA": folder, "WORKBENCH_PORT": str(port), "PYTHONPATH": str(ROOT)}
         process = subprocess.Popen(
@@ -119,14 +118,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--url", default="")
     asked = parser.parse_args()
-    from playwright.sync_api import sync_playwright
-
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        raise SystemExit("error: Chromium is not installed")
-    flags = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    with served(asked.url) as url, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=flags)
+    with served(asked.url) as url, launched() as chromium:
         opened(chromium, url, SIZES["laptop"], "start")  # the server's own first time does not count
         print(
             f"{'':8}{'tab':14}{'ready':>8}{'page':>9}{'wire':>9}{'requests':>10}{'shift':>8}{'script':>9}{'browser':>9}"
@@ -139,7 +131,6 @@ def main() -> None:
                     f"{row['requests']:10.0f}{row['shift']:8.3f}{row['script']:7.2f} s{row['task']:7.2f} s",
                     flush=True,
                 )
-        chromium.close()
     print(AIMS)
 
 

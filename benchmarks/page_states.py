@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from PIL import Image
 
-from tests.browser.page_jobs import FLAGS, JOBS, Job, files, mask_zip
-from tests.browser.walker import Keys, Stopped, do, layout, stops
+from tests.browser.chromium import launched
+from tests.browser.page_jobs import JOBS, Job, files
+from tests.browser.walker import Keys, Stopped, do, do_before, layout, stops
 
 SIZES = {1280: 720, 1440: 900, 390: 844}
 STATES = ("empty", "running", "done", "stale", "error")
@@ -114,12 +116,9 @@ def visit(
         page.locator(f"#tab-{job.tab}").wait_for()
         page.wait_for_timeout(2500)
         if job.before:
-            first = next(each for each in JOBS if (each.tab, each.sub) == (job.tab, job.before))
-            do(person, Job(first.tab, first.sub, first.state, first.given), given)
-            person.sub(job.tab, job.sub)
+            do_before(person, job, given)
         looking.look("empty", every)
-        without = {"change": "", "file": ""}
-        do(person, Job(**{name: getattr(job, name) for name in job.__slots__} | without), given)
+        do(person, replace(job, change="", file=""), given)
         page.wait_for_timeout(1200)
         if job.state or job.steps:
             looking.first = _first(page, job)
@@ -186,8 +185,6 @@ def _sheet(found: list[Path], width: int) -> Image.Image:
 
 def main() -> None:
     """Look at everything that is asked for."""
-    from playwright.sync_api import sync_playwright
-
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("address")
     asked.add_argument("folder", type=Path)
@@ -198,11 +195,8 @@ def main() -> None:
     said = asked.parse_intermixed_args()
     said.folder.mkdir(parents=True, exist_ok=True)
     given = files(said.folder / "files")
-    if not Path(given["masks"][0]).exists():
-        mask_zip(Path(given["masks"][0]), given["photos"])
     axe = said.axe.read_text(encoding="utf-8") if said.axe else ""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+    with launched() as browser:
         begun = time.monotonic()
         for job in [job for job in JOBS if not said.jobs or job.name in said.jobs or job.tab in said.jobs]:
             told = said.folder / f"{job.name.replace('/', '-')}.txt"
@@ -215,7 +209,6 @@ def main() -> None:
             ]
             told.write_text("\n".join(rows) + "\n", encoding="utf-8")
             print("\n".join(rows), flush=True)
-        browser.close()
     sheets(said.folder)
 
 

@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 import labeling_server as labeling  # noqa: E402
 import yaml  # noqa: E402
 
-from tests.browser.conftest import FLAGS, free_port  # noqa: E402
+from tests.browser.chromium import free_port, launched  # noqa: E402
 from tests.hub_double import HubDouble  # noqa: E402
 from tests.labeling.databases import postgres_database, postgres_server  # noqa: E402
 from tests.labeling.raters import Visitor  # noqa: E402
@@ -342,10 +342,7 @@ def _judge(raters: dict[str, Caller], until: int, apps: list[App], log: Path) ->
 
 
 def _look(address: str, file: Path) -> None:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+    with launched() as browser:
         page = browser.new_page()
         failed: list[str] = []
         page.on("requestfailed", lambda request: failed.append(request.url))
@@ -353,7 +350,6 @@ def _look(address: str, file: Path) -> None:
         page.goto(f"{address}/?tab=labeling")
         page.get_by_text("I agree, begin").wait_for(timeout=60_000)
         page.screenshot(path=str(file))
-        browser.close()
     said(f"Chromium at {address}/?tab=labeling: the study's first page; requests that failed: {failed or 'none'}")
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.browser.page_jobs import files, mask_zip, saved_mask
+from tests.browser.page_jobs import files, saved_mask
 
 ROOT = Path(__file__).parents[1]
 KINDS = ("a file", "a photo (file)", "photos (files)", "two pictures (files)", "a clip (file)", "a table", "a figure",
@@ -155,10 +155,6 @@ def _given(value: Any, made: dict[str, list[str]], handed: Callable[[Path], Any]
     return value
 
 
-def _part(part: Any) -> str:
-    return f"{part.type} of {len(getattr(part, 'text', '') or getattr(part, 'data', ''))}"
-
-
 def _url(path: Path) -> str:
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
@@ -173,8 +169,6 @@ def main() -> int:
     asked.add_argument("--files", type=Path)
     said = asked.parse_intermixed_args()
     made = files(said.files or Path(tempfile.mkdtemp()))
-    if not Path(made["masks"][0]).exists():
-        mask_zip(Path(made["masks"][0]), made["photos"])
     call, handed = (by_tool if said.mcp else by_client)(said.address)
     told, bad = documented(), 0
     for name in said.names or (ROOT / "tests" / "api_names.txt").read_text().split():

@@ -15,8 +15,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.browser.page_jobs import FLAGS, JOBS, Job, files, mask_zip
-from tests.browser.walker import Keys, Stopped, do, layout, stops
+from tests.browser.chromium import launched
+from tests.browser.page_jobs import JOBS, Job, files
+from tests.browser.walker import Keys, Stopped, do, do_before, layout, stops
 
 
 class Touch(Keys):
@@ -103,10 +104,8 @@ def walk(browser: Any, address: str, job: Job, given: dict[str, list[str]], touc
         person.open(address, job)
         faults += [f"empty: {each}" for each in (layout(page) if touch else [])]
         if job.before:
-            first = next(each for each in JOBS if (each.tab, each.sub) == (job.tab, job.before))
             person.sub(job.tab, job.before)
-            do(person, Job(first.tab, first.sub, first.state, first.given), given)
-            person.sub(job.tab, job.sub)
+            do_before(person, job, given)
         do(person, job, given)
     except Exception as error:  # noqa: BLE001, the table says it
         where = str(error).split("\n")[0][:200]
@@ -124,29 +123,22 @@ def walk(browser: Any, address: str, job: Job, given: dict[str, list[str]], touc
 
 def main() -> int:
     """Walk, print, and tell whether every job went through."""
-    from playwright.sync_api import sync_playwright
-
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("address")
     asked.add_argument("jobs", nargs="*", help="tabs or tab/sub-tab; all when none is named")
     asked.add_argument("--touch", action="store_true")
     asked.add_argument("--files", type=Path, help="folder for the files that are given; kept")
     said = asked.parse_intermixed_args()
-    folder = said.files or Path(tempfile.mkdtemp())
-    given = files(folder)
-    if not Path(given["masks"][0]).exists():
-        mask_zip(Path(given["masks"][0]), given["photos"])
+    given = files(said.files or Path(tempfile.mkdtemp()))
     jobs = [job for job in JOBS if not said.jobs or job.name in said.jobs or job.tab in said.jobs]
     bad = 0
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+    with launched() as browser:
         for job in jobs:
             row, faults = walk(browser, said.address, job, given, said.touch)
             bad += row[1] == "no"
             print("| " + " | ".join(map(str, row)) + " |", flush=True)
             for each in dict.fromkeys(faults):
                 print("   ", each, flush=True)
-        browser.close()
     return bool(bad)
 
 

@@ -1,7 +1,6 @@
 """A real server in its own process and a real Chromium, shared by the browser tests. Screenshots go to `artifacts/`."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -12,30 +11,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.browser.chromium import free_port, launched
+
 ROOT = Path(__file__).resolve().parents[2]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/browser" in item.path.as_posix():
             item.add_marker(pytest.mark.browser)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
@@ -73,14 +57,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, settings, example_photos) -
 @pytest.fixture(scope="session")
 def chromium():
     """Debian's Chromium, headless."""
-    from playwright.sync_api import sync_playwright
-
-    path = shutil.which("chromium")
-    assert path, "Chromium is not installed: apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from pathlib import Path
 import pandas as pd
 from playwright.sync_api import expect
 
-from tests.browser.conftest import ROOT, free_port
+from tests.browser.chromium import free_port
+from tests.browser.conftest import ROOT
 from tests.labeling.conftest import draw
 from workbench.labeling.foreign.files import export, read
 from workbench.labeling.foreign.given import Shown

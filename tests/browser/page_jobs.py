@@ -1,7 +1,7 @@
 """The real job of every tab, as data: what a person gives, presses, changes and takes home.
 
-What `walk.py`, `page_states.py` and `page_access.py` go through; not a test itself. Everything on the page is
-named by the `elem_id` of its part.
+What `walk.py`, `page_states.py` and the browser tests go through, with the files that they and `transcripts.py` hand
+over; not a test itself. Everything on the page is named by the `elem_id` of its part.
 """
 
 import io
@@ -16,15 +16,6 @@ from PIL import Image
 EXAMPLE = "an example"
 TOKEN = os.environ.get("WORKBENCH_OWNER_TOKEN", "")
 """The owner's, when the workbench has one: a pair study is then kept."""
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +197,8 @@ JOBS = (
 
 
 def files(folder: Path) -> dict[str, list[str]]:
-    """Small files of every kind that a job gives, made of the pictures shipped here, under `folder`."""
+    """Small files of every kind that a job gives, made of the pictures shipped here, under `folder`; the masks, which
+    take seconds, are not made again."""
     import cv2
     from skimage.data import astronaut
 
@@ -225,34 +217,38 @@ def files(folder: Path) -> dict[str, list[str]]:
     with zipfile.ZipFile(zips["drawn"], "w") as drawn:
         for path in photos:
             drawn.write(path, f"someone/{Path(path).name}")
+    if not Path(zips["masks"]).exists():
+        _mask_zip(Path(zips["masks"]), photos)
     return {"photo": photos[1:2], "photos": photos, "clip": [clip], "masks": [zips["masks"]], "drawn": [zips["drawn"]]}
 
 
 def saved_mask(photo: Path, path: Path) -> Path:
     """A part map of a photo as the Correct tab saves it."""
-    from workbench.bench import Workbench
-    from workbench.tasks.detection import find_faces
-    from workbench.tasks.parsing import parse
-
-    bench, image = Workbench.from_env(), np.asarray(Image.open(photo).convert("RGB"))
-    labels = parse(image, bench.parser("compact"), find_faces(image, bench.finder())).labels
-    Image.fromarray(labels).save(path)
+    Image.fromarray(_labels([_pixels(photo)])[0]).save(path)
     return path
 
 
-def mask_zip(path: Path, photos: list[str]) -> None:
+def _mask_zip(path: Path, photos: list[str]) -> None:
     """Photos and the masks that the default parser finds, as the Evaluation tab takes them."""
+    pictures = [_pixels(name) for name in photos]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, image, labels in zip(photos, pictures, _labels(pictures), strict=True):
+            for inside, picture in ((f"images/{Path(name).stem}.jpg", image), (f"masks/{Path(name).stem}.png", labels)):
+                stream = io.BytesIO()
+                Image.fromarray(picture).save(stream, "JPEG" if inside.endswith("jpg") else "PNG")
+                archive.writestr(inside, stream.getvalue())
+
+
+def _pixels(photo: str | Path) -> np.ndarray:
+    return np.asarray(Image.open(photo).convert("RGB"))
+
+
+def _labels(pictures: list[np.ndarray]) -> list[np.ndarray]:
+    """The part map of each picture by the default parser."""
     from workbench.bench import Workbench
     from workbench.tasks.detection import find_faces
     from workbench.tasks.parsing import parse
 
     bench = Workbench.from_env()
-    model, finder = bench.parser("compact"), bench.finder()
-    with zipfile.ZipFile(path, "w") as archive:
-        for name in photos:
-            image = np.asarray(Image.open(name).convert("RGB"))
-            labels = parse(image, model, find_faces(image, finder)).labels
-            for inside, picture in ((f"images/{Path(name).stem}.jpg", image), (f"masks/{Path(name).stem}.png", labels)):
-                stream = io.BytesIO()
-                Image.fromarray(picture).save(stream, "JPEG" if inside.endswith("jpg") else "PNG")
-                archive.writestr(inside, stream.getvalue())
+    parser, finder = bench.parser("compact"), bench.finder()
+    return [parse(image, parser, find_faces(image, finder)).labels for image in pictures]

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.browser.page_jobs import EXAMPLE, Job
+from tests.browser.page_jobs import EXAMPLE, JOBS, Job
 
 SLOW = 120_000
 ASKING = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
@@ -147,6 +147,14 @@ def do(person: Keys, job: Job, given: dict[str, list[str]]) -> None:
         person.reach(f"#{job.file}")
         with page.expect_download(timeout=10_000):
             person.press(f"#{job.file}")
+
+
+def do_before(person: Keys, job: Job, given: dict[str, list[str]]) -> None:
+    """The job that comes first, in the sub-tab that is open, and the way from there to the job's own. Raises
+    Stopped."""
+    first = next(each for each in JOBS if (each.tab, each.sub) == (job.tab, job.before))
+    do(person, Job(first.tab, first.sub, first.state, first.given), given)
+    person.sub(job.tab, job.sub)
 
 
 def _settled(page: Any, job: Job) -> None:
