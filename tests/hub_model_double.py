@@ -13,7 +13,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from tests.hub_double import Fault, HubDouble, _Handler, blob_id
+from tests.hub_double import Fault, HubDouble
+from tests.hub_repo import blob_id
+from tests.hub_wire import Wire
 
 __all__ = ["Fault", "ModelHub", "Trouble"]
 
@@ -43,7 +45,7 @@ class ModelHub(HubDouble):
         self.store = self.address.replace("127.0.0.1", "localhost")
 
 
-class _ModelHandler(_Handler):
+class _ModelHandler(Wire):
     hub: ModelHub
 
     def _dispatch(self, method: str, path: str, query: dict[str, list[str]]) -> None:
