@@ -10,7 +10,7 @@ from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import model_choice, results
+from workbench.ui.common.widgets import QUIET, model_choice, results
 from workbench.video.showing import COLOURS
 from workbench.watch import CURRENT
 
@@ -71,8 +71,7 @@ def build_inside(bench: Workbench) -> None:
         concurrency_id=MODELS_QUEUE,
         concurrency_limit=MODELS_AT_ONCE,
     ).success(bound(offer_measures, bench), table_path, measure, api_visibility="private", show_progress="hidden")
-    redraw: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    measure.input(bound(lines, bench), [table_path, measure], plot, **redraw)
+    measure.input(bound(lines, bench), [table_path, measure], plot, **QUIET)
     outcome.photos([source])
     outcome.ages(expression, every, parts, known)
     outcome.cancels()

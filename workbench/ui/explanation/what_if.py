@@ -18,7 +18,7 @@ from workbench.ui.common.faces import choice, chosen, find_in
 from workbench.ui.common.model_fetch import fetch_panel
 from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.strip import begin, follow
-from workbench.ui.common.widgets import PLAIN, photo_box, receive, results, send_to, write
+from workbench.ui.common.widgets import PLAIN, QUIET, photo_box, receive, results, send_to, write
 from workbench.ui.explanation.one import QUEUE
 from workbench.ui.explanation.parts import explainable, model_of, open_choice, parsed
 from workbench.watch import Watch
@@ -27,7 +27,6 @@ from workbench.whatif.changes import OUT_OF_REACH, PAINT, PARTLY, POSE, REGIONS,
 TASKS = ("expression", "attributes", "recognition")
 GROUPS = tuple(dict.fromkeys(row.group for row in SLIDERS.values()))
 EMPTY = "Drop a photo: the sliders then answer at once. The pictures here are <b>edited</b>, they are no photos."
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 OWN = "each model's own answer"
 
 

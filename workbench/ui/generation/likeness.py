@@ -16,7 +16,7 @@ from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import PLAIN, results, write
+from workbench.ui.common.widgets import PLAIN, QUIET, results, write
 from workbench.ui.generation import parts
 from workbench.watch import Watch
 
@@ -84,7 +84,7 @@ def build_inside(bench: Workbench) -> None:
     outcome.photos([source, references])
     outcome.ages(keep)
     outcome.cancels()
-    choice.input(filtered, [rated, choice], [gallery, table], **parts.QUIET)
+    choice.input(filtered, [rated, choice], [gallery, table], **QUIET)
 
 
 @GPU

@@ -10,6 +10,7 @@ from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
+from workbench.ui.common.widgets import QUIET
 from workbench.ui.generation import parts
 from workbench.ui.generation.way import curve_html
 from workbench.watch import Watch
@@ -45,7 +46,7 @@ def build_inside(bench: Workbench) -> None:
     outcome.run(
         start.click, bound(mix, bench), inputs, outputs, api_name="mix", show_progress_on=[outputs[0]], **parts.QUEUE
     )
-    outputs[2].change(curve_html, outputs[2], curve, **parts.QUIET)
+    outputs[2].change(curve_html, outputs[2], curve, **QUIET)
     outcome.photos([first, second], clears=[curve])
     outcome.ages(model, count, seed, steps, guidance, face)
     outcome.cancels()

@@ -22,7 +22,6 @@ from workbench.ui.generation.drawer_card import drawer_card
 from workbench.watch import Watch
 
 QUEUE: dict[str, Any] = {"concurrency_id": MODELS_QUEUE, "concurrency_limit": MODELS_AT_ONCE}
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 CONSENT = "The photos are of me, or the people in them agreed to this"
 ASK = "Ask me"
 FACES = [ASK, "Face 1 (the largest)", "Face 2", "Face 3", "Face 4"]

@@ -12,7 +12,7 @@ from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import chosen, find_in
 from workbench.ui.common.outcome import Outcome
 from workbench.ui.common.strip import begin, follow
-from workbench.ui.common.widgets import photo_box, receive, results, send_to, write
+from workbench.ui.common.widgets import QUIET, photo_box, receive, results, send_to, write
 from workbench.ui.generation import parts
 
 EMPTY = (
@@ -82,9 +82,9 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             [shown, words, png],
             trigger_mode="always_last",
             concurrency_limit=4,
-            **parts.QUIET,
+            **QUIET,
         )
-    reset.click(lambda: [0] * len(SLIDERS), None, sliders, **parts.QUIET)
+    reset.click(lambda: [0] * len(SLIDERS), None, sliders, **QUIET)
     send_to("generation", source, photo, bench)
     receive("generation", photo, source)
 

@@ -18,7 +18,7 @@ from workbench.ui.common import model_fetch
 from workbench.ui.common.add_model import add_form
 from workbench.ui.common.card_view import card_view
 from workbench.ui.common.events import bound
-from workbench.ui.common.widgets import tabs_around
+from workbench.ui.common.widgets import QUIET, openings
 
 STEM, TITLE, EMOJI = "models", "Models", "📦"
 HERE = Path(__file__).parent
@@ -50,19 +50,18 @@ def build(bench: Workbench) -> None:
     card_view(bench, TASKS)
     add_form(bench, TASKS)
 
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    opened = [tab.select for tab in tabs_around()] or [gr.context.Context.root_block.load]  # type: ignore[union-attr]
-    gr.on(opened, bound(cards, bench), None, shown, **quiet)
-    shown.select(bound(ask, bench), None, [wanted, terms, panel], **quiet)
+    opened = openings() or [gr.context.Context.root_block.load]  # type: ignore[union-attr]
+    gr.on(opened, bound(cards, bench), None, shown, **QUIET)
+    shown.select(bound(ask, bench), None, [wanted, terms, panel], **QUIET)
     start.click(
         bound(download, bench),
         [wanted, token],
         [bar, start, stop, shown],
         concurrency_id="fetch",
         concurrency_limit=2,
-        **quiet,
+        **QUIET,
     )
-    stop.click(bound(model_fetch.cancel, bench), None, bar, **quiet)
+    stop.click(bound(model_fetch.cancel, bench), None, bar, **QUIET)
 
 
 def ask(bench: Workbench, event: gr.EventData) -> tuple[Any, ...]:

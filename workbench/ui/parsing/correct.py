@@ -14,7 +14,7 @@ from workbench.photo import Found
 from workbench.ui.common.events import MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.faces import find_in
 from workbench.ui.common.visitor import visitor
-from workbench.ui.common.widgets import model_choice, offer, results
+from workbench.ui.common.widgets import QUIET, model_choice, offer, results
 from workbench.ui.parsing import mask_editor
 from workbench.ui.parsing.click import refine
 from workbench.ui.parsing.mask_editor import editor_value, png_bytes, same_answer, sent, sorry, told
@@ -55,10 +55,9 @@ def build_inside(bench: Workbench, one: Screen, tab: gr.Tab) -> None:
         label="The model's mask against yours", headers=COLUMNS, interactive=False, elem_id="correct-score"
     )
 
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    tab.select(bound(load, bench), one.answer, [editor, table, *files], **quiet)
+    tab.select(bound(load, bench), one.answer, [editor, table, *files], **QUIET)
     # The page's photo can change while this tab is open: nothing of the old one stays.
-    one.source.change(lambda: load(bench, None), None, [editor, table, *files], queue=False, **quiet)
+    one.source.change(lambda: load(bench, None), None, [editor, table, *files], queue=False, **QUIET)
     outputs = [*one.shown, editor, table, *files]
     looks = gr.State(None, time_to_live=bench.settings.photo_lifetime)
     click = editor.select(
@@ -67,20 +66,20 @@ def build_inside(bench: Workbench, one: Screen, tab: gr.Tab) -> None:
         [editor, looks],
         concurrency_id=MODELS_QUEUE,
         concurrency_limit=MODELS_AT_ONCE,
-        **quiet,
+        **QUIET,
     )
-    click.failure(sorry, None, editor, **quiet)
+    click.failure(sorry, None, editor, **QUIET)
     runs = [
-        editor.submit(bound(keep, bench), [one.answer, one.source], outputs, **quiet),
+        editor.submit(bound(keep, bench), [one.answer, one.source], outputs, **QUIET),
         saved.upload(
             bound(open_mask, bench), [one.answer, one.source, one.model, saved], outputs, api_name="correct_mask"
         ),
-        back.click(bound(forget, bench), [one.answer, one.source], outputs, **quiet),
+        back.click(bound(forget, bench), [one.answer, one.source], outputs, **QUIET),
     ]
     for run in runs:
         offer(run, *files, one.shown[-1])
-        run.success(bound(write_downloads, bench), one.answer, one.files, **quiet)
-        run.failure(sorry, None, editor, **quiet)
+        run.success(bound(write_downloads, bench), one.answer, one.files, **QUIET)
+        run.failure(sorry, None, editor, **QUIET)
 
 
 def load(bench: Workbench, answer: Answer | None) -> tuple[Any, ...]:

@@ -24,6 +24,7 @@ from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.strip import catch_up, choose, follow
 from workbench.ui.common.visitor import visitor
 from workbench.ui.common.widgets import (
+    QUIET,
     model_choice,
     part_viewer,
     photo_box,
@@ -114,16 +115,15 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> Screen:
         outcome.photos([source], clears=[masks, coco, sheet], then=asked),
     ]
     outcome.cancels(clears=[masks, coco, sheet])
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     meant = [follow(photo, source, face, every=ALL)]
     for run in runs:
-        offered = run.success(bound(offer_faces, bench), answer, face, **quiet)
-        outcome.also(offered, run.success(bound(write_downloads, bench), answer, [masks, coco, sheet], **quiet))
+        offered = run.success(bound(offer_faces, bench), answer, face, **QUIET)
+        outcome.also(offered, run.success(bound(write_downloads, bench), answer, [masks, coco, sheet], **QUIET))
         meant += [catch_up(photo, offered, face)]
-    picked = viewer.select(bound(pick_face, bench), answer, face, **quiet)
+    picked = viewer.select(bound(pick_face, bench), answer, face, **QUIET)
     choose(photo, picked, face)
     for shows in (face.input, picked.then, *(event.success for event in meant if event is not None)):
-        shows(bound(show_face, bench), [answer, face], [viewer, table], **quiet)
+        shows(bound(show_face, bench), [answer, face], [viewer, table], **QUIET)
     receive("parsing", photo, source)
     return Screen(source, model, answer, shown, [masks, coco, sheet])
 

@@ -17,7 +17,7 @@ from workbench.ui.common.faces import chosen, find_in
 from workbench.ui.common.model_fetch import fetch_panel
 from workbench.ui.common.outcome import Outcome, cancel_button, in_reach
 from workbench.ui.common.strip import catch_up, follow
-from workbench.ui.common.widgets import FULL, PLAIN, photo_box, receive, send_to
+from workbench.ui.common.widgets import FULL, PLAIN, QUIET, photo_box, receive, send_to
 from workbench.ui.explanation.parts import open_choice
 from workbench.ui.protection import views
 from workbench.ui.protection.curve import Climbed, choice, pick, shown, stronger
@@ -138,13 +138,12 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
             send_to("protection", source, photo, bench)
 
     outputs = [slider, verdict, table, figures, heat, saved, numbers, result, curve]
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     live = {
         "fn": bound(dress, bench),
         "inputs": [waiting, face, look, makeup],
         "outputs": outputs,
         "trigger_mode": "always_last",
-        **quiet,
+        **QUIET,
     }
     for control in (look, makeup):
         control.change(**live)
@@ -152,10 +151,10 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
     meant = follow(photo, source, face)
     if meant is not None:
         meant.success(**live)
-    folded.expand(bound(offered, bench), None, [attack, judge], **quiet)
-    aim.change(lambda goal: gr.Group(visible=goal == "impersonate"), aim, made_up, **quiet)
+    folded.expand(bound(offered, bench), None, [attack, judge], **QUIET)
+    aim.change(lambda goal: gr.Group(visible=goal == "impersonate"), aim, made_up, **QUIET)
     for moved in (aim.change, target.change):
-        moved(bound(show_target, bench), [aim, target], portrait, **quiet)
+        moved(bound(show_target, bench), [aim, target], portrait, **QUIET)
     outcome.run(
         only.click,
         bound(apply_makeup, bench),
@@ -187,18 +186,18 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
         caught.success(**live)
     noise.photos([source])
     outcome.ages(look, strength, aim, target, attack, judge, all_in)
-    run.success(_reveal, None, [table, figures, heat, saved, numbers], **quiet)
-    run.success(choice, climbed, level, **quiet)
-    curve.change(lambda drawn: gr.Radio(visible=bool(drawn)), curve, level, **quiet)
-    picked = level.input(bound(pick, bench), [climbed, level], outputs, **quiet)
-    raised = more.click(stronger, [climbed, level], level, **quiet).then(
-        bound(pick, bench), [climbed, level], outputs, **quiet
+    run.success(_reveal, None, [table, figures, heat, saved, numbers], **QUIET)
+    run.success(choice, climbed, level, **QUIET)
+    curve.change(lambda drawn: gr.Radio(visible=bool(drawn)), curve, level, **QUIET)
+    picked = level.input(bound(pick, bench), [climbed, level], outputs, **QUIET)
+    raised = more.click(stronger, [climbed, level], level, **QUIET).then(
+        bound(pick, bench), [climbed, level], outputs, **QUIET
     )
     for done in (run.success, picked.then, raised.then):
-        done(_further, verdict, further, **quiet)
-    second.click(lambda: gr.Accordion(open=True), None, comparing, **quiet)
-    hide.click(lambda: gr.Tabs(selected="protect-plain"), None, tabs, **quiet)
-    outcome.cancels().then(bound(stopped, bench), [waiting, face, look, makeup], outputs, **quiet)
+        done(_further, verdict, further, **QUIET)
+    second.click(lambda: gr.Accordion(open=True), None, comparing, **QUIET)
+    hide.click(lambda: gr.Tabs(selected="protect-plain"), None, tabs, **QUIET)
+    outcome.cancels().then(bound(stopped, bench), [waiting, face, look, makeup], outputs, **QUIET)
     receive("protection", photo, source)
 
 

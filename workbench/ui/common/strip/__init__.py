@@ -18,11 +18,10 @@ from workbench.errors import WorkbenchError
 from workbench.images import encode_jpeg, shrink
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.faces import find
-from workbench.ui.common.widgets import PagePhoto, data_url, heard, photo_box, read_photo
+from workbench.ui.common.widgets import QUIET, PagePhoto, data_url, heard, photo_box, read_photo
 from workbench.values import Face
 
 HERE = Path(__file__).parent
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 MOST = 60
 """Faces that are offered by number; a crowd has more, which a tab still finds."""
 SIDE = 72
