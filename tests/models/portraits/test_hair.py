@@ -8,6 +8,7 @@ import torch
 
 from workbench.models.portraits import canvas, combing, hair
 from workbench.models.portraits.chance import Chance
+from workbench.models.portraits.hair import fitting
 from workbench.portraits import Recipe
 
 
@@ -82,3 +83,13 @@ def test_another_seed_draws_other_strands(posed):
     first = model.hair.over(layers, pose, tone, chance.strands, chance.bend)
     second = model.hair.over(layers, pose, tone, other.strands, chance.bend)
     assert (first - second).abs().max() > 0.1
+
+
+def test_hair_that_glows_over_a_dark_face_is_darkened_and_dark_hair_stays():
+    light, dark = torch.tensor((0.6, 0.5, 0.3)), torch.tensor((-0.8, -0.82, -0.85))
+    grey = torch.tensor((0.299, 0.587, 0.114))
+
+    found = (fitting(light, 0.3) + 1) / 2
+    assert float(found @ grey) <= 0.9 * 0.3
+    assert torch.allclose(found / found[0], (light + 1) / (light[0] + 1))
+    assert torch.allclose(fitting(dark, 0.3), dark)
