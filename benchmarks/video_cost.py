@@ -140,6 +140,7 @@ def memory(bench: Workbench, work: Path, minutes: list[int], people: int) -> lis
 
 
 def main() -> None:
+    """Measure what is asked for, and write it down."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, help="a folder for the clips (default: a new one)")
     parser.add_argument("--frames", type=int, default=48)

@@ -103,9 +103,9 @@ def hide(
     """Write the clip with every face hidden to `out` (.mp4), beside a folder of finished segments until it is whole.
 
     record: what decides the result; a folder begun with the same one is gone on with. stage: who is drawn and who
-    judges, for drawn faces, with eyes that look thoroughly. Raises FacesLeft, naming the
-    pictures, when a face can still be found in what was written (nothing is saved then), BadVideo, BadRequest,
-    CannotWrite, Cancelled (the finished segments stay).
+    judges, for drawn faces, with eyes that look thoroughly. Raises FacesLeft, naming the pictures, when a face can
+    still be found in what was written (nothing is saved then), BadVideo, BadRequest, CannotWrite, Cancelled (the
+    finished segments stay).
     """
     if wish.kind == DRAWN and (stage is None or eyes.thorough is None):
         raise BadRequest("Drawn faces need people to draw and recognisers that judge; expected a stage, got none.")

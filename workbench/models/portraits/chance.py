@@ -15,10 +15,11 @@ can."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chance:
-    """A picture's own noise. coefficients: (k,). outlines: (o,), of the choice among them. tufts: (3, 64, 64), added to
-    the one chosen. detail: (1, 128, 128), of skin; strands: (2, 256, 256) and bend: (64, 64), of hair. moves: (steps,
-    2), of the search's crops. grain: (256, 256).
-    wall: (3, 256, 256) in −1..1. number: of what else there is to choose.
+    """A picture's own noise.
+
+    coefficients: (k,). outlines: (o,), of the choice among them. tufts: (3, 64, 64), added to the one chosen. detail:
+    (1, 128, 128), of skin; strands: (2, 256, 256) and bend: (64, 64), of hair. moves: (steps, 2), of the search's
+    crops. grain: (256, 256). wall: (3, 256, 256) in −1..1. number: of what else there is to choose.
     """
 
     coefficients: np.ndarray

@@ -15,10 +15,10 @@ import orjson
 from fastapi import HTTPException, Request
 
 from workbench.ui.common.door import Message, Receive, Send, answer
-from workbench.ui.common.limits import LABELING, below
+from workbench.ui.common.limits import LABELING, PEEK, below
 
-LONGEST = 600_000
-"""Bytes of a message that is read here; longer ones are passed on as they come."""
+LONGEST = PEEK
+"""Bytes of a message that is read here, as the limits do; longer ones are passed on as they come."""
 _JSON = ((b"content-type", b"application/json"),)
 
 
