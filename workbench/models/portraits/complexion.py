@@ -31,16 +31,24 @@ def even(colours: np.ndarray, skin: np.ndarray, within: np.ndarray) -> np.ndarra
     there = within * (skin > 0.9)
     if there.sum() < 50:
         return colours
-    chroma, weight = lab[..., 1:], cv2.GaussianBlur(there, (0, 0), BROAD)[..., None]
-    broad = cv2.GaussianBlur(chroma * there[..., None], (0, 0), BROAD) / np.maximum(weight, 1e-3)
+    chroma = lab[..., 1:]
+    broad, sure = broadly(chroma, there)
     mean = chroma[there > 0].mean(0)
     patches = broad - mean
     spread = float(patches[there > 0].std(0).mean())
     calm = 1 - min(1.0, PATCHES / max(spread, 1e-6))
-    sure = np.clip(4 * weight, 0, 1)
-    change = natural(mean) - mean - calm * sure * patches
+    change = natural(mean) - mean - calm * sure[..., None] * patches
     lab[..., 1:] += skin[..., None] * change
     return np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1)
+
+
+def broadly(values: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values (h, w) or (h, w, n) as they are on average over `BROAD` pixels of what is `there`, (h, w) 0..1; and (h, w)
+    0..1, how sure that is. float32."""
+    weight = cv2.GaussianBlur(there, (0, 0), BROAD)
+    each = (..., None) if values.ndim == 3 else ...
+    mean = cv2.GaussianBlur(values * there[each], (0, 0), BROAD) / np.maximum(weight, 1e-3)[each]
+    return mean, np.clip(4 * weight, 0, 1)
 
 
 def natural(mean: np.ndarray) -> np.ndarray:

@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 
 from workbench.mesh import OVAL, polygon
+from workbench.models.portraits.complexion import broadly
 
-BROAD, UNEVEN = 12.0, 6.0
-"""How far (CIELAB) lightness that is looked at over so many pixels differs from the mean face's: at most, as a
-deviation; in photos 4.9 at the median, 8.3 at three quarters."""
+UNEVEN = 6.0
+"""How far (CIELAB) lightness that is broadly looked at differs from the mean face's: at most, as a deviation; in photos
+4.9 at the median, 8.3 at three quarters."""
 
 NECK, AWAY, LOOKED = (1.0, 0.8, 0.9), (0.0, 8.0, 20.0), 2.5
 """How light skin is below a face at most, of the face's own lightness, at so many pixels from its outline; and the
@@ -41,7 +42,7 @@ def usual(skin: np.ndarray, within: np.ndarray, mean: np.ndarray) -> Usual:
     away = cv2.distanceTransform((~face).astype(np.uint8), cv2.DIST_L2, 5)
     down = np.arange(len(within), dtype=np.float32)[:, None]
     below = np.clip((down - mean[[234, 454], 1].mean() - 30) / 25, 0, 1) * ~face
-    lights = _broad(light, within) - light[within > 0].mean()
+    lights = broadly(light, within)[0] - light[within > 0].mean()
     return Usual(within, lights.astype(np.float32), below.astype(np.float32), away.astype(np.float32))
 
 
@@ -60,9 +61,9 @@ def natural(colours: np.ndarray, skin: np.ndarray, usual: Usual) -> np.ndarray:
 
 def _calming(light: np.ndarray, there: np.ndarray, mean: float, usual: Usual) -> np.ndarray:
     """What to add so that broad lights and shades differ by no more than `UNEVEN` from the usual ones."""
-    odd = _broad(light, there) - mean - usual.lights
+    broad, sure = broadly(light, there)
+    odd = broad - mean - usual.lights
     spread = float(odd[there > 0].std())
-    sure = np.clip(4 * cv2.GaussianBlur(there, (0, 0), BROAD), 0, 1)
     found: np.ndarray = -(1 - min(1.0, UNEVEN / max(spread, 1e-6))) * sure * odd
     return found
 
@@ -73,10 +74,4 @@ def _shade(light: np.ndarray, mean: float, usual: Usual) -> np.ndarray:
     found: np.ndarray = np.minimum(1, most / np.maximum(cv2.GaussianBlur(light, (0, 0), LOOKED), 1e-3)).astype(
         np.float32
     )
-    return found
-
-
-def _broad(light: np.ndarray, there: np.ndarray) -> np.ndarray:
-    weight = cv2.GaussianBlur(there.astype(np.float32), (0, 0), BROAD)
-    found: np.ndarray = cv2.GaussianBlur(light * there, (0, 0), BROAD) / np.maximum(weight, 1e-3)
     return found
