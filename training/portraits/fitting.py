@@ -9,13 +9,11 @@ import torch
 
 DECAYS = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1)
 """How strongly regressions that choose may be held back."""
-
+RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+"""The same of those that foretell."""
 
 WORN = 0.03
 """Share of a face's box beyond which glasses count as worn."""
-
-
-RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
 
 def components(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -95,9 +93,7 @@ def likely(
     vectors: np.ndarray, kinds: np.ndarray, women: np.ndarray, names: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """(o, d) and (o,): the logarithm of how likely an outline is of a vector: of either sex's by a regression of its
-    own,
-    times how likely that sex is.
-    """
+    own, times how likely that sex is."""
     sex = women[kinds].astype(int)
     decay = chosen_decay(vectors, sex, 2, names, "apparent sex")
     sexes = told_apart(vectors, sex, 2, decay)

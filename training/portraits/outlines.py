@@ -11,10 +11,8 @@ from workbench.models.portraits.frame import SIDE
 KINDS, LEAST_ALIKE = {False: 12, True: 16}, 18
 """How many outlines of men and of women there are to choose from at most, and of how many photos each is made."""
 
-
 NECK, RISE, SLOPE = 11.0, 7.5, 0.3
 """In cells of the outlines: half the neck's width, how far above the chin shoulders may begin, how they fall away."""
-
 
 STRAIGHT, EVENED = 13.0, 0.35
 """Degrees of yaw up to which a photo's outline is learnt from, and how much of a kept outline is its mirror image."""
@@ -24,12 +22,10 @@ def outline_kinds(
     outlines: np.ndarray, inside: np.ndarray, female: np.ndarray, mean: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(o, d) means of outlines (n, d) that are alike (k-means within either apparent sex, seeded, the best of 8
-    starts),
-    which each photo's is, (n,), and whether each was made of women, (o,).
+    starts), which each photo's is, (n,), and whether each was made of women, (o,).
 
     inside: (n, 64, 64), how much of a cell a photo shows: a mean is of those that show it. female: (n,) bool. mean:
-    (468,
-    2) of the frame. A mean of fewer than `LEAST_ALIKE` photos is dropped, and its photos join the nearest.
+    (468, 2) of the frame. A mean of fewer than `LEAST_ALIKE` photos is dropped, and its photos join the nearest.
     """
     _, scores = components(outlines - outlines.mean(0), 24)
     loads = scores.T @ (outlines - outlines.mean(0)) / len(scores)
