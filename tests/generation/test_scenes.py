@@ -74,6 +74,20 @@ def test_variants_are_a_queue_of_recipes_and_a_line_of_numbers_is_a_seed_each():
     assert variants.told(found[:2], first, 2) == ("seed 3", "seed 3", "seed 14", "seed 14")
 
 
+def test_a_variant_that_leaves_to_the_model_what_the_first_recipe_names_says_so():
+    """It was named after its seed, as if nothing differed."""
+    first = Recipe(7, 5, prompt="a man", wishes=Wishes(hair="red"), scene=Scene(strength=0.6, style="film"))
+    found = variants.read("strength=0\nstyle= hair=\nprompt= steps=0\nseed=0\nsteps=5", first)
+
+    assert [variants.in_words(each, first) for each in found] == [
+        "strength left to the model",
+        "hair left to the model, style left to the model",
+        "steps left to the model, prompt left to the model",
+        "seed 0",
+        "seed 7",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

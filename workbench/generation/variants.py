@@ -19,6 +19,8 @@ MOST, LONGEST = 16, 4_000
 """Variants, and characters of their text."""
 HIGHEST_SEED, HIGHEST = 2**31 - 1, 1000
 """A seed, and steps or guidance."""
+LEFT = "left to the model"
+"""What a variant says of a value that the first recipe names and it does not."""
 
 OWN = ("prompt", "seed", "steps", "guidance")
 SCENE = tuple(each.name for each in fields(Scene))
@@ -80,8 +82,9 @@ def _pair(word: str) -> tuple[str, Any]:
 def in_words(recipe: Recipe, first: Recipe) -> str:
     """What differs from the first recipe, as a line; its seed where nothing does."""
     own, other = recipe.told(), first.told()
-    changed = {name: value for name, value in own.items() if other.get(name) != value}
-    return ", ".join(f"{name} {value}" for name, value in changed.items()) or f"seed {recipe.seed}"
+    changed = [name for name in own | other if own.get(name) != other.get(name)]
+    told = [f"{name} {own.get(name) or (0 if name == 'seed' else LEFT)}" for name in changed]
+    return ", ".join(told) or f"seed {recipe.seed}"
 
 
 def told(recipes: Sequence[Recipe], first: Recipe, each: int) -> tuple[str, ...]:
