@@ -14,12 +14,11 @@ import gradio as gr
 import orjson
 from fastapi import HTTPException, Request
 
-from workbench.ui.common.door import Message, Receive, Send, answer
+from workbench.ui.common.door import Message, Receive, Send, answer, reply
 from workbench.ui.common.limits import LABELING, PEEK, below
 
 LONGEST = PEEK
 """Bytes of a message that is read here, as the limits do; longer ones are passed on as they come."""
-_JSON = ((b"content-type", b"application/json"),)
 
 
 def direct(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,10 +52,7 @@ class Direct:
         except HTTPException as error:
             await answer(send, error.status_code, {"detail": error.detail})
             return
-        await send(
-            {"type": "http.response.start", "status": 200, "headers": [*_JSON, (b"content-length", b"%d" % len(told))]}
-        )
-        await send({"type": "http.response.body", "body": told})
+        await reply(send, 200, told, "application/json")
 
     def _function(self, data: bytes) -> tuple[Callable[..., Any], Any] | None:
         """The function that a message asks for and what it sends; None where Gradio is to answer."""

@@ -314,7 +314,13 @@ def _route(path: str) -> str:
 
 async def answer(send: Send, status: int, body: Any, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
     """Answer a request with JSON."""
-    data = json.dumps(body).encode()
-    kind = [(b"content-type", b"application/json"), (b"content-length", str(len(data)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": [*kind, *headers]})
-    await send({"type": "http.response.body", "body": data})
+    await reply(send, status, json.dumps(body).encode(), "application/json", headers)
+
+
+async def reply(
+    send: Send, status: int, data: bytes, kind: str, headers: Iterable[tuple[bytes, bytes]] = (), head: bool = False
+) -> None:
+    """Answer a request with bytes of a kind. head: with nothing but their length."""
+    told = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(data))]
+    await send({"type": "http.response.start", "status": status, "headers": [*told, *headers]})
+    await send({"type": "http.response.body", "body": b"" if head else data})

@@ -15,13 +15,15 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from workbench.ui.common import later
-from workbench.ui.common.door import Message, Receive, Send
+from workbench.ui.common.door import Message, Receive, Send, reply
 
 ALIKE = ("components", "dependencies", "layout", "page", "css", "js")
 """Keys of Gradio's configuration that are the same for every visitor."""
 KEPT = 8
 """Files kept; one is all that a server needs while its pages are the same for everybody."""
 NAME = re.compile(r"/page-([0-9a-f]{32})\.js$")
+FOREVER = ((b"cache-control", b"public, max-age=31536000, immutable"),)
+"""A file's name says what is in it."""
 HERE = "@@here@@"
 """Stands for the server's address, which is not the same behind every name it answers to."""
 _FILE = (
@@ -51,7 +53,7 @@ class Light:
         found = NAME.search(scope["path"])
         data = self._files.get(found.group(1)) if found else None
         if data is not None:
-            await _answer(send, data, scope["method"] == "HEAD")
+            await reply(send, 200, data, "text/javascript; charset=utf-8", FOREVER, scope["method"] == "HEAD")
             return
         whole = _asks_for_all(scope)
         await self._app(scope, receive, _Splitting(send, lambda page: self.split(page, whole)).send)
@@ -181,13 +183,3 @@ def _keep(kept: "OrderedDict[Any, Any]", key: Any, value: Any) -> None:
     kept.move_to_end(key)
     while len(kept) > KEPT:
         kept.popitem(last=False)
-
-
-async def _answer(send: Send, data: bytes, head: bool) -> None:
-    headers = [
-        (b"content-type", b"text/javascript; charset=utf-8"),
-        (b"content-length", str(len(data)).encode()),
-        (b"cache-control", b"public, max-age=31536000, immutable"),
-    ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if head else data})
