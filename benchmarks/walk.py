@@ -6,7 +6,6 @@ that can be seen, without a name, or off the screen.
 """
 
 import argparse
-import os
 import sys
 import tempfile
 import time
@@ -92,8 +91,10 @@ class Touch(Keys):
         self.pressed += 1
 
 
-def walk(browser: Any, address: str, job: Job, given: dict[str, list[str]], touch: bool) -> tuple[list[Any], list[str]]:
-    """One row of the table, and the faults that were met."""
+def walk(
+    browser: Any, address: str, job: Job, given: dict[str, list[str]], touch: bool, shots: Path | None = None
+) -> tuple[list[Any], list[str]]:
+    """One row of the table, and the faults that were met. shots: a folder for a picture of how it ended."""
     size = {"width": 390, "height": 844} if touch else {"width": 1280, "height": 720}
     context = browser.new_context(viewport=size, has_touch=touch, is_mobile=touch, accept_downloads=True)
     page = context.new_page()
@@ -114,8 +115,8 @@ def walk(browser: Any, address: str, job: Job, given: dict[str, list[str]], touc
         faults += [f"done: {each}" for each in (layout(page) if touch else stops(page))]
     except Exception as error:  # noqa: BLE001, as above
         faults.append(f"not looked at: {str(error)[:100]}")
-    if os.environ.get("WALK_SHOTS"):
-        page.screenshot(path=f"{os.environ['WALK_SHOTS']}/{job.name.replace('/', '-')}{'-touch' if touch else ''}.png")
+    if shots:
+        page.screenshot(path=shots / f"{job.name.replace('/', '-')}{'-touch' if touch else ''}.png")
     context.close()
     faults += [f"focus lost after {each}" for each in person.lost]
     return [job.name, "no" if where else "yes", where, person.pressed, round(seconds, 1)], faults
@@ -128,13 +129,14 @@ def main() -> int:
     asked.add_argument("jobs", nargs="*", help="tabs or tab/sub-tab; all when none is named")
     asked.add_argument("--touch", action="store_true")
     asked.add_argument("--files", type=Path, help="folder for the files that are given; kept")
+    asked.add_argument("--shots", type=Path, help="folder for a picture of how each job ended")
     said = asked.parse_intermixed_args()
     given = files(said.files or Path(tempfile.mkdtemp()))
     jobs = [job for job in JOBS if not said.jobs or job.name in said.jobs or job.tab in said.jobs]
     bad = 0
     with launched() as browser:
         for job in jobs:
-            row, faults = walk(browser, said.address, job, given, said.touch)
+            row, faults = walk(browser, said.address, job, given, said.touch, said.shots)
             bad += row[1] == "no"
             print("| " + " | ".join(map(str, row)) + " |", flush=True)
             for each in dict.fromkeys(faults):
