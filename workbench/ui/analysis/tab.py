@@ -84,7 +84,7 @@ def _one(bench: Workbench, photo: gr.State | None) -> None:
                 label="Faces, largest first (angles in degrees)", interactive=False, elem_id="analysis-table"
             )
             ask_panel(bench, "analysis", [("Which expression?", "expression")], [source, finder], asked)
-            send_to("analysis", source, photo, bench)
+            send_to(source, photo)
     event: dict[str, Any] = {
         "fn": bound(read, bench),
         "inputs": [source, *choices],
@@ -97,7 +97,7 @@ def _one(bench: Workbench, photo: gr.State | None) -> None:
     outcome.photos([source], then=event)
     outcome.cancels()
     _earlier(bench, source)
-    receive("analysis", photo, source)
+    receive(photo, source)
 
 
 def asked(bench: Workbench, question: str, source: str | None, finder: str) -> list[Shown]:

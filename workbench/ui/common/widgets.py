@@ -107,7 +107,7 @@ def model_notes(bench: Workbench, task: str) -> str:
     return "\n".join(lines)
 
 
-def send_to(stem: str, source: gr.components.Component, photo: PagePhoto, bench: Workbench) -> None:
+def send_to(source: gr.components.Component, photo: PagePhoto) -> None:
     """Make what is dropped into this box the photo of the whole page; what is taken out of it is nobody's any more.
     Nothing in a single-tab Space."""
     if photo is not None:
@@ -124,7 +124,7 @@ def offer(run: Any, *buttons: gr.DownloadButton) -> None:
     run.success(lambda: enabled if len(buttons) > 1 else enabled[0], None, list(buttons), **QUIET)
 
 
-def receive(stem: str, photo: PagePhoto, target: gr.components.Component) -> Any:
+def receive(photo: PagePhoto, target: gr.components.Component) -> Any:
     """Put the page's photo into this tab's box, or gallery, when it is new or the tab is opened; take an old one out of
     it at once. Returns the event, to chain work on it; None in a single-tab Space."""
     if photo is None:

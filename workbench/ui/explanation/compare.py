@@ -77,8 +77,8 @@ def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
     begin(photo, outcome.photos([source]), face)
     outcome.ages(face, label, chosen, methods, parser, proving, after=follow(photo, source, face))
     outcome.cancels()
-    send_to("explanation", source, photo, bench)
-    receive("explanation", photo, source)
+    send_to(source, photo)
+    receive(photo, source)
 
 
 @GPU

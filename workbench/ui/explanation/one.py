@@ -111,7 +111,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
                 npz = gr.DownloadButton("Numbers (NPZ)", size="sm", interactive=False, elem_id="explain-npz")
                 record = gr.DownloadButton("Recipe (JSON)", size="sm", interactive=False, elem_id="explain-json")
             ask_panel(bench, "explain", ASKED, [shown, model, method], asked_where)
-            send_to("explanation", source, photo, bench)
+            send_to(source, photo)
 
     outputs = [shown, heat, verdict, curves, shares, png, npz, record]
     asked: dict[str, Any] = {
@@ -146,7 +146,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     )  # fmt: skip
     outcome.after(opened, **asked, api_visibility="private")
     opacity.release(bound(repaint, bench), [shown, opacity], heat, api_visibility="private", show_progress="hidden")
-    receive("explanation", photo, source)
+    receive(photo, source)
 
 
 def asked_where(bench: Workbench, question: str, shown: views.CloseUp | None, model: str, method: str) -> list[Shown]:

@@ -74,7 +74,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             with gr.Row():
                 page = gr.DownloadButton("Page (HTML)", size="sm", interactive=False, elem_id="whatif-page")
                 numbers = gr.DownloadButton("Numbers (JSON)", size="sm", interactive=False, elem_id="whatif-json")
-            send_to("explanation", source, photo, bench)
+            send_to(source, photo)
 
     look, parts, way, groups = controls
     outcome.run(
@@ -99,7 +99,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
     moving: dict[str, Any] = {"fn": bound(move, bench), "inputs": inputs, "outputs": live, **QUEUE, **QUIET}
     gr.on([values.change, label.input, look.input, parts.input, way.input], **moving, trigger_mode="always_last")
     reset.click(lambda: [0.0] * len(sliders), None, sliders, **QUIET)
-    receive("explanation", photo, source)
+    receive(photo, source)
 
 
 def _controls(values: gr.Textbox) -> tuple[tuple[Any, Any, Any, Any], list[gr.Slider], gr.Button]:

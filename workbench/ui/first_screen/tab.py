@@ -53,8 +53,8 @@ def build(bench: Workbench, photo: PagePhoto) -> None:
     source.change(
         None, source, words, js=f"photo => {lines}[photo ? 1 : 0]", api_visibility="private", show_progress="hidden"
     )
-    send_to(STEM, source, photo, bench)
-    receive(STEM, photo, source)
+    send_to(source, photo)
+    receive(photo, source)
 
 
 def cards() -> str:

@@ -85,7 +85,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         show_progress_on=[model],
         **parts.QUEUE,
     )
-    receive("generation", photo, references)
+    receive(photo, references)
 
 
 def asked(bench: Workbench, question: str, references: Any, drawn: Any, model: str) -> list[Shown]:

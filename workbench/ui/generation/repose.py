@@ -85,8 +85,8 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             **QUIET,
         )
     reset.click(lambda: [0] * len(SLIDERS), None, sliders, **QUIET)
-    send_to("generation", source, photo, bench)
-    receive("generation", photo, source)
+    send_to(source, photo)
+    receive(photo, source)
 
 
 @GPU

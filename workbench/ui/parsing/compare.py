@@ -81,8 +81,8 @@ def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
     outcome.photos([source])
     outcome.ages(first, second, more)
     outcome.cancels()
-    send_to("parsing", source, photo, bench)
-    receive("parsing", photo, source)
+    send_to(source, photo)
+    receive(photo, source)
 
 
 def asked(bench: Workbench, question: str, source: str | None, first: str, second: str) -> list[Shown]:

@@ -105,7 +105,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> Screen:
                 buttons=["copy"],
             )
             glance_panel(bench, source)
-            send_to("parsing", source, photo, bench)
+            send_to(source, photo)
 
     shown = [answer, viewer, table, face, palette]
     queue = {"concurrency_id": MODELS_QUEUE, "concurrency_limit": MODELS_AT_ONCE, "show_progress_on": [viewer]}
@@ -124,7 +124,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> Screen:
     choose(photo, picked, face)
     for shows in (face.input, picked.then, *(event.success for event in meant if event is not None)):
         shows(bound(show_face, bench), [answer, face], [viewer, table], **QUIET)
-    receive("parsing", photo, source)
+    receive(photo, source)
     return Screen(source, model, answer, shown, [masks, coco, sheet])
 
 

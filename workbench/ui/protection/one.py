@@ -135,7 +135,7 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
             )
             noise = noise_panel(bench, waiting, face, result)
             gr.Markdown(views.HONEST)
-            send_to("protection", source, photo, bench)
+            send_to(source, photo)
 
     outputs = [slider, verdict, table, figures, heat, saved, numbers, result, curve]
     live = {
@@ -198,7 +198,7 @@ def build_inside(bench: Workbench, photo: gr.State | None, tabs: gr.Tabs) -> Non
     second.click(lambda: gr.Accordion(open=True), None, comparing, **QUIET)
     hide.click(lambda: gr.Tabs(selected="protect-plain"), None, tabs, **QUIET)
     outcome.cancels().then(bound(stopped, bench), [waiting, face, look, makeup], outputs, **QUIET)
-    receive("protection", photo, source)
+    receive(photo, source)
 
 
 def offered(bench: Workbench) -> tuple[Any, Any]:

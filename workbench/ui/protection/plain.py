@@ -81,8 +81,8 @@ def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
     cleared.then(bound(number_faces, bench), source, [which, slider], api_visibility="private", **queue)
     outcome.ages(kind, strength, which, shape, size, kept_people)
     outcome.cancels()
-    send_to("protection", source, photo, bench)
-    receive("protection", photo, source)
+    send_to(source, photo)
+    receive(photo, source)
 
 
 @GPU
