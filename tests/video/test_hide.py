@@ -80,8 +80,7 @@ def test_somebody_who_was_missed_before_a_person_who_stays_is_not_taken_for_them
     def left(*kept: float) -> list[int]:
         face = Face(np.array(kept, np.float32), np.zeros((5, 2), np.float32), 1.0)
         told = SimpleNamespace(tell=lambda done: None)
-        plan, shown = {n: [] for n in range(3)}, {n: [face] for n in range(3)}
-        return list(segment._found_again(plan, shown, told, Drawing(None))[0])
+        return list(segment._found_again({n: [face] for n in range(3)}, told, Drawing(None))[0])
 
     assert left(20, 20, 70, 70) == [0, 1, 2]
     assert left(29, 39, 46, 56) == [], "the kept face itself"

@@ -78,7 +78,7 @@ class Segment:
         for _ in range(ROUNDS):
             times, drawing = self.times[self.start : self.stop], Drawing(self.lent)
             write_piece(self.path, self._pictures(plan, shown, told, drawing), times, self.clip, self.wish.quality)
-            left, known = self._found_again(plan, shown, told, drawing)
+            left, known = self._found_again(shown, told, drawing)
             if not left and not known:
                 every = [spot for each in plan.values() for spot in each]
                 strong = [spot for spot in every if spot.strength > self.wish.strength or spot.solid]
@@ -107,11 +107,7 @@ class Segment:
             yield drawn(image, spots, self.wish.plain)
 
     def _found_again(
-        self,
-        plan: Mapping[int, Sequence[Spot]],
-        shown: Mapping[int, Sequence[Face]],
-        told: Countdown,
-        drawing: Drawing,
+        self, shown: Mapping[int, Sequence[Face]], told: Countdown, drawing: Drawing
     ) -> tuple[dict[int, list[Face]], list[tuple[int, int]]]:
         """Faces that can be found in the written pictures, but for those of people who are kept and for drawn ones; and
         pictures and places of drawn ones whom a recogniser takes for the person."""

@@ -155,7 +155,7 @@ def _regions(study: Study, answer: str, size: tuple[int, int]) -> Iterator[dict[
 def _given(shown: Shown, item: str, files: tuple[str, ...], annotation: Mapping[str, Any], where: str) -> Given:
     regions = [mapping(one, where) for one in listed(annotation.get("result"), f"{where}, result")]
     with placed(where):
-        answer = SKIP if annotation.get("was_cancelled") is True else _answer(shown, item, files, regions)
+        answer = SKIP if annotation.get("was_cancelled") is True else _answer(shown, regions)
     by = annotation.get("completed_by")
     by = by.get("email") or by.get("id") if isinstance(by, Mapping) else by
     rater = _text(regions, "rater") or str("" if by is None else by)
@@ -172,7 +172,7 @@ def _given(shown: Shown, item: str, files: tuple[str, ...], annotation: Mapping[
     )
 
 
-def _answer(shown: Shown, item: str, files: tuple[str, ...], regions: Sequence[Mapping[str, Any]]) -> str:
+def _answer(shown: Shown, regions: Sequence[Mapping[str, Any]]) -> str:
     form = shown.study.task.form
     if form == "points":
         return _points(shown.study, regions)
