@@ -90,6 +90,12 @@ const open = id => {
   const box = document.getElementById(id), panel = box && box.closest('[role=tabpanel]');
   return Boolean(panel && panel.offsetParent !== null);
 };
+// The page's own script may start after this one.
+const frame = () => new Promise(done => requestAnimationFrame(done));
+const made = async names => {
+  while (!window.made) await frame();
+  return window.made(names);
+};
 const only = (mine, many) => many ? (mine && mine[0] && mine[0].image || {}).path : mine && mine.path;
 
 window.strip = {
@@ -101,8 +107,8 @@ window.strip = {
   // What a tab's box is to hold: the page's photo while the tab is open; no other photo while it is not. (A list of one
   // is how Gradio is given one value, which may be a list itself.)
   take: async (id, text, mine, many) => {
-    if (!document.getElementById(id) && !await window.made([id])) return undefined;
-    await window.made([]);
+    if (!document.getElementById(id) && !await made([id])) return undefined;
+    await made([]);
     const photo = parsed(text), path = only(mine, many);
     const offered = photo && state.offered[id] === photo.path;
     if (photo && (photo.path === path || open(id))) state.offered[id] = photo.path;
