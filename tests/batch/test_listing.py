@@ -77,6 +77,16 @@ def test_a_second_run_that_differs_is_refused_with_every_difference(tmp_path: Pa
         assert words in str(refused.value)
 
 
+def test_a_recalibration_between_two_runs_is_no_same_run(tmp_path: Path) -> None:
+    """It went on, and half of a folder was judged by other thresholds than the record let one think."""
+    first = batch.Record("protect", "/photos", thresholds={"sface": 0.363, "own": None})
+    record.begin(first, tmp_path)
+    assert record.begin(first, tmp_path) is True
+    assert record.read(tmp_path / "run.json").thresholds == {"sface": 0.363, "own": None}
+    with pytest.raises(BadRequest, match=r"threshold of sface 0\.363, now 0\.31"):
+        record.begin(batch.Record("protect", "/photos", thresholds={"sface": 0.31, "own": None}), tmp_path)
+
+
 def test_a_record_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(BadRequest, match="does not say what was done"):

@@ -59,7 +59,7 @@ def test_the_search_lowers_every_surrogates_margin(found) -> None:
 def test_every_level_keeps_to_its_visibility_and_the_next_protects_more(found) -> None:
     scene, _, result = found
     first, second = result.stages
-    known = seeing.sight(first.look, scene.face, scene.hairless, scene.worn)
+    known = seeing.sight(first.look, scene.face, scene.hairless, scene.worn, scene.own)
     seen = [seeing.worst(seeing.seen(one.look, one.pixels, known, grain=False), known) for one in result.stages]
 
     assert bool((seen[0] <= 1.001).all())

@@ -103,5 +103,6 @@ def scene(count: int = 1, seed: int = 0) -> Scene:
         oval,
         masks(lip),
         masks(0.5 * lip),
+        masks(inside),
         torch.ones(count),
     )

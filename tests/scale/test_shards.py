@@ -20,7 +20,7 @@ import pytest
 
 from tests.scale.toys import folder_of, judged, never_opened, toy, toy_opened
 from workbench.bench import Workbench
-from workbench.errors import BadRequest, Cancelled, CannotWrite, OutOfMemory
+from workbench.errors import BadRequest, BadWeights, Cancelled, CannotWrite, OutOfMemory
 from workbench.scale import collect, local, plan, shard
 from workbench.scale.source import source_of
 
@@ -345,13 +345,41 @@ def test_a_part_of_an_array_works_with_the_bench_it_is_given(settings, monkeypat
     """It made another one: a portrait model lay in memory twice, and rows of the caller's own were unknown."""
     given: list[Workbench] = []
     monkeypatch.setattr(plan, "settle", lambda *asked: SimpleNamespace(open=given.append))
-    monkeypatch.setattr(plan, "record", lambda *asked: SimpleNamespace(weights={}))
+    monkeypatch.setattr(plan, "record", lambda *asked: SimpleNamespace(weights={}, thresholds={}))
     own = Workbench(settings, {})
-    plan.opened(SimpleNamespace(command="parse", options={}, weights={}), own)  # type: ignore[arg-type]
+    plan.opened(SimpleNamespace(command="parse", options={}, weights={}, thresholds={}), own)  # type: ignore[arg-type]
 
     assert given[0]._models is own._models
     assert given[0]._loaded is own._loaded
     assert (given[0].settings.threads, own.settings.threads) == (1, settings.threads)
+
+
+def test_a_worker_that_reads_against_other_thresholds_is_refused(settings, monkeypatch) -> None:
+    """Half of a crowd was taken for strangers by another calibration, on another node or after a kill."""
+    asked = {"anonymise": "blur", "keep": {"recogniser": "sface", "people": [[0.0] * 128]}}
+    step = plan.settle("protect", Workbench(settings), asked)
+    made = plan.record(step, Workbench(settings), "")
+    assert dict(made.thresholds) == {"sface": Workbench(settings).threshold("sface")}
+
+    told = SimpleNamespace(command="protect", options=asked, weights={}, thresholds=dict(made.thresholds))
+    monkeypatch.setattr(Workbench, "threshold", lambda self, model: 0.9)
+    with pytest.raises(BadWeights, match=r"sface is read against 0\.9 here; the plan was made with 0\.\d+"):
+        plan.opened(told, Workbench(settings))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asked", "who"),
+    [
+        ({"attack": ["dlib"], "judge": ["sface"]}, {"dlib", "sface"}),
+        ({"anonymise": "drawn"}, {"dlib", "sface", "mobilefacenet", "faceres"}),
+        ({"anonymise": "blur"}, set()),
+        ({"makeup": "neutral"}, set()),
+    ],
+)
+def test_a_record_of_protecting_says_what_its_judges_are_read_against(bench, asked, who) -> None:
+    made = plan.record(plan.settle("protect", bench, asked), bench, "")
+
+    assert dict(made.thresholds) == {name: bench.threshold(name) for name in who}
 
 
 def test_a_model_of_one_worker_among_many_has_one_thread(settings) -> None:

@@ -117,6 +117,23 @@ def test_a_mesh_that_slid_onto_somebody_else_is_drawn_on_nobody(monkeypatch):
         assert drawing.reasons == reasons
 
 
+def test_a_drawn_face_is_asked_about_in_every_picture_and_the_person_in_every_fifth(monkeypatch):
+    """Only every fifth picture was: in between a drawn face could be the person's, and was told to be nobody's."""
+    seen = []
+    monkeypatch.setattr(standing_in, "_with_landmarks", lambda image, finder, face: face)
+    monkeypatch.setattr(standing_in, "place", lambda *given: SimpleNamespace(trouble="", covered=None))
+    monkeypatch.setattr(standing_in, "replaced", lambda part, *given: part)
+    monkeypatch.setattr(standing_in, "vectors", lambda *given: seen.append(1) or {"who": len(seen)})
+    image, takes = np.zeros((60, 60, 3), np.uint8), lambda known, *given: known == {"who": 2}
+    stage = SimpleNamespace(parser=None, judges=(), takes=takes, person=lambda number: None)
+    drawing = Drawing(Lent(stage, None, {}))
+    for number in range(8):
+        drawing.draw(image, number, number / 25, [Spot(square(1), 1, 2.0, person=3)])
+    assert sorted(drawing.asked) == list(range(8))
+    assert len(seen) == 2
+    assert [number for number in range(8) if drawing.known(image, number)] == [5, 6, 7]
+
+
 def test_a_face_at_the_edge_is_cut_out_with_what_is_there():
     image = np.arange(60 * 80 * 3, dtype=np.uint32).reshape(60, 80, 3).astype(np.uint8)
     face = Face(np.array([60, -5, 90, 25], np.float32), np.full((5, 2), 70, np.float32), 1.0)

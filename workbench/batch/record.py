@@ -20,18 +20,21 @@ class Record:
     """What decides the results of a run.
 
     command: its name. folder: where the photos are, absolute. options: what was asked, settled, as JSON can hold it.
-    weights: sha256 by model id, of all its files.
+    weights: sha256 by model id, of all its files. thresholds: what recognisers that have a say are read against, by
+    model id: a recalibration between two runs changes who is taken for whom.
     """
 
     command: str
     folder: str
     options: Mapping[str, Any] = field(default_factory=dict)
     weights: Mapping[str, str] = field(default_factory=dict)
+    thresholds: Mapping[str, float | None] = field(default_factory=dict)
 
     def flat(self) -> dict[str, Any]:
         """Everything under one name each, to be compared."""
         named = {f"weights of {name}": digest[:12] for name, digest in self.weights.items()}
-        told = {"command": self.command, "folder": self.folder, **self.options, **named}
+        read = {f"threshold of {name}": value for name, value in self.thresholds.items()}
+        told = {"command": self.command, "folder": self.folder, **self.options, **named, **read}
         return json.loads(json.dumps(told, sort_keys=True))
 
     def as_json(self) -> str:
@@ -42,6 +45,7 @@ class Record:
             "folder": self.folder,
             "options": dict(sorted(self.options.items())),
             "weights": dict(sorted(self.weights.items())),
+            **({"thresholds": dict(sorted(self.thresholds.items()))} if self.thresholds else {}),
         }
         return json.dumps(content, indent=1) + "\n"
 
@@ -74,7 +78,8 @@ def read(path: Path) -> Record:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["made_by"] != MADE_BY:
             raise ValueError("made by something else")
-        return Record(found["command"], found["folder"], dict(found["options"]), dict(found["weights"]))
+        read_against = dict(found.get("thresholds", {}))
+        return Record(found["command"], found["folder"], dict(found["options"]), dict(found["weights"]), read_against)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadRequest(
             f"{shown(path)} does not say what was done here ({error}). Choose another --out, or delete it."

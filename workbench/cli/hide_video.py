@@ -25,8 +25,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from workbench.batch.record import Record
     from workbench.batch.stamp import looks
     from workbench.bench import Workbench
+    from workbench.protection.judge import name
     from workbench.protection.replacing import DRAWN
-    from workbench.scale.step import weights_of
+    from workbench.scale.step import thresholds_of, weights_of
     from workbench.scale.steps.hiding import stage, stage_models
     from workbench.video.clip import Limits
     from workbench.video.hide import hide
@@ -57,7 +58,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     lent = stage(bench) if wish.kind == DRAWN else None
     models += stage_models(bench) if lent else ()
     weights = {model: weights_of(bench.spec(model), bench) for model in models}
-    record = Record("hide-video", str(args.clip.absolute()), options, weights)
+    judges = [*([recogniser.id] if photos else []), *([name(judge) for judge in lent.judges] if lent else [])]
+    record = Record("hide-video", str(args.clip.absolute()), options, weights, thresholds_of(judges, bench))
     eyes = Eyes(bench.finder(QUICK), bench.finder())
     done = hide(clip, out, eyes, wish, wanted, Watch(_told), record, lent)
     print(f"\r{out}: {done.words()}")

@@ -11,7 +11,7 @@ from workbench import batch
 from workbench.batch import record
 from workbench.batch.files import make_folder
 from workbench.errors import BadRequest
-from workbench.scale.step import weights_of
+from workbench.scale.step import thresholds_of, weights_of
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ def _record(args: argparse.Namespace, models: dict[str, Any], bench: Any) -> bat
     options = {name: getattr(args, name, None) or usual for name, usual in (("look", "neutral"), ("strength", "light"))}
     weights = {name: weights_of(bench.spec(name), bench) for name in models}
     folder = batch.shown(args.evaluate.resolve())
-    return batch.Record("protect --evaluate", folder, {**options, "resemble": args.resemble}, weights)
+    options["resemble"] = args.resemble
+    return batch.Record("protect --evaluate", folder, options, weights, thresholds_of(models, bench))
 
 
 def trial(bench: "Workbench", models: dict[str, Any], rows: Any, args: argparse.Namespace) -> Any:

@@ -148,7 +148,7 @@ class ToneField:
         made = torch.Generator().manual_seed(seed)
         shapes = [(1, cells + 3) for cells in bounds.cells] + [(2, WARPS + 3)] * bool(bounds.warp)
         self.grids = [torch.randn(len(scene), channels, n, n, generator=made) * 0.1 for channels, n in shapes]
-        self.sight = sight(self.base, scene.face, scene.hairless, scene.worn)
+        self.sight = sight(self.base, scene.face, scene.hairless, scene.worn, scene.own)
         self.amplitudes = amplitudes(scene, self.sight, bounds)
         self.room = room(luma(self.base), bounds)
         self.even = bounds.even * scene.frontal

@@ -65,7 +65,12 @@ TREATMENTS: Mapping[str, Treatment] = {
 def find_again(image: np.ndarray, where: np.ndarray, finder: FaceFinder) -> Face | None:
     """The face with landmarks that lies where one was; where: its box (4,) in this picture's pixels. None: not found
     again."""
-    faces = [face for face in find_faces(image, finder) if face.mesh is not None]
+    return nearest(find_faces(image, finder), where)
+
+
+def nearest(found: Sequence[Face], where: np.ndarray) -> Face | None:
+    """Of faces that were found, the one with landmarks that lies where one was; None: none does."""
+    faces = [face for face in found if face.mesh is not None]
     if not faces:
         return None
     shared = overlap(where, np.stack([face.box for face in faces]))

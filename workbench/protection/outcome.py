@@ -90,7 +90,7 @@ def measured(
     face, skin = scene.face[here], scene.skin[here]
     colour, tint = skin_change(before, after, skin[0, 0].numpy())
     return {
-        "visibility": float(visibility(third, second, face, scene.hairless[here], scene.worn[here])),
+        "visibility": float(visibility(third, second, face, scene.hairless[here], scene.worn[here], scene.own[here])),
         "ssim": float(looks.ssim(first, second, face)),
         "psnr": float(looks.psnr(first, second, face)),
         "skin_change": colour,

@@ -10,9 +10,10 @@ import numpy as np
 
 from workbench.errors import BadRequest
 from workbench.images import encode_jpeg
-from workbench.protection.cast import Place, place, ranked
+from workbench.protection.cast import Place, close, place, ranked
 from workbench.protection.drawn import DrawnFace, replaced
-from workbench.protection.judge import find_again, name, opened, vectors
+from workbench.protection.judge import name, nearest, opened, vectors
+from workbench.tasks.detection import find_faces
 from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.parsing import Parser
 from workbench.tasks.recognition import FaceRecogniser, embed, match
@@ -22,6 +23,8 @@ from workbench.watch import look
 DRAWN = "drawn"
 INSTEAD = "mosaic"
 """What hides a face for which no drawn one fits."""
+BLOCK = 16
+"""Pixels of a JPEG's blocks of colour: a part of a photo that begins with one is saved as in the whole."""
 TRIES = 10
 """Drawn people who are tried for one face."""
 REASONS = {
@@ -69,20 +72,16 @@ class Stage:
 
 @dataclass(slots=True, eq=False)
 class StandIn:
-    """One face on its way. known: what recognisers see in it. waiting: drawn people who were not tried yet. person: who
-    is drawn now; None: nobody, for `reason`."""
+    """One face on its way. place: in the part of the photo `close` to it. known: what recognisers see in it. waiting:
+    drawn people who were not tried yet. person: who is drawn now; None: nobody, for `reason`."""
 
+    face: Face
     place: Place
     known: Mapping[str, Embedding] = field(default_factory=dict)
     waiting: list[DrawnFace] = field(default_factory=list)
     person: DrawnFace | None = None
     reason: str = ""
     tried: int = 0
-
-    @property
-    def face(self) -> Face:
-        """The face in the photo."""
-        return self.place.face
 
     def next(self) -> None:
         """Somebody else is drawn, or nobody is left."""
@@ -96,40 +95,44 @@ def stand_ins(image: np.ndarray, faces: Sequence[Face], stage: Stage, quality: i
     found: list[StandIn] = []
     for face in faces:
         look()
-        here = place(image, face, stage.parser)
-        one = StandIn(here, reason=here.trouble)
+        part, near = close(image, face, BLOCK)
+        here = place(part, near, stage.parser)
+        one = StandIn(face, here, reason=here.trouble)
         if not here.trouble:
             taken = [other.person.number for other in found if other.person]
             one.waiting = ranked(stage.people, here, taken)[:TRIES]
             one.known = vectors(image, face, stage.judges)
             one.next()
-            while one.person and stage.takes(one.known, _saved(image, one, quality), [face]):
+            while one.person and stage.takes(one.known, _saved(part, one, one.person, quality), [near]):
                 look()
                 one.next()
         found.append(one)
     return found
 
 
-def _saved(image: np.ndarray, one: StandIn, quality: int) -> np.ndarray:
-    return opened(encode_jpeg(painted(image, [one]), quality))
+def _saved(part: np.ndarray, one: StandIn, person: DrawnFace, quality: int) -> np.ndarray:
+    """The part of the photo around the face, as it will be read: saving a whole crowd for each face took minutes."""
+    return opened(encode_jpeg(replaced(part, one.place.face, person, one.place.covered), quality))
 
 
 def painted(image: np.ndarray, ones: Sequence[StandIn]) -> np.ndarray:
     """The photo with everybody who is drawn."""
+    image = image.copy()
     for one in sorted(ones, key=lambda each: each.face.size):
         if one.person is not None:
-            image = replaced(image, one.face, one.person, one.place.covered)
+            part, near = close(image, one.face, BLOCK)
+            part[:] = replaced(part, near, one.person, one.place.covered)
     return image
 
 
 def still_known(image: np.ndarray, ones: Sequence[StandIn], stage: Stage, finder: FaceFinder) -> list[StandIn]:
     """Of those who are drawn, those whom a recogniser knows in the saved photo: told where the face had been, and where
     it is found again."""
-    known = []
+    known, found = [], find_faces(image, finder) if any(one.person for one in ones) else ()
     for one in ones:
         if one.person is None:
             continue
-        again = find_again(image, one.face.box, finder)
+        again = nearest(found, one.face.box)
         if stage.takes(one.known, image, [one.face] if again is None else [one.face, again]):
             known.append(one)
     return known

@@ -34,6 +34,9 @@ HOLES, EDGES, RIMS = 0.25, 0.1, 0.06
 """Gaps in the face that are filled before its outer edge is softened, how soft it becomes, and over which way a change
 grows from nothing beside eyes, mouth and frames; in eye distances."""
 
+WITHIN = 0.05
+"""How far inside its edge a face begins to be its own: on the edge hair and skin are mixed."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
@@ -43,7 +46,8 @@ class Scene:
     without eyeballs, teeth, glasses and hair, feathered on every side. oval: the same with eyes and mouth, where
     features may move. face: where looks are measured. skin: bare skin, without lids, brows, lips and nostrils.
     hairless: skin above the lip and on the chin where no moustache or beard grows. worn: by what share more a place may
-    change, since a change there is taken for makeup. frontal: (N,) 1 from the front, 0
+    change, since a change there is taken for makeup. own: 0..1, the face itself with eyes and mouth: what lies beside
+    it hides nothing on it. frontal: (N,) 1 from the front, 0
     from 25° on.
     """
 
@@ -56,6 +60,7 @@ class Scene:
     oval: Tensor
     hairless: Tensor
     worn: Tensor
+    own: Tensor
     frontal: Tensor
 
     def __len__(self) -> int:
@@ -88,6 +93,7 @@ def make_scene(photos: Sequence[np.ndarray], faces: Sequence[Face], parsings: Se
         _tensor(soft * frame()),
         _tensor(smooth),
         _tensor(np.stack([_worn(canvas) for canvas in canvases])),
+        _tensor(np.stack([_own(canvas, face) for canvas, face in zip(canvases, faces, strict=True)])),
         torch.tensor([frontal(face) for face in faces]),
     )
 
@@ -156,6 +162,15 @@ def _worn(canvas: Canvas) -> np.ndarray:
     """(S, S) float32: `WORN`, with soft edges."""
     shares = [share * np.clip(canvas.masks[region], 0, 1) for region, share in WORN.items()]
     return shapes.soft(np.maximum.reduce(shares), 1.5)
+
+
+def _own(canvas: Canvas, face: Face) -> np.ndarray:
+    """(S, S) float32: the face with its eyes and its open mouth, without what lies beside or before it."""
+    assert face.mesh is not None
+    points = images.apply(canvas.matrix, face.mesh[:, :2].astype(np.float64)).astype(np.float32)
+    whole = np.maximum.reduce([canvas.masks["face"], canvas.masks["eyes"], shapes.mouth(points, SIDE, UNIT)])
+    joined = cv2.morphologyEx((whole > 0.5).astype(np.float32), cv2.MORPH_CLOSE, _disc(WITHIN))
+    return shapes.soft(cv2.erode(joined, _disc(WITHIN)), 1.0)
 
 
 def _rims(canvas: Canvas) -> np.ndarray:

@@ -11,20 +11,22 @@ float32 RGB, 0..255, on the canvas, 60 pixels between the irises.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
+from workbench.protection.adaptation import adapted
 from workbench.protection.visibility import blur, halved, luma
 
 SCALES = (0.8, 1.6, 3.2, 6.4, 12.8, 25.6)
 """Blurs, σ in canvas pixels, between which the bands lie; what is finer than the first is a band of its own, what is
 broader than the last is light and counts little."""
 
-LEAST = (3.0, 2.2, 2.0, 2.0, 2.0, 2.6, 8.0)
+LEAST = (3.4, 2.5, 2.2, 2.2, 2.2, 2.9, 9.0)
 """Grey levels just noticed on smooth skin of middle brightness, per band, from the finest to the light."""
 
-LEAST_COLOUR = 2.0
+LEAST_COLOUR = 2.2
 """The same for colour, of (R − G) / 2 and (R + G − 2 B) / 4, coarser than 1.6 pixels."""
 
 TINTED = 0.02
@@ -45,9 +47,8 @@ BURNT, DARK, SHADOW = 228.0, 60.0, 0.5
 """Grey levels from which skin counts as burnt out, and below which the dark hides, as far as it is darker than that
 share of the face: dark skin is no shadow, and stains on it are seen as well as on any other."""
 
-ADAPTED, DIMMEST = 100.0, 0.5
-"""Median brightness of a face below which eyes that have adapted to it notice less (Weber's law: a change counts by its
-share of the brightness around it), and the smallest factor: on the darkest faces stains are seen at half the change."""
+FAINT = 0.05
+"""Share of the face in a neighbourhood below which it says nothing."""
 
 POOLED = 5.0
 """σ of a region in canvas pixels: a twelfth of an eye distance."""
@@ -83,20 +84,24 @@ def bands(light: Tensor, grain: bool = True) -> list[Tensor]:
     return [*found, below]
 
 
-def sight(pixels: Tensor, face: Tensor, hairless: Tensor, worn: Tensor | None = None) -> Sight:
+def sight(
+    pixels: Tensor, face: Tensor, hairless: Tensor, worn: Tensor | None = None, own: Tensor | None = None
+) -> Sight:
     """Thresholds of faces (N, 3, S, S). face: (N, 1, S, S). hairless: (N, 1, S, S) 0..1, skin that would look bearded
     if it were darkened. worn: (N, 1, S, S), by what share more a place may change because a change there is taken for
-    makeup; None: nowhere."""
+    makeup; None: nowhere. own: (N, 1, S, S) 0..1, what is of the face: detail of hair, frames and ground beside it
+    hides nothing on it; None: all."""
     light = luma(pixels)
     burnt = ((blur(pixels.amax(1, keepdim=True), 2.0) - BURNT) / (255 - BURNT)).clamp(0, 1)
     usual = _usual(light, face)[:, None, None, None]
     limit = (SHADOW * usual).clamp_max(DARK)
     dark = ((limit - blur(light, 2.0)) / limit).clamp(0, 1)
-    adapted = (usual / ADAPTED).clamp(DIMMEST, 1)
-    level = adapted * (1 - 0.4 * burnt) * (1 + dark) * (1 if worn is None else 1 + worn)
+    level = _adapted(usual) * (1 - 0.4 * burnt) * (1 + dark) * (1 if worn is None else 1 + worn)
     found = []
+    own = torch.ones_like(light) if own is None else own
     masks = [
-        _masking(band, number, least) for number, (band, least) in enumerate(zip(bands(light), LEAST, strict=True))
+        _masking(band, where, number, least)
+        for number, (band, where, least) in enumerate(zip(*_own_bands(light, own), LEAST, strict=True))
     ]
     textured = _textured(masks)
     for number, (mask, least) in enumerate(zip(masks, LEAST, strict=True)):
@@ -112,13 +117,33 @@ def _usual(light: Tensor, face: Tensor) -> Tensor:
     return torch.stack([row.median() if len(row) else light.new_tensor(DARK) for row in rows]).clamp_min(1)
 
 
-def _masking(band: Tensor, number: int, least: float) -> Tensor:
+def _adapted(usual: Tensor) -> Tensor:
+    """As `usual`: how many times the least change is noticed by eyes that have adapted to so bright a face."""
+    return usual.new_tensor([adapted(float(level)) for level in usual.flatten()]).reshape(usual.shape)
+
+
+def _over(x: Tensor, own: Tensor, sigma: float) -> Tensor:
+    """x smoothed over what is the face's own, as if nothing lay beside it (Knutsson and Westin, "Normalized and
+    differential convolution", CVPR 1993)."""
+    return blur(x * own, sigma) / blur(own, sigma).clamp_min(FAINT)
+
+
+def _own_bands(light: Tensor, own: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """`bands` of what is the face's own, and per band where that is."""
+    small, inside = halved(light), halved(own)
+    levels = [small, *(_over(small, inside, scale / 2) for scale in SCALES[1:])]
+    found = [light - _over(light, own, SCALES[0])]
+    found += [(below - broader) * inside for below, broader in pairwise(levels)]
+    return [*found, levels[-1]], [own, *[inside] * len(SCALES)]
+
+
+def _masking(band: Tensor, own: Tensor, number: int, least: float) -> Tensor:
     """How many times the least change a place hides in this band: by the quieter of two neighbourhoods, since beside an
     edge nothing hides a patch."""
     if number >= len(SCALES):
         return torch.ones_like(band)
     shrunk = 1 if number == 0 else 2
-    near, wide = (blur(band**2, times * SCALES[number] / shrunk).clamp_min(0) for times in (1.5, 4.0))
+    near, wide = (_over(band**2, own, times * SCALES[number] / shrunk).clamp_min(0) for times in (1.5, 4.0))
     contrast = torch.minimum(near, wide).sqrt()
     return (1 + (contrast / (MASKS * least)) ** 2) ** POWER
 
@@ -166,8 +191,15 @@ def smooth_worst(seen: Tensor, sight: Sight) -> Tensor:
     return norm * (worst(seen, sight) / norm.detach().clamp_min(1e-9))
 
 
-def visibility(before: Tensor, after: Tensor, face: Tensor, hairless: Tensor, worn: Tensor | None = None) -> Tensor:
+def visibility(
+    before: Tensor,
+    after: Tensor,
+    face: Tensor,
+    hairless: Tensor,
+    worn: Tensor | None = None,
+    own: Tensor | None = None,
+) -> Tensor:
     """(N,): the visibility of a change of whole faces, without gradient."""
     with torch.no_grad():
-        known = sight(before, face, hairless, worn)
+        known = sight(before, face, hairless, worn, own)
         return worst(seen(before, after, known), known)

@@ -12,7 +12,7 @@ import copy
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,8 @@ from workbench.settings import Settings
 class Plan:
     """What is done with how many photos. Everything a worker elsewhere must know, as JSON can hold it.
 
-    out: where results go. kind: of the source. weights: sha256 by model id, which every worker must have too.
+    out: where results go. kind: of the source. weights: sha256 by model id, and thresholds: what recognisers are read
+    against, by model id; every worker must have the same.
     """
 
     out: str
@@ -44,6 +45,7 @@ class Plan:
     kind: str
     photos: int
     shards: int
+    thresholds: dict[str, float | None] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -98,7 +100,8 @@ def make(step: Step, source: Source, out: Path, bench: Workbench, shard_size: in
 
 def _plan(step: Step, made: Record, source: Source, out: Path, photos: int, shards: int) -> Plan:
     what = dict(step.options), dict(made.weights)
-    return Plan(str(out), step.command, *what, step.columns, step.files, source.kind, photos, shards)
+    read = dict(made.thresholds)
+    return Plan(str(out), step.command, *what, step.columns, step.files, source.kind, photos, shards, read)
 
 
 def read(out: Path) -> Plan:
@@ -166,10 +169,13 @@ def opened(plan: Plan, bench: Workbench) -> Work:
     any other runtime's. Raises ModelMissing and BadWeights, by name, when this machine lacks weights or has others."""
     bench = bench if bench.settings.threads else _narrowed(bench)
     step = settle(plan.command, bench, plan.options)
-    found = record(step, bench, "").weights
+    found = record(step, bench, "")
     for model, digest in plan.weights.items():
-        if found.get(model) != digest:
+        if found.weights.get(model) != digest:
             raise BadWeights(f"The weights of {model} here are not those that the plan was made with.")
+    for model, value in plan.thresholds.items():
+        if (here := found.thresholds.get(model)) != value:
+            raise BadWeights(f"{model} is read against {here} here; the plan was made with {value}.")
     return step.open(bench)
 
 

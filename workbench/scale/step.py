@@ -5,7 +5,7 @@ can be given the same one as plain JSON.
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -47,7 +47,8 @@ class Step:
 
     options: settled, as JSON can hold them; they decide the results. models: ids of those whose weights decide.
     columns: of a row, without the photo's name. files: suffixes of what is written. either: one of them, as the outcome
-    is, and not all. short: a result is named after the photo's stem where that is clear. open: loads the models.
+    is, and not all. short: a result is named after the photo's stem where that is clear. judges: ids of recognisers
+    whose thresholds decide. open: loads the models.
     """
 
     command: str
@@ -58,6 +59,7 @@ class Step:
     files: tuple[str, ...] = ()
     short: bool = True
     either: bool = False
+    judges: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if taken := set(self.columns) & TAKEN:  # what a shard keeps beside the rows would stand in their place
@@ -75,7 +77,12 @@ def settle(command: str, bench: Workbench, options: Mapping[str, Any]) -> Step:
 def record(step: Step, bench: Workbench, folder: str) -> Record:
     """What decides the results of this step on this machine. Raises ModelMissing by name when weights are not here."""
     weights = {model: weights_of(bench.spec(model), bench) for model in dict.fromkeys(step.models)}
-    return Record(step.command, folder, dict(step.options), weights)
+    return Record(step.command, folder, dict(step.options), weights, thresholds_of(step.judges, bench))
+
+
+def thresholds_of(recognisers: Iterable[str], bench: Workbench) -> dict[str, float | None]:
+    """By id, what these recognisers are read against on this machine; None: one that is not calibrated."""
+    return {name: bench.threshold(name) for name in dict.fromkeys(recognisers)}
 
 
 def weights_of(spec: ModelSpec, bench: Workbench) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.protection.cast import AGAIN, Place, place, ranked
+from workbench.protection.cast import AGAIN, Place, close, place, ranked
 from workbench.protection.drawn import replaced
 from workbench.protection.judge import name, vectors
 from workbench.protection.replacing import Stage
@@ -98,21 +98,6 @@ def _look(image: np.ndarray, face: Face, track: Track, found: _Looks, stage: Sta
             drawn = replaced(part, moved, stage.person(candidate), here.covered)
             if stage.takes(known, drawn, [moved]):
                 found.known.add(candidate)
-
-
-def close(image: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
-    """The part of a picture around a face, as wide as parsers look, and the face in it. A view: no pixel is copied."""
-    low = np.clip(np.floor(face.box[:2] - face.size).astype(int), 0, np.array(image.shape[1::-1]) - 1)
-    high = np.clip(np.ceil(face.box[2:] + face.size).astype(int), low + 1, image.shape[1::-1])
-    return image[low[1] : high[1], low[0] : high[0]], moved(face, -low[0], -low[1])
-
-
-def moved(face: Face, across: float, down: float) -> Face:
-    """The face in a picture whose corner lies elsewhere."""
-    by = np.array([across, down], np.float32)
-    mesh = None if face.mesh is None else face.mesh + np.array([across, down, 0], np.float32)
-    box, points = face.box + np.tile(by, 2), face.points + by
-    return Face(box, points, face.score, mesh, face.mesh_score, face.pose, face.eyes_open, face.mouth_open)
 
 
 def _settled(tracks: Sequence[Track], found: Mapping[int, _Looks], person: Mapping[int, int]) -> Casting:

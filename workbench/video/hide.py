@@ -72,7 +72,7 @@ class HiddenClip:
             f" {self.stronger:,} needed more strength than asked" if self.stronger else "",
             f", {self.covered:,} of them were covered by one colour" if self.covered else "",
             "." if self.stronger else "",
-            f" {self.drawn:,} replaced by drawn faces, whom no recogniser asked took for the person."
+            f" {self.drawn:,} replaced by drawn faces, whom no recogniser here takes for the person in any picture."
             * bool(self.drawn),
             told_instead(self.instead),
         ]

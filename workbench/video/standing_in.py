@@ -7,14 +7,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from workbench.detections import overlap
-from workbench.protection.cast import place
+from workbench.protection.cast import close, place
 from workbench.protection.drawn import replaced
 from workbench.protection.judge import vectors
 from workbench.protection.replacing import Stage
 from workbench.tasks.detection import with_landmarks
 from workbench.tasks.face_search import FaceFinder
 from workbench.values import Embedding, Face
-from workbench.video.casting import close
 from workbench.video.covering import Spot
 from workbench.video.keeping import EVERY
 from workbench.video.smoothing import OneEuro
@@ -47,7 +46,8 @@ class _Picture:
 class Drawing:
     """One pass through a segment. lent: None: nobody is drawn. faces: really drawn, by picture; plain: the others.
     asked: by picture and place among its spots, the face and what recognisers saw in it. reasons: of the others, why
-    they were not drawn. steady, met: by track, what smooths its mesh, and which were asked about already."""
+    they were not drawn. steady, met: by track, what smooths its mesh, and what recognisers saw in it last; they look
+    at the person in every fifth picture, and at the drawn face in all."""
 
     lent: Lent | None
     faces: dict[int, list[Face]] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Drawing:
     asked: dict[int, dict[int, tuple[Face, Mapping[str, Embedding]]]] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
     steady: dict[int, OneEuro] = field(default_factory=dict)
-    met: set[int] = field(default_factory=set)
+    met: dict[int, Mapping[str, Embedding]] = field(default_factory=dict)
 
     def draw(
         self, image: np.ndarray, number: int, seconds: float, spots: Sequence[Spot], shown: Sequence[Face] = ()
@@ -88,8 +88,8 @@ class Drawing:
         if here.trouble:
             return here.trouble
         if number % EVERY == 0 or spot.track not in self.met:
-            self.met.add(spot.track)
-            self.asked.setdefault(number, {})[at] = (face, vectors(part, moved, lent.stage.judges))
+            self.met[spot.track] = vectors(part, moved, lent.stage.judges)
+        self.asked.setdefault(number, {})[at] = (face, self.met[spot.track])
         there, _ = close(picture.result, face)
         there[:] = replaced(there, moved, lent.stage.person(spot.person), here.covered)
         self.faces.setdefault(number, []).append(face)

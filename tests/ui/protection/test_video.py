@@ -87,7 +87,7 @@ def few(here, monkeypatch):
 
 def test_one_drawn_person_stands_in_through_the_clip_and_no_recogniser_knows_the_person(here, few, brief, finder):
     words, path = itemgetter(1, 3)(hide_video(here, brief, "drawn", 2.0, None, False))
-    assert "3 replaced by drawn faces, whom no recogniser asked took for the person" in words
+    assert "3 replaced by drawn faces, whom no recogniser here takes for the person in any picture" in words
     before, after = (list(frames(open_clip(Path(each))))[::2] for each in (brief, path))
     judge = here.recogniser("sface")
     drawn = [find_faces(frame.image, finder)[0] for frame in after]

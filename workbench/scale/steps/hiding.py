@@ -2,6 +2,7 @@
 --anonymise` does."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +52,9 @@ def hider(bench: Workbench, options: Mapping[str, Any]) -> Step:
         **{name: value for name, value in wanted.items() if value != USUAL[name]},
     }
     columns = ("outcome", "faces", "worked on", *(["kept"] if people else []), *(DRAWN_COLUMNS if lent else ()))
-    return Step("protect", settled, models, columns, lambda bench: _open(bench, how, which, wanted, parser), (".jpg",))
+    judges = (*([people["recogniser"]] if people else []), *lent[2:])
+    opens = partial(_open, how=how, which=which, wanted=wanted, parser=parser)
+    return Step("protect", settled, models, columns, opens, (".jpg",), judges=judges)
 
 
 def stage_models(bench: Workbench) -> tuple[str, ...]:

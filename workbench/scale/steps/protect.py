@@ -35,8 +35,10 @@ def _step(
     columns: tuple[str, ...],
     open: Any,
     files: tuple[str, ...] = (".jpg",),
+    judges: tuple[str, ...] = (),
 ) -> Step:
-    return Step("protect", settled, (finder_id(bench), *models), columns, open, files, either=len(files) > 1)
+    several = len(files) > 1
+    return Step("protect", settled, (finder_id(bench), *models), columns, open, files, either=several, judges=judges)
 
 
 def _painter(bench: Workbench, options: Mapping[str, Any]) -> Step:
@@ -77,7 +79,8 @@ def _protector(bench: Workbench, options: Mapping[str, Any]) -> Step:
     settled = {"attack": attacked, "judge": judges, "look": look.name, "strength": strength, "resemble": number}
     columns = ("faces", "worked on", "look", "strength", *FIGURES, *_readings([*attacked, *judges]))
     models = (*attacked, *judges, parser, *drawer)
-    return _step(bench, settled, models, columns, lambda bench: _search(bench, settled, look, parser), NAMED)
+    read = (*attacked, *judges)
+    return _step(bench, settled, models, columns, lambda bench: _search(bench, settled, look, parser), NAMED, read)
 
 
 def _readings(models: list[str]) -> list[str]:
