@@ -79,10 +79,13 @@ def signed_distance(mask: np.ndarray) -> np.ndarray:
     return distance.clip(-sum(mask.shape), sum(mask.shape))
 
 
-def maps(points: np.ndarray | None, matte: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:
+def maps(
+    points: np.ndarray | None, matte: np.ndarray | None, shape: tuple[int, int], oval: np.ndarray | None = None
+) -> np.ndarray:
     """(len(MAPS), h, w) uint8: what the mesh and the matte say of a crop, for a network to read beside its colours.
 
     points: (478, 2 or 3) in grid pixels, or None; matte: (h, w) uint8, or None. What is missing is zero throughout.
+    oval: (h, w) uint8, if already known: distances count in widths of the face, so it can be taken from another crop.
     `oval` is the signed distance to the face's outline, `across` and `down` the position in the face's frame (-2 to 2).
     """
     out = np.zeros((len(MAPS), *shape), np.uint8)
@@ -90,14 +93,18 @@ def maps(points: np.ndarray | None, matte: np.ndarray | None, shape: tuple[int, 
         out[MAPS.index("matte")] = matte
     if points is None:
         return out
-    across = max(float(np.linalg.norm(points[CHEEKS[1], :2] - points[CHEEKS[0], :2])), 1.0)
-    outline = signed_distance(polygon(points, OVAL, shape))
-    out[0] = np.clip(outline / across * 255 + 128, 1, 255)
+    out[0] = _oval(points, shape) if oval is None else oval
     out[1:3] = np.clip(place(points, shape) * 63.5 + 128, 1, 255)
     for channel, path in zip(PART_MAPS, REGIONS.values(), strict=True):
         out[channel] = polygon(points, path, shape)
     out[MAPS.index("mesh_here")] = 255
     return out
+
+
+def _oval(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    across = max(float(np.linalg.norm(points[CHEEKS[1], :2] - points[CHEEKS[0], :2])), 1.0)
+    outline = signed_distance(polygon(points, OVAL, shape))
+    return np.clip(outline / across * 255 + 128, 1, 255).astype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,8 +13,9 @@ import pytest
 
 from tests.scale.toys import folder_of, judged, toy
 from workbench import batch
+from workbench.bench import Workbench
 from workbench.errors import BadRequest, Cancelled
-from workbench.scale.plain import Wish, share_cores, work_through
+from workbench.scale.plain import Wish, share_cores, sharing, work_through
 
 
 @pytest.fixture
@@ -232,3 +234,14 @@ def test_cores_are_shared_without_loading_torch(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(set_num_threads=told.append))
     share_cores(10**6)
     assert told == [1]
+
+
+def test_models_of_a_folder_have_a_workers_share_of_the_cores(monkeypatch, bench):
+    """Two photos at a time, each with as many threads as there are cores, waited for each other."""
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    plain = Workbench(replace(bench.settings, threads=0))
+    assert sharing(plain, 2).settings.threads == 4
+    assert sharing(plain, 100).settings.threads == 1
+    assert sharing(Workbench(replace(bench.settings, threads=3)), 2).settings.threads == 3
+    assert plain.settings.threads == 0
+    assert sharing(plain, 2)._loaded is plain._loaded

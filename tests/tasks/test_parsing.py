@@ -219,6 +219,28 @@ def test_enlarging_keeps_a_straight_edge_where_it_was():
     assert sure.min() >= 0.5
 
 
+def test_parts_are_those_whose_enlarged_probability_is_highest_at_every_pixel():
+    """Only borders are compared: the answer is that of comparing everywhere, also of a part that wins nowhere near."""
+    random = np.random.default_rng(5)
+    coarse = np.stack([cv2.resize(plane, (24, 20)) for plane in random.random((len(PARTS), 5, 6), np.float32) ** 3])
+    scores = np.ascontiguousarray(coarse / coarse.sum(axis=0))
+    to_grid = np.array([[0.21, 0.06, -2.0], [-0.06, 0.21, 1.5]], np.float32)
+    parts, sure = enlarge(FaceScores(scores, to_grid), (slice(7, 97), slice(3, 103)))
+    y, x = np.mgrid[7:97, 3:103].astype(np.float32)
+    across, down = (row[0] * x + row[1] * y + row[2] for row in to_grid)
+    planes = np.stack([cv2.remap(plane, across, down, 1, borderMode=cv2.BORDER_REPLICATE) for plane in scores])
+    off = np.maximum(np.abs(across - 11.5) - 12, np.abs(down - 9.5) - 10)  # places beyond the grid's rim
+    inside = off < -0.01
+    second, first = np.sort(planes, axis=0)[-2:]
+    clear = inside & (first - second > 0.01)  # OpenCV rounds places to 1/32
+    assert clear.sum() > 5000
+    assert len(np.unique(parts[clear])) > 8
+    assert (parts[clear] == planes.argmax(axis=0)[clear]).all()
+    assert np.abs(sure - first)[inside].max() < 0.02
+    assert (off > 0.01).any()
+    assert not parts[off > 0.01].any()
+
+
 def test_measure_counts_pairs_and_refuses_sizes_that_differ():
     truth = np.array([[0, 1]], np.uint8)
     assert measure([truth], [truth])["pooled_f1"] == 1

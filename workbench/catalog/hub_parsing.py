@@ -36,6 +36,25 @@ _PARAMETERS = {
 }
 
 
+def _facexformer(id: str, task: str, title: str, load: str, labels: tuple[str, ...], note: str) -> ModelSpec:
+    """One file and one network, which answers another question in each row."""
+    return ModelSpec(
+        id=id,
+        task=task,
+        title=title,
+        load=f"workbench.models.parsers.facexformer:{load}",
+        files=(_FXF_FILE,),
+        labels=labels,
+        weights_license="MIT (and the terms of its training data)",
+        data_license=_FXF_DATA,
+        paper=_FACEXFORMER,
+        parameters=91_985_943,
+        gradients=True,
+        gives=_FXF_GIVES,
+        note=note,
+    )
+
+
 def _segface(backbone: str, data: str, side: int, published: str) -> ModelSpec:
     terms = {"celeba": _CELEBAMASK, "lapa": _LAPA, "helen": _HELEN}[data]
     count = _PARAMETERS[backbone] - (2048 if data != "celeba" else 0)
@@ -126,20 +145,13 @@ ROWS = (
     _segface("swinb", "lapa", 256, "F1 92.61 on LaPa"),
     _segface("swinb", "lapa", 224, "F1 92.50, mIoU 87.26 on LaPa"),
     _segface("swinb", "helen", 512, "no single figure found"),
-    ModelSpec(
-        id="facexformer",
-        task="parsing",
-        title="FaceXFormer, parsing with everything else in one pass",
-        load="workbench.models.parsers.facexformer:load",
-        files=(_FXF_FILE,),
-        labels=_LAPA_PARTS,
-        weights_license="MIT (and the terms of its training data)",
-        data_license=_FXF_DATA,
-        paper=_FACEXFORMER,
-        parameters=91_985_943,
-        gradients=True,
-        gives=_FXF_GIVES,
-        note="published: F1 92.01 over ten facial classes of CelebAMask-HQ at 224 px",
+    _facexformer(
+        "facexformer",
+        "parsing",
+        "FaceXFormer, parsing with everything else in one pass",
+        "load",
+        _LAPA_PARTS,
+        "published: F1 92.01 over ten facial classes of CelebAMask-HQ at 224 px",
     ),
     ModelSpec(
         id="face-parsing-segformer",
@@ -166,20 +178,13 @@ ROWS = (
     _rtnet("101", 14, 41_310_286),
     _farl("lapa", "main_ema_136500_jit191", _LAPA_PARTS, _LAPA, "F1 93.88 on LaPa"),
     _farl("celebm", "main_ema_181500_jit", PARTS, _CELEBAMASK, "F1 89.56 on CelebAMask-HQ"),
-    ModelSpec(
-        id="facexformer-attributes",
-        task="attributes",
-        title="FaceXFormer, forty attributes of CelebA",
-        load="workbench.models.parsers.facexformer:load_attributes",
-        files=(_FXF_FILE,),
-        labels=CELEBA_40,
-        weights_license="MIT (and the terms of its training data)",
-        data_license=_FXF_DATA,
-        paper=_FACEXFORMER,
-        parameters=91_985_943,
-        gradients=True,
-        gives=_FXF_GIVES,
-        note="published: 91.83 % on CelebA; the same file and memory as the parser",
+    _facexformer(
+        "facexformer-attributes",
+        "attributes",
+        "FaceXFormer, forty attributes of CelebA",
+        "load_attributes",
+        CELEBA_40,
+        "published: 91.83 % on CelebA; the same file and memory as the parser",
     ),
     ModelSpec(
         id="farl-attributes",

@@ -1,9 +1,10 @@
 """A folder in one process: threads, one table that grows, a file per photo. What the plain commands do."""
 
+import copy
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,7 @@ def _run(
     sink: Sink,
     account: Account,
 ) -> None:
-    work = step.open(bench)
+    work = step.open(sharing(bench, wish.workers))
     share_cores(wish.workers)
 
     def one(name: str, stopped: Callable[[], bool]) -> tuple[Outcome, Stamp]:
@@ -225,6 +226,15 @@ def failed_stamp(path: Path, most: int) -> Stamp:
     """Which photo failed; the content of a file of more than `most` bytes is not read for it."""
     size, changed = looks(path)
     return Stamp(size, changed, digest_of(path) if size <= most else "")
+
+
+def sharing(bench: Workbench, workers: int) -> Workbench:
+    """The same bench, its rows and what it has loaded, whose models are loaded with a worker's share of the cores from
+    now on; or with as many threads as were asked for, where a number was."""
+    narrow = copy.copy(bench)
+    share = max(1, (os.cpu_count() or 1) // max(1, workers))
+    narrow.settings = replace(bench.settings, threads=bench.settings.threads or share)
+    return narrow
 
 
 def share_cores(workers: int) -> None:

@@ -13,8 +13,8 @@ from workbench.metrics.parsing import Tally
 from workbench.values import Face, FaceScores, Parsing, check_image
 from workbench.watch import look
 
-FAINT = 0.02
-"""A part is enlarged only around the places where its probability is above this: elsewhere it cannot win."""
+LINE = 256
+"""Pixels of one row of a list that OpenCV looks up."""
 
 
 class Parser(Protocol):
@@ -83,23 +83,67 @@ def measure(truths: Iterable[np.ndarray], predictions: Iterable[np.ndarray]) -> 
 def enlarge(found: FaceScores, window: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:
     """The likeliest part of every photo pixel of a window, (h, w) uint8, and its probability, (h, w) float32.
 
-    The probabilities, not the decisions, are enlarged (bilinear), and only those of parts that win somewhere.
+    The probabilities, not the decisions, are enlarged (bilinear); but where the four places around a pixel agree, the
+    mean of their probabilities does too, so that parts are compared along their borders only.
     """
     top, left = window[0].start, window[1].start
     shape = window[0].stop - top, window[1].stop - left
     to_grid = compose(found.matrix.astype(np.float64), np.array([[1.0, 0, left], [0, 1, top]]))
-    parts = np.zeros(shape, np.uint8)
-    sure = _plane(found.scores[0], to_grid, (0, 0, shape[1], shape[0]))
-    for part in np.flatnonzero(np.bincount(found.scores.argmax(axis=0).ravel())):
-        box = _reach(found.scores[part], to_grid, shape) if part else None
-        if box is None:
-            continue
-        plane = _plane(found.scores[part], to_grid, box)
-        here = (slice(box[1], box[3]), slice(box[0], box[2]))
-        higher = plane > sure[here]
-        sure[here][higher], parts[here][higher] = plane[higher], part
-    parts[~_inside(found, to_grid, shape)] = 0
+    coarse, best = _likeliest(found.scores)
+    parts = _warped(coarse, to_grid, shape, cv2.INTER_NEAREST)
+    sure = _warped(best, to_grid, shape, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+    to_cell = to_grid + np.array([[0, 0, 0.5]] * 2)
+    border = _warped(_differing(coarse), to_cell, shape, cv2.INTER_NEAREST)
+    at = np.flatnonzero(border.view(bool))
+    if len(at):
+        parts.ravel()[at], sure.ravel()[at] = _compared(found.scores, np.unique(coarse), to_grid, at, shape[1])
     return parts, sure
+
+
+def _likeliest(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The part that wins at every place of the grid, uint8, and its probability. Four times as fast as argmax."""
+    best, parts = scores[0].copy(), np.zeros(scores.shape[1:], np.uint8)
+    for part in range(1, len(scores)):
+        np.copyto(parts, np.uint8(part), where=scores[part] > best)
+        np.maximum(best, scores[part], out=best)
+    return parts, best
+
+
+def _differing(coarse: np.ndarray) -> np.ndarray:
+    """(h + 1, w + 1) uint8: 1 where the four places around a cell's middle are not one part; the outermost repeat."""
+    grown = cv2.copyMakeBorder(coarse, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    first = grown[:-1, :-1]
+    differ: np.ndarray = (first != grown[1:, :-1]) | (first != grown[:-1, 1:]) | (first != grown[1:, 1:])
+    return differ.view(np.uint8)
+
+
+def _warped(
+    grid: np.ndarray, to_grid: np.ndarray, shape: tuple[int, int], how: int, border: int = cv2.BORDER_CONSTANT
+) -> np.ndarray:
+    """A grid at the photo pixels of a window; 0 off the grid, or what its nearest place is."""
+    return cv2.warpAffine(grid, to_grid, shape[::-1], flags=how | cv2.WARP_INVERSE_MAP, borderMode=border)
+
+
+def _compared(
+    scores: np.ndarray, names: np.ndarray, to_grid: np.ndarray, at: np.ndarray, width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The likeliest of the parts `names`, and its probability, at single pixels of a window: `at`, counted row by row.
+
+    Off the grid: background.
+    """
+    y, x = np.divmod(at.astype(np.int32), np.int32(width))
+    rows = -(-len(at) // LINE)  # OpenCV's pictures are not that wide
+    across, down = (np.resize((row[0] * x + row[1] * y + row[2]).astype(np.float32), (rows, LINE)) for row in to_grid)
+    sure, parts = np.full(across.shape, -1, np.float32), np.zeros(across.shape, np.uint8)
+    for part in names:
+        plane = np.ascontiguousarray(scores[part])
+        here = cv2.remap(plane, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        np.copyto(parts, np.uint8(part), where=here > sure)
+        np.maximum(sure, here, out=sure)
+    limits = scores.shape[2] - 0.5, scores.shape[1] - 0.5
+    off = (across < -0.5) | (across > limits[0]) | (down < -0.5) | (down > limits[1])
+    parts[off] = 0
+    return parts.ravel()[: len(at)], sure.ravel()[: len(at)]
 
 
 def _window(found: FaceScores, shape: tuple[int, int]) -> tuple[slice, slice] | None:
@@ -113,34 +157,6 @@ def _slices(points: np.ndarray, shape: tuple[int, int]) -> tuple[slice, slice] |
     left, top = np.clip(np.floor(points.min(axis=0)).astype(int), 0, shape[::-1])
     right, bottom = np.clip(np.ceil(points.max(axis=0)).astype(int) + 1, 0, shape[::-1])
     return (slice(int(top), int(bottom)), slice(int(left), int(right))) if left < right and top < bottom else None
-
-
-def _reach(scores: np.ndarray, to_grid: np.ndarray, shape: tuple[int, int]) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom in the window of where a part is not faint."""
-    x, y, width, height = cv2.boundingRect((scores > FAINT).view(np.uint8))
-    low, high = np.array([x, y]) - 1, np.array([x + width, y + height])
-    corners = np.array([low, high, [low[0], high[1]], [high[0], low[1]]], np.float64)
-    found = _slices(apply(invert(to_grid), corners), shape)
-    return None if found is None else (found[1].start, found[0].start, found[1].stop, found[0].stop)
-
-
-def _plane(scores: np.ndarray, to_grid: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """One part's probability at the photo pixels of a box, bilinear."""
-    left, top, right, bottom = box
-    matrix = compose(to_grid, np.array([[1.0, 0, left], [0, 1, top]]))
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(
-        np.ascontiguousarray(scores), matrix, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE
-    )
-
-
-def _inside(found: FaceScores, to_grid: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """(h, w) bool: photo pixels whose centre is on the grid, which may be turned in its window."""
-    height, width = found.scores.shape[1:]
-    y, x = np.ogrid[: shape[0], : shape[1]]
-    across, down = (row[0] * x + row[1] * y + row[2] for row in to_grid)
-    inside: np.ndarray = (across >= -0.5) & (across <= width - 0.5) & (down >= -0.5) & (down <= height - 0.5)
-    return inside
 
 
 def _nearness(face: Face, window: tuple[slice, slice]) -> np.ndarray:

@@ -113,3 +113,20 @@ def test_coded_bytes_keep_colours_and_put_absent_maps_on_the_padding_grey() -> N
     assert (coded[3] == compact_int8.GREY).all()
     assert (coded[4] == 255).all()
     assert (coded[5] > compact_int8.GREY).all()
+
+
+def test_looks_beside_others_take_one_thread_each_where_the_cores_are_busy(monkeypatch) -> None:
+    with devices.allowing(2):
+        network = compact_int8.Int8Network(TWIN)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    with network._sessions() as first, network._sessions() as second, network._sessions() as third:
+        assert first is network._session
+        assert second is third is not first
+        assert second.get_session_options().intra_op_num_threads == 1
+        planes = np.random.default_rng(2).integers(0, 256, (1, 16, 64, 64), np.uint8)
+        one, other = (session.run(None, {"x": planes})[0] for session in (first, second))
+        assert np.abs(one - other).max() < 1e-3
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    with network._sessions() as first, network._sessions() as second:
+        assert second is first, "there are cores for both"
+    assert network._running == 0

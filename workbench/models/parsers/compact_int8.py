@@ -3,13 +3,22 @@
 `training/parser_quantise.py` writes the file. Several threads may ask one session at once.
 """
 
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from workbench import devices
 from workbench.errors import BadWeights
 from workbench.models.files.onnx_session import open_session
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 GREY = 118
 """The code of what is absent, and of the grey that pictures are padded with."""
@@ -45,7 +54,10 @@ class Int8Network:
 
     def __init__(self, path: Path) -> None:
         """Raises BadWeights when the file is not the compact parser's."""
-        self._session = open_session(path, THREADS)
+        self._path, self._session = path, open_session(path, THREADS)
+        self._threads = devices.threads(THREADS)
+        self._guard, self._running = threading.Lock(), 0
+        self._alone: InferenceSession | None = None
         about = self._session.get_modelmeta().custom_metadata_map
         takes = [value.type for value in self._session.get_inputs()]
         if takes != ["tensor(uint8)"] or not about.get("digest"):
@@ -55,8 +67,26 @@ class Int8Network:
 
     def __call__(self, planes: np.ndarray) -> np.ndarray:
         """(16, h, w) uint8 to (19, h/2, w/2) float32 that sum to one at every place, the prior put right."""
-        (answer,) = self._session.run(None, {"x": codes(planes)[None]})
+        with self._sessions() as session:
+            (answer,) = session.run(None, {"x": codes(planes)[None]})
         return softmax(answer[0])
+
+    @contextmanager
+    def _sessions(self) -> Iterator["InferenceSession"]:
+        """The session for one more look: where looks already keep all cores busy, one of a single thread, because
+        threads that wait for each other took a tenth more of the processor."""
+        with self._guard:
+            self._running += 1
+            crowded = self._threads > 1 and self._running * self._threads > (os.cpu_count() or 1)
+            if crowded and self._alone is None:
+                with devices.allowing(1):
+                    self._alone = open_session(self._path, 1)
+            session = self._alone if crowded and self._alone else self._session
+        try:
+            yield session
+        finally:
+            with self._guard:
+                self._running -= 1
 
     @staticmethod
     def middle(grids: np.ndarray, side: int, scale: float) -> np.ndarray:

@@ -1,16 +1,17 @@
 """The compact parser: one network, trained here, that colours every part of one face.
 
 Crops the photo as CelebA-HQ does, renders the face's mesh and a person matte beside the colours, and averages what the
-network says of the crop and of its mirror image, a little larger. Faces without a mesh are parsed from colours and
-matte alone. The network runs in 8 bits where that file is given (`compact_int8`), else in torch (`compact_torch`),
-which is loaded when it is first needed.
+network says of the crop and of the face's mirror image, larger. Where an earring or a necklace is likely, it looks a
+third time, closer (`closer_look`). Faces without a mesh are parsed from colours and matte alone. The network runs in
+8 bits where that file is given (`compact_int8`), else in torch (`compact_torch`), which is loaded when first needed.
 """
 
 import copy
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from workbench import mesh as mesh_regions
 from workbench.catalog.spec import ModelSpec
 from workbench.images import aligned, apply, celeba_quad, compose, invert, stretch, warp
+from workbench.models.parsers import closer_look
 from workbench.models.parsers.compact_int8 import Int8Network
 from workbench.models.parsers.selfie import Matte
 from workbench.parts import MIRROR
@@ -40,19 +42,34 @@ NEARLY_WHOLE = 0.2
 """A photo whose corners are no farther than this share of its side from the square's is taken whole: training moved
 faces as far."""
 
-FINER = 0.18
-"""How much larger the mirror image is shown to the network: a second look at another scale sees other things."""
+COARSER, FINER = -0.09, 0.18
+"""How much smaller than `side` the face is shown to the network at first, and how much larger its mirror image: a
+second look at another scale sees other things, and most of what the first sees it sees as well from fewer pixels."""
 
-FADE = 12
-"""Cells of the grid over which the second look, which sees the square only, fades out towards the square's border."""
-
-MATTE = mesh_regions.MAPS.index("matte")
+MATTE, OVAL = (mesh_regions.MAPS.index(name) for name in ("matte", "oval"))
 
 _FLIP = (0, 1, 2, *(3 + source for source in mesh_regions.FLIP))
 
 CRUMB = 0.2
 """A piece that touches nothing else of the person and is smaller than this share of the largest piece is taken for
 background."""
+
+
+HALF = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25]])
+"""From the network's input to the grid of its answer."""
+
+
+class Look(NamedTuple):
+    """A look at a face: the matrix of its crop, the crop's planes, and what the network says."""
+
+    matrix: np.ndarray
+    planes: np.ndarray
+    scores: np.ndarray
+
+    @property
+    def to_grid(self) -> np.ndarray:
+        """The matrix from the photo to the grid of the scores."""
+        return compose(HALF, self.matrix)
 
 
 class CompactParser:
@@ -96,15 +113,55 @@ class CompactParser:
     def __call__(self, image: np.ndarray, face: Face) -> FaceScores:
         """Part probabilities around one face of the photo. Raises BadRequest for an array that is no photo."""
         square, margin = self._window(face, check_image(image).shape)
-        wide, side = square + np.array([[0, 0, margin]] * 2), self.side + 2 * margin
-        finer = round(self.side * (1 + FINER) / STEPS) * STEPS
-        to_finer = compose(stretch((self.side, self.side), finer), square)
-        crop = self._planes(image, face.mesh, wide, (side, side))
-        matte = warp(crop[3 + MATTE], compose(to_finer, invert(wide)), (finer, finer))
-        scores = self._scores(crop, mirror(self._planes(image, face.mesh, to_finer, (finer, finer), matte)))
-        border = (scores.shape[-1] - finer // 2) // 2
-        to_grid = compose(stretch((finer, finer), finer // 2), to_finer) + np.array([[0, 0, border]] * 2)
+        share = 1 + 2 * MARGIN if margin else 1
+        first = self._first(image, face, square, share)
+        side = self._sized(FINER)
+        to_finer = compose(stretch((self.side, self.side), side), square)
+        left, top, *size = closer_look.face_box(first.scores, compose(to_finer, invert(first.to_grid)), side)
+        to_box = to_finer - np.array([[0, 0, left], [0, 0, top]])
+        finer = self._mirrored(image, face, first, to_box, (size[0], size[1]))
+        scores, border = self._joined(first.scores, finer, side // 2, share, (left // 2, top // 2))
+        to_grid = compose(HALF, to_finer) + np.array([[0, 0, border]] * 2)
+        scores = self._closer(image, face, first, scores, square, to_grid)
         return FaceScores(without_crumbs(scores) if margin else scores, to_grid.astype(np.float32))
+
+    def _sized(self, more: float) -> int:
+        return round(self.side * (1 + more) / STEPS) * STEPS
+
+    def _first(self, image: np.ndarray, face: Face, square: np.ndarray, share: float) -> Look:
+        """The coarser look, at the square and as much of its surroundings as makes `share` of its side."""
+        side = math.ceil(self._sized(COARSER) * share / STEPS - 0.5) * STEPS
+        zoom, shift = side / share / self.side, (side - side / share) / 2
+        matrix = compose(np.array([[zoom, 0, (zoom - 1) / 2 + shift], [0, zoom, (zoom - 1) / 2 + shift]]), square)
+        planes = self._planes(image, face.mesh, matrix, (side, side))
+        return Look(matrix, planes, (self._quick or self._torch)(planes))
+
+    def _mirrored(
+        self, image: np.ndarray, face: Face, first: Look, matrix: np.ndarray, size: tuple[int, int]
+    ) -> np.ndarray:
+        """(19, height/2, width/2): what the network says of the crop's mirror image, turned back."""
+        scores = (self._quick or self._torch)(mirror(self._again(image, face, first, matrix, size)))
+        return np.stack([cv2.flip(scores[part], 1) for part in MIRROR])
+
+    def _again(
+        self, image: np.ndarray, face: Face, first: Look, matrix: np.ndarray, size: tuple[int, int]
+    ) -> np.ndarray:
+        """(16, height, width): what a further look reads, with the matte and the distances of the first."""
+        over = compose(matrix, invert(first.matrix))
+        matte, oval = (warp(first.planes[3 + known], over, size) for known in (MATTE, OVAL))
+        return self._planes(image, face.mesh, matrix, size, matte, oval)
+
+    def _closer(
+        self, image: np.ndarray, face: Face, first: Look, scores: np.ndarray, square: np.ndarray, to_grid: np.ndarray
+    ) -> np.ndarray:
+        """The scores with a third look where small things are likely and the photo shows more of them."""
+        where = closer_look.where(scores)
+        to_look = compose(stretch((self.side, self.side), closer_look.SIDE), square)
+        if where is None or closer_look.pointless(to_look):
+            return scores
+        matrix, size = closer_look.window(where, to_look, to_grid)
+        seen = (self._quick or self._torch)(self._again(image, face, first, matrix, size))
+        return closer_look.joined(scores, seen, where, compose(HALF, compose(matrix, invert(to_grid))))
 
     def look(self, image: np.ndarray, face: Face) -> FaceFeatures:
         """One look at a face: part probabilities, and the grid of 32 numbers per place they come from."""
@@ -139,13 +196,14 @@ class CompactParser:
         matrix: np.ndarray,
         size: tuple[int, int],
         matte: np.ndarray | None = None,
+        oval: np.ndarray | None = None,
     ) -> np.ndarray:
-        """(16, height, width) uint8: what `input` gives, channel by channel."""
+        """(16, height, width) uint8: what `input` gives, channel by channel. oval: that map, if already known."""
         colours = warp(image, matrix, size)
         if matte is None:
             matte = np.round(self._matte(colours) * 255).astype(np.uint8)
         points = None if mesh is None else apply(matrix, mesh[:, :2].astype(np.float64))
-        return np.concatenate([np.stack(cv2.split(colours)), mesh_regions.maps(points, matte, size[::-1])])
+        return np.concatenate([np.stack(cv2.split(colours)), mesh_regions.maps(points, matte, size[::-1], oval)])
 
     def window(self, face: Face, shape: Sequence[int] = ()) -> tuple[np.ndarray, int]:
         """The (2, 3) matrix of the CelebA-HQ square, or of the whole photo where `shape` shows it about is one, and the
@@ -177,28 +235,27 @@ class CompactParser:
     def _logits(self, crops: np.ndarray) -> "Tensor":
         return self._torch.logits(crops)
 
-    def _scores(self, planes: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
-        """(19, h, w) on the finer grid of the mirrored square, and as much of its surroundings as the crop shows.
+    def _joined(
+        self, seen: np.ndarray, finer: np.ndarray, cells: int, share: float, corner: tuple[int, int]
+    ) -> tuple[np.ndarray, int]:
+        """(19, h, w) on the second look's grid, all that the first look shows, and how many cells surround the square.
 
         The mean of what is seen in both, after the prior is put right; the surroundings are seen once, and the two fade
-        into each other.
+        into each other. cells: of the square's side. share: the first look's side over the square's. corner: the left
+        and top cell of the second look in the square. Writes over `finer`.
         """
-        network = self._quick or self._torch
-        seen, finer = network(planes), network(mirrored)[list(MIRROR), :, ::-1]
-        scale = finer.shape[-1] / (self.side // 2)
-        border = int((seen.shape[-1] - self.side // 2) / 2 * scale)
-        side = finer.shape[-1] + 2 * border
-        scores = network.middle(seen, side, scale)
-        inner = scores[:, border : side - border, border : side - border]
-        inner += (finer - inner) * (_fading(finer.shape[-1]) if border else np.float32(1)) / 2
-        return scores
-
-
-def _fading(side: int) -> np.ndarray:
-    """(side, side): 1, but falling to 0 over the last `FADE` cells before each border."""
-    steps = np.arange(side, dtype=np.float32)
-    along = np.minimum((np.minimum(steps + 0.5, side - 0.5 - steps) / FADE), 1)
-    return np.minimum(along[:, None], along[None])
+        border = int(cells * (share - 1) / 2)
+        scores = (self._quick or self._torch).middle(seen, cells + 2 * border, cells * share / seen.shape[-1])
+        left, top = corner
+        height, width = finer.shape[1:]
+        inner = scores[:, border + top : border + top + height, border + left : border + left + width]
+        ends = [
+            ((at > 0 or border > 0), (at + size < cells or border > 0)) for at, size in ((top, height), (left, width))
+        ]
+        finer -= inner
+        finer *= closer_look.fading(height, *ends[0])[:, None] * closer_look.fading(width, *ends[1]) / 2
+        inner += finer
+        return scores, border
 
 
 def mirror(planes: np.ndarray) -> np.ndarray:
