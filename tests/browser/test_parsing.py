@@ -125,6 +125,20 @@ PEN = """(stage, [x, y]) => {
 }"""
 
 
+PALM = """(stage, [x, y]) => {
+  const send = (kind, id, type, dx) => stage.dispatchEvent(new PointerEvent(kind,
+    { pointerId: id, pointerType: type, pressure: 0.5, clientX: x + dx, clientY: y + dx, bubbles: true }));
+  send("pointerdown", 21, "touch", 90); send("pointerdown", 20, "pen", 0); send("pointerdown", 22, "touch", 60);
+  send("pointermove", 20, "pen", 8); send("pointerup", 22, "touch", 60); send("pointermove", 20, "pen", 12);
+  send("pointerup", 21, "touch", 90); send("pointerup", 20, "pen", 12);
+}"""
+FITS = """editor => {
+  const bars = [...editor.querySelectorAll(".me-bar:not(:last-child), .me-parts")];
+  const low = [...editor.querySelectorAll("button")].filter(each => each.clientHeight < 42);
+  return [low.map(each => each.textContent), bars.filter(bar => bar.clientHeight > 60).length, editor.clientHeight];
+}"""
+
+
 def _editor(page):
     page.get_by_role("tab", name="Correct", exact=True).click()
     editor = page.locator("#correct-editor .me")
@@ -185,6 +199,20 @@ def test_a_mask_is_painted_undone_used_saved_and_opened_again(page, server, port
     expect(page.locator("#correct-score")).to_contain_text("Ear (image left)")
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_function(WHOLE)  # a phone that was turned showed a corner of the photo
+    low, wrapped, height = editor.evaluate(FITS)
+    assert (low, wrapped) == ([], 0), "tools are as large as fingers, in rows that scroll"
+    assert height < 844, "tools and picture are in one view"
+    keep(page, "phone")
+    stage.press("f")
+    said = status.text_content()
+    stage.evaluate(TOUCHES)
+    assert status.text_content() == said, "the first of two fingers filled what lay under it"
+    stage.press("0")
+    stage.press("b")
+    phone = stage.bounding_box()
+    stage.evaluate(PALM, [phone["x"] + phone["width"] / 2, phone["y"] + phone["height"] / 2])
+    expect(status).to_have_text("Ear (image left): painted")  # the hand beside the pen ended the stroke
+    stage.press("Control+z")
     page.set_viewport_size({"width": 1280, "height": 950})
     page.get_by_role("tab", name="Cut out", exact=True).click()
     page.locator("#cutout-start").click()

@@ -74,3 +74,21 @@ def test_flooding_stops_at_an_edge() -> None:
 
     assert new[30:50, 46:58].mean() > 0.8
     assert not new[:, 63:].any()
+
+
+def test_the_network_is_asked_only_of_parts_it_knows_better_than_flooding(seen, astronaut, monkeypatch) -> None:
+    """Clicks on clothes, hair and ears took more of them with the network than without."""
+    model, features, parsing = seen
+    asked = []
+    heard = model._chance
+    monkeypatch.setattr(model, "_chance", lambda *given: asked.append(1) or heard(*given))
+    hair, eye = parsing.mask("hair"), parsing.mask("image_left_eye")
+    y, x = (int(np.median(side)) for side in np.nonzero(hair))
+    changed = refine(astronaut, model, features, "hair", hair, [(x, y, -1)])[1]
+    assert ((hair ^ changed) == grown(astronaut, hair, [(x, y, -1)])).all()
+    assert not asked
+    y, x = (int(np.median(side)) for side in np.nonzero(eye))
+    refine(astronaut, model, features, "image_left_eye", eye, [(x, y, -1)])
+    assert len(asked) == 1
+    refine(astronaut, model, features, "hat", np.zeros_like(hair), [(256, 60, 1)])
+    assert len(asked) == 2, "of a part that is not marked yet it is asked too"

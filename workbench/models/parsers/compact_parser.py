@@ -270,7 +270,7 @@ def mirror(planes: np.ndarray) -> np.ndarray:
 
 
 def without_crumbs(scores: np.ndarray) -> np.ndarray:
-    """(19, h, w): the same, but background where a small piece lies apart from the person.
+    """(19, h, w): the same array, but background where a small piece lies apart from the person.
 
     Training pictures end at the CelebA-HQ square; in the margin around it, curtains and lamps now and then pass for
     hair.
@@ -281,10 +281,8 @@ def without_crumbs(scores: np.ndarray) -> np.ndarray:
     areas = stats[:, cv2.CC_STAT_AREA]
     crumbs = areas < CRUMB * areas[1:].max()
     crumbs[0] = False
-    apart = crumbs[pieces]
-    cleaned = np.where(apart, np.float32(0), scores)
-    cleaned[0, apart] = 1
-    return cleaned
+    scores[:, crumbs[pieces]] = np.eye(len(scores), 1, dtype=np.float32)
+    return scores
 
 
 def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> CompactParser:

@@ -152,7 +152,7 @@ function buttons() {
 // ---- tools -------------------------------------------------------------------------------------------------------
 const radius = (pressure) => Math.max(0.5, Number(find(".me-size").value) / 2 * pressure);
 const inside = (x, y) => x >= 0 && y >= 0 && x < ed.width && y < ed.height;
-const value = () => (ed.tool === "eraser" ? [0, 0] : [ed.part, ed.face]);
+const value = () => (ed.tool === "eraser" || ed.rubber ? [0, 0] : [ed.part, ed.face]);
 
 function join(box, x0, y0, x1, y1) {
   x0 = clamp(x0, 0, ed.width); y0 = clamp(y0, 0, ed.height); x1 = clamp(x1, 0, ed.width); y1 = clamp(y1, 0, ed.height);
@@ -319,21 +319,23 @@ function use() {
 
 // ---- the pointer: mouse, touch, pen ------------------------------------------------------------------------------
 const pointers = new Map();
-let stroke = null, pinch = null;
+let stroke = null, pinch = null, pen = null;
 const local = (event) => { const box = find(".me-stage").getBoundingClientRect(); return { x: event.clientX - box.left, y: event.clientY - box.top }; };
 const spotOf = (event) => { const p = local(event); return { x: (p.x - ed.x) / ed.zoom, y: (p.y - ed.y) / ed.zoom }; };
 const force = (event) => (event.pointerType === "pen" && event.pressure ? 0.3 + 1.2 * event.pressure : 1);
 
 function down(event) {
   if (find(".me").dataset.state !== "ready" || event.target.closest("button")) return;
+  if (pen !== null && event.pointerType === "touch") return;  // the hand that holds the pen
+  ed.rubber = event.pointerType === "pen" && Boolean(event.buttons & 32);  // its other end
+  if (event.pointerType === "pen") { if (pointers.size) giveUp(); pointers.clear(); pinch = null; pen = event.pointerId; }
   pointers.set(event.pointerId, local(event));
   try { find(".me-stage").setPointerCapture(event.pointerId); } catch { /* a pointer that is gone already */ }
   if (pointers.size === 2) { giveUp(); pinch = spread(); return; }
   if (pointers.size > 2 || ed.waiting) return;
   const spot = spotOf(event);
   if (ed.tool === "move" || event.button === 1 || event.button === 2) { ed.moved = true; stroke = { kind: "move", from: local(event), x: ed.x, y: ed.y }; return; }
-  if (ed.tool === "fill") { change(`${named(value()[0])}: filled`, () => fill(spot)); return; }
-  if (ed.tool === "keep" || ed.tool === "take") { ask(spot); return; }
+  if (ed.tool === "fill" || ed.tool === "keep" || ed.tool === "take") { stroke = { kind: "tap", spot }; return; }  // or a second finger comes
   stroke = { kind: ed.tool === "lasso" ? "lasso" : "paint", points: [spot], last: spot, box: null, labels: ed.labels.slice(), owners: ed.owners.slice() };
   if (stroke.kind === "paint") daub(spot, event);
 }
@@ -355,7 +357,7 @@ function move(event) {
     pinch = now; place(); return;
   }
   if (ed.labels && event.pointerType !== "touch") { ed.cross = spotOf(event); if (!stroke) marks(); }
-  if (!stroke || !pointers.has(event.pointerId)) return;
+  if (!stroke || stroke.kind === "tap" || !pointers.has(event.pointerId)) return;
   if (stroke.kind === "move") { const p = local(event); ed.x = stroke.x + p.x - stroke.from.x; ed.y = stroke.y + p.y - stroke.from.y; place(); return; }
   const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
   for (const each of events.length ? events : [event]) {
@@ -366,13 +368,19 @@ function move(event) {
 }
 
 function up(event) {
-  pointers.delete(event.pointerId);
+  if (!pointers.delete(event.pointerId)) return;
+  if (event.pointerId === pen) pen = null;
   if (pointers.size < 2) pinch = null;
   const ended = stroke;
   stroke = null;
   if (!ended || ended.kind === "move") return;
+  if (ended.kind === "tap") { if (event.type === "pointerup") tap(ended.spot); return; }
   if (ended.kind === "lasso") { change(`${named(value()[0])}: lassoed`, () => lasso(ended.points)); marks(); }
-  else if (ended.box) remember(ed.tool === "eraser" ? "Erased" : `${named(ed.part)}: painted`, ended.labels, ended.owners, ended.box);
+  else if (ended.box) remember(value()[0] ? `${named(ed.part)}: painted` : "Erased", ended.labels, ended.owners, ended.box);
+}
+
+function tap(spot) {
+  if (ed.tool === "fill") change(`${named(value()[0])}: filled`, () => fill(spot)); else ask(spot);
 }
 
 function giveUp() {  // a second finger came down: this was no stroke
@@ -446,8 +454,8 @@ function keyed(event) {
     ed.cross = { x: clamp(from.x + x * by, 0, ed.width - 0.5), y: clamp(from.y + y * by, 0, ed.height - 0.5) };
     marks(); say(`${named(ed.labels[Math.floor(ed.cross.y) * ed.width + Math.floor(ed.cross.x)])} at ${Math.floor(ed.cross.x)}, ${Math.floor(ed.cross.y)}`);
   } else if ((key === "Enter" || key === " ") && ed.cross) {
-    if (ed.tool === "fill") change(`${named(ed.part)}: filled`, () => fill(ed.cross));
-    else if (ed.tool === "keep" || ed.tool === "take") ask(ed.cross);
+    ed.rubber = false;
+    if (ed.tool === "fill" || ed.tool === "keep" || ed.tool === "take") tap(ed.cross);
     else if (ed.tool !== "move" && ed.tool !== "lasso") change(ed.tool === "eraser" ? "Erased" : `${named(ed.part)}: painted`, () => stamp(ed.cross, ed.cross, radius(1)));
   } else return;
   event.preventDefault();
