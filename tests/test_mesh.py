@@ -88,3 +88,15 @@ def test_mirroring_twice_changes_nothing(points):
     maps = regions.maps(points, np.full((64, 64), 7, np.uint8), (64, 64))
     planes = np.concatenate([np.random.default_rng(0).integers(0, 256, (3, 64, 64), np.uint8), maps])
     assert np.abs(mirror(mirror(planes)).astype(int) - planes).max() <= 1
+
+
+def test_distances_to_the_outline_hold_in_another_crop_of_the_same_face(points):
+    larger = np.array([[1.3, 0, 5.0], [0, 1.3, -8.0]])
+    oval = regions.maps(points, None, (400, 400))[0]
+    known = cv2.warpAffine(oval, larger, (400, 400))
+    moved = points @ larger[:, :2].T + larger[:, 2]
+    anew = regions.maps(moved, None, (400, 400))
+    assert (regions.maps(moved, None, (400, 400), known)[1:] == anew[1:]).all()
+    assert (regions.maps(moved, None, (400, 400), known)[0] == known).all()
+    near = slice(40, 360)
+    assert np.abs(known[near, near].astype(int) - anew[0][near, near]).max() <= 4

@@ -73,11 +73,11 @@ class Int8Network:
 
     @contextmanager
     def _sessions(self) -> Iterator["InferenceSession"]:
-        """The session for one more look: where looks already keep all cores busy, one of a single thread, because
-        threads that wait for each other took a tenth more of the processor."""
+        """The session for one more look: beside as many as half the cores, one of a single thread, because threads that
+        wait for each other took a tenth more of the processor."""
         with self._guard:
             self._running += 1
-            crowded = self._threads > 1 and self._running * self._threads > (os.cpu_count() or 1)
+            crowded = self._threads > 1 and self._running > max(1, (os.cpu_count() or 1) // 2)
             if crowded and self._alone is None:
                 with devices.allowing(1):
                     self._alone = open_session(self._path, 1)
