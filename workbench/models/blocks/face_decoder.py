@@ -193,8 +193,8 @@ class FaceDecoder(nn.Module):
     def _masks(self, tokens: Tensor, image: Tensor, height: int, width: int) -> Tensor:
         first, norm, gelu, second = self.output_upscaling
         fine = gelu(_double(gelu(norm(_double(image, first))), second))
-        scores = fine.flatten(1, 3) @ self.output_hypernetwork_mlps(tokens).transpose(1, 2)
-        grid = scores.unflatten(1, (height, width, 2, 2, 2, 2)).permute(0, 7, 1, 3, 5, 2, 4, 6)
+        scores = self.output_hypernetwork_mlps(tokens) @ fine.flatten(1, 3).transpose(1, 2)
+        grid = scores.unflatten(2, (height, width, 2, 2, 2, 2)).permute(0, 1, 2, 4, 6, 3, 5, 7)
         return grid.reshape(len(image), -1, 4 * height, 4 * width)
 
 
