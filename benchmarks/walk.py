@@ -2,7 +2,8 @@
 
 `python benchmarks/walk.py ADDRESS [--touch] [TAB[/SUB] ...]` against a workbench that runs; prints a table and leaves
 with 1 when a job stopped. By keyboard it also goes through every stop of the Tab key and notes those without a ring
-that can be seen, without a name, or off the screen.
+that can be seen, without a name, or off the screen; by touch it notes targets under 24 pixels, sideways scrolling, a
+primary button that has to be scrolled to, and results that do not stand right below it.
 """
 
 import argparse
@@ -18,9 +19,20 @@ from tests.browser.chromium import launched
 from tests.browser.page_jobs import JOBS, Job, files
 from tests.browser.walker import Keys, Stopped, do, do_before, layout, stops
 
+BELOW = """([stem, start]) => {
+    const line = document.getElementById(stem + '-state'), button = document.getElementById(start);
+    const above = button && button.closest('.actions');
+    return line && above ? Math.round(line.getBoundingClientRect().top - above.getBoundingClientRect().bottom) : 0;
+}"""
+"""How far below its button's row the line of a result stands, in pixels."""
+
 
 class Touch(Keys):
     """A person with a phone."""
+
+    def __init__(self, page: Any) -> None:
+        super().__init__(page)
+        self.far: list[str] = []
 
     def open(self, address: str, job: Job) -> None:
         """By a link, as phones get them."""
@@ -48,7 +60,11 @@ class Touch(Keys):
     def press(self, selector: str) -> None:
         """Tap a button."""
         self.reach(selector)
-        self.page.locator(selector).locator("visible=true").first.tap()
+        target = self.page.locator(selector).locator("visible=true").first
+        box, high = target.bounding_box(), self.page.viewport_size["height"]
+        if selector.endswith(("-start", "-make")) and box and not 0 <= box["y"] <= high - box["height"]:
+            self.far.append(f"{selector} is out of reach without scrolling, at {box['y']:.0f} of {high} px")
+        target.tap()
         self.pressed += 1
 
     def give(self, part: str, paths: list[str]) -> None:
@@ -75,7 +91,8 @@ class Touch(Keys):
 
     def change(self, part: str) -> None:
         """Change a setting by taps."""
-        field = self.page.locator(f"#{part} input:not([type=file]), #{part} button").locator("visible=true").first
+        every = f"#{part} input:not([type=file]), #{part} textarea, #{part} button"
+        field = self.page.locator(every).locator("visible=true").first
         kind = field.get_attribute("role") or field.get_attribute("type")
         if kind == "combobox":
             field.tap()
@@ -86,6 +103,8 @@ class Touch(Keys):
             number = self.page.locator(f"#{part} input[type=number]").first
             number.fill(str(float(number.input_value() or 0) + float(number.get_attribute("step") or 1)))
             number.blur()
+        elif kind == "text" or not kind:
+            field.fill("happy")
         else:
             field.tap()
         self.pressed += 1
@@ -111,6 +130,8 @@ def walk(
     except Exception as error:  # noqa: BLE001, the table says it
         where = str(error).split("\n")[0][:200]
     seconds = time.perf_counter() - start
+    if touch and job.start and not where and (below := page.evaluate(BELOW, [job.state, job.start])) > 24:
+        faults.append(f"the result stands {below} px below its button")
     try:
         faults += [f"done: {each}" for each in (layout(page) if touch else stops(page))]
     except Exception as error:  # noqa: BLE001, as above
@@ -118,7 +139,7 @@ def walk(
     if shots:
         page.screenshot(path=shots / f"{job.name.replace('/', '-')}{'-touch' if touch else ''}.png")
     context.close()
-    faults += [f"focus lost after {each}" for each in person.lost]
+    faults += [f"focus lost after {each}" for each in person.lost] + getattr(person, "far", [])
     return [job.name, "no" if where else "yes", where, person.pressed, round(seconds, 1)], faults
 
 
@@ -130,17 +151,24 @@ def main() -> int:
     asked.add_argument("--touch", action="store_true")
     asked.add_argument("--files", type=Path, help="folder for the files that are given; kept")
     asked.add_argument("--shots", type=Path, help="folder for a picture of how each job ended")
+    asked.add_argument("--table", type=Path, help="file for the table; jobs in it are not walked again")
+    asked.add_argument("--seconds", type=float, default=1e9, help="begin no job after; for walks in pieces")
     said = asked.parse_intermixed_args()
     given = files(said.files or Path(tempfile.mkdtemp()))
     jobs = [job for job in JOBS if not said.jobs or job.name in said.jobs or job.tab in said.jobs]
-    bad = 0
+    table = said.table or Path(tempfile.mkdtemp()) / "table.txt"
+    told = table.read_text(encoding="utf-8") if table.exists() else ""
+    begun, bad = time.monotonic(), 0
     with launched() as browser:
         for job in jobs:
+            if f"| {job.name} |" in told or time.monotonic() - begun > said.seconds:
+                continue
             row, faults = walk(browser, said.address, job, given, said.touch, said.shots)
             bad += row[1] == "no"
-            print("| " + " | ".join(map(str, row)) + " |", flush=True)
-            for each in dict.fromkeys(faults):
-                print("   ", each, flush=True)
+            lines = ["| " + " | ".join(map(str, row)) + " |", *(f"    {each}" for each in dict.fromkeys(faults))]
+            print("\n".join(lines), flush=True)
+            with table.open("a", encoding="utf-8") as rows:
+                rows.write("\n".join(lines) + "\n")
     return bool(bad)
 
 

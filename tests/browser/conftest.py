@@ -14,6 +14,8 @@ from PIL import Image
 from tests.browser.chromium import free_port, launched
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 30_000
+"""Milliseconds a test waits for what it expects."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,7 +58,11 @@ def server(tmp_path_factory: pytest.TempPathFactory, settings, example_photos) -
 
 @pytest.fixture(scope="session")
 def chromium():
-    """Debian's Chromium, headless."""
+    """Debian's Chromium, headless. What is expected may take as long as on a busy machine: Playwright's own five
+    seconds are less than a first page took there."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE)
     with launched() as browser:
         yield browser
 
@@ -75,7 +81,7 @@ def page(chromium):
         ),
     )
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     yield page
     context.close()
     assert outside == []

@@ -78,7 +78,7 @@ JOBS = (
     ),
     Job("explanation", "methods-models", "grid", {"grid-photo": "photo"}, "grid-start", "grid-label"),
     Job("explanation", "many-faces", "global", {"global-photos": "photos"}, "global-start", "global-label"),
-    Job("explanation", "slices", "slices", {"slices-photo": "photos"}, "slices-start", "slices-method", "slices-page"),
+    Job("explanation", "slices", "slices", {"slices-photo": "drawn"}, "slices-start", "slices-method", "slices-page"),
     Job(
         "generation",
         "re-pose",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
+from tests.browser.walker import ASKING
 from tests.video import clips
 
 
@@ -29,6 +30,7 @@ def test_a_face_is_read_drawn_and_saved(page, server, portrait, keep) -> None:
 
 def test_a_clip_is_analysed_drawn_over_time_and_downloaded(page, server, tmp_path, astronaut, keep):
     clip = clips.write(tmp_path / "walk.mp4", [astronaut[:300, 20 + number : 320 + number] for number in range(8)])
+    page.add_init_script(ASKING)
     page.goto(server)
     page.get_by_role("tab", name="Analysis").click()
     page.get_by_role("tab", name="Clip").click()
@@ -42,6 +44,7 @@ def test_a_clip_is_analysed_drawn_over_time_and_downloaded(page, server, tmp_pat
     assert download.value.suggested_filename == "walk_faces.csv"
     rows = list(csv.DictReader(Path(download.value.path()).read_text().splitlines()))
     assert [row["picture"] for row in rows] == [str(number) for number in range(8)]
+    assert page.evaluate("walk.small()") == [], "each is large enough for a finger; the player's buttons were 11 pixels"
     keep(page)
 
 

@@ -12,6 +12,12 @@ from playwright.sync_api import expect
 from tests.models import tiny_onnx
 
 
+def _give(page, path: str) -> None:
+    """Hand a zip over and wait until it is there: who presses earlier asks about nothing."""
+    page.locator("#evaluation-zip input[type=file]").set_input_files(path)
+    expect(page.locator("#evaluation-state")).to_contain_text("Ready", timeout=30_000)
+
+
 def _open(page, server: str) -> None:
     page.goto(server)
     page.get_by_role("tab", name="Evaluation").click()
@@ -39,7 +45,7 @@ def package(tmp_path_factory, bench, astronaut) -> str:
 
 def test_a_zip_with_masks_becomes_a_report(page, server: str, package: str, keep) -> None:
     _open(page, server)
-    page.locator("#evaluation-zip input[type=file]").set_input_files(package)
+    _give(page, package)
     page.locator("#evaluation-start").click()
 
     expect(page.locator("#evaluation-words")).to_contain_text("10 photos", timeout=120_000)
@@ -59,7 +65,7 @@ def test_a_zip_without_truth_gets_a_sentence_and_no_result(page, server: str, tm
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(portrait, "a.png")
     _open(page, server)
-    page.locator("#evaluation-zip input[type=file]").set_input_files(str(path))
+    _give(page, str(path))
     page.locator("#evaluation-start").click()
 
     expect(page.get_by_text("no truth that is recognised").first).to_be_visible(timeout=30_000)
@@ -122,7 +128,7 @@ def test_a_model_added_by_the_form_is_measured(page, server: str, package: str, 
 
     page.locator("#evaluation-models input").click()
     page.get_by_role("option", name="warm-skin (parsing)").click()
-    page.locator("#evaluation-zip input[type=file]").set_input_files(package)
+    _give(page, package)
     page.locator("#evaluation-start").click()
 
     expect(page.locator("#evaluation-words")).to_contain_text("warm-skin: F1 per picture", timeout=120_000)

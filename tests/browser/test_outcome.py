@@ -5,6 +5,10 @@ import re
 
 from playwright.sync_api import expect
 
+LISTEN = """() => { window.heard = []; const region = document.getElementById('spoken');
+    new MutationObserver(() => heard.push(region.textContent)).observe(region, {childList: true}); }"""
+"""What people who hear the page are told from now on."""
+
 
 def _drop(page, path: str) -> None:
     page.locator("#parsing-photo input[type=file]").set_input_files(path)
@@ -39,10 +43,13 @@ def test_a_bad_file_after_a_good_one_leaves_nothing_of_the_old_result(page, serv
 
 def test_a_changed_model_makes_a_result_out_of_date(page, server, portrait, keep) -> None:
     page.goto(f"{server}?tab=parsing&sub=compare-models")
+    expect(page.locator("#compare-start")).to_be_visible()
+    page.evaluate(LISTEN)
     page.locator("#compare-photo input[type=file]").set_input_files(portrait)
     line = page.locator("#compare-state")
     line.get_by_role("button", name="Compare").click()
     expect(line.locator("[data-state=done]")).to_contain_text("Compact parser", timeout=60_000)
+    expect(page.locator("#spoken")).to_have_text(re.compile("^Compact"))
     chosen = page.locator("#compare-second input").input_value()
     page.locator("#compare-second input").click()
     other = page.get_by_role("option").filter(has_not_text=re.compile(re.escape(chosen))).first
@@ -50,3 +57,7 @@ def test_a_changed_model_makes_a_result_out_of_date(page, server, portrait, keep
 
     expect(line.locator("[data-state=stale]")).to_be_visible()
     keep(page)
+    expect(page.locator("#spoken")).to_contain_text("Out of date")
+    heard = page.evaluate("heard")
+    assert [words.split(" ")[0].strip(":. ") for words in heard[-3:]] == ["Running", "Compact", "Out"], heard
+    assert not [words for words in heard if " s ·" in words], "the seconds that pass are not read"

@@ -5,6 +5,12 @@ import re
 from playwright.sync_api import expect
 
 
+def _ready(page, address: str) -> None:
+    """Open the page and wait for the strip's own script: what is given or asked before is lost."""
+    page.goto(address)
+    page.wait_for_function("window.strip")
+
+
 def _chosen(page, name: str) -> None:
     expect(page.get_by_role("tab", name=name).first).to_have_attribute("aria-selected", "true", timeout=15_000)
 
@@ -36,8 +42,7 @@ def test_an_address_nobody_made_opens_the_first_screen_whose_portrait_is_live_an
     _chosen(page, "Start")
     expect(page.locator("#start-portrait .first")).to_have_attribute("data-state", "ready")
     portrait, words = page.locator("#start-portrait canvas"), page.locator("#start-portrait .first-say")
-    box = portrait.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    portrait.hover()  # its middle, once it stands still
     expect(words).to_contain_text("Nose")
     portrait.press("ArrowRight")
     expect(words).not_to_contain_text("Nose")
@@ -108,8 +113,7 @@ def test_a_phone_reaches_every_tab_by_thumb_and_a_link_brings_its_tab_into_view(
 def test_two_quick_changes_of_the_photo_leave_none_of_them_in_a_gallery_that_is_not_open(page, server: str) -> None:
     """Only the last photo but one was known as the page's: what had come before it stayed among a person's photos, also
     after Remove."""
-    page.goto(server)
-    expect(page.locator("#strip")).to_be_visible()
+    _ready(page, server)
     left = page.evaluate("""async () => {
         const one = path => JSON.stringify({path}), holds = path => [{image: {path}, caption: null}];
         const made = window.made;
@@ -125,7 +129,7 @@ def test_two_quick_changes_of_the_photo_leave_none_of_them_in_a_gallery_that_is_
 
 def test_photos_that_a_person_put_into_a_tab_are_there_when_they_come_back(page, server: str) -> None:
     """Whoever looked into another tab came back to the page's photo, and what had been drawn of their own was gone."""
-    page.goto(f"{server}?tab=parsing")
+    _ready(page, f"{server}?tab=parsing")
     expect(page.locator("#parsing-photo")).to_be_visible()
     taken = page.evaluate("""async () => {
         const holds = path => path ? [{image: {path}, caption: null}] : [], told = [];
@@ -140,7 +144,7 @@ def test_photos_that_a_person_put_into_a_tab_are_there_when_they_come_back(page,
 
 def test_a_webcam_is_asked_for_once_however_often_it_is_pressed(page, server: str) -> None:
     """Of two streams only the later one was shut, and the camera stayed on."""
-    page.goto(server)
+    _ready(page, server)
     webcam = page.locator("#strip [data-way=webcam]")
     expect(webcam).to_be_visible()
     page.evaluate("""() => {
@@ -155,7 +159,7 @@ def test_a_webcam_is_asked_for_once_however_often_it_is_pressed(page, server: st
 
 
 def test_remove_takes_the_mask_out_of_the_editor_that_is_open(page, server: str, portrait: str) -> None:
-    page.goto(f"{server}?tab=parsing")
+    _ready(page, f"{server}?tab=parsing")
     page.locator("#strip input[type=file]").set_input_files(portrait)
     expect(page.locator("#parsing-state [data-state=done]")).to_be_visible(timeout=20_000)
     page.get_by_role("tab", name="Correct").click()
@@ -169,7 +173,7 @@ def test_one_photo_and_one_face_of_it_serve_every_tab_and_a_new_photo_leaves_not
 ) -> None:
     ran: list[int] = []
     page.on("request", lambda sent: ran.append(1) if "/queue/join" in sent.url else None)
-    page.goto(f"{server}?tab=parsing")
+    _ready(page, f"{server}?tab=parsing")
     page.locator("#strip input[type=file]").set_input_files(several_people)
     expect(page.locator("#parsing-state [data-state=done]")).to_be_visible(timeout=20_000)
     expect(page.locator("#parsing-face input")).to_have_value("All faces")
@@ -188,8 +192,8 @@ def test_one_photo_and_one_face_of_it_serve_every_tab_and_a_new_photo_leaves_not
     page.locator("#strip input[type=file]").set_input_files(portrait)
     expect(page.locator("#strip [role=status]")).to_have_text("One face", timeout=20_000)
     expect(page.locator("#explain-answer")).to_contain_text("happy", timeout=30_000)
-    assert page.locator("#parsing-palette").is_disabled()
-    assert page.locator("#parsing-photo img").count() == 0, "a tab that is not open keeps nothing of the old photo"
+    expect(page.locator("#parsing-palette")).to_be_disabled()
+    expect(page.locator("#parsing-photo img"), "a tab that is not open keeps nothing of the old photo").to_have_count(0)
     assert len(ran) == 2, "the faces were looked for once, and the tab that is open answered once"
 
     page.locator("#strip").get_by_role("button", name="Remove").click()

@@ -54,9 +54,10 @@ def test_a_photo_is_parsed_switched_and_downloaded(page, server, portrait, keep)
 
 def test_pointing_names_the_part(page, server, portrait) -> None:
     _upload(page, server, portrait)
-    box = page.locator("#parsing-viewer .pv-canvas").bounding_box()
-    # the middle of the astronaut's cheek
-    page.mouse.move(box["x"] + box["width"] * 0.40, box["y"] + box["height"] * 0.30)
+    canvas = page.locator("#parsing-viewer .pv-canvas")
+    box = canvas.bounding_box()
+    # the middle of the astronaut's cheek, once the picture stands still
+    canvas.hover(position={"x": box["width"] * 0.40, "y": box["height"] * 0.30})
 
     expect(page.locator("#parsing-viewer .pv-status")).to_have_text(re.compile("Skin|Nose"))
 

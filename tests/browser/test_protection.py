@@ -151,6 +151,8 @@ def test_blur_mosaic_silhouette(tab, portrait, keep):
     tab.get_by_label("Mosaic").check()
     tab.locator("#plain-start").click()
     expect(tab.locator("#plain-words")).to_contain_text("not matched", timeout=60_000)
+    expect(tab.locator("#spoken")).to_contain_text("1 hidden")  # to people who hear the page, once
+    expect(tab.locator("#plain-slider img").last).to_have_attribute("alt", re.compile("^After: .*1 hidden"))
     keep(tab)
 
 

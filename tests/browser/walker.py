@@ -21,6 +21,8 @@ class Keys:
     def __init__(self, page: Any) -> None:
         self.page, self.pressed, self.lost = page, 0, list[str]()
         page.add_init_script(ASKING)
+        # Else dialogues are caught only from the next one on, and a busy page takes the key before it hears of that.
+        page.on("filechooser", _caught)
 
     def open(self, address: str, job: Job) -> None:
         """From the first screen to the job's sub-tab."""
@@ -96,7 +98,7 @@ class Keys:
 
     def change(self, part: str) -> None:
         """Change a setting by the keys of its kind."""
-        field = f"#{part} input:not([type=file]), #{part} button"
+        field = f"#{part} input:not([type=file]), #{part} textarea, #{part} button"
         self.reach(field)
         kind = self.page.evaluate("() => document.activeElement.getAttribute('role') || document.activeElement.type")
         for key in {
@@ -105,10 +107,16 @@ class Keys:
             "radio": ["ArrowRight"],
             "range": ["ArrowRight"],
             "number": ["ArrowUp", "Tab"],
+            "textarea": ["Control+A", *"happy"],
+            "text": ["Control+A", *"happy"],
             "button": ["Enter"],
         }.get(kind, ["ArrowRight"]):
             self.key(key)
             self.page.wait_for_timeout(120)
+
+
+def _caught(chooser: Any) -> None:
+    """That somebody listens is enough."""
 
 
 def do(person: Keys, job: Job, given: dict[str, list[str]]) -> None:

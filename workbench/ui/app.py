@@ -76,13 +76,13 @@ def theme() -> gr.themes.Base:
 
 def script(tabs: tuple[Tab, ...]) -> str:
     """The page's own JavaScript: the tab one is in stands in the address, and Gradio's gaps in access are mended."""
-    names = ("page.js", "outcome.js", "focus.js")
-    page, outcome, focus = ((COMMON / name).read_text(encoding="utf-8").strip() for name in names)
+    names = ("spoken.js", "page.js", "outcome.js", "focus.js")
+    spoken, page, outcome, focus = ((COMMON / name).read_text(encoding="utf-8").strip() for name in names)
     named = {first_screen.STEM: first_screen.TITLE} | {tab.stem: tab.title for tab in tabs}
     named |= {models_page.STEM: models_page.TITLE}
     titles = json.dumps(named) if len(tabs) > 1 else "{}"
     page = page.replace("__TITLES__", titles).replace("__NAME__", json.dumps(TITLE))
-    return f"() => {{ {outcome};\n{focus};\n({page})(); }}"
+    return f"() => {{ {spoken};\n{outcome};\n{focus};\n({page})(); }}"
 
 
 def _tabs_of(demo: gr.Blocks) -> tuple[Tab, ...]:

@@ -11,7 +11,7 @@
   };
   const escaped = text => text.replace(/[&<>"]/g, sign => ({'&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;'})[sign]);
   const line = (state, words, more = '') =>
-    `<div class="state" role="${state === 'error' ? 'alert' : 'status'}" data-state="${state}">${words}${more}</div>`;
+    `<div class="state"${state === 'error' ? ' role="alert"' : ''} data-state="${state}">${words}${more}</div>`;
   const now = about => {
     const shown = document.querySelector(`#${about.stem}-state [data-state]`);
     return shown ? shown.dataset.state : 'empty';

@@ -206,9 +206,9 @@ _SURE = "paths => { if (!paths) throw new Error('there is no photo'); return [];
 def line(state: str, words: str, about: dict[str, Any] | None = None) -> str:
     """The line in a state: empty, running, done, stale or error. about: what the browser is to know of the outcome; the
     first line tells it."""
-    role = "alert" if state == "error" else "status"
+    role = ' role="alert"' if state == "error" else ""  # the other states are read out by `spoken.js`
     told = f' data-about="{html.escape(json.dumps(about))}"' if about else ""
-    return f'<div class="state" role="{role}" data-state="{state}"{told}>{html.escape(words)}</div>'
+    return f'<div class="state"{role} data-state="{state}"{told}>{html.escape(words)}</div>'
 
 
 def emptied(component: Any) -> Any:

@@ -118,11 +118,15 @@
     }
   };
 
-  // What a picture shows, in words: its label, and what the line above it says of the result.
-  const finding = button => {
-    const block = button.closest('.block'), label = block && block.querySelector('label');
+  // What a picture shows, in words: its label, and what was found, or what the line above it says of the result.
+  const labelled = part => {
+    const block = part.closest('.block'), label = block && block.querySelector('label');
+    return label ? label.textContent.trim() : 'Picture';
+  };
+  const finding = (button, name = labelled(button)) => {
     const line = button.closest('.column') && button.closest('.column').querySelector(':scope > .outcome [data-state=done]');
-    return [label ? label.textContent.trim() : 'Picture', line ? line.textContent.trim() : ''].filter(Boolean).join(': ');
+    const found = line && (window.found(window.resultOf(line)) || line.textContent.trim());
+    return [name, found || ''].filter(Boolean).join(': ');
   };
 
   // The line between before and after moves by keys too, which Gradio's does not: arrows a little, Page keys more, Home
@@ -145,6 +149,8 @@
     requestAnimationFrame(() => placed(handle));
   };
 
+  const NAMES = {'play-pause-replay-button': 'Play or pause', 'full-screen': 'Full screen'};  // of a clip's buttons
+
   const mend = root => {
     for (const handle of root.querySelectorAll('[id$=slider] .outer:not([role=slider])')) {
       for (const [name, value] of Object.entries({role: 'slider', tabindex: 0, 'aria-label': 'Between before and after', 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': 50})) handle.setAttribute(name, value);
@@ -165,12 +171,22 @@
     for (const link of root.querySelectorAll('a[download]:not([tabindex])')) {  // its button is the one that is named
       if (link.querySelector('button')) link.tabIndex = -1;
     }
+    for (const [old, name] of Object.entries(NAMES)) {
+      for (const button of root.querySelectorAll(`[aria-label="${old}"]`)) button.setAttribute('aria-label', name);
+    }
     for (const head of root.querySelectorAll('.toast-header[role=button]')) head.setAttribute('role', 'group');  // holds one
     for (const frame of root.querySelectorAll('button > .image-frame')) {
       const button = frame.parentElement, picture = frame.querySelector('img');
       const words = finding(button);
       if (words && button.getAttribute('aria-label') !== words) button.setAttribute('aria-label', words);
       if (words && picture && picture.alt !== words) picture.alt = words;
+    }
+    for (const given of root.querySelectorAll('div > .image-frame img[alt=""]')) given.alt = labelled(given);
+    for (const slider of root.querySelectorAll('[id$=slider]')) {
+      [...slider.querySelectorAll('img')].forEach((picture, place) => {
+        const words = place ? finding(picture, 'After') : 'Before';
+        if (picture.alt !== words) picture.alt = words;
+      });
     }
   };
 

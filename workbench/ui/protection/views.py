@@ -90,7 +90,7 @@ def verdict_html(protection: Protection, titles: dict[str, str], more: str = "")
 def box(title: str, words: str, tone: str, state: str, more: str = "") -> str:
     """A box with a coloured edge. tone: good, bad, open or plain. more: HTML of ours under the words."""
     return (
-        f"{STYLE}<div class='verdict {tone}' role='status' data-state='{html.escape(state)}'>"
+        f"{STYLE}<div class='verdict {tone}' data-state='{html.escape(state)}'>"
         f"<b>{html.escape(title)}</b><div>{html.escape(words)}</div>{more}</div>"
     )
 

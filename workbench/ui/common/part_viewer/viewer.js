@@ -104,7 +104,9 @@ async function show(value) {
   Object.assign(view, { photo: pixels(photo), codes: pixels(codes), width: value.size[0], height: value.size[1], parts: value.parts, faces: value.faces });
   root.dataset.state = "ready";
   chips(); draw();
-  say(value.caption || `${value.parts.length} parts found.`);
+  const found = value.caption || `${value.parts.length} parts found.`;
+  find(".pv-canvas").setAttribute("aria-label", `Photo with its facial parts coloured: ${found.split(". ")[0]}`);
+  say(found);
 }
 
 element.addEventListener("input", (event) => { if (event.target.matches(".pv-range")) draw(); });
