@@ -320,12 +320,18 @@ def test_the_screen_speaks_arabic_and_keeps_its_places(chromium, corner) -> None
     )
     assert places[0] < places[1], "answers stand from left to right"
     page.screenshot(path=ROOT / "artifacts/labeling-arabic.png")
+    first = wait_shown(page, "")
+    page.keyboard.press("2")
+    second = wait_shown(page, first)
     page.locator("[data-part=language]").select_option("ja")
     expect(root).to_have_attribute("dir", "ltr")
     expect(page.locator(".question")).to_have_text("どれですか：kind？")
     expect(page.locator("[data-do=skip]")).to_contain_text("スキップ")
     page.reload()
     expect(page.locator(".question")).to_have_text("どれですか：kind？", timeout=60_000)
+    assert wait_shown(page, "") == second
+    page.keyboard.press("1")
+    wait_shown(page, second)
     context.close()
 
 
