@@ -3,6 +3,7 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,14 +13,15 @@ from workbench.images import decode
 from workbench.mesh import OVAL, polygon
 from workbench.parts import INDEX, PARTS
 from workbench.photo import Found, Photo
-from workbench.protection.cast import IN_FRONT, cast, place, ranked
+from workbench.protection import replacing
+from workbench.protection.cast import IN_FRONT, cast, close, place, ranked
 from workbench.protection.drawn import replaced
 from workbench.protection.hiding import Manner, hide
 from workbench.protection.replacing import Stage
 from workbench.tasks.detection import find, find_faces, one_face
 from workbench.tasks.parsing import parse
 from workbench.tasks.recognition import verify
-from workbench.values import FaceScores, Pose
+from workbench.values import Face, FaceScores, Pose
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +131,26 @@ def test_what_covers_a_face_is_kept_around_the_face_only(portrait, stage):
     assert here.covered.any()
     assert (drawn[0] == drawn[1]).all(), "the same face is drawn"
     assert place(portrait.image, replace(here.face, mesh=None), stage.parser).covered.shape == shape
+
+
+def test_a_crowd_is_searched_once_a_round_and_each_face_is_saved_by_itself_as_in_the_whole(stage, monkeypatch):
+    """For each face the whole photo was saved, and searched again: a crowd took minutes."""
+    image = np.random.default_rng(0).integers(0, 255, (150, 210, 3)).astype(np.uint8)
+    image = cv2.GaussianBlur(image, (0, 0), 3)
+    face = Face(np.array([80, 60, 110, 90], np.float32), np.full((5, 2), 90, np.float32), 1.0)
+    part, near = close(image, face, replacing.BLOCK)
+    left, top = (face.box - near.box)[:2].astype(int)
+    assert (left % 16, top % 16) == (0, 0)
+    whole = replacing.opened(replacing.encode_jpeg(image, 92))[top:, left:][: part.shape[0], : part.shape[1]]
+    alone = replacing.opened(replacing.encode_jpeg(part, 92))
+    assert (alone == whole)[16:-16, 16:-16].all()
+
+    searches = []
+    monkeypatch.setattr(replacing, "find_faces", lambda *seen: searches.append(1) or ())
+    monkeypatch.setattr(Stage, "takes", lambda self, *seen: False)
+    ones = [replacing.StandIn(face, None, person=stage.people[0]) for _ in range(5)]
+    assert replacing.still_known(image, ones, stage, None) == []
+    assert len(searches) == 1
 
 
 def test_two_faces_get_two_people_and_glasses_go_to_glasses(portrait, stage):

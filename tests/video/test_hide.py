@@ -191,6 +191,28 @@ def test_a_wish_out_of_range_is_a_sentence(wish, said):
         Wish(**wish)
 
 
+def test_a_clips_record_says_what_its_recogniser_is_read_against(
+    crossing, astronaut, settings, tmp_path, monkeypatch, bench
+):
+    """A recalibration between a kill and the next start went unnoticed: half of a clip kept people by another
+    threshold."""
+    from PIL import Image
+
+    records: list[Record] = []
+
+    def taken(*given):
+        records.append(given[6])
+        raise BadRequest("enough")
+
+    monkeypatch.setenv("WORKBENCH_CACHE", str(settings.cache))
+    monkeypatch.setattr("workbench.video.hide.hide", taken)
+    Image.fromarray(astronaut).save(tmp_path / "me.png")
+    words = ["hide-video", str(crossing), "--out", str(tmp_path / "out.mp4")]
+    assert [main(words), main([*words, "--keep", str(tmp_path / "me.png")])] == [2, 2]
+    first = bench.first("recognition").id
+    assert [dict(record.thresholds) for record in records] == [{}, {first: bench.threshold(first)}]
+
+
 def test_real_faces_in_a_clip_are_hidden_but_for_the_one_who_is_kept(
     astronaut, stranger, settings, tmp_path, monkeypatch, capsys, bench
 ):
