@@ -72,6 +72,7 @@ def variants() -> dict[str, tuple[Strength, str]]:
         "both sides free": changed({"even": 0.0}),
         "both sides one": changed({"even": 1.0}),
         "reach of four": changed({"reach": 4.0}),
+        "views not moved": changed(plan={"shake": 0.0}),
         "a third of the steps": changed(plan={"steps": MIDDLE.plan.steps // 3, "more": MIDDLE.plan.more // 3}),
         "stops at margin -0.3": changed(plan={"floor": -0.3}),
     }
