@@ -35,8 +35,7 @@ run: setup ## open the app on port 7860
 	$(OFF) $(BIN)/python app.py
 
 test: setup $(DEV) ## everything that can be checked here; prints what it skipped
-	$(PYTEST) tests --ignore=tests/browser -n 3 --dist loadfile --no-loadscope-reorder
-	$(PYTEST) tests/browser
+	$(PYTEST) tests -n 4 --dist loadfile --no-loadscope-reorder
 
 test-gpu: setup $(DEV) ## the models on this machine's graphics card, beside the processor, with times
 	$(PYTEST) tests/gpu -m gpu

@@ -1,15 +1,17 @@
 """How far off pose, gaze and openness are, against faces that were drawn with known ones.
 
-    python benchmarks/analysis.py PHOTOS --people 40
+    python benchmarks/analysis.py PHOTOS --people 40 --work FOLDER
 
 The mesh of a photo that faces the camera is turned in space by a known angle, its lips and lids are moved, two eyeballs
 that look a known way are put behind the lids, and the photo's pixels are drawn onto it. The mesh is then fitted again
 to the drawn picture and read as in any photo. What differs between people's eyes (the ball's size and place) is drawn
-anew for every person, by 8 % and 3 % of an eye's width.
+anew for every person, by 8 % and 3 % of an eye's width. A photo is cut to its face and made at most `LARGEST` pixels
+large. With --work every person's figures are kept there, and a run that was ended goes on.
 """
 
 import argparse
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,8 @@ IRIS, PUPIL = 0.223, 0.08
 COLOURS = ((92, 58, 34), (70, 92, 110), (84, 98, 62), (48, 32, 22))
 
 
+LARGEST = 448
+"""Pixels of a photo's longer side, its face and as much again around it."""
 STILL = Edit()
 
 
@@ -158,18 +162,43 @@ def _back(moved: np.ndarray, still: np.ndarray) -> np.ndarray:
     return np.linalg.solve(full, still).transpose(0, 2, 1)
 
 
-def heads(folder: Path, bench: Workbench, people: int) -> Iterator[tuple[str, Head]]:
-    """Faces of a folder's photos that face the camera with open eyes and a closed mouth, each with eyes of its own."""
+def heads(folder: Path, bench: Workbench, people: int, work: Path | None) -> Iterator[tuple[str, Head | None]]:
+    """Faces of a folder's photos that face the camera with open eyes and a closed mouth, each with eyes of its own; no
+    head of those that `work` holds already. What was found to be no such photo is noted there."""
     rng = np.random.default_rng(5)
     count = 0
     for path in sorted(folder.iterdir()):
-        image = read(path, bench.settings).image
-        faces = find_faces(image, bench.finder(), limit=1)
-        if faces and _plain(faces[0]):
-            yield path.name, Head(image, faces[0], Eyes.of(rng))
+        noted = work / f"{path.name}.json" if work else None
+        if noted and noted.exists():
+            head, plain = None, noted.read_text() != "null"
+        else:
+            found = _cut(read(path, bench.settings).image, bench)
+            plain = found is not None
+            head = Head(*found, Eyes.of(rng)) if found else None
+        if head is None and plain:
+            Eyes.of(rng)  # as if it had been drawn: the next ones have the eyes of a whole run
+        if plain:
+            yield path.name, head
             count += 1
+        elif noted:
+            noted.write_text("null")
         if count == people:
             return
+
+
+def _cut(image: np.ndarray, bench: Workbench) -> tuple[np.ndarray, Face] | None:
+    """A photo's largest face with as much again around it, not larger than `LARGEST`; None when it is not plain."""
+    faces = find_faces(image, bench.finder(), limit=1)
+    if not faces or not _plain(faces[0]):
+        return None
+    left, top, right, bottom = faces[0].box
+    margin = (right - left + bottom - top) / 4
+    edges = np.round([left - margin, top - margin, right + margin, bottom + margin]).astype(int).clip(0)
+    part = image[edges[1] : edges[3], edges[0] : edges[2]]
+    share = min(1.0, LARGEST / max(part.shape[:2]))
+    part = np.ascontiguousarray(cv2.resize(part, None, fx=share, fy=share, interpolation=cv2.INTER_AREA))
+    faces = find_faces(part, bench.finder(), limit=1)
+    return (part, faces[0]) if faces and _plain(faces[0]) else None
 
 
 def _plain(face: Face) -> bool:
@@ -214,6 +243,20 @@ class Findings:
     def pair(self, of: str, true: float, found: float) -> None:
         """A true and a found number."""
         self.pairs.setdefault(of, []).append((true, found))
+
+    def take(self, kept: str) -> None:
+        """Add what `text` of one person's findings said."""
+        told = json.loads(kept)
+        for of, errors in told["errors"].items():
+            self.errors.setdefault(of, []).extend(errors)
+        for of, lost in told["lost"].items():
+            self.lost[of] = self.lost.get(of, 0) + lost
+        for of, pairs in told["pairs"].items():
+            self.pairs.setdefault(of, []).extend(map(tuple, pairs))
+
+    def text(self) -> str:
+        """As JSON."""
+        return json.dumps({"errors": self.errors, "lost": self.lost, "pairs": self.pairs}, default=float)
 
     def rows(self) -> list[dict[str, object]]:
         """The table."""
@@ -283,16 +326,28 @@ def openness(head: Head, bench: Workbench, found: Findings) -> None:
                 found.pair("eye openness", true, got)
 
 
-def run(folder: Path, people: int, show: Path | None) -> None:
+def run(folder: Path, people: int, show: Path | None, work: Path | None) -> None:
     """Measure everything and print the table."""
     bench, found = Workbench.from_env(), Findings()
-    for name, head in heads(folder, bench, people):
+    if work is not None:
+        work.mkdir(parents=True, exist_ok=True)
+    for name, head in heads(folder, bench, people, work):
+        if head is None:
+            assert work is not None
+            found.take((work / f"{name}.json").read_text())
+            continue
         if show is not None:
             looks = ((0, (0, 0)), (30, (0, 0)), (0, (20, 0)), (-20, (20, 10)))
             sheet = [head.draw(Pose(yaw, 0, 0), look)[0] for yaw, look in looks]
             cv2.imwrite(str(show / f"{name}.png"), np.concatenate(sheet, axis=1)[..., ::-1])
+        own = Findings()
         for measure in (poses, gazes, openness):
-            measure(head, bench, found)
+            measure(head, bench, own)
+        found.take(own.text())
+        if work is not None:
+            part = work / f"{name}.part"
+            part.write_text(own.text())
+            part.replace(work / f"{name}.json")
     report("analysis", found.rows())
 
 
@@ -301,5 +356,6 @@ if __name__ == "__main__":
     parser.add_argument("photos", type=Path)
     parser.add_argument("--people", type=int, default=40)
     parser.add_argument("--show", type=Path, help="also write pictures here, to look at")
+    parser.add_argument("--work", type=Path, help="keep each person's figures here, and go on from them")
     asked = parser.parse_args()
-    run(asked.photos, asked.people, asked.show)
+    run(asked.photos, asked.people, asked.show, asked.work)

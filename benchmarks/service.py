@@ -3,9 +3,10 @@
     python benchmarks/service.py --minutes 10 --visitors 20
 
 Every visitor has a photo of a size nobody else has, so that an answer shows whose it is. The server is a process of its
-own with a folder of its own; photos live for a minute, so that sweeping is seen. Prints calls, refusals, wrong answers,
-waiting, resident memory and files left. Ends with status 1 when an answer was another's, a photo stayed, or a call was
-refused for anything but a busy server.
+own with a folder of its own; photos live for a minute, so that sweeping is seen. Models load when they are first asked,
+so every kind of call is made once, and then by some at once, before memory is watched for growth: both are told. Prints
+calls, refusals, wrong answers, waiting, resident memory and files left. Ends with status 1 when an answer was
+another's, a photo stayed, or a call was refused for anything but a busy server.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ sys.path.insert(0, str(ROOT))
 from workbench import places  # noqa: E402
 
 LIFETIME = 60
+SIDE_BY_SIDE = 4
+"""Visitors who call everything at once before memory is measured: pools of memory are made as they are needed."""
 BUSY = (429, 503, 507)
 """What the server answers when it has no place, time or room just now."""
 
@@ -203,6 +206,27 @@ def server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
             process.wait(timeout=30)
 
 
+def warm(visitors: list[Visitor], process: subprocess.Popen[bytes]) -> dict[str, float]:
+    """Call everything once, then as `SIDE_BY_SIDE` visitors at once. Megabytes held after each kind's first call (what
+    its models take) and when all is warm."""
+    held = {"before any call": resident(process)}
+    for name, job in visitors[0].jobs.items():
+        job()
+        held[f"after the first {name}"] = resident(process)
+    together = [threading.Thread(target=_each, args=(visitor,)) for visitor in visitors[:SIDE_BY_SIDE]]
+    for thread in together:
+        thread.start()
+    for thread in together:
+        thread.join()
+    return held | {"warm": resident(process)}
+
+
+def _each(visitor: Visitor) -> None:
+    for job in visitor.jobs.values():
+        with suppress(Refused):
+            job()
+
+
 def resident(process: subprocess.Popen[bytes]) -> float:
     """Megabytes the server holds now."""
     return int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
@@ -223,13 +247,12 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as place, server(Path(place)) as (address, process):
         visitors = [Visitor(number, address, data.astronaut()) for number in range(asked.visitors)]
-        visitors[0].parse()  # the models are loaded before anything is measured
-        first = resident(process)
+        cold = warm(visitors, process)  # the models are loaded before anything is measured
         until = time.monotonic() + 60 * asked.minutes
         threads = [threading.Thread(target=visitor.live, args=(until,)) for visitor in visitors]
         for thread in threads:
             thread.start()
-        held, most_files = [first], 0
+        held, most_files = [cold["warm"]], 0
         while any(thread.is_alive() for thread in threads):
             time.sleep(5)
             held.append(resident(process))
@@ -238,11 +261,12 @@ def main() -> None:
         time.sleep(LIFETIME + LIFETIME / 2)
         left, after = files(Path(place)), resident(process)
         lines = len((Path(place) / "log.txt").read_text().splitlines())
-    _tell(visitors, held, after, most_files, left, lines, health, asked.minutes)
+    _tell(visitors, cold, held, after, most_files, left, lines, health, asked.minutes)
 
 
 def _tell(
     visitors: list[Visitor],
+    cold: dict[str, float],
     held: list[float],
     after: float,
     most_files: int,
@@ -261,10 +285,12 @@ def _tell(
     half = held[len(held) // 2 :]
     figures: dict[str, float] = {
         "answers of another visitor": wrong,
-        "MB resident at first": held[0],
+        **{f"MB resident {when}": value for when, value in cold.items()},
         "MB resident at most": max(held),
         "MB resident at most, second half": max(half),
         "MB resident afterwards": after,
+        "most of the second half over warm": max(half) / held[0],
+        "afterwards over warm": after / held[0],
         "files at most": most_files,
         "files afterwards": left,
         "lines of log": lines,

@@ -43,8 +43,11 @@ LONGEST = (
     "ui/common/test_stopping.py",
 )
 """Files that take longest come first, so that no process is left alone with one of them at the end."""
+BROWSER = "browser/"
+"""The folder whose tests share a server and a Chromium, and so one process; it waits most of its time."""
 ALLOWED_SKIPS = Path(__file__).parent / "allowed_skips.txt"
 REAL_ENVIRONMENT = dict(os.environ)
+STARTED_AT = os.nice(0)
 
 
 def private_folder() -> Path | None:
@@ -67,11 +70,26 @@ def link_defaults(settings, cache: Path) -> None:
             link.symlink_to(path)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | None:
+    """With `--dist loadfile` a file is one process's, and so is the browser's whole folder."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return f"tests/{BROWSER}" if nodeid.startswith(f"tests/{BROWSER}") else super()._split_scope(nodeid)
+
+    return Files(config, log)  # type: ignore[arg-type]
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long files come first. Tests of private photos are marked so; where there are none they are neither run nor
+    """The browser's files come first, long ones next. Tests of private photos are marked so; where there are none they are neither run nor
     counted, nor are those of a graphics card unless asked for (`-m gpu`)."""
-    places = {str(Path(__file__).parent / name): place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: places.get(str(item.path), len(places)))
+    here = Path(__file__).parent
+    places = {str(here / name): place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: -1 if _in_browser(item) else places.get(str(item.path), len(places)))
     private = [item for item in items if "shared_data" in getattr(item, "fixturenames", ())]
     for item in private:
         item.add_marker("private_data")
@@ -81,6 +99,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if absent:
         config.hook.pytest_deselected(items=absent)
         items[:] = [item for item in items if item not in absent]
+
+
+def _in_browser(item: pytest.Item) -> bool:
+    return item.path.is_relative_to(Path(__file__).parent / BROWSER)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Where several processes share the cores, whoever computes makes way for the one with the page: a person's wait
+    is measured there."""
+    if "PYTEST_XDIST_WORKER" in os.environ and not _in_browser(item) and os.nice(0) == STARTED_AT:
+        os.nice(5)
 
 
 def pytest_collection_finish() -> None:

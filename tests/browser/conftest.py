@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory, settings, example_photos) -> Iterator[str]:
     """The whole workbench on a free port, over the default weights; its address."""
     folder = tmp_path_factory.mktemp("server")
@@ -56,7 +56,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, settings, example_photos) -
     assert "Traceback" not in log.read_text(), log.read_text()[-3000:]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium():
     """Debian's Chromium, headless. What is expected may take as long as on a busy machine: Playwright's own five
     seconds are less than a first page took there."""
@@ -110,7 +110,7 @@ def keep(request: pytest.FixtureRequest):
     return save
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hub():
     """A double of the Hub that a labeling server pushes to."""
     from tests.hub_double import HubDouble
@@ -119,7 +119,7 @@ def hub():
         yield hub
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def booth(tmp_path_factory, hub):
     """`label serve` on the demo study, pushing to the Hub double; its address and data folder."""
     from tests.browser.labeling_booth import serve_booth
@@ -127,7 +127,7 @@ def booth(tmp_path_factory, hub):
     yield from serve_booth(tmp_path_factory, hub)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def corner(tmp_path_factory):
     """`label serve` on a study of twelve choices that no test exhausts; its address and data folder."""
     from tests.browser.labeling_booth import serve_corner

@@ -3,6 +3,8 @@
 import csv
 from pathlib import Path
 
+import cv2
+import pandas as pd
 from playwright.sync_api import expect
 
 from tests.browser.walker import ASKING
@@ -39,13 +41,24 @@ def test_a_clip_is_analysed_drawn_over_time_and_downloaded(page, server, tmp_pat
     page.locator("#clip-start").click()
     expect(page.locator("#clip-words")).to_contain_text("8 faces of one person", timeout=90_000)
     expect(page.locator("#clip-plot canvas, #clip-plot svg").first).to_be_visible(timeout=30_000)
-    with page.expect_download() as download:
-        page.locator("#clip-csv").click()
-    assert download.value.suggested_filename == "walk_faces.csv"
-    rows = list(csv.DictReader(Path(download.value.path()).read_text().splitlines()))
+    rows = list(csv.DictReader(_saved(page, "#clip-csv", "walk_faces.csv").read_text().splitlines()))
     assert [row["picture"] for row in rows] == [str(number) for number in range(8)]
     assert page.evaluate("walk.small()") == [], "each is large enough for a finger; the player's buttons were 11 pixels"
+    table = pd.read_parquet(_saved(page, "#clip-parquet", "walk_faces.parquet"))
+    assert table["picture"].tolist() == list(range(8))
+    assert list(table.columns) == list(rows[0])
+    drawn = cv2.VideoCapture(str(_saved(page, "#clip-mp4", "walk_annotated.mp4")))
+    assert [drawn.read()[0] for _ in range(9)] == [True] * 8 + [False]
+    drawn.release()
     keep(page)
+
+
+def _saved(page, button: str, name: str) -> Path:
+    """The file behind a button, which is called so."""
+    with page.expect_download() as download:
+        page.locator(button).click()
+    assert download.value.suggested_filename == name
+    return Path(download.value.path())
 
 
 def test_the_camera_is_seen_live(page, server, keep):
