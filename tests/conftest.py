@@ -85,8 +85,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object | 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The browser's files come first, long ones next. Tests of private photos are marked so; where there are none they are neither run nor
-    counted, nor are those of a graphics card unless asked for (`-m gpu`)."""
+    """The browser's files come first, long ones next. Tests of private photos are marked so; where there are none they
+    are neither run nor counted, nor are those of a graphics card unless asked for (`-m gpu`)."""
     here = Path(__file__).parent
     places = {str(here / name): place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: -1 if _in_browser(item) else places.get(str(item.path), len(places)))
@@ -247,6 +247,23 @@ def astronaut_face(astronaut, finder):
     from workbench.tasks.detection import one_face
 
     return one_face(astronaut, finder)
+
+
+def do_little(patch: pytest.MonkeyPatch) -> None:
+    """Proofs rest on 8 random maps instead of 50 and curves of 4 steps instead of 12, and a protection is searched for
+    in 6 steps a level instead of 50 to 120: for tests of what comes out and in which form, not of how good it is."""
+    from workbench.explanation import explain
+    from workbench.protection.search import Plan
+
+    for name, few in (("randoms", 8), ("steps", 4)):
+        patch.setitem(explain.proof_of.__kwdefaults__, name, few)
+    patch.setattr(Plan, "lengths", lambda plan: [6] * len(plan.levels))
+
+
+@pytest.fixture
+def little_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`do_little` for one test."""
+    do_little(monkeypatch)
 
 
 def _allowed(nodeid: str) -> bool:

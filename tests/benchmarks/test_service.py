@@ -107,3 +107,10 @@ def test_a_run_passes_only_without_a_fault(service: ModuleType) -> None:
     assert service.verdict(0, 2, Counter({"parse refused: no answer": 3})) == (
         "2 photos stayed; 3 x parse refused: no answer"
     )
+
+
+def test_growth_is_told_from_what_a_server_held_at_first_and_at_last(service: ModuleType) -> None:
+    held = [100.0, 100.0, 300.0, 120.0, 120.0, 500.0, 120.0, 120.0, 110.0, 110.0]
+    assert service.level(held, 0) == 100
+    assert service.level(held, -1) == 110
+    assert service.level([7.0], 0) == service.level([7.0], -1) == 7

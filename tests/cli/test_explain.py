@@ -29,6 +29,7 @@ def rows(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.open()))
 
 
+@pytest.mark.usefixtures("little_work")
 def test_a_folder_gives_maps_and_one_table_and_lists_the_broken_file(folder, capsys):
     assert main(["explain", str(folder), "--out", "out", *ASKED]) == 1
 

@@ -118,6 +118,7 @@ def test_protection_paints_here_and_is_read_on_the_card(card, plain) -> None:
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+@pytest.mark.usefixtures("little_work")
 def test_a_folder_is_explained_on_the_card(card, tmp_path: Path, monkeypatch, settings, astronaut, capsys) -> None:
     from PIL import Image
 

@@ -11,6 +11,7 @@ import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 
+from tests.conftest import do_little
 from tests.video import clips
 from workbench.bench import Workbench
 from workbench.images import encode_png
@@ -50,7 +51,9 @@ def client(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iter
     bench = Workbench(replace(settings, cache=cache, data=tmp_path_factory.mktemp("data"), port=0))
     page = app.build_app(bench)
     app.launch(page, bench, prevent_thread_lock=True, quiet=True, server_port=None)
-    yield Client(str(page.local_url), verbose=False, download_files=str(tmp_path_factory.mktemp("answers")))
+    with pytest.MonkeyPatch.context() as patch:
+        do_little(patch)
+        yield Client(str(page.local_url), verbose=False, download_files=str(tmp_path_factory.mktemp("answers")))
     page.close()
 
 
