@@ -64,7 +64,7 @@ def main() -> None:
     asked = parser.parse_args()
     rows: list[dict[str, Any]] = []
     for name, run in networks(Workbench.from_env()):
-        works = {f"{count}": functools.partial(run, count) for count in AT_ONCE}
+        works: dict[str, Callable[[], Any]] = {f"{count}": functools.partial(run, count) for count in AT_ONCE}
         try:
             times = in_turn(works, runs=asked.runs, warm_up=2, clock=time.process_time)
         except Exception as error:  # noqa: BLE001 - a file of one face says so in its runtime's own words

@@ -255,8 +255,10 @@ def do_little(patch: pytest.MonkeyPatch) -> None:
     from workbench.explanation import explain
     from workbench.protection.search import Plan
 
+    usual = explain.proof_of.__kwdefaults__
+    assert usual is not None
     for name, few in (("randoms", 8), ("steps", 4)):
-        patch.setitem(explain.proof_of.__kwdefaults__, name, few)
+        patch.setitem(usual, name, few)
     patch.setattr(Plan, "lengths", lambda plan: [6] * len(plan.levels))
 
 
