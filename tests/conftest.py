@@ -60,10 +60,11 @@ def private_folder() -> Path | None:
 def link_defaults(settings, cache: Path) -> None:
     """In `cache`, links to every default weight and example photo of the cache of `settings`."""
     from workbench.catalog import MODELS
+    from workbench.catalog.generation import EXAMPLES
     from workbench.sources.fetching import place
 
     files = (place(file, settings) for spec in MODELS.values() if spec.default for file in spec.files)
-    for path in {*files, *(settings.cache / "examples").glob("*.*")}:
+    for path in {*files, *(settings.cache / EXAMPLES).glob("*.*")}:
         if path.is_relative_to(settings.cache) and path.is_file():
             link = cache / path.relative_to(settings.cache)
             link.parent.mkdir(parents=True, exist_ok=True)

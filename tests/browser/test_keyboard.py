@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 from tests.browser.page_jobs import JOBS
 from tests.browser.walker import Keys, do, stops
 
-CLEAR = "#parsing-photo button:is([aria-label*='lear'], [aria-label*='emove'])"
+CLEAR = "#strip [data-way=remove]"
 
 
 def test_a_job_goes_by_keys_alone_and_what_goes_away_takes_the_focus_along_no_more(page, server: str) -> None:
@@ -14,7 +14,7 @@ def test_a_job_goes_by_keys_alone_and_what_goes_away_takes_the_focus_along_no_mo
     page.locator("#parsing-start").wait_for()
     do(person, next(job for job in JOBS if job.name == "parsing/one-photo"), {})
     person.press(CLEAR)
-    assert page.evaluate("document.activeElement.closest('#parsing-photo') !== null"), "Clear went away with the focus"
+    assert page.evaluate("document.activeElement.closest('#strip') !== null"), "Remove went away with the focus"
     assert person.lost == []
     expect(page.locator("#parsing-palette")).to_be_disabled()
 

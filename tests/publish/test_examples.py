@@ -4,35 +4,42 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from workbench.bench import Workbench
 from workbench.publish import examples
 from workbench.settings import Settings
+from workbench.ui.common import examples as shown
 
 
-def test_examples_of_an_older_version_are_drawn_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[str] = []
+def test_examples_of_an_older_version_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
 
-    def faces(_bench: Workbench, wanted: int, generator: str) -> list[np.ndarray]:
-        drawn.append(generator)
+    def faces(_bench: Workbench, wanted: int) -> list[np.ndarray]:
+        drawn.append(wanted)
         return [np.full((256, 256, 3), 99, np.uint8)] * wanted
 
     monkeypatch.setattr(examples, "_synthetic", faces)
+    monkeypatch.setattr(Workbench, "here", lambda *asked: ("a finder",))
     bench = Workbench(Settings(cache=tmp_path, data=tmp_path))
-    left = examples.folder(bench.settings)
-    left.mkdir()
-    for name in ("2-synthetic-face-1.png", "9-synthetic-face-8.png", "5-several-faces-(synthetic-and-NASA).png"):
-        (left / name).write_bytes(b"older")
+    for older in ("examples", "examples-000000000000"):
+        (tmp_path / older).mkdir()
+        for name in ("2-synthetic-face-1.png", "5-several-faces-(synthetic-and-NASA).png"):
+            Image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / older / name)
+
+    assert shown.examples(bench.settings) == {}
 
     made = examples.make(bench)
 
     assert len(made) == 5
-    assert all(path.read_bytes() != b"older" for path in made)
+    assert list(shown.examples(bench.settings).values()) == made
     assert examples.make(bench) == made
     assert len(drawn) == 1, "drawn once, then left alone"
 
-    sheet = left / "made-of.txt"
-    assert len(sheet.read_text("utf-8")) == 64
-    sheet.write_text("another sheet's sum", "utf-8")
-    examples.make(bench)
-    assert len(drawn) == 2, "other faces by the same generator are drawn again too"
+
+def test_where_no_face_finder_is_the_portrait_alone_is_offered(tmp_path: Path) -> None:
+    """A first start without weights ended with "the model is missing" instead of a page."""
+    bench = Workbench(Settings(cache=tmp_path, data=tmp_path))
+
+    assert [path.name for path in examples.make(bench)] == ["1-NASA-astronaut.png"]
+    assert not examples.are_made(bench.settings)

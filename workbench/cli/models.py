@@ -167,7 +167,7 @@ def _make_examples(settings: Settings) -> None:
     from workbench.publish import examples
 
     bench = Workbench(settings)
-    if not examples.are_made(bench):
+    if not examples.are_made(settings):
         print(f"Made {len(examples.make(bench))} example photos.")
 
 

@@ -15,9 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     from workbench.bench import Workbench
+    from workbench.publish import examples
     from workbench.ui.app import build_app, build_tab, launch
 
     bench = Workbench(replace(settings, port=args.port or settings.port, host=args.host or settings.host))
     bench.require_device()
+    examples.make(bench)
     launch(build_tab(bench, find(args.tab)) if args.tab else build_app(bench), bench)
     return 0

@@ -101,16 +101,17 @@ def scatter(rows: Sequence[Row], way: str = "pca", wide: int = 640, high: int = 
     BadRequest for a way that is none."""
     places = layout(np.stack([row.vector for row in rows]).astype(np.float64), way)
     low, reach = places.min(axis=0), np.maximum(np.ptp(places, axis=0), 1e-9)
-    at = 14 + (places - low) / reach * (wide - 28, high - 60)
+    at = 14 + (places - low) / reach * (wide - 28, high - 28)
     answers = sorted({row.said for row in rows})
     dots = "".join(_dot(row, place, answers) for row, place in zip(rows, at, strict=True))
     legend = "".join(
-        f'<text x="{14 + 100 * n}" y="{high - 10}" fill="{COLOURS[n % len(COLOURS)]}">● {html.escape(answer)}</text>'
+        f'<span style="margin-right:12px;white-space:nowrap"><b style="color:{COLOURS[n % len(COLOURS)]}">●</b> '
+        f"{html.escape(answer)}</span>"
         for n, answer in enumerate(answers)
     )
     return (
         f'<svg role="img" aria-label="Map of {len(rows)} photos" viewBox="0 0 {wide} {high}" '
-        f'style="width:100%;max-width:{wide}px;font:12px system-ui,sans-serif">{dots}{legend}</svg>'
+        f'style="width:100%;max-width:{wide}px">{dots}</svg><p>{legend}</p>'
     )
 
 

@@ -15,7 +15,7 @@ from workbench.whatif.study import Study, sentence
 
 COLOURS = ("#4f46e5", "#c2410c")
 KEPT, LOST = "#15803d", "#b91c1c"
-LEFT, RIGHT, TOP, BOTTOM, WIDE = 46, 14, 26, 46, 520
+LEFT, RIGHT, TOP, BOTTOM, WIDE = 46, 14, 26, 46, 360
 WAYS = {"sliders": "By sliders", "blur": "By blurred parts", "fill": "By filled parts", "swap": "By swapped parts"}
 
 Scale = Callable[[float], float]
@@ -45,8 +45,8 @@ def curve_svg(found: Curve, here: float = 0.0, high: int = 210) -> str:
         at = down(float(np.interp(here, found.at, np.nan_to_num(row))))
         drawn.append(f'<circle cx="{place:.1f}" cy="{at:.1f}" r="5" fill="{COLOURS[number]}"/>')
     return (
-        f'<svg role="img" aria-label="{title}" viewBox="0 0 {WIDE} {high}" style="width:100%;height:auto;'
-        f'font:12px system-ui,sans-serif">{"".join(drawn)}</svg>'
+        f'<svg role="img" aria-label="{title}" viewBox="0 0 {WIDE} {high}" style="width:100%;max-width:480px;'
+        f'height:auto;font:13px system-ui,sans-serif">{"".join(drawn)}</svg>'
     )
 
 
@@ -108,7 +108,7 @@ def _strip(found: Curve, across: Scale, high: int) -> str:
         drawn.append(
             f'<rect x="{x:.1f}" y="{high - 22}" width="{max(wide, 0):.1f}" height="6" fill="{KEPT if kept else LOST}"/>'
         )
-    word = "same person" if not found.lost else f"same person (green), somebody else (red) from {found.lost[0]:+.2g}"
+    word = "same person" if not found.lost else f"same person (green), another (red) from {found.lost[0]:+.2g}"
     return "".join(drawn) + f'<text x="{LEFT}" y="{high - 3}" fill="currentColor">{word}</text>'
 
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from workbench.bench import Workbench
+from workbench.catalog.generation import EXAMPLES
 from workbench.errors import BadRequest
 from workbench.ui import app
 from workbench.ui.common import examples, uploads
@@ -16,9 +17,9 @@ from workbench.ui.common import examples, uploads
 @pytest.fixture
 def aged(settings, tmp_path: Path) -> Workbench:
     """A bench with two examples, whose page was built long ago and whose uploads were swept since."""
-    (tmp_path / "examples").mkdir()
+    (tmp_path / EXAMPLES).mkdir()
     for name in ("1-a-face.png", "2-several-faces.png"):
-        Image.new("RGB", (32, 32), (9, 90, 200)).save(tmp_path / "examples" / name)
+        Image.new("RGB", (32, 32), (9, 90, 200)).save(tmp_path / EXAMPLES / name)
     (tmp_path / "weights").symlink_to(settings.cache / "weights")
     bench = Workbench(replace(settings, cache=tmp_path))
     app.build_app(bench)

@@ -60,6 +60,26 @@ def test_what_was_refused_is_said_once_beside_the_button_and_is_no_markup(made) 
     assert "value" not in again
 
 
+def test_what_its_line_says_is_not_said_again_in_a_corner_of_the_page(made) -> None:
+    from gradio.state_holder import SessionState
+
+    page, run, _ = made
+    with pytest.raises(gr.Error) as refused:
+        _call(page, run["id"], SessionState(page), "a")
+
+    assert refused.value.visible is False
+    assert "Expected <b>, got a." in str(refused.value), "clients of the API still read it"
+
+
+def test_the_download_of_an_old_run_cannot_be_pressed_while_a_new_one_runs(made) -> None:
+    """ "Everything (zip)" of the photos before gave those, beside a line that said what runs now."""
+    page, _, (_, file, _) = made
+    begun = [fn for fn in page.fns.values() if ".begun(" in str(fn.js)]
+
+    assert begun
+    assert all(file in fn.outputs and '"held": 1' in fn.js for fn in begun)
+
+
 def test_another_session_never_reads_the_refusal(made) -> None:
     from gradio.state_holder import SessionState
 

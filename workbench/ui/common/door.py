@@ -61,6 +61,7 @@ class Page(gr.Blocks):
     def __init__(self, *args: Any, **options: Any) -> None:
         """As Gradio's."""
         self._refused: WeakKeyDictionary[Any, dict[int, str]] = WeakKeyDictionary()
+        self.told_beside: set[int] = set()
         self._parts: tuple[Any, dict[int, dict[str, Any]]] = (None, {})
         super().__init__(*args, **options)
 
@@ -79,6 +80,7 @@ class Page(gr.Blocks):
         except gr.Error as error:
             if error.title != STOPPED:
                 refused[number] = str(error.message)
+            error.visible = error.visible and number not in self.told_beside  # its line says it
             raise
 
     @functools.cached_property

@@ -14,6 +14,7 @@ import gradio as gr
 from PIL import Image, ImageOps
 
 from workbench.bench import Workbench
+from workbench.catalog.generation import EXAMPLES
 from workbench.errors import BadRequest
 from workbench.settings import Settings
 from workbench.ui.common.events import bound
@@ -46,7 +47,7 @@ def examples(settings: Settings) -> dict[str, Path]:
     """The pictures made on this machine, by the name that is shown."""
     return {
         path.stem.partition("-")[2].replace("-", " "): path
-        for path in sorted((settings.cache / "examples").glob("*.png"))
+        for path in sorted((settings.cache / EXAMPLES).glob("*.png"))
     }
 
 

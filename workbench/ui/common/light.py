@@ -30,6 +30,8 @@ _FILE = (
     b"window.gradio_alike = root => { const read = text => JSON.parse(text.replaceAll('@@here@@', "
     b"JSON.stringify(root).slice(1, -1))); window.gradio_api_info = read(%s); return read(%s); };"
 )
+_PLACE = "<script>document.documentElement.dataset.tab=new URLSearchParams(location.search).get('tab')||''</script>"
+"""Which tab is open, before anything is laid out: what stands above the tabs depends on it, and would come and go."""
 _CONFIG = re.compile(r"<script>window\.gradio_config = (\{.*?\});</script>", re.DOTALL)
 _INFO = re.compile(r"<script>window\.gradio_api_info = (\{.*?\});</script>", re.DOTALL)
 _CARD = re.compile(r'\s*<meta\s+(?:property|name)="(?:og|twitter):[^>]*>')
@@ -90,7 +92,7 @@ class Light:
         name = hashlib.sha256(data).hexdigest()[:32]
         _keep(self._files, name, data)
         light = (
-            f'<script src="page-{name}.js"></script><script>window.gradio_config = {_script(own)};'
+            f'{_PLACE}<script src="page-{name}.js"></script><script>window.gradio_config = {_script(own)};'
             "Object.assign(window.gradio_config, window.gradio_alike(window.gradio_config.root));</script>"
         )
         text = text[: config.start()] + light + text[config.end() : info.start()] + text[info.end() :]

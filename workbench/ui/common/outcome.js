@@ -51,7 +51,7 @@
       photos.forEach(look);
       return found.join('\n');
     },
-    begun: about => [running(about), ...cancel(about, true)],
+    begun: about => [running(about), ...cancel(about, true), ...Array(about.held).fill({__type__: 'update', interactive: false})],
     // A photo is new or gone: what is shown belongs to the old one, and what runs is being stopped.
     cleared: about => {
       Object.assign(of(about), {stopping: now(about) === 'running', clearing: true});
@@ -97,6 +97,15 @@
     for (const shown of document.querySelectorAll('.outcome .elapsed')) {
       const state = known[shown.dataset.stem];
       if (state && state.since) shown.textContent = seconds(state.since);
+    }
+    // What went wrong is said in one place; who cannot see that place is brought there.
+    const failed = [...document.querySelectorAll('.outcome [data-state=error]')].filter(shown => shown.offsetParent);
+    const said = document.querySelector('#strip .strip-say');
+    if (said) said.classList.toggle('elsewhere', failed.some(shown => shown.textContent.trim() === said.textContent.trim()));
+    for (const shown of failed.filter(each => !('seen' in each.dataset))) {
+      const box = shown.getBoundingClientRect();
+      shown.dataset.seen = '';
+      if (box.top < 0 || box.bottom > innerHeight) shown.scrollIntoView({block: 'center'});
     }
   }, 500);
   document.addEventListener('click', event => {

@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from workbench.ui.common.door import REFUSED
+from workbench.ui.common.door import REFUSED, Page
 from workbench.ui.common.widgets import QUIET
 
 
@@ -76,6 +76,7 @@ class Outcome:
         result is told by, in the order model, target, method; each has an elem_id. empty: said before there is one."""
         self.stem, self.start, self.stop, self.empty = stem, start, stop, empty
         self._runs: list[Any] = []
+        self._begun: list[tuple[int, list[Any]]] = []
         self._shown: list[Any] = []
         self._stopping: list[Any] = []
         about = {
@@ -101,7 +102,9 @@ class Outcome:
         Returns the event, to chain more on it. Call it before `photos` and `cancels`.
         """
         asked = [triggers] if callable(triggers) else list(triggers)
-        gr.on(asked, None, None, self._outputs, js=self._call("begun"), **QUIET)
+        begun = gr.on(asked, None, None, self._outputs, **QUIET)
+        self._begun.append((begun["id"], []))
+        self._hold(outputs, self._begun[-1:])
         return self._followed(gr.on(asked, fn, list(inputs), list(outputs), **options), outputs)
 
     def photos(
@@ -141,7 +144,9 @@ class Outcome:
         self, event: Any, fn: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[Any], **options: Any
     ) -> Any:
         """As `run`, for an event that follows on another one that ended well, e.g. on the answer that comes first."""
-        begun = event.success(None, None, self._outputs, js=self._call("begun"), **QUIET)
+        begun = event.success(None, None, self._outputs, **QUIET)
+        self._begun.append((begun["id"], []))
+        self._hold(outputs, self._begun[-1:])
         run = self._followed(begun.then(fn, list(inputs), list(outputs), **options), outputs)
         self.also(run)
         return run
@@ -171,12 +176,22 @@ class Outcome:
 
     def _emptying(self, clears: Sequence[Any]) -> tuple[Callable[[], Any], None, list[Any]]:
         """Function, inputs and outputs of an event that takes every result away."""
+        self._hold(clears, self._begun)
         shown = [*self._shown, *(each for each in clears if each not in self._shown)]
         return lambda: _one_or_all([emptied(each) for each in shown]), None, shown
 
+    def _hold(self, parts: Sequence[Any], begun: Sequence[tuple[int, list[Any]]]) -> None:
+        """Let the downloads among `parts` not be pressed from the beginning of a run on: they are an older one's."""
+        for number, held in begun:
+            held += [each for each in parts if isinstance(each, gr.DownloadButton) and each not in held]
+            event = gr.context.Context.root_block.fns[number]
+            event.outputs, event.js = [*self._outputs, *held], self._call("begun", held=len(held))
+
     def _followed(self, run: Any, outputs: Sequence[Any]) -> Any:
-        """An event whose end the line tells."""
+        """An event whose end the line tells, and nothing else: no second time in a corner of the page."""
         self._runs.append(run)
+        if isinstance(page := gr.context.Context.root_block, Page):
+            page.told_beside.add(run["id"])
         new = [each for each in outputs if each is not self.line and each not in self._shown]
         self._shown += new
         files = [each for each in outputs if isinstance(each, gr.DownloadButton)]

@@ -190,10 +190,17 @@
     }
   };
 
+  // A picture that cannot be shown is told of in words (page.css).
+  const torn = event => {
+    const frame = event.target.tagName === 'IMG' && (event.target.closest('.image-container') || event.target.closest('.thumbnail-item'));
+    if (frame) frame.classList.toggle('unshown', event.type === 'error');
+  };
+
   const start = async () => {
     document.documentElement.dataset.tab = new URLSearchParams(window.location.search).get('tab') || '';
     await wait(() => top().length || document.querySelector('.gradio-container'));
     document.documentElement.lang = document.documentElement.lang || 'en';
+    for (const kind of ['error', 'load']) document.addEventListener(kind, torn, true);
     mend(document);
     let due = false;  // once per frame: a tab that opens changes the page a thousand times
     new MutationObserver(() => {

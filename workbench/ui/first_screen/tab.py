@@ -25,8 +25,8 @@ CARDS = (
     ("glance", "Everything at a glance", "One page of all that the models say of a photo."),
 )
 """Tab, title, sentence. The last one opens a part of Parsing."""
-PRIVACY = "Photos stay on this server for at most an hour, and are never logged or sent on."
-READY = "<p class='first-line' role='status'><b>Your photo is here.</b> Pick a card: every tab has it already.</p>"
+PRIVACY = "Photos are kept an hour at most, never logged or sent on."
+READY = "<p class='first-line ready' role='status'><b>Your photo is here.</b> Pick a card: every tab has it already.</p>"
 EMPTY = f"<p class='first-line'>{PRIVACY}</p>"
 
 

@@ -11,6 +11,7 @@ WIDTH, HEIGHT, LEFT, FOOT = 640, 180, 40, 26
 """Of the drawing, and of its margins for words, in pixels."""
 STYLE = (
     "<style>.way svg { width: 100%; font-size: 11px; fill: currentColor; } .way p { margin: 0; font-size: .84rem; } "
+    "@media (max-width: 640px) { .way svg { font-size: 21px; } } "  # drawn at half the size there
     ".way .grid { stroke: currentColor; opacity: .15; } .dark .way { --one: #93c5fd; --two: #fdba74; } "
     ".way { --one: #1d4ed8; --two: #c2410c; color: var(--body-text-color); }</style>"
 )

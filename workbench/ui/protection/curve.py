@@ -102,6 +102,7 @@ def curve_html(climbed: Climbed, chosen: int, titles: dict[str, str]) -> str:
 STYLE = """<style>.curve svg { width: 100%; max-width: 520px; font-size: 11px; fill: currentColor; }
 .curve .bound { stroke: currentColor; opacity: .5; stroke-dasharray: 5 4; }
 .curve .chosen { stroke: currentColor; opacity: .25; stroke-width: 10; }
+@media (max-width: 640px) { .curve svg { font-size: 15px; } } /* drawn smaller there */
 .verdict .next { margin: 6px 0 0 1.2em; list-style: decimal; }</style>"""
 
 

@@ -55,6 +55,7 @@ function changed(text) {
   if (state.path) state.before.add(state.path);
   Object.assign(state, {path: photo ? photo.path : '', face: '', count: 0, words: ''});
   find('.strip').toggleAttribute('data-photo', Boolean(photo));
+  find('.strip').removeAttribute('data-refused');
   picture(photo);
   chips([]);
   say(photo ? 'Looking for faces …' : state.failed || NONE);
@@ -67,6 +68,7 @@ function changed(text) {
 function told(text) {
   const found = parsed(text);
   if (!found || found.path !== state.path) return;
+  find('.strip').toggleAttribute('data-refused', Boolean(found.sentence && !found.thumb));
   if (found.thumb) find('.strip-thumb').style.backgroundImage = `url("${found.thumb}")`;
   state.count = found.count;
   chips(found.faces);
@@ -213,8 +215,12 @@ document.addEventListener('paste', event => {
   const file = [...event.clipboardData.files].find(each => each.type.startsWith('image/'));
   if (file && element.offsetParent && !event.target.closest('input, textarea, [contenteditable]')) give(file);
 });
+// Anywhere on the page but where something else takes files.
+const dropped = event => element.offsetParent && event.dataTransfer && [...event.dataTransfer.types].includes('Files')
+  && !event.target.closest('.block:has(input[type=file]):not(#strip), [data-drop]');
 for (const kind of ['dragover', 'dragleave', 'drop']) {
-  element.addEventListener(kind, event => {
+  document.addEventListener(kind, event => {
+    if (!dropped(event)) return;
     event.preventDefault();
     find('.strip').classList.toggle('over', kind === 'dragover');
     if (kind === 'drop') give([...event.dataTransfer.files].find(file => file.type.startsWith('image/')) || event.dataTransfer.files[0]);
