@@ -93,6 +93,10 @@
     if (name !== 'paths') window.outcome[name] = (about, values) => steps[name](told(about), values);
   }
 
+  const onScreen = shown => {
+    const box = shown.getBoundingClientRect();
+    return box.top >= 0 && box.bottom <= innerHeight;
+  };
   setInterval(() => {
     for (const shown of document.querySelectorAll('.outcome .elapsed')) {
       const state = known[shown.dataset.stem];
@@ -101,11 +105,15 @@
     // What went wrong is said in one place; who cannot see that place is brought there.
     const failed = [...document.querySelectorAll('.outcome [data-state=error]')].filter(shown => shown.offsetParent);
     const said = document.querySelector('#strip .strip-say');
-    if (said) said.classList.toggle('elsewhere', failed.some(shown => shown.textContent.trim() === said.textContent.trim()));
+    if (said) said.classList.toggle('elsewhere', failed.some(shown => onScreen(shown) && shown.textContent.trim() === said.textContent.trim()));
+    // Nor in a corner: what went before a run, as looking for faces, fails for the same reason as the strip tells.
+    const words = said ? said.textContent.trim() : '';
+    for (const toast of document.querySelectorAll('[data-testid=toast-body]')) {
+      if (words.length > 20 && toast.textContent.includes(words)) toast.style.display = 'none';
+    }
     for (const shown of failed.filter(each => !('seen' in each.dataset))) {
-      const box = shown.getBoundingClientRect();
       shown.dataset.seen = '';
-      if (box.top < 0 || box.bottom > innerHeight) shown.scrollIntoView({block: 'center'});
+      if (!onScreen(shown)) shown.scrollIntoView({block: 'center'});
     }
   }, 500);
   document.addEventListener('click', event => {

@@ -50,7 +50,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
                 interactive=False,
                 format="jpeg",
                 elem_id="repose-shown",
-                height=520,
+                height=380,
                 buttons=["fullscreen"],
             )
             words = gr.Markdown(EMPTY, elem_id="repose-words")
