@@ -23,6 +23,7 @@ import numpy as np
 from skimage import data
 
 from workbench.bench import Workbench
+from workbench.models.parsers.compact_parser import MARGIN
 from workbench.tasks.clicks import refine
 from workbench.tasks.detection import find_faces
 from workbench.tasks.matting import matte
@@ -63,20 +64,23 @@ def main() -> int:
     finder, parser, clicks, people = bench.finder(), bench.model("compact"), bench.clicks(), bench.matte()
     (face,) = find_faces(photo, finder)
     crop = parser.crop(photo, face)
-    square, side = parser.window(face, photo.shape)
+    square, margin = parser._window(face, photo.shape)
+    share = 1 + 2 * MARGIN if margin else 1
+    first = parser._first(photo, face, square, share)
+    size = first.planes.shape[:0:-1]
     parsing, features = parse(photo, parser, [face]), clicks.look(photo, face)
     mask = parsing.mask("hair")
     y, x = np.nonzero(mask)
     click = [(int(x.mean()), int(y.min()) + 4, -1)]
-    planes = np.ascontiguousarray(parser.input(photo, face.mesh, square, (side, side)).transpose(2, 0, 1))
     works: dict[str, Callable[[], Any]] = {
         "whole: find, mesh, parse": lambda: parse(photo, parser, find_faces(photo, finder)),
         "find and mesh": lambda: find_faces(photo, finder),
         "parse": lambda: parse(photo, parser, [face]),
         "parser without enlarging": lambda: parser(photo, face),
-        "its input once (crop, matte, maps)": lambda: parser.input(photo, face.mesh, square, (side, side)),
-        "its matte once": partial(parser._matte, crop),
-        "its network once": partial(parser._quick or parser._torch, planes),
+        "its first look": lambda: parser._first(photo, face, square, share),
+        "that look's input (crop, matte, maps)": lambda: parser._planes(photo, face.mesh, first.matrix, size),
+        "that look's matte": partial(parser._matte, crop),
+        "that look's network": partial(parser._quick or parser._torch, first.planes),
         "a look for clicks": lambda: clicks.look(photo, face),
         "a click": lambda: refine(photo, clicks, features, "hair", mask, click),
         "a matte of the person": lambda: matte(photo, parsing, people),
