@@ -3,7 +3,7 @@ one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -161,6 +161,14 @@ class LookingModel(PortraitModel, Protocol):
 
     def shown(self, photo: np.ndarray, face: Face) -> PortraitModel:
         """The same model with this face of this photo in view; networks are shared."""
+
+
+class MixingModel(LookingModel, Protocol):
+    """Draws between two people, of each of whom it was shown a photo."""
+
+    def between(self, other: Self, share: float) -> Self:
+        """The same model, which sees so much (0..1) of what the other was shown, and the rest of its own. Raises
+        BadRequest where one of them was shown nothing."""
 
 
 @runtime_checkable

@@ -157,6 +157,23 @@ def test_no_feature_moves_further_than_allowed() -> None:
     assert 0.5 < float(flow.detach().square().sum(1).sqrt().max()) <= 0.9
 
 
+def test_glasses_move_as_one_piece() -> None:
+    scene = toys.scene()
+    lenses = np.zeros((288, 288), np.float32)
+    lenses[110:135, 90:200] = 1
+    canvas = replace(scene.canvases[0], masks={**scene.canvases[0].masks, "glasses": lenses})
+    bare, worn = ToneField(scene, Bounds(warp=0.9)), ToneField(replace(scene, canvases=(canvas,)), Bounds(warp=0.9))
+    apart = []
+    for field in (bare, worn):
+        loud(field)
+        flow = field.flow()
+        assert flow is not None
+        apart.append(float(flow.detach()[0, :, lenses > 0].std(1).max()))
+
+    assert apart[0] > 0.1
+    assert apart[1] < 1e-4
+
+
 def test_numbers_can_be_kept_and_put_back_face_by_face() -> None:
     field = ToneField(toys.scene(2), Bounds())
     kept = field.keep()

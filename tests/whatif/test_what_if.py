@@ -4,6 +4,7 @@ Decisions are those of toys that read one place of the face, so that the truth i
 """
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,9 +13,11 @@ from PIL import Image
 
 from workbench.cli import main
 from workbench.errors import BadRequest
+from workbench.parts import INDEX
 from workbench.tasks.parsing import parse
 from workbench.thresholds import Metric
 from workbench.ui.explanation import what_if as screen
+from workbench.values import Parsing
 from workbench.whatif.changes import REGIONS, SLIDERS, WAYS, Change, slider
 from workbench.whatif.curves import crossings, curve
 from workbench.whatif.drawn import curve_svg, page
@@ -210,6 +213,28 @@ class Vectors:
     def batch(self, chips):
         turn = np.array([chip.mean() / 100 for chip in chips])
         return np.stack([np.cos(turn), np.sin(turn)], axis=1).astype(np.float32)
+
+
+def test_glasses_move_as_one_piece(astronaut, astronaut_face):
+    left, top, right, bottom = astronaut_face.box.astype(int)
+    labels = np.zeros(astronaut.shape[:2], np.uint8)
+    labels[top:bottom, left:right] = INDEX["skin"]
+    plain = Parsing(labels, (labels > 0).astype(np.uint8), (astronaut_face,), "toy")
+    eyes = astronaut_face.points[:2].mean(0).astype(int)
+    worn = labels.copy()
+    worn[eyes[1] - 12 : eyes[1] + 12, left:right] = INDEX["eyeglasses"]
+    behind = [33, 133, 362, 263, 168, 6, 111, 340, 52, 282]
+
+    def bent(parsing):
+        """By how much distances behind the lenses change beyond one common scale when a brow is raised."""
+        stage = prepared(astronaut, astronaut_face, parsing)
+        before, after = (
+            np.linalg.norm(mesh[behind, None, :2] - mesh[behind, :2], axis=2)
+            for mesh in (stage.face.mesh, stage.draw(Change({"brow_raise": 1.0})).face.mesh)
+        )
+        return float((after[before > 0] / before[before > 0]).std())
+
+    assert bent(replace(plain, labels=worn)) < bent(plain) / 3
 
 
 def test_two_faces_stop_matching_and_the_side_effect_on_identity_is_told(stage):

@@ -2,6 +2,7 @@
 are told stand in `hub_recognition`."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from workbench.catalog.spec import File, ModelSpec
 
@@ -126,6 +127,7 @@ def _faceid(kind: str, title: str, size: int, note: str, plus: bool = True) -> M
         parameters=1_091_000_000 if not plus else 1_738_000_000,
         reads_prompt=True,
         photo="must" if plus else "",
+        mixes=plus,
         note=note,
         takes=(*_SCENE, "strength"),
         sides=_SIDES,
@@ -154,6 +156,7 @@ _CONSISTENT_ID = ModelSpec(
     parameters=1_867_000_000,
     reads_prompt=True,
     photo="must",
+    mixes=True,
     takes=(*_SCENE, "strength"),
     sides=_SIDES,
     note="reads a prompt, looks at the photo and its regions; 50 steps: a quarter of an hour on a CPU. 9 GB of memory",
@@ -204,6 +207,7 @@ def _photo_maker(version: str, size: int, terms: str, note: str) -> ModelSpec:
         parameters=3_940_000_000 if version == "v2" else 3_820_000_000,
         reads_prompt=True,
         photo="must",
+        mixes=True,
         takes=_SCENE,
         sides=_XL_SIDES,
         gpu_seconds=60,
@@ -239,6 +243,12 @@ def _instant_id(id: str, title: str, repository: str, terms: str, data: str, pap
     )
 
 
+def _in_8_bits(row: ModelSpec) -> ModelSpec:
+    """The same files, the denoiser's weights held in 8 bits."""
+    more = "in 8 bits: the denoiser's weights held as 8-bit floats, about half the memory"
+    return replace(row, id=f"{row.id}-8bit", title=row.title.replace("GPU)", "GPU, 8 bit)"), note=f"{row.note}; {more}")
+
+
 _RETRAINED = "; InstantID's network trained anew; the names of the files in its repository are not verified"
 _INSTANT_IDS = (
     _instant_id(
@@ -270,6 +280,21 @@ _INSTANT_IDS = (
     ),
 )
 
+_PHOTO_MAKERS = (
+    _photo_maker(
+        "v1",
+        934_000_000,
+        "Apache-2.0",
+        "needs a graphics card; reads a prompt with the word img and looks at the photo alone",
+    ),
+    _photo_maker(
+        "v2",
+        1_800_000_000,
+        "Apache-2.0; its face vectors are InsightFace's: non-commercial",
+        "needs a graphics card; reads a prompt with the word img, looks at the photo and hears a vector",
+    ),
+)
+
 _LCM = File("hub:latent-consistency/lcm-lora-sdv1-5:pytorch_lora_weights.safetensors", size=135_000_000, role="lora")
 
 ROWS = (
@@ -294,17 +319,7 @@ ROWS = (
         "faceid-plusv2", "FaceID Plus v2", 157_000_000, "as Plus, the vector leading; minutes on a CPU. 8 GB of memory"
     ),
     _CONSISTENT_ID,
-    _photo_maker(
-        "v1",
-        934_000_000,
-        "Apache-2.0",
-        "needs a graphics card; reads a prompt with the word img and looks at the photo alone",
-    ),
-    _photo_maker(
-        "v2",
-        1_800_000_000,
-        "Apache-2.0; its face vectors are InsightFace's: non-commercial",
-        "needs a graphics card; reads a prompt with the word img, looks at the photo and hears a vector",
-    ),
+    *_PHOTO_MAKERS,
     *_INSTANT_IDS,
+    *(_in_8_bits(row) for row in (*_PHOTO_MAKERS, _INSTANT_IDS[0])),
 )

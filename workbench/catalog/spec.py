@@ -65,7 +65,8 @@ class ModelSpec:
 
     What it can do: gradients: be attacked and explained from inside. reads_prompt: words matter to it. photo: one of
     `PHOTO`, whether a portrait model looks at a photo besides its vector. wishes: heeds what a person wishes of looks.
-    steady: can hold looks while identity turns. takes: of `TAKES`, what a portrait model may be told of the scene;
+    steady: can hold looks while identity turns. mixes: draws between two people,
+    shown a photo of each. takes: of `TAKES`, what a portrait model may be told of the scene;
     sides: least and most pixels of its pictures, where it takes a size. gives: of `GIVES`, what its `raw` says about a
     face besides its labels. input: of a person's own model, what its loader has to know.
     """
@@ -88,6 +89,7 @@ class ModelSpec:
     photo: str = ""
     wishes: bool = False
     steady: bool = False
+    mixes: bool = False
     takes: tuple[str, ...] = ()
     sides: tuple[int, ...] = ()
     gives: tuple[str, ...] = ()

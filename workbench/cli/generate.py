@@ -95,6 +95,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     _check(args)
     bench = Workbench(settings)
     model_id = args.model or bench.first("portrait").id
+    if (args.study or args.new is not None) and bench.spec(model_id, "portrait").photo == "must":
+        raise BadRequest(f"{model_id} draws nobody it has not seen a photo of: leave out --new and --study.")
     model = bench.portrait(model_id)
     if args.repair:
         bench.repairer(args.repair)  # refused now rather than after an hour of drawing

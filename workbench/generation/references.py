@@ -10,7 +10,7 @@ import numpy as np
 
 from workbench.errors import BadRequest, ManyFaces, NoFace, WorkbenchError
 from workbench.generation import identity
-from workbench.portraits import LookingModel, PortraitModel, PosedModel
+from workbench.portraits import LookingModel, MixingModel, PortraitModel, PosedModel
 from workbench.tasks.detection import one_face
 from workbench.tasks.face_search import FaceFinder
 from workbench.tasks.recognition import FaceRecogniser, embed, match
@@ -63,6 +63,19 @@ def seen(model: PortraitModel, photos: Sequence[Photo], finder: FaceFinder, choi
     if not model.photo or not photos:
         return model
     return cast(LookingModel, model).shown(photos[0][1], one_face(photos[0][1], finder, choice))
+
+
+def views(
+    model: PortraitModel,
+    shares: Sequence[float],
+    photos: Sequence[Photo],
+    finder: FaceFinder,
+    choice: int | None = None,
+) -> list[PortraitModel]:
+    """The model as it draws each share (0..1) of the way between the people of two photos. Its row says that it
+    mixes."""
+    first, second = (cast(MixingModel, seen(model, [photo], finder, choice)) for photo in photos)
+    return [first.between(second, share) for share in shares]
 
 
 def posed(model: PortraitModel, photo: np.ndarray, finder: FaceFinder) -> PortraitModel:

@@ -103,9 +103,7 @@ class Scene:
         return Reposed(result, edit, share)
 
     def _asked(self, edit: Edit) -> np.ndarray:
-        moved = moves(self.mesh, edit)
-        if self.glasses:
-            moved = in_one_piece(self.mesh[:468, :2], moved, moves(self.mesh, Edit(yaw=edit.yaw, pitch=edit.pitch)))
+        moved = movement(self.mesh, edit, self.glasses)
         asked = self._share[:, None] * moved[self._follow[self._here]]
         return self._field.evened(asked, self._outline, _EVEN) * self._free
 
@@ -169,8 +167,19 @@ def repose(image: np.ndarray, face: Face, edit: Edit, glasses: bool = False) -> 
 def wears_glasses(image: np.ndarray, face: Face, parser: Parser) -> bool:
     """Whether a parser sees glasses on a face of a photo."""
     left, top, right, bottom = (max(int(edge), 0) for edge in face.box)
-    labels = parse(image, parser, [face]).labels[top:bottom, left:right]
+    return glasses_among(parse(image, parser, [face]).labels[top:bottom, left:right])
+
+
+def glasses_among(labels: np.ndarray) -> bool:
+    """Whether so many of the parts (h, w) in a face's box are glasses that it wears some."""
     return labels.size > 0 and float((labels == INDEX["eyeglasses"]).mean()) > WORN
+
+
+def movement(mesh: np.ndarray, edit: Edit, glasses: bool) -> np.ndarray:
+    """(468, 2): how far each point of a mesh (478, 3) goes in the picture. glasses: what they cover goes as one
+    piece."""
+    moved = moves(mesh, edit)
+    return in_one_piece(mesh[:468, :2], moved, moves(mesh, Edit(yaw=edit.yaw, pitch=edit.pitch))) if glasses else moved
 
 
 def in_one_piece(points: np.ndarray, moved: np.ndarray, turned: np.ndarray) -> np.ndarray:

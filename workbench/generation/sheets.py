@@ -124,10 +124,13 @@ def draw_sheet(
     preview: Preview | None = None,
     repair: tuple[str, Repairer] | None = None,
     queue: Sequence[Recipe] = (),
+    views: Sequence[PortraitModel] = (),
 ) -> Sheet:
     """One picture per row of (n, d) vectors, and their report.
 
     queue: variants, each of which draws them all, one after another, with the same noise where its seed is the same.
+
+    views: with one_noise, the model as it sees each row, where that differs from row to row.
 
     groups: the identity of each row; None: all of one. one_noise: every picture from the noise of the first, so that
     only the vectors make a difference. recognisers: those that report, the model's own among them. repair: id and
@@ -140,7 +143,8 @@ def draw_sheet(
     queue = [checked(each, model) for each in queue]
     model = model.counting() if isinstance(model, CountingModel) else model
     try:
-        pictures = _queued(model, vectors, queue or [recipe], one_noise, watch.part(0.0, 0.85), preview)
+        each = (views or [model] * len(vectors)) if one_noise else ()
+        pictures = _queued(model, vectors, queue or [recipe], each, watch.part(0.0, 0.85), preview)
     except (MemoryError, RuntimeError) as error:
         if not _out_of_memory(error):
             raise
@@ -168,7 +172,7 @@ def _queued(
     model: PortraitModel,
     vectors: np.ndarray,
     queue: Sequence[Recipe],
-    one_noise: bool,
+    each: Sequence[PortraitModel],
     watch: Watch,
     preview: Preview | None,
 ) -> list[np.ndarray]:
@@ -177,19 +181,23 @@ def _queued(
     for number, recipe in enumerate(queue):
         ready = tuple(done)
         shown = None if preview is None else lambda pictures, ready=ready: preview([*ready, *pictures])
-        done += _drawn(
-            model, vectors, recipe, one_noise, watch.part(number / len(queue), (number + 1) / len(queue)), shown
-        )
+        done += _drawn(model, vectors, recipe, each, watch.part(number / len(queue), (number + 1) / len(queue)), shown)
     return done
 
 
 def _drawn(
-    model: PortraitModel, vectors: np.ndarray, recipe: Recipe, one_noise: bool, watch: Watch, preview: Preview | None
+    model: PortraitModel,
+    vectors: np.ndarray,
+    recipe: Recipe,
+    each: Sequence[PortraitModel],
+    watch: Watch,
+    preview: Preview | None,
 ) -> list[np.ndarray]:
-    if not one_noise:
+    """each: the model of every row, which then has the noise of the first."""
+    if not each:
         return model(vectors, recipe, watch, preview)
     done: list[np.ndarray] = []
-    for number, vector in enumerate(vectors):
+    for number, (model, vector) in enumerate(zip(each, vectors, strict=True)):
         ready = tuple(done)
         shown = None if preview is None else lambda pictures, ready=ready: preview([*ready, *pictures])
         done += model(vector[None], recipe, watch.part(number / len(vectors), (number + 1) / len(vectors)), shown)

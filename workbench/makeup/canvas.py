@@ -26,6 +26,8 @@ TURNED = 50.0
 """Faces that look further sideways than this many degrees are refused: half of the makeup would lie behind the nose."""
 BROW_SHOWN, BROW_SEEN = 0.65, 0.85
 """Share of a brow that must be free for it to be painted, and that must be parsed for the parsing to say its shape."""
+RIM = 0.06
+"""By how many eye distances glasses are taken to be wider than they are parsed."""
 
 _FACE = (
     "skin",
@@ -48,7 +50,8 @@ class Canvas:
     matrix: (2, 3) float64, photo points to canvas points. unit: canvas pixels between the eyes. pixels: (3, S, S)
     float32, RGB 0..255.
     masks: (S, S) float32 0..1 by name: the regions of `palettes.ORDER`, "skin" (bare skin and nose), "eyes" (what lies
-    between the lids) and "face" (all that may change: no eyes, no inside of the mouth, nothing in front of the face).
+    between the lids), "face" (all that may change: no eyes, no inside of the mouth, nothing in front of the face) and
+    "glasses" (what is worn before the eyes, as parsed, and a little more).
     """
 
     matrix: np.ndarray
@@ -176,7 +179,8 @@ def _masks(points: np.ndarray, parts: np.ndarray | None) -> dict[str, np.ndarray
         "lip": lip,
     }
     masks = {name: drawn[name] * keep for name in _REGIONS}
-    masks |= {"skin": skin, "eyes": eyes, "face": face}
+    worn = np.zeros_like(whole) if parts is None else shapes.soft(_grown(_share(parts, "eyeglasses"), RIM), 0.05 * UNIT)
+    masks |= {"skin": skin, "eyes": eyes, "face": face, "glasses": worn}
     return {name: np.ascontiguousarray(np.clip(mask, 0, 1), np.float32) for name, mask in masks.items()}
 
 

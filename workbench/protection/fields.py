@@ -152,6 +152,8 @@ class ToneField:
         self.amplitudes = amplitudes(scene, self.sight, bounds)
         self.room = room(luma(self.base), bounds)
         self.even = bounds.even * scene.frontal
+        bare = np.zeros((SIDE, SIDE), np.float32)
+        self.glasses = torch.from_numpy(np.stack([one.masks.get("glasses", bare) for one in scene.canvases]))[:, None]
         for number in self.parameters():
             number.requires_grad_()
 
@@ -184,7 +186,8 @@ class ToneField:
         sideways = torch.tensor([-1.0, 1.0])[:, None, None]
         free = spread(evened(torch.tanh(self.grids[3]), self.even, sideways)) * self.bounds.warp
         length = free.square().sum(1, keepdim=True)
-        return free / torch.sqrt(1 + length / self.bounds.warp**2) * self.scene.oval
+        free = free / torch.sqrt(1 + length / self.bounds.warp**2)
+        return in_one_piece(free, self.glasses) * self.scene.oval
 
     def made_up(self) -> Tensor:
         """(N, 3, S, S): the faces in their look, its amounts as the search has moved them, without the field."""
@@ -216,6 +219,13 @@ class ToneField:
         with torch.no_grad():
             for mine, other in zip(self.parameters(), numbers, strict=True):
                 mine[where] = other[where]
+
+
+def in_one_piece(flow: Tensor, share: Tensor) -> Tensor:
+    """A flow (N, 2, S, S) that goes the same way all over what is worn, share (N, 1, S, S) 0..1: the way it goes there
+    on average, so that rims do not bend."""
+    mean = (flow * share).sum((2, 3), keepdim=True) / share.sum((2, 3), keepdim=True).clamp_min(1e-6)
+    return share * mean + (1 - share) * flow
 
 
 def moved(canvas: Tensor, flow: Tensor) -> Tensor:

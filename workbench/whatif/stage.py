@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from workbench.errors import BadRequest
-from workbench.generation.repose import Scene, close_up
-from workbench.generation.repose_moves import moves
+from workbench.generation.repose import Scene, close_up, glasses_among, movement
 from workbench.images import warp
 from workbench.makeup.canvas import check_face
 from workbench.makeup.photo import apply_makeup
@@ -134,10 +133,15 @@ class Stage:
         if edit.words() == "nothing":
             return View(picture, self.face)
         if self._scene is None:
-            self._scene = Scene(self.image, self.face)
+            self._scene = Scene(self.image, self.face, self._glasses())
         drawn = self._scene.draw(edit, picture)
-        shift = drawn.share * moves(self.half.mesh.astype(np.float64), edit)
+        shift = drawn.share * movement(self.half.mesh.astype(np.float64), edit, self._scene.glasses)
         return View(drawn.image, _moved(self.face, shift), drawn.share)
+
+    def _glasses(self) -> bool:
+        """Whether the face wears glasses, which move as one piece; not known without its parts."""
+        left, top, right, bottom = (max(int(edge), 0) for edge in self.face.box)
+        return glasses_among(self.half.labels[top:bottom, left:right])
 
 
 def prepared(image: np.ndarray, face: Face, parsing: Parsing | None = None, other: Source | None = None) -> Stage:

@@ -3,6 +3,7 @@
 tests/golden/ip-adapter-faceid*.npz hold the answers of the authors' processors and projections on diffusers' UNet.
 """
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -229,3 +230,22 @@ def test_style_negative_words_strength_and_size_reach_the_pipeline(tmp_path: Pat
     assert np.array_equal(model(VECTORS[:1], Recipe(seed=3, steps=2))[0], plain)
     with pytest.raises(BadRequest, match="256 to 768 pixels, got 1024"):
         model(VECTORS[:1], Recipe(steps=1, scene=Scene(size=1024)))
+
+
+def test_between_two_people_the_plus_kinds_look_at_both(tmp_path: Path) -> None:
+    model = _model("ip-adapter-faceid-plus", tmp_path)
+    first, second = model, copy.copy(model)
+    second._looks = model.looks(photo(12, 224, 224))
+    pictures = [
+        each(VECTORS[:1], Recipe(seed=1, steps=2))[0]
+        for each in (first, first.between(second, 0.0), first.between(second, 0.5), first.between(second, 1.0), second)
+    ]
+
+    assert np.array_equal(pictures[0], pictures[1])
+    assert np.array_equal(pictures[3], pictures[4])
+    assert not np.array_equal(pictures[1], pictures[3])
+    assert not np.array_equal(pictures[2], pictures[1])
+    blind = copy.copy(model)
+    blind._looks = None
+    with pytest.raises(BadRequest, match="a photo of both people"):
+        first.between(blind, 0.5)

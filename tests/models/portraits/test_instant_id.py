@@ -178,3 +178,18 @@ def test_strength_and_the_pose_of_another_photo_change_the_picture(model: instan
     assert not np.array_equal(plain, faint)
     assert not np.array_equal(posed(VECTORS[:1], Recipe(1, 2))[0], plain)
     assert np.array_equal(model(VECTORS[:1], Recipe(1, 2))[0], plain)
+
+
+def test_in_8_bits_it_draws_about_the_same_from_weights_of_one_byte(
+    model: instant_id.InstantId, tmp_path: Path
+) -> None:
+    small = instant_id.load(MODELS["instantid-8bit"], _files(tmp_path, {}), "cpu")
+    full, eighth, other = (
+        drawer(VECTORS[:1], Recipe(seed, steps=2))[0].astype(int)
+        for drawer, seed in ((model, 0), (small, 0), (model, 1))
+    )
+
+    assert 0 < np.abs(full - eighth).mean() < np.abs(full - other).mean() / 4
+    for network in (small.pipeline.unet, small.pipeline.controlnet):
+        kept = [weight.dtype for weight in network.parameters()]
+        assert kept.count(torch.float8_e4m3fn) > len(kept) / 4

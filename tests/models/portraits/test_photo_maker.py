@@ -46,8 +46,8 @@ def _files(version: str, folder: Path) -> dict[str, Path]:
     return files
 
 
-def _model(version: str, folder: Path) -> photo_maker.PhotoMaker:
-    return photo_maker.load(MODELS[f"photomaker-{version}"], _files(version, folder), "cpu")
+def _model(version: str, folder: Path, bits: str = "") -> photo_maker.PhotoMaker:
+    return photo_maker.load(MODELS[f"photomaker-{version}{bits}"], _files(version, folder), "cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -149,6 +149,38 @@ def test_a_sheet_in_half_precision_is_about_the_same(
 
     assert small.dtype == next(small.encoder.parameters()).dtype == torch.float16
     assert np.abs(full - half).mean() < 3
+
+
+def test_in_8_bits_it_draws_about_the_same_from_weights_of_one_byte(
+    model: photo_maker.PhotoMaker, tmp_path: Path
+) -> None:
+    small = _model(model.spec.id[-2:], tmp_path, "-8bit")
+    drawers = [drawer.shown(photo(3, 120, 100), FACE) for drawer in (model, small)]
+    asked = ((drawers[0], 0), (drawers[1], 0), (drawers[0], 1))
+    full, eighth, other = (drawer(VECTORS[:1], Recipe(seed, steps=2))[0].astype(int) for drawer, seed in asked)
+    kept = [weight.dtype for weight in small.pipeline.unet.parameters()]
+
+    assert 0 < np.abs(full - eighth).mean() < np.abs(full - other).mean() / 4
+    assert kept.count(torch.float8_e4m3fn) > len(kept) / 4
+    assert small.dtype == torch.float32
+
+
+def test_between_two_people_it_draws_either_at_the_ends_and_neither_in_the_middle(
+    model: photo_maker.PhotoMaker,
+) -> None:
+    first, second = (model.shown(photo(seed, 120, 100), FACE) for seed in (3, 4))
+    one, start, middle, end, other = (
+        each(VECTORS[:1], Recipe(steps=2))[0].astype(int)
+        for each in (first, first.between(second, 0), first.between(second, 0.5), first.between(second, 1), second)
+    )
+
+    assert np.array_equal(one, start)
+    assert np.array_equal(other, end)
+    assert not np.array_equal(one, other)
+    assert not np.array_equal(middle, one)
+    assert not np.array_equal(middle, other)
+    with pytest.raises(BadRequest, match="a photo of both people"):
+        first.between(model, 0.5)
 
 
 def test_what_it_needs_is_said(model: photo_maker.PhotoMaker) -> None:

@@ -236,6 +236,29 @@ def test_faces_between_two_people_come_from_one_noise(here, fake, portrait, exam
         last(generation_mix.mix(here, [(portrait, None)], None, True, "fake", progress=quiet))
 
 
+def test_a_model_that_looks_at_photos_mixes_what_it_sees_of_both(here, fake, portrait, example_photos, monkeypatch):
+    row = ModelSpec(id="fake", task="portrait", title="Fake", load="nowhere:load", files=(), photo="must", mixes=True)
+    spec, asked = here.spec, []
+    monkeypatch.setattr(here, "spec", lambda name, task="": row if name == "fake" else spec(name, task))
+    monkeypatch.setattr(fake, "photo", "must")
+    fake.shown = lambda photo, face: fake
+    fake.between = lambda other, share: asked.append(share) or fake
+    last(
+        generation_mix.mix(here, [(portrait, None)], [(str(example_photos[1]), None)], True, "fake", 3, progress=quiet)
+    )
+    assert asked == [0, 0.5, 1]
+
+
+def test_a_model_that_must_see_a_photo_is_not_asked_for_what_has_none(here, portrait):
+    with pytest.raises(BadRequest, match="cannot mix two"):
+        last(generation_mix.mix(here, [(portrait, None)], [(portrait, None)], True, "flux1-kontext", 3, progress=quiet))
+    for model in ("photomaker-v1", "flux1-kontext"):
+        with pytest.raises(BadRequest, match="nobody it has not seen a photo of"):
+            last(generation_new.new_identities(here, model, 3, progress=quiet))
+        with pytest.raises(BadRequest, match="nobody it has not seen a photo of"):
+            last(generation_study.pair_study(here, "a", model, progress=quiet))
+
+
 def test_new_people_need_no_photo_and_keep_away_from_those_given(here, portrait):
     gallery, words, *_ = last(generation_new.new_identities(here, "fake", 3, progress=quiet))
     assert len(gallery) == 3

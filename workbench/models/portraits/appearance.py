@@ -185,11 +185,10 @@ class Appearance:
         """Colours (n, 3, 128, 128) in about −1..1 of (n, k) within outlines (n, 3, 64, 64), with gradients. around:
         hair and
         clothes of other coefficients."""
-        skin, hair, clothes = self._layers(coefficients)
-        if around is not None:
-            _, hair, clothes = self._layers(around.coefficients)
-            hair = dyed(hair, around.hair_tone)
-        return joined(skin, hair, clothes, outlines)
+        if around is None:
+            skin, hair, clothes = self._layers(coefficients)
+            return joined(skin, hair, clothes, outlines)
+        return joined(self._skin(coefficients), around.hair, around.clothes, outlines)
 
     def mean_skin(self, side: int) -> np.ndarray:
         """(side, side, 3) in 0..1: the mean face's colours."""
@@ -198,13 +197,18 @@ class Appearance:
         found: np.ndarray = ((wide[0].permute(1, 2, 0).cpu().numpy() + 1) / 2).clip(0, 1)
         return found
 
-    def hair_tone(self, around: "Around") -> Tensor:
-        """(3,) in −1..1: the mean colour of the hair that is told."""
-        return dyed(self._layers(around.coefficients)[1], around.hair_tone).mean((0, 2, 3))
+    def around(self, coefficients: Tensor, hair_tone: Tensor | None = None) -> "Around":
+        """What is around a face of (1, k). hair_tone: as of `dyed`, None as told."""
+        _, hair, clothes = self._layers(coefficients)
+        return Around(dyed(hair, hair_tone), clothes)
 
     def _layers(self, coefficients: Tensor) -> list[Tensor]:
         flat = self.mean + coefficients[:, : self.textures] @ self.layers
         return [part.reshape(len(part), 3, round((part.shape[1] / 3) ** 0.5), -1) for part in flat.split(SIZES, 1)]
+
+    def _skin(self, coefficients: Tensor) -> Tensor:
+        flat = self.mean[: SIZES[0]] + coefficients[:, : self.textures] @ self.layers[:, : SIZES[0]]
+        return flat.reshape(len(flat), 3, TEXTURE, TEXTURE)
 
     def drawn(self, coefficients: Tensor, outlines: Tensor, around: "Around | None" = None) -> Tensor:
         """(n, 3, 256, 256): the same at the frame's full side, with what that adds to the face."""
@@ -225,12 +229,11 @@ class Appearance:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Around:
-    """What is drawn around a face, whatever the face becomes. coefficients: (1, k), of hair and clothes. hair_tone:
-    as of
-    `dyed`, None as told."""
+    """What is drawn around a face, whatever the face becomes. hair: (1, 3, 32, 32) and clothes: (1, 3, 16, 16), colours
+    in −1..1."""
 
-    coefficients: Tensor
-    hair_tone: Tensor | None = None
+    hair: Tensor
+    clothes: Tensor
 
 
 RED, MOST_RED = (0.16, -0.01, -0.15), 1.3

@@ -9,8 +9,8 @@ face is found, is drawn again and counted.
 
 from collections.abc import Callable, Mapping
 from copy import copy
-from functools import partial
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import torch
@@ -26,8 +26,8 @@ from workbench.models.blocks.precision import fast_bfloat16
 from workbench.models.finders import mediapipe
 from workbench.models.finders.mediapipe import FaceFinder
 from workbench.models.parsers import compact_parser
-from workbench.models.portraits import appearance, canvas, falling, lightness
-from workbench.models.portraits.appearance import LAYERS, OUTLINE, Appearance, Around
+from workbench.models.portraits import appearance, canvas, falling, lightness, together
+from workbench.models.portraits.appearance import LAYERS, OUTLINE, Appearance
 from workbench.models.portraits.canvas import Pose
 from workbench.models.portraits.chance import Chance
 from workbench.models.portraits.complexion import even, plain
@@ -86,7 +86,7 @@ class AppearancePortrait:
         self.parser, self.plan = parser, plan or Search()
         self.look: Look | None = None
         self.anchors: Tensor | None = None
-        self._count = [0]
+        self._count, self._counting = [0], Lock()
 
     @property
     def redrawn(self) -> int:
@@ -136,13 +136,14 @@ class AppearancePortrait:
         if len(anchors) != len(rows):
             raise BadRequest(f"{self.spec.title}: steady for {len(anchors)} vectors, asked for {len(rows)}.")
         self.chosen(recipe)
-        done: list[np.ndarray] = []
+
+        def draw(row: int, watch: Watch, show: together.Show | None) -> np.ndarray:
+            return self._drawn(
+                self.order(rows[row : row + 1], anchors[row : row + 1], recipe), recipe.seed, row, watch, show
+            )
+
         with memory.in_words(self.spec.title):
-            for row, vector in enumerate(rows):
-                part = watch.part(row / len(rows), (row + 1) / len(rows))
-                shown = preview and partial(_with, preview, tuple(done))
-                asked = self.order(vector[None], anchors[row : row + 1], recipe)
-                done.append(self._drawn(asked, recipe.seed, row, part, shown))
+            done = together.drawn(len(rows), draw, watch, preview, None if self.device == "cpu" else 1)
         watch.tell(1.0, "drawn")
         return done
 
@@ -161,7 +162,8 @@ class AppearancePortrait:
             drawn = self.lit(found, pose, chance, order)
             if attempt == TRIES - 1 or self.whole(drawn, pose):
                 break
-            self._count[0] += 1
+            with self._counting:
+                self._count[0] += 1
         return drawn
 
     def proposed(self, order: Order, chance: Chance) -> tuple[Tensor, Pose]:
@@ -175,7 +177,7 @@ class AppearancePortrait:
         gumbel = self._tensor(chance.outlines[None]) / order.guidance
         shares = model.chosen(order.anchor, gumbel, order.outlines)
         outlines = model.outlined(shares) + self._tensor(chance.tufts[None])
-        around = Around(start, order.hair_tone)
+        around = model.around(start, order.hair_tone)
         wall, glasses = self._tensor(chance.wall[None]), self._glasses(order, chance)
         pose = Pose(back, points, outlines, shares, wall, around, glasses)
         return start, pose
@@ -218,8 +220,7 @@ class AppearancePortrait:
     def pixels(self, coefficients: Tensor, pose: Pose, chance: Chance) -> Tensor:
         """(1, 3, 256, 256) in about −1..1 of coefficients (1, k)."""
         layers = self.guide.painter.layers(coefficients, pose, self._tensor(chance.detail[None]))
-        around = pose.around or Around(coefficients)
-        tone = self.model.hair_tone(around)
+        tone = (pose.around or self.model.around(coefficients)).hair.mean((0, 2, 3))
         layers = self._complexion(canvas.crisp(layers), pose)
         layers = self.hair.over(layers, pose, self._fitting(tone, layers), chance.strands, chance.bend)
         return canvas.shown(layers, pose.back, pose.wall) + self._tensor(chance.grain[None, None])
@@ -302,10 +303,6 @@ class AppearancePortrait:
         return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device)
 
 
-def _with(preview: Preview, done: tuple[np.ndarray, ...], drawing: np.ndarray) -> None:
-    preview([*done, drawing])
-
-
 def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> AppearancePortrait:
     """The model from its `linear` part, its `network`, its `hair`, the `recogniser` and the face finder's files.
 
@@ -330,7 +327,8 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> AppearanceP
     within = torch.from_numpy(canvas.face(frame.mean)).to(device)
     fast = device == "cpu" and fast_bfloat16()
     guide = Guide(
-        Painter(model, network, within, fast), dlib_residual.load(spec, {"weights": files["recogniser"]}, device)
+        Painter(model, network, within, fast),
+        dlib_residual.load(spec, {"weights": files["recogniser"]}, device),
     )
     parser = compact_parser.load(spec, {"weights": files["parser"], "matte": files["matte"]}, device)
     return AppearancePortrait(

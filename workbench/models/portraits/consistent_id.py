@@ -9,7 +9,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -81,6 +81,19 @@ class ConsistentId(FaceId):
         other._looks = self.looks(photo)
         other._regions = {name: self.looks(face_regions.on_black(photo, mask))[1] for name, mask in masks.items()}
         return other
+
+    def between(self, other: Self, share: float) -> Self:
+        """As FaceID's, region by region; what only one of the faces shows is left out. Raises BadRequest where nothing
+        is left."""
+        found = super().between(other, share)
+        found._regions = {
+            name: torch.lerp(look, other._regions[name], share)
+            for name, look in self._regions.items()
+            if name in other._regions
+        }
+        if not found._regions:
+            raise BadRequest(f"{self.spec.title} sees no region in both faces. Use photos more from the front.")
+        return found
 
     def marked_words(self, prompt: str) -> tuple[Tensor, Tensor]:
         """(1, 77) token ids of the prompt and the sentence about the face, and (77,) bool: the words that name a region

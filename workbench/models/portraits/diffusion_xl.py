@@ -13,9 +13,12 @@ from torch import Tensor
 from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest
 from workbench.models.blocks import memory
-from workbench.models.portraits import diffusion_parts
+from workbench.models.portraits import diffusion_parts, small_weights
 from workbench.models.portraits.arc2face import HEADROOM
 from workbench.models.portraits.diffusion_portrait import DiffusionPortrait
+
+DENOISERS = ("unet", "controlnet")
+"""What is held in 8 bits by the rows that hold theirs so: most of the weights."""
 
 
 def where(spec: ModelSpec, files: Mapping[str, Path], device: str) -> str:
@@ -24,7 +27,8 @@ def where(spec: ModelSpec, files: Mapping[str, Path], device: str) -> str:
 
     Raises OutOfMemory when neither fits. The files are in half precision, which a processor needs in full.
     """
-    sizes = sorted(path.stat().st_size for path in files.values())
+    held = 2 if small_weights.wanted(spec) else 1
+    sizes = sorted(path.stat().st_size / (held if role in DENOISERS else 1) for role, path in files.items())
     if not device.startswith("cuda"):
         memory.require(HEADROOM * sum(sizes) * 2, spec.title, device)
         return device
@@ -36,8 +40,11 @@ def where(spec: ModelSpec, files: Mapping[str, Path], device: str) -> str:
     return "cpu"
 
 
-def finished(pipeline: Any, place: str, device: str) -> Any:
-    """The pipeline, whose networks are at `place`, ready to work on `device`."""
+def finished(spec: ModelSpec, pipeline: Any, place: str, device: str) -> Any:
+    """The pipeline, whose networks are at `place`, ready to work on `device`; in 8 bits where its row says so."""
+    for name in DENOISERS if small_weights.wanted(spec) else ():
+        if getattr(pipeline, name, None) is not None:
+            small_weights.held(getattr(pipeline, name), getattr(pipeline, name).dtype)
     if place != device:
         pipeline.enable_model_cpu_offload(device=device)
     return pipeline

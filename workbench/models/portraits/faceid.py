@@ -7,7 +7,7 @@ al., "IP-Adapter", arXiv 2308.06721 (tencent-ailab/IP-Adapter, h94/IP-Adapter-Fa
 import copy
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -81,6 +81,15 @@ class FaceId(PromptedPortrait):
         other = copy.copy(self)
         other._looks = self.looks(images.warp(photo, arcface(FACE_SIDE)(face), (FACE_SIDE, FACE_SIDE)))
         return other
+
+    def between(self, other: Self, share: float) -> Self:
+        """The same model, which looks at both faces: at the other's so much, 0..1. Raises BadRequest unless both were
+        shown one."""
+        if self._looks is None or other._looks is None:
+            raise BadRequest(f"{self.spec.title} needs to see a photo of both people. Show it one of each.")
+        found = copy.copy(self)
+        found._looks = torch.lerp(self._looks, other._looks, share)
+        return found
 
     @torch.inference_mode()
     def looks(self, chip: np.ndarray) -> Tensor:

@@ -155,5 +155,5 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> InstantId:
             ),
         )
         projection = identity_adapter.attach(pipeline, found["image_proj"], found["ip_adapter"], files["adapter"].name)
-        pipeline = diffusion_xl.finished(pipeline, place, device)
+        pipeline = diffusion_xl.finished(spec, pipeline, place, device)
     return InstantId(spec, pipeline, projection)

@@ -18,13 +18,13 @@ import diffusers
 import numpy as np
 import torch
 import transformers
-from diffusers.hooks import apply_layerwise_casting
 from PIL import Image
 from torch import Tensor, nn
 
 from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest, BadWeights
 from workbench.models.blocks import memory
+from workbench.models.portraits import small_weights
 from workbench.models.portraits.arc2face import HEADROOM
 from workbench.models.portraits.diffusion_portrait import DiffusionPortrait
 from workbench.portraits import Preview, Recipe
@@ -36,11 +36,6 @@ RECOGNISER = "sface"
 
 SIDE = 1024
 PROMPT = "A studio portrait of this person in front of a plain grey wall, soft light. Keep the face as it is."
-SMALL = torch.float8_e4m3fn
-"""How the rows in 8 bits hold the weights of linear maps; they are widened one layer at a time."""
-
-WIDE = ("norm", "patch_embed", "proj_out", "lm_head", r"\.wo$")
-"""Parts that stay wide, besides words: few weights, or asked for their type; a head may share the words'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +158,13 @@ def load_qwen(spec: ModelSpec, files: Mapping[str, Path], device: str) -> PhotoE
 
 
 def _load(family: Family, spec: ModelSpec, files: Mapping[str, Path], device: str) -> PhotoEditor:
-    small = spec.id.endswith("-8bit")
+    small = small_weights.wanted(spec)
     turns = _take_turns(family, spec, files, device, small)
     dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
     with memory.in_words(spec.title), laid_out(files) as folder:
         parts: dict[str, Any] = {name: _network(folder, name, kind, dtype) for name, kind in family.networks.items()}
         for name in family.large if small else ():
-            apply_layerwise_casting(
-                parts[name], SMALL, dtype, skip_modules_pattern=WIDE, skip_modules_classes=(nn.Embedding,)
-            )
+            small_weights.held(parts[name], dtype)
         parts |= {name: _reader(folder, name, kind) for name, kind in family.readers.items()}
         schedule = diffusers.FlowMatchEulerDiscreteScheduler
         parts["scheduler"] = _in_words(lambda: schedule.from_pretrained(folder / "scheduler"), "scheduler")

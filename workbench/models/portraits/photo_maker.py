@@ -8,7 +8,7 @@ import copy
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -96,13 +96,27 @@ class PhotoMaker(diffusion_xl.XlPortrait):
     def __init__(self, spec: ModelSpec, pipeline: StableDiffusionXLPipeline, encoder: IdentityEncoder) -> None:
         super().__init__(spec, pipeline, RECOGNISER, (50, 1, 100), (5.0, 1.0, 20.0))
         self.encoder = encoder
-        self._photo: Tensor | None = None
+        self._photos: tuple[tuple[Tensor, float], ...] = ()
 
     def shown(self, photo: np.ndarray, face: Face) -> "PhotoMaker":
         """The same model with this photo in view, as its authors use it: whole, its middle square."""
         other = copy.copy(self)
-        other._photo = clip_pixels(check_image(photo)).to(self.device, self.dtype)
+        other._photos = ((clip_pixels(check_image(photo)).to(self.device, self.dtype), 1.0),)
         return other
+
+    def between(self, other: Self, share: float) -> Self:
+        """The same model, whose word for the person is made of both photos' tokens: of the other's so much, 0..1.
+        Raises BadRequest unless both were shown one."""
+        if not self._photos or not other._photos:
+            raise BadRequest(f"{self.spec.title} needs to see a photo of both people. Show it one of each.")
+        found = copy.copy(self)
+        found._photos = tuple(
+            (photo, part * of)
+            for each, of in ((self, 1 - share), (other, share))
+            for photo, part in each._photos
+            if of > 0
+        )
+        return found
 
     def marked(self, prompt: str, tokens: int) -> tuple[list[int], list[int], Tensor]:
         """Token ids without `img`; the same with the word before it said `tokens` times; (77,) bool, where those words
@@ -128,10 +142,13 @@ class PhotoMaker(diffusion_xl.XlPortrait):
     def condition(self, vectors: Tensor, recipe: Recipe, guided: bool) -> dict[str, Any]:
         """The words alone for the first steps; under `_fused` and `_pooled` those of the later ones. Raises BadRequest
         without a photo."""
-        if self._photo is None:
+        if not self._photos:
             raise BadRequest(f"{self.spec.title} needs to see a photo of the face. Give it a photo.")
         count, dtype = len(vectors), self.dtype
-        tokens = self.encoder.tokens(self._photo.expand(count, -1, -1, -1), full_length(vectors).to(dtype))
+        whole = full_length(vectors).to(dtype)
+        tokens = torch.stack(
+            [part * self.encoder.tokens(photo.expand(count, -1, -1, -1), whole) for photo, part in self._photos]
+        ).sum(0)
         plain, said, places = self.marked(recipe.scene.worded(recipe.prompt or PROMPT), tokens.shape[1])
         words, pooled = self.words(plain)
         given: dict[str, Any] = {
@@ -220,7 +237,7 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> PhotoMaker:
     with memory.in_words(spec.title):
         found = checkpoint.groups(files["adapter"], GROUPS)
         encoder = identity_encoder(found["id_encoder"], files["adapter"].name, device, dtype)
-        if encoder.sees_vectors != spec.id.endswith("v2"):
+        if encoder.sees_vectors != ("-v2" in spec.id):
             raise BadWeights(
                 f"{files['adapter'].name} is PhotoMaker {'v2' if encoder.sees_vectors else 'v1'}'s, not that of "
                 f"{spec.title}."
@@ -233,5 +250,5 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> PhotoMaker:
         )
         scheduler = diffusion_parts.schedule(EulerDiscreteScheduler, diffusion_parts.configuration(files["scheduler"]))
         pipeline = StableDiffusionXLPipeline(**parts, scheduler=scheduler)
-        pipeline = diffusion_xl.finished(pipeline, place, device)
+        pipeline = diffusion_xl.finished(spec, pipeline, place, device)
     return PhotoMaker(spec, pipeline, encoder)

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from workbench import drawing, images
 from workbench.bench import Workbench, fetch_command
+from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadImage, BadRequest
 from workbench.parts import PARTS, title
 from workbench.photo import Photo
@@ -80,9 +82,15 @@ def _from_data_url(url: str, max_bytes: int) -> bytes:
         raise BadImage("The picture did not arrive whole. Please drop it again.") from error
 
 
-def model_choice(bench: Workbench, task: str, label: str = "Model", **options: Any) -> gr.Dropdown:
-    """A dropdown of a task's models that are on this machine; `model_notes` tells of the others."""
-    rows = bench.here(task)
+def model_choice(
+    bench: Workbench,
+    task: str,
+    label: str = "Model",
+    fits: Callable[[ModelSpec], bool] = lambda spec: True,
+    **options: Any,
+) -> gr.Dropdown:
+    """A dropdown of a task's models that are on this machine and fit; `model_notes` tells of the others."""
+    rows = [spec for spec in bench.here(task) if fits(spec)]
     return gr.Dropdown(
         [(spec.title, spec.id) for spec in rows], value=rows[0].id if rows else None, label=label, **options
     )

@@ -20,6 +20,11 @@ EMPTY = (
     "changes."
 )
 
+FITS = parts.Fits(
+    lambda spec: spec.photo != "must" or spec.mixes,
+    "edits one photo and cannot mix two. Choose a model that takes a face vector",
+)
+
 
 def build_inside(bench: Workbench) -> None:
     """Lay the sub-tab out: two people left, the way between them right."""
@@ -29,7 +34,7 @@ def build_inside(bench: Workbench) -> None:
                 first = parts.reference_gallery("First person", "mix-first", columns=2, height=180, min_width=130)
                 second = parts.reference_gallery("Second person", "mix-second", columns=2, height=180, min_width=130)
             consent = parts.consent_tick("mix-consent")
-            model = parts.portrait_choice(bench, "mix")
+            model = parts.portrait_choice(bench, "mix", FITS)
             count = gr.Slider(1, 9, 5, step=1, label="Pictures on the way (1: the middle)", elem_id="mix-count")
             with gr.Accordion("Advanced", open=False):
                 seed, steps, guidance = parts.knobs("mix")
@@ -76,6 +81,7 @@ def mix(
     number, recipe = check_count(count, 64), parts.Asked(seed, steps, guidance).recipe()
     if not first or not second:
         raise BadRequest("Add photos of both people first.")
+    parts.check_fits(bench, model, FITS)
     people = [parts.photos_of(bench, gallery, consent) for gallery in (first, second)]
 
     def work(watch: Watch, preview: parts.Previews) -> Any:
@@ -95,7 +101,7 @@ def _drawn(
     preview: parts.Previews,
 ) -> Any:
     from workbench.generation import identity
-    from workbench.generation.references import read_person
+    from workbench.generation.references import read_person, views
     from workbench.generation.report import Target
     from workbench.generation.sheets import draw_sheet
 
@@ -107,11 +113,13 @@ def _drawn(
         read_person(group, tools.finder, tools.recognisers, choice=face, name=name)
         for group, name in zip(photos, names, strict=True)
     ]
-    own = tools.model.recogniser
+    own, spec = tools.model.recogniser, bench.spec(tools.id)
     shares = [0.5] if count == 1 else [place / (count - 1) for place in range(count)]
     vectors = np.stack(
         [identity.between(people[0].vectors[own], people[1].vectors[own], share, tools.own.metric) for share in shares]
     )
+    firsts = [group[0] for group in photos]
+    seen = views(tools.model, shares, firsts, tools.finder, face) if spec.mixes else ()
     return draw_sheet(
         tools.model,
         tools.id,
@@ -122,6 +130,7 @@ def _drawn(
         tools.recognisers,
         groups=range(count),
         one_noise=True,
+        views=seen,
         warnings=[*people[0].warnings, *people[1].warnings, *tools.notes],
         watch=watch.part(0.1, 1.0),
         preview=preview,

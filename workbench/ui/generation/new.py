@@ -23,7 +23,7 @@ def build_inside(bench: Workbench) -> None:
     """Lay the sub-tab out: how many and how far apart left, the sheet right."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
-            model = parts.portrait_choice(bench, "new")
+            model = parts.portrait_choice(bench, "new", parts.UNSEEN)
             count = gr.Slider(1, 16, 8, step=1, label="New identities", elem_id="new-count")
             least = gr.Slider(
                 0, 60, 0, step=1, label="Degrees apart at least (0: as far as the threshold)", elem_id="new-least"
@@ -90,6 +90,7 @@ def new_identities(
     looks = wishes.wishes_of(bench, model, (yaw, pitch, smile, mouth, light, age, hair, glasses, background))
     number, recipe = check_count(count), replace(parts.Asked(seed, steps, guidance).recipe(), wishes=looks)
     checks.number("least", least, 0, 120, "0 to 120 degrees")
+    parts.check_fits(bench, model, parts.UNSEEN)
     photos = parts.photos_of(bench, gallery, consent) if gallery else []
 
     def work(watch: Watch, preview: parts.Previews) -> Any:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from workbench import checks
 from workbench.bench import Workbench
+from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadRequest, ModelMissing
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import MODELS_AT_ONCE, MODELS_QUEUE
@@ -141,9 +142,32 @@ def repair_of(bench: Workbench, model_id: Any) -> Any:
     return (str(model_id), bench.repairer(str(model_id))) if model_id else None
 
 
-def portrait_choice(bench: Workbench, prefix: str) -> gr.Dropdown:
-    """A dropdown of the portrait models that are here, and the card of the chosen one."""
-    model = model_choice(bench, "portrait", elem_id=f"{prefix}-model")
+@dataclass(frozen=True, slots=True)
+class Fits:
+    """Which portrait models a sub-tab takes. of: whether a row is one. why: what the others are told after their
+    name."""
+
+    of: Callable[[ModelSpec], bool]
+    why: str
+
+
+ALL = Fits(lambda spec: True, "")
+UNSEEN = Fits(
+    lambda spec: spec.photo != "must",
+    "draws nobody it has not seen a photo of. Choose a model that takes a face vector alone",
+)
+"""Whoever does not exist has no photo."""
+
+
+def check_fits(bench: Workbench, model_id: Any, fits: Fits) -> None:
+    """Raises BadRequest for a portrait model that the sub-tab does not take, and an unknown one."""
+    if model_id and not fits.of(spec := bench.spec(str(model_id), "portrait")):
+        raise BadRequest(f"{spec.title} {fits.why}.")
+
+
+def portrait_choice(bench: Workbench, prefix: str, fits: Fits = ALL) -> gr.Dropdown:
+    """A dropdown of the portrait models that are here and fit, and the card of the chosen one."""
+    model = model_choice(bench, "portrait", fits=fits.of, elem_id=f"{prefix}-model")
     drawer_card(bench, model, prefix)
     return model
 

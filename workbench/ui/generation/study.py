@@ -40,7 +40,7 @@ def build_inside(bench: Workbench) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
             name = gr.Textbox("drawn-pairs", label="Name of the study", max_lines=1, elem_id="study-name")
-            model = parts.portrait_choice(bench, "study")
+            model = parts.portrait_choice(bench, "study", parts.UNSEEN)
             people = gr.Slider(2, 40, 8, step=1, label="New identities", elem_id="study-people")
             pictures = gr.Slider(2, 9, 5, step=1, label="Pictures of each", elem_id="study-pictures")
             widest = gr.Slider(5, 90, 40, step=1, label="Degrees of the farthest picture", elem_id="study-widest")
@@ -98,6 +98,8 @@ def pair_study(
     number, each = checks.whole("people", people, 2, 500), checks.whole("pictures", pictures, 2, 20)
     if number * each > MOST:
         raise BadRequest(f"Expected at most {MOST} pictures here. For more: python -m workbench generate --study DIR")
+
+    parts.check_fits(bench, model, parts.UNSEEN)
 
     def work(watch: Watch, preview: parts.Previews) -> Any:
         from workbench.generation.pair_sets import Design
