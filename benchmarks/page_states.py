@@ -35,8 +35,8 @@ AXE = """async () => (await axe.run(document, {resultTypes: ['violations']})).vi
 class Looking:
     """One sub-tab's page, and what is kept of it."""
 
-    def __init__(self, page: Any, job: Job, folder: Path, axe: str) -> None:
-        self.page, self.job, self.folder, self.axe = page, job, folder, axe
+    def __init__(self, page: Any, job: Job, folder: Path, axe: str, brief: bool = False) -> None:
+        self.page, self.job, self.folder, self.axe, self.brief = page, job, folder, axe, brief
         self.found: dict[str, int] = {}
         self.told: list[str] = []
         self.first = ""
@@ -45,7 +45,7 @@ class Looking:
         """Pictures (every: at every size in both themes), what is too wide or small on a phone, and axe."""
         for dark in (False, True):
             self.page.evaluate(DARK, dark)
-            for width, height in SIZES.items():
+            for width, height in () if self.brief else SIZES.items():
                 if every or (width, dark) in ((1280, False), (390, True)):
                     self.page.set_viewport_size({"width": width, "height": height})
                     self.page.wait_for_timeout(250)
@@ -105,13 +105,13 @@ def spoil(page: Any, job: Job, bad: Path) -> None:
 
 
 def visit(
-    browser: Any, address: str, job: Job, given: dict[str, list[str]], folder: Path, axe: str, every: bool
+    browser: Any, address: str, job: Job, given: dict[str, list[str]], folder: Path, axe: str, every: bool, brief: bool
 ) -> Looking:
-    """Go through the states of one sub-tab."""
+    """Go through the states of one sub-tab; brief: axe alone, empty and done."""
     page = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True).new_page()
     page.set_default_timeout(20_000)
     person = Keys(page)
-    looking = Looking(page, job, folder, axe)
+    looking = Looking(page, job, folder, axe, brief)
     try:
         page.goto(f"{address}?tab={job.tab}" + (f"&sub={job.sub}" if job.sub and not job.before else ""))
         page.locator(f"#tab-{job.tab}").wait_for()
@@ -124,6 +124,10 @@ def visit(
         if job.state or job.steps:
             looking.first = _first(page, job)
             looking.look("done", every)
+        if brief:
+            page.context.close()
+            return looking
+        if job.state or job.steps:
             looking.told += [
                 f"keys: {fault}" for fault in (*stops(page), *(f"focus lost after {each}" for each in person.lost))
             ]
@@ -193,6 +197,7 @@ def main() -> None:
     asked.add_argument("--axe", type=Path)
     asked.add_argument("--seconds", type=float, default=1e9, help="begin nothing after; what was looked at is kept")
     asked.add_argument("--every", action="store_true", help="results at every size in both themes, not two of six")
+    asked.add_argument("--brief", action="store_true", help="axe alone, empty and done: no pictures, no other state")
     said = asked.parse_intermixed_args()
     said.folder.mkdir(parents=True, exist_ok=True)
     given = files(said.folder / "files")
@@ -203,7 +208,7 @@ def main() -> None:
             told = said.folder / f"{job.name.replace('/', '-')}.txt"
             if told.exists() or time.monotonic() - begun > said.seconds:
                 continue
-            looking = visit(browser, said.address, job, given, said.folder, axe, said.every)
+            looking = visit(browser, said.address, job, given, said.folder, axe, said.every, said.brief)
             rows = [
                 f"| {job.name} | {looking.first} | {looking.found} |",
                 *(f"    {each}" for each in dict.fromkeys(looking.told)),
