@@ -8,6 +8,15 @@ from pathlib import Path
 _ARENA_MAX = -8
 """M_ARENA_MAX of malloc.h."""
 
+_SECOND = ("memory.max", "memory.current", "memory.stat"), ("inactive_file", "active_file")
+_FIRST = (
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
+    ("total_inactive_file", "total_active_file"),
+)
+"""Of a control group: files of its limit, of what it holds and of what that is; and what it only caches."""
+_NO_LIMIT = 1 << 60
+"""The first version writes a number near 2^63 where there is none."""
+
 
 def free_bytes(device: str = "cpu", root: Path = Path("/")) -> int | None:
     """Memory that could be used now: of the graphics card, or of this machine within its container's limit; None when
@@ -31,15 +40,18 @@ def _machine(path: Path) -> int | None:
 
 
 def _container(folder: Path) -> int | None:
-    """A control group's limit less what it holds; files it only caches count as free."""
-    try:
-        limit, used = (folder / "memory.max").read_text().strip(), int((folder / "memory.current").read_text())
-        if limit == "max":
-            return None
-        cached = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-        return int(limit) - used + int(cached.get("inactive_file", 0)) + int(cached.get("active_file", 0))
-    except (OSError, ValueError):
-        return None
+    """A control group's limit less what it holds, of the second version or of the first; files it only caches count as
+    free."""
+    for names, caches in (_SECOND, _FIRST):
+        try:
+            limit, used, stat = ((folder / name).read_text().strip() for name in names)
+            if limit == "max" or int(limit) > _NO_LIMIT:
+                return None
+            lines = dict(line.split() for line in stat.splitlines())
+            return int(limit) - int(used) + sum(int(lines.get(cache, 0)) for cache in caches)
+        except (OSError, ValueError):
+            continue
+    return None
 
 
 def give_back() -> None:
