@@ -5,7 +5,7 @@ from dataclasses import replace
 from workbench.catalog.detection import BACK, FULL, IRIS, MATTE, MESH
 from workbench.catalog.generation import DCGAN
 from workbench.catalog.parsing import COMPACT
-from workbench.catalog.recognition import DLIB
+from workbench.catalog.recognition import DLIB, MOBILE
 from workbench.catalog.spec import File, ModelSpec
 
 _PRIOR = (
@@ -60,6 +60,7 @@ ROWS: tuple[ModelSpec, ...] = (
         files=(
             *_APPEARANCE,
             replace(DLIB, role="recogniser"),
+            replace(MOBILE, role="second"),
             BACK,
             FULL,
             MESH,
@@ -79,7 +80,8 @@ ROWS: tuple[ModelSpec, ...] = (
         wishes=True,
         steady=True,
         note=(
-            "An appearance model in the face mesh's mean frame, a network for its detail, then a short search by dlib."
+            "An appearance model in the face mesh's mean frame, a network for its detail, then a short search by dlib, "
+            "and by MobileFaceNet where a photo is shown."
         ),
     ),
     ModelSpec(

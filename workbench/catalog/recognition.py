@@ -11,6 +11,11 @@ DLIB = File(
     100_566_889,
 )
 
+MOBILE = File(
+    "builtin:mobile_facenet.tflite",
+    "d8ba40c0127fb8ca9917e8fddc79bbbda063657bc92a496d34da0bc8a760443b",
+)
+
 ROWS = (
     ModelSpec(
         id="sface",
@@ -50,12 +55,7 @@ ROWS = (
         task="recognition",
         title="MobileFaceNet",
         load="workbench.models.recognisers.mobile_facenet:load",
-        files=(
-            File(
-                "builtin:mobile_facenet.tflite",
-                "d8ba40c0127fb8ca9917e8fddc79bbbda063657bc92a496d34da0bc8a760443b",
-            ),
-        ),
+        files=(MOBILE,),
         weights_license="MIT (by its package file)",
         data_license=_WEB,
         paper="Chen et al., arXiv 1804.07573",

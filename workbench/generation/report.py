@@ -29,10 +29,14 @@ BAR = 8
 JUDGE = "sface"
 """The recogniser that takes no part in any drawing."""
 
+GUIDE = "mobilefacenet"
+"""The recogniser through which the embedded model looks at a photo, beside the one whose vector it is told."""
+
 
 def judges(here: Iterable[str], conditioner: str) -> list[str]:
-    """Of the recognisers that are here, those whose vectors the model was not told; the usual judge first."""
-    return sorted((name for name in here if name != conditioner), key=lambda name: name != JUDGE)
+    """Of the recognisers that are here, those whose vectors the model was not told; the usual judge first, and last
+    the one that may have guided the drawing."""
+    return sorted((name for name in here if name != conditioner), key=lambda name: (name != JUDGE, name == GUIDE))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

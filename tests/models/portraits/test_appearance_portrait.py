@@ -265,3 +265,27 @@ def test_a_study_holds_brightness_while_identity_turns(bench, model, people):
     assert first == pytest.approx(second, rel=0.06)
     with pytest.raises(BadRequest, match="steady"):
         steady(people, QUICK)
+
+
+def test_a_shown_photo_s_person_is_sought_by_a_second_recogniser_too(bench, model, astronaut, astronaut_face):
+    second, told = bench.model("mobilefacenet"), bench.model("dlib").embed(astronaut, astronaut_face).vector
+    shown = model.shown(astronaut, astronaut_face)
+    one_only = model.shown(astronaut, astronaut_face)
+    one_only.plan, shown.plan = (replace(model.plan, share=share) for share in (0.0, 2.0))
+    wanted = second.embed(astronaut, astronaut_face).vector
+    cosines = [
+        second.embed(picture, found_in(bench, picture)).vector @ wanted
+        for picture in (each(told[None], Recipe(seed=2, steps=12))[0] for each in (one_only, shown))
+    ]
+    assert cosines[1] > cosines[0] + 0.05, cosines
+
+
+def test_who_is_turned_away_from_the_photo_s_person_is_not_held_to_it(model, people, astronaut, astronaut_face):
+    shown = model.shown(astronaut, astronaut_face)
+    own, stranger = (
+        shown.order(vector[None], vector[None], Recipe()).sure
+        for vector in (torch.from_numpy(shown.look.known.vector), torch.from_numpy(people[0]))
+    )
+    assert own == pytest.approx(1, abs=1e-5)
+    assert stranger == 0
+    assert ordered(model, people, Recipe()).second is None

@@ -319,6 +319,7 @@ class TestPairStudy:
 def test_a_judge_never_is_the_models_own_recogniser(here):
     assert generation_parts.judges(here, "dlib")[0] == "sface"
     assert "sface" not in generation_parts.judges(here, "sface")
+    assert generation_parts.judges(here, "dlib")[-1] == "mobilefacenet", "it may have guided the drawing"
 
 
 def test_without_a_second_recogniser_the_sheet_says_so(here, monkeypatch):

@@ -36,10 +36,10 @@ from workbench.models.portraits.frame import SIDE, Frame
 from workbench.models.portraits.hair import Hair, fitting
 from workbench.models.portraits.mouth import natural
 from workbench.models.portraits.order import Order, ordered
-from workbench.models.portraits.search import Guide, Painter, Search
+from workbench.models.portraits.search import Guide, Painter, Search, Wanted
 from workbench.models.portraits.seen_look import GREY, Look, Parser, look
 from workbench.models.portraits.spectacles import RIMS, spectacles
-from workbench.models.recognisers import dlib_residual
+from workbench.models.recognisers import dlib_residual, mobile_facenet
 from workbench.portraits import Preview, Recipe
 from workbench.values import Face
 from workbench.watch import Watch
@@ -66,7 +66,7 @@ class AppearancePortrait:
     reads_prompt, photo = False, "may"
     side = SIDE
     steps = (20, 2, 50)
-    guidance = (1.15, 1.0, 6.0)
+    guidance = (1.05, 1.0, 6.0)
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class AppearancePortrait:
         face without landmarks."""
         found = copy(self)
         outlines = self.model.outlines.cpu().numpy().reshape(-1, LAYERS, OUTLINE, OUTLINE)
-        found.look = look(photo, face, self.parser, self.frame, outlines)
+        found.look = look(photo, face, self.parser, self.frame, outlines, self.guide.known(photo, face))
         return found
 
     def steady(self, vectors: np.ndarray) -> "AppearancePortrait":
@@ -202,7 +202,8 @@ class AppearancePortrait:
 
         watch.tell(0.0, "reading the identity")
         noise, held = self._tensor(chance.detail[None]), order.years != 0
-        return self.guide.search(start, order.vector, pose, noise, chance.moves, self.plan, told, held), pose
+        wanted = Wanted(order.vector, order.second, order.sure)
+        return self.guide.search(start, wanted, pose, noise, chance.moves, self.plan, told, held), pose
 
     def lit(self, coefficients: Tensor, pose: Pose, chance: Chance, order: Order) -> np.ndarray:
         """The picture, with as much light as makes the face as bright as ordered, within a few per cent."""
@@ -329,6 +330,7 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> AppearanceP
     guide = Guide(
         Painter(model, network, within, fast),
         dlib_residual.load(spec, {"weights": files["recogniser"]}, device),
+        mobile_facenet.load(spec, {"weights": files["second"]}, device),
     )
     parser = compact_parser.load(spec, {"weights": files["parser"], "matte": files["matte"]}, device)
     return AppearancePortrait(

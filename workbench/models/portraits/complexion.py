@@ -12,8 +12,9 @@ from workbench.mesh import LIPS_OUTER, OVAL, REGIONS, polygon
 HUE, CHROMA = (45.0, 62.0), (13.0, 27.0)
 """Degrees from red towards yellow of a face's mean colour in CIELAB, and how far it is from grey."""
 
-PATCHES, BROAD = 2.2, 12.0
-"""How far colours differ within a face that is broadly looked at (the photos' median), over so many pixels."""
+PATCHES, BROAD = 1.5, 12.0
+"""How far colours differ within a face that is broadly looked at, at most, over so many pixels; in photos 2.2 at the
+median."""
 
 
 def plain(mean: np.ndarray, side: int) -> np.ndarray:

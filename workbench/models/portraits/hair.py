@@ -27,10 +27,11 @@ FRINGE = 0.45
 WAVES = ((9.0, 0.14), (4.0, 0.05))
 """Cells over which strands bend alike, and by how many radians."""
 
-FLOOR, SHEEN = 0.04, 0.24
-"""Added to light (0..1) before its logarithm is taken, and the deviation of the strands' logarithm of light."""
+FLOOR, SHEEN = 0.04, 0.16
+"""Added to light (0..1) before its logarithm is taken, and the deviation of the strands' logarithm of light: with half
+as much again light hair is striped, as if drawn."""
 
-GLINT = 0.6
+GLINT = 0.45
 """The most by which a light or shade differs from the hair's mean, as a logarithm."""
 
 AMONG = 1.8

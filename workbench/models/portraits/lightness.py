@@ -12,7 +12,7 @@ import numpy as np
 from workbench.mesh import OVAL, polygon
 from workbench.models.portraits.complexion import broadly
 
-UNEVEN = 6.0
+UNEVEN = 4.5
 """How far (CIELAB) lightness that is broadly looked at differs from the mean face's: at most, as a deviation; in photos
 4.9 at the median, 8.3 at three quarters."""
 

@@ -30,13 +30,18 @@ COLOURED = 3.0
 """Grey values that the channels of hair differ by in a photo that is not grey."""
 
 
+APART = 0.6
+"""Distance of two of dlib's vectors from which on two faces are of two people (dlib's own)."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Order:
     """vector: (1, d), who is drawn; anchor: (1, d), of whom hair is told. brightness: (1,), mean grey of the face.
     moved:
     (a,), added to the attributes. years: of age. outlines: (o,), the logarithm of how likely each is of a photo, None
     without. hair_tone: (3,) or (1,) in −1..1, None as told. glasses: "none", a shape, or "" for any. background: a
-    word or "".
+    word or "". second: (1, e), who the photo shows by a second recogniser, None without; sure: how far that is who is
+    asked for, 0..1.
     """
 
     vector: Tensor
@@ -51,6 +56,8 @@ class Order:
     background: str
     steps: int
     guidance: float
+    second: Tensor | None = None
+    sure: float = 0.0
 
 
 def ordered(
@@ -75,7 +82,16 @@ def ordered(
         wishes.background,
         steps,
         guidance,
+        None if look is None else torch.from_numpy(look.known.second).to(vector)[None],
+        0.0 if look is None else _sure(vector, look),
     )
+
+
+def _sure(vector: Tensor, look: Look) -> float:
+    """1 where the asked vector is the photo's own, falling to 0 where it is as far from it as a stranger's may be: who
+    is turned away from the photo's person is not to be held to it."""
+    apart = float((vector[0] - torch.from_numpy(look.known.vector).to(vector)).norm())
+    return max(0.0, 1 - apart / APART)
 
 
 def moved(model: Appearance, wishes: Wishes) -> Tensor:

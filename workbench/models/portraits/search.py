@@ -14,11 +14,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from workbench.geometry import DLIB_CHIP_150, DLIB_POINTS, similarity
+from workbench.geometry import ARCFACE_112, DLIB_CHIP_150, DLIB_POINTS, similarity
 from workbench.models.blocks.chips import Recogniser
 from workbench.models.portraits.appearance import Appearance
 from workbench.models.portraits.canvas import Pose, detailed, layered, shown, through
 from workbench.models.portraits.detail import DetailNetwork
+from workbench.models.portraits.seen_look import Known
+from workbench.values import Face
+
+FIVE = ((33, 133), (362, 263), (1,), (61,), (291,))
+"""Points of the mesh whose means are the middles of the eyes, the nose and the corners of the mouth."""
 
 Told = Callable[[int, Tensor], None]
 """Told the steps done, counted from 1, and the coefficients (1, k)."""
@@ -31,7 +36,8 @@ class Search:
     pull: weight of the mean squared way from where the face was proposed, beside the squared distance of vectors. soft:
     share of the steps, the first ones, that look at the soft colours without detail, which is quicker. jitter: pixels
     of the chip by which the crop is moved in each step, so that what is found is a face and not a weakness of the
-    recogniser. most: deviations beyond which no coefficient goes.
+    recogniser. most: deviations beyond which no coefficient goes. share: weight of one minus the second recogniser's
+    cosine. every: in one of how many steps it is asked, the last among them: it costs twice what the first does.
     """
 
     rate: float = 1.2
@@ -40,6 +46,18 @@ class Search:
     soft: float = 0.7
     jitter: float = 1.5
     most: float = 3.0
+    share: float = 0.4
+    every: int = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wanted:
+    """vector: (1, d), who shall be seen. second: (1, e), the same person by the second recogniser; None where it is not
+    known. sure: 0..1, how far the two are of one person."""
+
+    vector: Tensor
+    second: Tensor | None = None
+    sure: float = 1.0
 
 
 class Painter:
@@ -66,25 +84,48 @@ class Painter:
 class Guide:
     """What the search asks: a recogniser, of the chip it would cut out of the picture."""
 
-    def __init__(self, painter: Painter, recogniser: Recogniser) -> None:
-        self.painter, self.recogniser = painter, recogniser
-        recogniser.network.requires_grad_(False)
+    def __init__(self, painter: Painter, recogniser: Recogniser, second: Recogniser) -> None:
+        """second: which compares by the cosine; it is asked where its own vector of the person is known."""
+        self.painter, self.recogniser, self.second = painter, recogniser, second
+        for each in (recogniser, second):
+            each.network.requires_grad_(False)
+
+    def known(self, photo: np.ndarray, face: Face) -> Known:
+        """What both recognisers see in a photo."""
+        return Known(*(each.embed(photo, face).vector for each in (self.recogniser, self.second)))
 
     def see(self, layers: Tensor, pose: Pose, move: np.ndarray) -> Tensor:
         """(1, d): the vector of the picture's chip, moved by `move` (2,) pixels of the chip; with gradients to the
         layers."""
-        matrix = similarity(pose.points[list(DLIB_POINTS)], DLIB_CHIP_150)
+        return self._read(
+            self.recogniser, layers, pose, similarity(pose.points[list(DLIB_POINTS)], DLIB_CHIP_150), move
+        )
+
+    def see_too(self, layers: Tensor, pose: Pose, move: np.ndarray) -> Tensor:
+        """The same by the second recogniser, of unit length."""
+        points = np.stack([pose.points[list(part)].mean(0) for part in FIVE])
+        seen = self._read(self.second, layers, pose, similarity(points, ARCFACE_112), move)
+        return functional.normalize(seen, dim=1)
+
+    def _read(self, recogniser: Recogniser, layers: Tensor, pose: Pose, matrix: np.ndarray, move: np.ndarray) -> Tensor:
         matrix[:, 2] += move
-        into, here = through(pose.back, matrix, self.recogniser.size)
+        into, here = through(pose.back, matrix, recogniser.size)
         behind = functional.grid_sample(pose.wall, here, mode="bilinear", padding_mode="border", align_corners=False)
         chip = (shown(layers, into, behind).clamp(-1, 1) + 1) * 127.5
         with torch.autocast(chip.device.type, torch.bfloat16, enabled=self.painter.fast):
-            return self.recogniser.network(chip).float()
+            return recogniser.network(chip).float()
+
+    def _apart(self, layers: Tensor, pose: Pose, wanted: Wanted, move: np.ndarray, share: float) -> Tensor:
+        """How far what is seen is from who is wanted. share: of the second recogniser's."""
+        apart = ((self.see(layers, pose, move) - wanted.vector) ** 2).sum()
+        if wanted.second is None or not share * wanted.sure:
+            return apart
+        return apart + share * wanted.sure * (1 - (self.see_too(layers, pose, move) * wanted.second).sum())
 
     def search(
         self,
         proposed: Tensor,
-        vector: Tensor,
+        wanted: Wanted,
         pose: Pose,
         noise: Tensor,
         moves: np.ndarray,
@@ -92,7 +133,7 @@ class Guide:
         told: Told | None = None,
         age: bool = False,
     ) -> Tensor:
-        """The coefficients (1, k), moved so that the recogniser sees the vector (1, d). moves: (steps, 2) standard
+        """The coefficients (1, k), moved so that the recognisers see who is wanted. moves: (steps, 2) standard
         normal. age: hold it too."""
         model, steps = self.painter.model, len(moves)
         moved, pace = proposed, torch.zeros_like(proposed)
@@ -100,8 +141,9 @@ class Guide:
             with torch.enable_grad():
                 tried = moved.detach().requires_grad_(True)
                 layers = self.painter.layers(tried, pose, noise if done >= plan.soft * steps else None)
-                seen = self.see(layers, pose, plan.jitter * moves[done])
-                loss = ((seen - vector) ** 2).sum() + plan.pull * ((tried - proposed) ** 2).mean()
+                share = plan.share if (steps - 1 - done) % plan.every == 0 else 0.0
+                loss = self._apart(layers, pose, wanted, plan.jitter * moves[done], share)
+                loss = loss + plan.pull * ((tried - proposed) ** 2).mean()
                 (slope,) = torch.autograd.grad(loss, tried)
             slope = model.held(slope * model.mobile, age) * (model.mobile > 0)
             pace = plan.momentum * pace + (1 - plan.momentum) * slope / slope.norm(dim=1, keepdim=True).clamp(min=1e-8)

@@ -34,19 +34,28 @@ UNLIKE_SKIN = ("background", "hair", "hat", "earring", "cloth")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """A face's vectors by the recogniser that a model is told and by a second one: (d,) and (e,)."""
+
+    vector: np.ndarray
+    second: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Look:
     """brightness: mean grey of the face, 0..255. outlines: (o,), the logarithm of how likely each of the model's is.
     glasses: whether they are worn. hair: (3,) mean colour of the hair, 0..255, all alike for a grey photo; None where
-    little or none is seen.
+    little or none is seen. known: who it is.
     """
 
     brightness: float
     outlines: np.ndarray
     glasses: bool
     hair: np.ndarray | None
+    known: Known
 
 
-def look(photo: np.ndarray, face: Face, parser: Parser, frame: Frame, outlines: np.ndarray) -> Look:
+def look(photo: np.ndarray, face: Face, parser: Parser, frame: Frame, outlines: np.ndarray, person: Known) -> Look:
     """The look of one face of a photo. outlines: (o, 3, 64, 64), the model's. Raises BadRequest without a mesh."""
     if face.mesh is None:
         raise BadRequest(
@@ -67,6 +76,7 @@ def look(photo: np.ndarray, face: Face, parser: Parser, frame: Frame, outlines: 
         -SURE * _apart(parts, known, outlines),
         bool((parts[face_here] == INDEX["eyeglasses"]).mean() > WORN),
         _tone(seen, hair),
+        person,
     )
 
 
