@@ -17,7 +17,7 @@ from workbench.bench import Workbench
 from workbench.errors import WorkbenchError
 from workbench.labeling.serving.service import stop_on_signals
 from workbench.tabs import TABS, Tab
-from workbench.ui.common import later, uploads
+from workbench.ui.common import languages, later, uploads
 from workbench.ui.common.background import RUNNING
 from workbench.ui.common.direct import Direct
 from workbench.ui.common.door import Page, Quiet, SameSite
@@ -118,7 +118,7 @@ def build_app(bench: Workbench, tabs: tuple[Tab, ...] = TABS) -> gr.Blocks:
     """The whole workbench as one page."""
     prepare(bench)
     with Page(title=TITLE, analytics_enabled=False, delete_cache=(600, bench.settings.photo_lifetime)) as demo:
-        gr.HTML(SKIP + f"<h1>{TITLE}</h1><p>{MOTTO}</p>", elem_id="headline")
+        gr.HTML(SKIP + f"<h1>{TITLE}</h1><p>{MOTTO}</p>" + languages.choice(), elem_id="headline")
         photo = photo_strip(bench)
         with tab_row(elem_id="tabs"):
             if len(tabs) > 1:
@@ -139,7 +139,8 @@ def build_tab(bench: Workbench, tab: Tab) -> gr.Blocks:
     """One tab as a page of its own, as its Space shows it."""
     prepare(bench)
     with Page(title=tab.title, analytics_enabled=False, delete_cache=(600, bench.settings.photo_lifetime)) as demo:
-        gr.HTML(f"<h1>{tab.emoji} {tab.title}</h1><p>{tab.sentence} {PRIVACY}</p>", elem_id="headline")
+        heading = f"<h1>{tab.emoji} {tab.title}</h1><p>{tab.sentence} {PRIVACY}</p>"
+        gr.HTML(heading + languages.choice(), elem_id="headline")
         builder(tab)(bench, None)
         gr.Markdown(FOOTER)
         later.put_off()
@@ -251,5 +252,6 @@ def _layers(demo: gr.Blocks, bench: Workbench, draining: Draining) -> list[Middl
         Middleware(SameSite, bound_to=settings.host, hosts=settings.allowed_hosts),
         Middleware(Limits, settings=settings, queue=waiting, room=sweeper),
         Middleware(Direct, demo=demo),
-        Middleware(Light, title=str(demo.title), sentence=MOTTO, doors=later.doors(demo)),
+        Middleware(languages.Languages),
+        Middleware(Light, title=str(demo.title), sentence=MOTTO, doors=later.doors(demo), script=languages.script()),
     ]

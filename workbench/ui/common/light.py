@@ -40,10 +40,12 @@ _CARD = re.compile(r'\s*<meta\s+(?:property|name)="(?:og|twitter):[^>]*>')
 class Light:
     """Answers a page in two parts, of which the larger is kept by the browser."""
 
-    def __init__(self, app: Any, title: str, sentence: str, doors: Mapping[int, int] | None = None) -> None:
+    def __init__(
+        self, app: Any, title: str, sentence: str, doors: Mapping[int, int] | None = None, script: bytes = b""
+    ) -> None:
         """app: the ASGI application behind. title, sentence: what a link to the page is shown with. doors: the tabs
-        that are sent later, by id, with the event that opens each."""
-        self._app, self._title, self._sentence, self._doors = app, title, sentence, doors or {}
+        that are sent later, by id, with the event that opens each. script: what is to run before the page is made."""
+        self._app, self._title, self._sentence, self._doors, self._script = app, title, sentence, doors or {}, script
         self._files: OrderedDict[str, bytes] = OrderedDict()
         self._pages: OrderedDict[tuple[bytes, bool], tuple[bytes, str]] = OrderedDict()
 
@@ -88,7 +90,7 @@ class Light:
         for row in alike.get("components", []):
             for name in later.FOR_CLIENTS:
                 row.pop(name, None)
-        data = _FILE % (_text(told, root), _text(alike, root))
+        data = self._script + _FILE % (_text(told, root), _text(alike, root))
         name = hashlib.sha256(data).hexdigest()[:32]
         _keep(self._files, name, data)
         light = (

@@ -24,7 +24,7 @@
     const box = document.getElementById(id);
     if (!box) return '';
     const ticked = [...box.querySelectorAll('label')].filter(label => label.querySelector('input:checked'));
-    if (ticked.length) return ticked.map(label => label.textContent.trim()).join(', ');
+    if (ticked.length) return ticked.map(label => (window.words ? window.words.english(label) : label.textContent).trim()).join(', ');
     const field = box.querySelector('input:not([type=checkbox]):not([type=radio]), textarea');
     return field ? String(field.value).trim() : '';
   };

@@ -4,10 +4,13 @@
   const TITLES = __TITLES__;
   const NAME = __NAME__;
   const EARLIER = {landmarks: 'analysis'};  // tabs that have another name now
+  // Tabs are told by their English names, whatever language the page is in.
+  const english = node => window.words ? window.words.english(node) : node.textContent;
+  const say = text => window.words ? window.words.say(text) : text;
   const slug = text => text.trim().toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-+|-+$/g, '');
   const tabs = root => [...root.querySelectorAll('button[role=tab]')];
   const top = () => tabs(document).filter(button => stemOf(button));
-  const stemOf = button => Object.keys(TITLES).find(stem => button.textContent.trim().endsWith(TITLES[stem]));
+  const stemOf = button => Object.keys(TITLES).find(stem => english(button).trim().endsWith(TITLES[stem]));
   const panelOf = stem => document.getElementById('tab-' + stem);
   const subsOf = stem => {
     const panel = panelOf(stem);
@@ -19,7 +22,7 @@
     const stem = Object.keys(TITLES).find(stem => panelOf(stem) && panelOf(stem).offsetParent !== null);
     if (!stem) return null;
     const sub = chosen(subsOf(stem));
-    return {stem, sub: sub && sub !== subsOf(stem)[0] ? slug(sub.textContent) : ''};
+    return {stem, sub: sub && sub !== subsOf(stem)[0] ? slug(english(sub)) : ''};
   };
 
   const address = place => {
@@ -29,7 +32,7 @@
     return url;
   };
 
-  const name = place => { document.title = TITLES[place.stem] ? `${TITLES[place.stem]} · ${NAME}` : NAME; };
+  const name = place => { document.title = TITLES[place.stem] ? `${say(TITLES[place.stem])} · ${NAME}` : NAME; };
 
   // A tab is open: whether it takes a photo, its place in its row, and which face is meant by now.
   const arrived = stem => {
@@ -95,7 +98,7 @@
     const stem = known ? named : otherwise, sub = known && query.get('sub') || '';
     if (!stem) return;
     asked = true;
-    const isTab = button => stemOf(button) === stem, isSub = button => slug(button.textContent) === sub;
+    const isTab = button => stemOf(button) === stem, isSub = button => slug(english(button)) === sub;
     const tab = await wait(() => top().find(isTab), 20);
     if (tab && tab.getAttribute('aria-selected') !== 'true') tab.click();
     await wait(() => panelOf(stem) && (!sub || subsOf(stem).length), 150);
@@ -121,7 +124,7 @@
   // What a picture shows, in words: its label, and what was found, or what the line above it says of the result.
   const labelled = part => {
     const block = part.closest('.block'), label = block && block.querySelector('label');
-    return label ? label.textContent.trim() : 'Picture';
+    return label ? label.textContent.trim() : say('Picture');
   };
   const finding = (button, name = labelled(button)) => {
     const line = button.closest('.column') && button.closest('.column').querySelector(':scope > .outcome [data-state=done]');
@@ -184,7 +187,7 @@
     for (const given of root.querySelectorAll('div > .image-frame img[alt=""]')) given.alt = labelled(given);
     for (const slider of root.querySelectorAll('[id$=slider]')) {
       [...slider.querySelectorAll('img')].forEach((picture, place) => {
-        const words = place ? finding(picture, 'After') : 'Before';
+        const words = place ? finding(picture, say('After')) : say('Before');
         if (picture.alt !== words) picture.alt = words;
       });
     }
@@ -208,6 +211,10 @@
       due = true;
       requestAnimationFrame(() => { due = false; mend(document); });
     }).observe(document.body, {childList: true, subtree: true});
+    document.addEventListener('language', () => {
+      mend(document);
+      if (here()) name(here());
+    });
     if (whole) told();
     if (!top().length) return;
     document.addEventListener('click', event => { if (event.target.closest && event.target.closest('button[role=tab]')) setTimeout(noted, 60); });

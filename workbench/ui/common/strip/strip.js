@@ -132,7 +132,7 @@ window.strip = {
 async function give(file) {
   if (!file) return;
   const ticket = ++state.ticket;
-  state.words = state.words || find('.strip-say').textContent;  // not that an earlier one is being sent
+  state.words = state.words || window.words?.english(find('.strip-say')) || find('.strip-say').textContent;  // not that an earlier one is being sent
   say('Sending …');
   try {
     const sent = await upload(file);

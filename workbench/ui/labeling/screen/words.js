@@ -2,11 +2,10 @@
 const LANGUAGES = { en: "English", de: "Deutsch", es: "Español", fr: "Français", zh: "中文", ja: "日本語", ar: "العربية" };
 let language = "en", words = {};
 
-/* The address says it, else what was chosen here before, else what the browser prefers. */
+/* The address says it, else what was chosen here before, else the language of the page around it, else the browser's. */
 function preferred() {
-  let kept = "";
-  try { kept = localStorage.getItem("labeling:language") || ""; } catch (error) { kept = ""; }
-  const asked = [new URLSearchParams(location.search).get("lang"), kept, ...(navigator.languages || [navigator.language])];
+  const kept = (name) => { try { return localStorage.getItem(name) || ""; } catch (error) { return ""; } };
+  const asked = [new URLSearchParams(location.search).get("lang"), kept("labeling:language"), kept("page:language"), ...(navigator.languages || [navigator.language])];
   return asked.map((name) => String(name || "").toLowerCase().split("-")[0]).find((name) => name in LANGUAGES) || "en";
 }
 

@@ -1,0 +1,35 @@
+"""The page in the reader's language: links lead to the same place in every language, and English comes back whole."""
+
+import re
+
+from playwright.sync_api import expect
+
+
+def test_the_page_in_arabic_runs_from_right_to_left_and_english_comes_back(page, server, keep) -> None:
+    page.goto(f"{server}?tab=parsing&sub=compare-models&lang=ar")
+    html, tab = page.locator("html"), page.locator("#tab-parsing-button")
+    expect(html).to_have_attribute("dir", "rtl", timeout=60_000)
+    expect(html).to_have_attribute("lang", "ar")
+    expect(page.locator("#compare-start")).to_be_visible(timeout=60_000)
+    expect(tab).not_to_contain_text("Parsing")
+    assert tab.bounding_box()["x"] < page.locator("#tab-start-button").bounding_box()["x"], "the first stands right"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    arabic = page.locator("#compare-start").inner_text()
+
+    page.locator("#tab-parsing button[role=tab]").first.click()
+    page.locator("#tab-parsing .examples .gallery-item").first.click()
+    line = page.locator("#parsing-state [data-state=done]")
+    expect(line).to_be_visible(timeout=60_000)
+    expect(line).not_to_contain_text("Compact parser")
+    expect(page).not_to_have_url(re.compile("sub="))
+    keep(page)
+
+    page.locator("#page-language").select_option("en")
+    expect(html).to_have_attribute("dir", "ltr")
+    expect(tab).to_contain_text("Parsing")
+    expect(line).to_contain_text("Compact parser")
+    assert "lang=en" in page.url
+    page.locator("#tab-parsing button[role=tab]", has_text="Compare models").click()
+    expect(page).to_have_url(re.compile("sub=compare-models"))
+    expect(page.locator("#compare-start")).to_have_text("Compare")
+    assert arabic != "Compare"
