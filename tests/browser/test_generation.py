@@ -123,6 +123,8 @@ def test_new_people_become_a_study_that_opens_in_the_labeling_tab(page, server, 
     page.keyboard.press("Enter")
     expect(root).to_have_attribute("data-screen", "judging")
     expect(root.locator("img").first).to_be_visible()
+    page.set_viewport_size({"width": 1280, "height": 720})
+    expect(page.locator("[data-answer]").last, "a small laptop shows the answers whole").to_be_in_viewport(ratio=0.99)
     keep(page, "labeling")
 
 
