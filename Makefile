@@ -9,8 +9,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 OFF := GRADIO_ANALYTICS_ENABLED=False HF_HUB_DISABLE_TELEMETRY=1 HF_HUB_DISABLE_UPDATE_CHECK=1
-# the tests start some hundred Pythons: each reads what the first one compiled, also where that is switched off
-PYTEST := PYTHONDONTWRITEBYTECODE= $(OFF) $(BIN)/python -m pytest
+PYTEST := $(OFF) $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: setup run test test-gpu fuzz audit lint docs site bench clean
