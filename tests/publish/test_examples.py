@@ -1,5 +1,7 @@
 """The pictures to click stayed those of an older version after an update that draws better faces."""
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -44,3 +46,32 @@ def test_where_no_face_finder_is_the_portrait_alone_is_offered(tmp_path: Path, m
 
     assert [path.name for path in examples.make(bench)] == ["1-NASA-astronaut.png"]
     assert not examples.are_made(bench.settings)
+
+
+def test_a_start_that_may_not_write_the_cache_goes_without_photos_to_click(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A container with its weights baked in and read-only ended with a traceback instead of a page."""
+
+    def refused(*_asked: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "replace", refused)
+
+    assert examples.make(Workbench(Settings(cache=tmp_path, data=tmp_path))) == []
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_what_another_server_is_still_writing_is_no_photo_to_click(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of a file was offered, for ever where its server was killed."""
+    settings = Settings(cache=tmp_path, data=tmp_path)
+    seen: list[object] = []
+    put = os.replace
+    monkeypatch.setattr(os, "replace", lambda *asked: (seen.append(shown.examples(settings)), put(*asked)))
+    monkeypatch.setattr(Workbench, "here", lambda *asked: ())
+
+    examples.make(Workbench(settings))
+
+    assert seen == [{}]

@@ -9,6 +9,7 @@ from tests import bad_images
 from workbench.catalog import find
 from workbench.errors import BadRequest
 from workbench.parts import INDEX, MIRROR, PAIRS, PARTS
+from workbench.tasks import parsing
 from workbench.tasks.detection import find_faces
 from workbench.tasks.parsing import enlarge, measure, parse
 from workbench.values import Face, FaceScores
@@ -239,6 +240,17 @@ def test_parts_are_those_whose_enlarged_probability_is_highest_at_every_pixel():
     assert np.abs(sure - first)[inside].max() < 0.02
     assert (off > 0.01).any()
     assert not parts[off > 0.01].any()
+
+
+def test_borders_may_be_longer_than_a_picture_of_opencv(monkeypatch):
+    """A photo of 60 megapixels with parts all over ended with an assertion of OpenCV's: 32,767 rows are too many."""
+    checks = np.indices((6, 6)).sum(axis=0) % 2
+    scores = np.stack([checks, 1 - checks]).astype(np.float32)
+    asked = FaceScores(scores, np.array([[0.03, 0, 0], [0, 0.03, 0]], np.float32)), (slice(0, 190), slice(0, 190))
+    whole = enlarge(*asked)
+    monkeypatch.setattr(parsing, "LINE", 1)
+
+    assert all(np.array_equal(found, expected) for found, expected in zip(enlarge(*asked), whole, strict=True))
 
 
 def test_measure_counts_pairs_and_refuses_sizes_that_differ():

@@ -13,8 +13,8 @@ from workbench.metrics.parsing import Tally
 from workbench.values import Face, FaceScores, Parsing, check_image
 from workbench.watch import look
 
-LINE = 256
-"""Pixels of one row of a list that OpenCV looks up."""
+LINE, ROWS = 256, 4096
+"""Pixels of one row of a list that OpenCV looks up, and rows of one list: it takes fewer than 32,767."""
 
 
 class Parser(Protocol):
@@ -95,8 +95,10 @@ def enlarge(found: FaceScores, window: tuple[slice, slice]) -> tuple[np.ndarray,
     to_cell = to_grid + np.array([[0, 0, 0.5]] * 2)
     border = _warped(_differing(coarse), to_cell, shape, cv2.INTER_NEAREST)
     at = np.flatnonzero(border.view(bool))
-    if len(at):
-        parts.ravel()[at], sure.ravel()[at] = _compared(found.scores, np.unique(coarse), to_grid, at, shape[1])
+    names = np.unique(coarse)
+    for first in range(0, len(at), LINE * ROWS):
+        some = at[first : first + LINE * ROWS]
+        parts.ravel()[some], sure.ravel()[some] = _compared(found.scores, names, to_grid, some, shape[1])
     return parts, sure
 
 

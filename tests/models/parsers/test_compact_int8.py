@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -129,4 +130,29 @@ def test_looks_beside_others_take_one_thread_each_where_the_cores_are_busy(monke
     monkeypatch.setattr("os.cpu_count", lambda: 4)
     with network._sessions() as first, network._sessions() as second:
         assert second is first, "there are cores for both"
+    assert network._running == 0
+
+
+def test_a_second_look_beside_the_first_leaves_torch_its_threads(monkeypatch) -> None:
+    """Two people at once, and from then on every model of the server that runs in torch had one thread."""
+    told: list[int] = []
+    with devices.allowing(2):
+        network = compact_int8.Int8Network(TWIN)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(set_num_threads=told.append))
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+
+    with network._sessions(), network._sessions() as second:
+        assert second.get_session_options().intra_op_num_threads == 1
+    assert told == []
+
+
+def test_a_look_that_finds_no_file_is_not_counted_as_running_for_ever(monkeypatch) -> None:
+    with devices.allowing(2):
+        network = compact_int8.Int8Network(TWIN)
+    network._path = network._path / "gone"
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+
+    with network._sessions():
+        with pytest.raises(BadWeights), network._sessions():
+            raise AssertionError("there is no file")
     assert network._running == 0

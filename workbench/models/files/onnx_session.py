@@ -14,9 +14,9 @@ MOST = 8
 """Threads of one network where the settings name no number and the processor has as many cores."""
 
 
-def open_session(path: Path, most: int = MOST) -> "InferenceSession":
-    """The file as a network on the processor, with at most `most` threads, which do not spin while they wait: spinning
-    cost half of every look again where other work was to be done.
+def open_session(path: Path, most: int = MOST, threads: int = 0) -> "InferenceSession":
+    """The file as a network on the processor, with at most `most` threads, or exactly `threads`, which do not spin while
+    they wait: spinning cost half of every look again where other work was to be done.
 
     Raises BadWeights when it is no ONNX file that can be read.
     """
@@ -24,7 +24,7 @@ def open_session(path: Path, most: int = MOST) -> "InferenceSession":
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = devices.threads(most)
+    options.intra_op_num_threads = threads or devices.threads(most)
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

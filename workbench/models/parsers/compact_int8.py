@@ -76,17 +76,20 @@ class Int8Network:
         """The session for one more look: beside as many as half the cores, one of a single thread, because threads that
         wait for each other took a tenth more of the processor."""
         with self._guard:
+            session = self._session_for(self._running + 1)
             self._running += 1
-            crowded = self._threads > 1 and self._running > max(1, (os.cpu_count() or 1) // 2)
-            if crowded and self._alone is None:
-                with devices.allowing(1):
-                    self._alone = open_session(self._path, 1)
-            session = self._alone if crowded and self._alone else self._session
         try:
             yield session
         finally:
             with self._guard:
                 self._running -= 1
+
+    def _session_for(self, looks: int) -> "InferenceSession":
+        """The session for one of so many looks at once."""
+        if self._threads == 1 or looks <= max(1, (os.cpu_count() or 1) // 2):
+            return self._session
+        self._alone = self._alone or open_session(self._path, threads=1)
+        return self._alone
 
     @staticmethod
     def middle(grids: np.ndarray, side: int, scale: float) -> np.ndarray:
