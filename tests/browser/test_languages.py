@@ -1,8 +1,13 @@
 """The page in the reader's language: links lead to the same place in every language, and English comes back whole."""
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import expect
+
+from workbench.ui.common.languages import script
+
+SCREEN = Path(__file__).resolve().parents[2] / "workbench/ui/labeling/screen"
 
 
 def test_the_page_in_arabic_runs_from_right_to_left_and_english_comes_back(page, server, keep) -> None:
@@ -13,7 +18,7 @@ def test_the_page_in_arabic_runs_from_right_to_left_and_english_comes_back(page,
     expect(page.locator("#compare-start")).to_be_visible(timeout=60_000)
     expect(tab).not_to_contain_text("Parsing")
     assert tab.bounding_box()["x"] < page.locator("#tab-start-button").bounding_box()["x"], "the first stands right"
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
     arabic = page.locator("#compare-start").inner_text()
 
     page.locator("#tab-parsing button[role=tab]").first.click()
@@ -33,3 +38,26 @@ def test_the_page_in_arabic_runs_from_right_to_left_and_english_comes_back(page,
     expect(page).to_have_url(re.compile("sub=compare-models"))
     expect(page.locator("#compare-start")).to_have_text("Compare")
     assert arabic != "Compare"
+
+
+def test_only_languages_that_are_here_are_spoken(page) -> None:
+    """`constructor` is a name that every table of JavaScript knows, and "not found" was read as a file of words."""
+
+    def answer(route) -> None:
+        if route.request.url.endswith("/words.js"):
+            route.fulfill(body=script().decode(), content_type="text/javascript")
+        elif route.request.is_navigation_request():
+            html = '<!doctype html><html lang="en"><script src="/words.js"></script><body><p>detail</p></body></html>'
+            route.fulfill(body=html, content_type="text/html")
+        else:
+            route.fulfill(status=404, json={"detail": "Not Found"})
+
+    page.route("**/*", answer)
+    for name in ("constructor", "__proto__", "de"):
+        page.goto(f"http://127.0.0.1:9/?lang={name}", wait_until="networkidle")
+        assert page.evaluate("document.documentElement.lang") == "en", name
+        assert page.locator("p").inner_text() == "detail"
+
+    page.goto("http://127.0.0.1:9/?lang=constructor")
+    page.add_script_tag(path=SCREEN / "words.js")
+    assert page.evaluate("[preferred(), t('toString'), t('{valueOf}', {})]") == ["en", "toString", "{valueOf}"]

@@ -12,7 +12,7 @@ def _ready(page, address: str) -> None:
 
 
 def _chosen(page, name: str) -> None:
-    expect(page.get_by_role("tab", name=name).first).to_have_attribute("aria-selected", "true", timeout=15_000)
+    expect(page.get_by_role("tab", name=name).first).to_have_attribute("aria-selected", "true")
 
 
 def test_a_tab_and_its_part_can_be_linked_to_and_back_goes_back(page, server: str) -> None:
@@ -53,7 +53,7 @@ def test_an_address_nobody_made_opens_the_first_screen_whose_portrait_is_live_an
 
     page.get_by_role("link", name="Everything at a glance").click()
     _chosen(page, "Parsing")
-    expect(page.locator("#glance-start")).to_be_visible(timeout=20_000)
+    expect(page.locator("#glance-start")).to_be_visible()
     page.go_back()
     _chosen(page, "Start")
 
@@ -62,7 +62,7 @@ def test_the_models_are_cards_that_filters_narrow_at_once_also_on_a_phone(page, 
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{server}?tab=models")
     count = page.locator(".model-count")
-    expect(count).to_contain_text("ready here", timeout=20_000)
+    expect(count).to_contain_text("ready here")
     everything = count.inner_text()
     page.locator("#models-cards select[name=task]").select_option("clicks")
     expect(count).to_contain_text("2 of ")
@@ -82,7 +82,7 @@ def test_what_gradio_leaves_out_for_people_who_hear_the_page_is_there(page, serv
 def test_the_page_of_the_api_opens_from_the_footer_and_tells_of_tabs_that_were_not_open(page, server: str) -> None:
     """The button led to the page without it, and a tab that was open had all its parts twice."""
     page.goto(f"{server}?tab=parsing")
-    expect(page.locator("#parsing-start")).to_be_visible(timeout=20_000)
+    expect(page.locator("#parsing-start")).to_be_visible()
     page.locator("footer .show-api").click()
     for name in ("/parse", "/protect", "/compare_parsers"):
         expect(page.get_by_text(name, exact=True).first).to_be_attached(timeout=60_000)
@@ -95,7 +95,7 @@ def test_a_phone_reaches_every_tab_by_thumb_and_a_link_brings_its_tab_into_view(
     page = context.new_page()
     try:
         page.goto(f"{server}?tab=generation&sub=mix-two-people")
-        expect(page.locator("#mix-start")).to_be_visible(timeout=20_000)
+        expect(page.locator("#mix-start")).to_be_visible()
         expect(page.get_by_label("More tabs")).to_have_count(0)
         for row, name in (("#tabs > .tab-wrapper", "Generation"), ("#tab-generation .tab-wrapper", "Mix two people")):
             tab = page.locator(f"{row} [role=tablist]").first.get_by_role("tab", name=name)
@@ -161,11 +161,11 @@ def test_a_webcam_is_asked_for_once_however_often_it_is_pressed(page, server: st
 def test_remove_takes_the_mask_out_of_the_editor_that_is_open(page, server: str, portrait: str) -> None:
     _ready(page, f"{server}?tab=parsing")
     page.locator("#strip input[type=file]").set_input_files(portrait)
-    expect(page.locator("#parsing-state [data-state=done]")).to_be_visible(timeout=20_000)
+    expect(page.locator("#parsing-state [data-state=done]")).to_be_visible()
     page.get_by_role("tab", name="Correct").click()
-    expect(page.locator("#correct-editor .me[data-state=ready]")).to_be_visible(timeout=20_000)
+    expect(page.locator("#correct-editor .me[data-state=ready]")).to_be_visible()
     page.locator("#strip").get_by_role("button", name="Remove").click()
-    expect(page.locator("#correct-editor .me[data-state=empty]")).to_be_visible(timeout=10_000)
+    expect(page.locator("#correct-editor .me[data-state=empty]")).to_be_visible()
 
 
 def test_one_photo_and_one_face_of_it_serve_every_tab_and_a_new_photo_leaves_nothing_of_the_old_one(
@@ -175,7 +175,7 @@ def test_one_photo_and_one_face_of_it_serve_every_tab_and_a_new_photo_leaves_not
     page.on("request", lambda sent: ran.append(1) if "/queue/join" in sent.url else None)
     _ready(page, f"{server}?tab=parsing")
     page.locator("#strip input[type=file]").set_input_files(several_people)
-    expect(page.locator("#parsing-state [data-state=done]")).to_be_visible(timeout=20_000)
+    expect(page.locator("#parsing-state [data-state=done]")).to_be_visible()
     expect(page.locator("#parsing-face input")).to_have_value("All faces")
     second = page.locator("#strip").get_by_role("button", name="Face 2")
     second.click()
@@ -183,14 +183,14 @@ def test_one_photo_and_one_face_of_it_serve_every_tab_and_a_new_photo_leaves_not
     expect(page.locator("#parsing-face input")).to_have_value("Face 2")
 
     page.get_by_role("tab", name="Explanation").click()
-    expect(page.locator("#explain-face input")).to_have_value("Face 2", timeout=20_000)
+    expect(page.locator("#explain-face input")).to_have_value("Face 2")
     expect(page.locator("#explain-answer")).to_contain_text("this is face 2", timeout=30_000)
     page.locator("#strip").get_by_role("button", name="Face 3").click()
     expect(page.locator("#explain-answer")).to_contain_text("this is face 3", timeout=30_000)
 
     ran.clear()
     page.locator("#strip input[type=file]").set_input_files(portrait)
-    expect(page.locator("#strip [role=status]")).to_have_text("One face", timeout=20_000)
+    expect(page.locator("#strip [role=status]")).to_have_text("One face")
     expect(page.locator("#explain-answer")).to_contain_text("happy", timeout=30_000)
     expect(page.locator("#parsing-palette")).to_be_disabled()
     expect(page.locator("#parsing-photo img"), "a tab that is not open keeps nothing of the old photo").to_have_count(0)

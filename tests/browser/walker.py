@@ -36,7 +36,7 @@ class Keys:
         """Open a sub-tab."""
         if sub:
             found = f"#tab-{tab} button[role=tab]"
-            self.page.locator(found).first.wait_for(timeout=20_000)
+            self.page.locator(found).first.wait_for()
             names = self.page.locator(found).all_inner_texts()
             meant = next((n for n, name in enumerate(names) if _slug(name) == sub), None)
             if meant is None:
@@ -67,6 +67,8 @@ class Keys:
         self.reach(selector)
         self.key("Enter")
         self.page.wait_for_timeout(150)
+        with suppress(Exception):  # then it is noted; a busy page brings it back a little later
+            self.page.wait_for_function("!walk.lost()", timeout=3_000)
         if self.page.evaluate("walk.lost()"):
             self.lost.append(selector)
 
@@ -151,9 +153,9 @@ def do(person: Keys, job: Job, given: dict[str, list[str]]) -> None:
         _settled(page, job)
     if job.file:
         with suppress(Exception):  # then it is said to be disabled
-            page.wait_for_function("file => walk.able(file)", arg=job.file, timeout=8_000)
+            page.wait_for_function("file => walk.able(file)", arg=job.file)
         person.reach(f"#{job.file}")
-        with page.expect_download(timeout=10_000):
+        with page.expect_download():
             person.press(f"#{job.file}")
 
 

@@ -245,7 +245,8 @@ def test_parts_are_those_whose_enlarged_probability_is_highest_at_every_pixel():
 def test_borders_may_be_longer_than_a_picture_of_opencv(monkeypatch):
     """A photo of 60 megapixels with parts all over ended with an assertion of OpenCV's: 32,767 rows are too many."""
     checks = np.indices((6, 6)).sum(axis=0) % 2
-    scores = np.stack([checks, 1 - checks]).astype(np.float32)
+    scores = np.zeros((len(PARTS), 6, 6), np.float32)
+    scores[:2] = checks, 1 - checks
     asked = FaceScores(scores, np.array([[0.03, 0, 0], [0, 0.03, 0]], np.float32)), (slice(0, 190), slice(0, 190))
     whole = enlarge(*asked)
     monkeypatch.setattr(parsing, "LINE", 1)

@@ -12,7 +12,7 @@
   // ---- which language: the address says it, else what was chosen here before, else what the browser prefers
   const kept = () => { try { return localStorage.getItem('page:language'); } catch { return ''; } };
   const preferred = () => [new URLSearchParams(location.search).get('lang'), kept(), ...(navigator.languages || [])]
-    .map(name => String(name || '').toLowerCase().split('-')[0]).find(name => name in NAMES) || 'en';
+    .map(name => String(name || '').toLowerCase().split('-')[0]).find(name => Object.hasOwn(NAMES, name)) || 'en';
 
   // ---- what a text is in it
   const FIGURE = String.raw`([−+~±≈-]?\d[\d.,:×/]*(?:\s?(?:%|°|px|[kMG]?B))?)`;
@@ -195,13 +195,18 @@
     if (document.body) done(); else document.addEventListener('DOMContentLoaded', done, {once: true});
   });
   new MutationObserver(mark).observe(document.documentElement, {attributeFilter: ['lang', 'dir']});  // Gradio says its own
+  const sent = async file => {
+    const answer = await fetch(new URL(file, here));
+    if (!answer.ok) throw new Error(`no ${file}`);
+    return answer.json();
+  };
   let asked = 0;
   const speak = async name => {
     const ticket = ++asked;
     let theirs = {};
     try {
-      if (name !== 'en') theirs = await (await fetch(new URL(FILES[name], here))).json();
-    } catch { name = 'en'; }  // no connection: the page stays English
+      if (name !== 'en') theirs = await sent(FILES[name]);
+    } catch { name = 'en'; }  // no connection, or a newer server has other files: the page stays English
     await ready;
     if (ticket !== asked) return;
     [language, exact] = [name, theirs];

@@ -6,12 +6,12 @@ let language = "en", words = {};
 function preferred() {
   const kept = (name) => { try { return localStorage.getItem(name) || ""; } catch (error) { return ""; } };
   const asked = [new URLSearchParams(location.search).get("lang"), kept("labeling:language"), kept("page:language"), ...(navigator.languages || [navigator.language])];
-  return asked.map((name) => String(name || "").toLowerCase().split("-")[0]).find((name) => name in LANGUAGES) || "en";
+  return asked.map((name) => String(name || "").toLowerCase().split("-")[0]).find((name) => Object.hasOwn(LANGUAGES, name)) || "en";
 }
 
 function keepLanguage(name) { try { localStorage.setItem("labeling:language", name); } catch (error) { /* asked again next time */ } }
 
-const t = (english, values) => (words[english] || english || "").replace(/\{(\w+)\}/g, (whole, name) => (values && name in values ? values[name] : whole));
+const t = (english, values) => (Object.hasOwn(words, english) && words[english] || english || "").replace(/\{(\w+)\}/g, (whole, name) => (values && Object.hasOwn(values, name) ? values[name] : whole));
 
 /* What stands in the page itself. Pictures keep their places from left to right in every language. */
 function speak(root, name, theirs) {
