@@ -43,7 +43,7 @@ def make(bench: Workbench, wanted: int = 3) -> list[Path]:
     try:
         _make(bench, wanted, out)
     except CannotWrite:
-        print(f"{out} cannot be written: the page offers no photos to click.", file=sys.stderr)
+        sys.stderr.write(f"{out} cannot be written: the page offers no photos to click.\n")
     return sorted(out.glob("*.png"))
 
 

@@ -152,7 +152,6 @@ def test_a_look_that_finds_no_file_is_not_counted_as_running_for_ever(monkeypatc
     network._path = network._path / "gone"
     monkeypatch.setattr("os.cpu_count", lambda: 2)
 
-    with network._sessions():
-        with pytest.raises(BadWeights), network._sessions():
-            raise AssertionError("there is no file")
+    with network._sessions(), pytest.raises(BadWeights), network._sessions():
+        raise AssertionError("there is no file")
     assert network._running == 0

@@ -15,7 +15,7 @@ MOST = 8
 
 
 def open_session(path: Path, most: int = MOST, threads: int = 0) -> "InferenceSession":
-    """The file as a network on the processor, with at most `most` threads, or exactly `threads`, which do not spin while
+    """The file as a network on the processor, with at most `most` threads, or exactly `threads`. They do not spin while
     they wait: spinning cost half of every look again where other work was to be done.
 
     Raises BadWeights when it is no ONNX file that can be read.
