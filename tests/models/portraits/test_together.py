@@ -41,6 +41,36 @@ def test_each_has_one_thread_of_torch_and_everybody_else_keeps_theirs():
         torch.set_num_threads(before)
 
 
+def test_a_thread_that_began_while_others_drew_hands_its_one_thread_on_to_nobody():
+    """Two visitors drew at the same moment, and from then on every model of the server had one thread."""
+    before, later = torch.get_num_threads(), []
+
+    def draws(row, watch, show):
+        return blank(row)
+
+    def visitor():
+        torch.get_num_threads()  # else it asks later
+        torch.set_num_threads(1)
+        begun.set()
+        assert usual_again.wait(10)
+        drawn(2, draws, Watch(), threads=2)
+
+    begun, usual_again = threading.Event(), threading.Event()
+    beside = threading.Thread(target=visitor)
+    beside.start()
+    try:
+        assert begun.wait(10)
+        torch.set_num_threads(3)
+        usual_again.set()
+        beside.join()
+        newcomer = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
+        newcomer.start()
+        newcomer.join()
+        assert later == [3]
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_share_told_is_of_all_and_what_there_is_of_each_is_shown_in_order():
     told, shown = [], []
 

@@ -22,6 +22,9 @@ Show = Callable[[np.ndarray], None]
 Draw = Callable[[int, Watch, Show | None], np.ndarray]
 """Draws the picture of a row."""
 
+_STARTING = threading.Lock()
+"""Held while torch's number for threads to come is another one: who draws beside would take it for the usual one."""
+
 
 def drawn(
     rows: int, draw: Draw, watch: Watch, preview: Preview | None = None, threads: int | None = None
@@ -32,24 +35,45 @@ def drawn(
     that fails, or is cancelled, ends all of them, and its error is raised.
     """
     each = _Each(rows, watch, preview)
-    workers, usual = min(rows, threads or torch.get_num_threads()), torch.get_num_threads()
-    ready = threading.Barrier(workers + 1)
-    with ThreadPoolExecutor(workers, "portrait", partial(_alone, ready)) as pool:
+    with _STARTING:
+        pool = _started(rows, threads)
+    with pool:
+        begun = [pool.submit(_one, draw, each, row) for row in range(rows)]
         try:
-            begun = [pool.submit(_one, draw, each, row) for row in range(rows)]
-            ready.wait()
-            torch.set_num_threads(usual)
             return [one.result() for one in begun]
         except BaseException:
             each.stop()
-            ready.abort()
             pool.shutdown(cancel_futures=True)
             raise
 
 
+def _started(rows: int, threads: int | None) -> ThreadPoolExecutor:
+    """Threads in which torch splits nothing. Torch keeps a number per thread, which a thread takes from all when it
+    first asks, and one for threads to come: the latter is set back as soon as all these have theirs."""
+    usual = _of_threads_to_come()
+    workers = min(rows, threads or usual)
+    ready = threading.Barrier(workers + 1)
+    pool = ThreadPoolExecutor(workers, "portrait", partial(_alone, ready))
+    try:
+        for _ in range(workers):
+            pool.submit(int)
+        ready.wait()
+    except BaseException:
+        ready.abort()
+        pool.shutdown(cancel_futures=True)
+        raise
+    finally:
+        torch.set_num_threads(usual)
+    return pool
+
+
+def _of_threads_to_come() -> int:
+    """Asked by a new thread: the number of one that began while others were set to 1 is 1, and was handed on to all."""
+    with ThreadPoolExecutor(1) as new:
+        return new.submit(torch.get_num_threads).result()
+
+
 def _alone(ready: threading.Barrier) -> None:
-    """In this thread torch splits nothing. It keeps a number per thread, which a thread takes from all when it first
-    asks, and one for threads to come: the latter is set back as soon as all these have theirs."""
     torch.get_num_threads()
     torch.set_num_threads(1)
     ready.wait()
