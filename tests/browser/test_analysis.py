@@ -37,10 +37,10 @@ def test_a_clip_is_analysed_drawn_over_time_and_downloaded(page, server, tmp_pat
     page.get_by_role("tab", name="Analysis").click()
     page.get_by_role("tab", name="Clip").click()
     page.locator("#clip-source input[type=file]").set_input_files(clip)
-    expect(page.locator("#clip-state")).to_contain_text("Ready", timeout=30_000)
+    expect(page.locator("#clip-state")).to_contain_text("Ready")
     page.locator("#clip-start").click()
     expect(page.locator("#clip-words")).to_contain_text("8 faces of one person", timeout=90_000)
-    expect(page.locator("#clip-plot canvas, #clip-plot svg").first).to_be_visible(timeout=30_000)
+    expect(page.locator("#clip-plot canvas, #clip-plot svg").first).to_be_visible()
     rows = list(csv.DictReader(_saved(page, "#clip-csv", "walk_faces.csv").read_text().splitlines()))
     assert [row["picture"] for row in rows] == [str(number) for number in range(8)]
     assert page.evaluate("walk.small()") == [], "each is large enough for a finger; the player's buttons were 11 pixels"
@@ -71,5 +71,5 @@ def test_the_camera_is_seen_live(page, server, keep):
     picture = page.locator("#live-faces img")
     expect(picture).to_be_visible(timeout=60_000)
     first = picture.get_attribute("src")
-    expect(picture).not_to_have_attribute("src", first or "", timeout=30_000)
+    expect(picture).not_to_have_attribute("src", first or "")
     keep(page)

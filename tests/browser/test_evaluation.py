@@ -15,7 +15,7 @@ from tests.models import tiny_onnx
 def _give(page, path: str) -> None:
     """Hand a zip over and wait until it is there: who presses earlier asks about nothing."""
     page.locator("#evaluation-zip input[type=file]").set_input_files(path)
-    expect(page.locator("#evaluation-state")).to_contain_text("Ready", timeout=30_000)
+    expect(page.locator("#evaluation-state")).to_contain_text("Ready")
 
 
 def _open(page, server: str) -> None:
@@ -68,7 +68,7 @@ def test_a_zip_without_truth_gets_a_sentence_and_no_result(page, server: str, tm
     _give(page, str(path))
     page.locator("#evaluation-start").click()
 
-    expect(page.get_by_text("no truth that is recognised").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("no truth that is recognised").first).to_be_visible()
     expect(page.locator("#evaluation-report")).to_be_disabled()
 
 

@@ -66,7 +66,7 @@ def test_without_consent_nothing_is_drawn_and_cancel_leaves_nothing(page, server
     page.locator("#generate-references input[type=file]").first.set_input_files(portrait)
     expect(page.locator("#generate-references img").first).to_be_visible()
     page.locator("#generate-start").click()
-    expect(page.locator("#generate-state [data-state=error]")).to_contain_text("Please confirm first", timeout=30_000)
+    expect(page.locator("#generate-state [data-state=error]")).to_contain_text("Please confirm first")
     page.locator("#generate-consent input").check()
     page.locator("#generate-count input[type=number]").fill("16")
     page.locator("#generate-start").click()

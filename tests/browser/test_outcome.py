@@ -36,7 +36,7 @@ def test_a_bad_file_after_a_good_one_leaves_nothing_of_the_old_result(page, serv
         "request", lambda sent: asked.append(json.loads(sent.post_data)["fn_index"]) if "/join" in sent.url else None
     )
     _drop(page, portrait)
-    expect(line.locator("[data-state=done]")).to_be_visible(timeout=30_000)
+    expect(line.locator("[data-state=done]")).to_be_visible()
     expect(page.locator("#parsing-masks")).to_be_enabled()
     assert len(asked) == len(set(asked)), "a replaced photo must run once"
 

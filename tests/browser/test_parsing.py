@@ -91,7 +91,7 @@ def test_a_text_file_named_jpg_gets_a_sentence(page, server, tmp_path) -> None:
     page.locator("#parsing-photo input[type=file]").set_input_files(str(path))
     said = page.locator("#parsing-state [data-state=error]")
 
-    expect(said).to_contain_text("got a text file", timeout=30_000)
+    expect(said).to_contain_text("got a text file")
     expect(page.get_by_test_id("toast-body")).to_have_count(0)  # it was said twice
     expect(page.locator("#parsing-photo")).to_be_hidden()  # it showed a torn picture
 
@@ -144,7 +144,7 @@ FITS = """editor => {
 def _editor(page):
     page.get_by_role("tab", name="Correct", exact=True).click()
     editor = page.locator("#correct-editor .me")
-    expect(editor).to_have_attribute("data-state", "ready", timeout=30_000)
+    expect(editor).to_have_attribute("data-state", "ready")
     return editor
 
 
@@ -181,13 +181,13 @@ def test_a_mask_is_painted_undone_used_saved_and_opened_again(page, server, port
     stage.press("Enter")
     stage.press("x")
     page.mouse.click(*at(0.7, 0.3))
-    expect(status).to_have_text("Ear (image left): 1 click", timeout=30_000)
+    expect(status).to_have_text("Ear (image left): 1 click")
     stage.press("c")
     page.mouse.click(*at(0.337, 0.24))
-    expect(status).to_have_text(re.compile("2 clicks|as you clicked"), timeout=30_000)
+    expect(status).to_have_text(re.compile("2 clicks|as you clicked"))
     keep(page, "clicked")
     editor.get_by_role("button", name="Use this mask").click()
-    expect(status).to_have_text("This mask is the photo's mask from now on.", timeout=30_000)
+    expect(status).to_have_text("This mask is the photo's mask from now on.")
     expect(page.locator("#correct-score")).to_contain_text("Ear (image left)")
 
     with page.expect_download() as download:

@@ -58,7 +58,7 @@ def test_look_protect_slider_download_and_the_file_gives_the_same_figures(
     tab = opened(page, server, somebody[0])
     tab.get_by_role("button", name="Compare with another photo of the same person").click()
     tab.locator("#protect-other input[type=file]").set_input_files(somebody[1])
-    expect(tab.locator("#protect-other img")).to_be_visible(timeout=30_000)
+    expect(tab.locator("#protect-other img")).to_be_visible()
     tab.locator("#protect-look input").click()
     tab.get_by_role("option", name="Red lipstick").click()
     expect(tab.locator("#protect-look")).to_contain_text("Red lips")
@@ -69,22 +69,22 @@ def test_look_protect_slider_download_and_the_file_gives_the_same_figures(
     expect(verdict).to_have_attribute("data-state", re.compile("^(protected|not protected)$"), timeout=SEARCH)
     expect(verdict).to_have_attribute("data-state", "protected")  # by two recognisers that an install does not attack
     rows = tab.locator("#protect-table tr[data-model]")
-    expect(rows.first).to_be_visible(timeout=30_000)
+    expect(rows.first).to_be_visible()
     assert rows.count() >= 2
     assert tab.locator("#protect-table tr[data-role=judge]").count() >= 1
     expect(tab.locator("#protect-heat img")).to_be_visible()
 
     expect(tab.locator("#protect-curve circle").first).to_be_attached()
-    expect(tab.locator("#protect-level input:checked")).to_have_value("2", timeout=30_000)
+    expect(tab.locator("#protect-level input:checked")).to_have_value("2")
     expect(tab.locator("#protect-next")).to_be_hidden()
     shown = tab.locator("#protect-figures").inner_text()
     tab.locator("#protect-level label").first.click()
-    expect(tab.locator("#protect-figures")).not_to_have_text(shown, timeout=30_000)
+    expect(tab.locator("#protect-figures")).not_to_have_text(shown)
     expect(tab.locator("#protect-verdict .verdict")).to_have_attribute("data-state", "not protected")
-    expect(tab.locator("#protect-next button")).to_have_count(3, timeout=30_000)  # what is next where it failed
+    expect(tab.locator("#protect-next button")).to_have_count(3)  # what is next where it failed
     expect(tab.locator("#protect-next")).to_be_visible()
     tab.locator("#protect-stronger").click()
-    expect(tab.locator("#protect-level input:checked")).to_have_value("1.5", timeout=30_000)
+    expect(tab.locator("#protect-level input:checked")).to_have_value("1.5")
 
     handle, after = tab.locator("#protect-slider .outer .icon-wrap"), tab.locator("#protect-slider img").last
     before = after.evaluate("image => image.style.clipPath")
@@ -140,7 +140,7 @@ def test_a_shade_and_an_intensity_show_at_once_and_cancel_keeps_nothing(tab):
     tab.locator("#protect-start").click()
     expect(tab.locator("#protect-verdict .verdict")).to_have_attribute("data-state", "searching", timeout=SEARCH)
     tab.locator("#protect-stop").click()
-    expect(tab.locator("#protect-verdict .verdict")).to_have_attribute("data-state", "cancelled", timeout=30_000)
+    expect(tab.locator("#protect-verdict .verdict")).to_have_attribute("data-state", "cancelled")
     expect(tab.locator("#protect-jpeg")).to_be_disabled()
 
 
@@ -163,7 +163,7 @@ def test_a_clip_is_hidden_and_downloaded(page, server, tmp_path, astronaut, keep
     clip = clips.write(tmp_path / "walk.mp4", [astronaut[:300, 20 + number : 320 + number] for number in range(8)])
     tab.get_by_role("tab", name="Hide in video").click()
     tab.locator("#hide-video-clip input[type=file]").set_input_files(clip)
-    expect(tab.locator("#hide-video-state")).to_contain_text("Ready", timeout=30_000)
+    expect(tab.locator("#hide-video-state")).to_contain_text("Ready")
     tab.locator("#hide-video-start").click()
     expect(tab.locator("#hide-video-words .verdict")).to_have_attribute("data-state", "hidden", timeout=90_000)
     with tab.expect_download() as download:
