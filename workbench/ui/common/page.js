@@ -213,6 +213,7 @@
     }).observe(document.body, {childList: true, subtree: true});
     document.addEventListener('language', () => {
       mend(document);
+      centre(document);  // its tabs are wider or narrower now
       if (here()) name(here());
     });
     if (whole) told();
