@@ -101,17 +101,20 @@ class TestOneFace:
         }
         assert json.loads(Path(record).read_text())["method"] == "grad_cam"
 
-    def test_knobs_reach_the_method_by_name_or_by_method(self, here, portrait):
-        for knobs in (
-            '{"stride": 16, "window": 32}',
-            '{"occlusion": {"stride": 16, "window": 32}, "rise": {"masks": 1}}',
+    def test_knobs_reach_the_method_by_name_or_by_method_and_no_label_is_the_models_own_answer(self, here, portrait):
+        """Who pressed Explain before the answer to a new photo had come was told about another label."""
+        for target, knobs in (
+            ("happy", '{"stride": 16, "window": 32}'),
+            (None, '{"occlusion": {"stride": 16, "window": 32}, "rise": {"masks": 1}}'),
         ):
             *_, record = last(
                 explanation_one.explain(
-                    here, portrait, "Face 1", "fer", "happy", "occlusion", knobs, "none", False, 0, progress=quiet
+                    here, portrait, "Face 1", "fer", target, "occlusion", knobs, "none", False, 0, progress=quiet
                 )
             )
-            assert json.loads(Path(record).read_text())["knobs"] == {"stride": 16, "window": 32, "fill": "blur"}
+            told = json.loads(Path(record).read_text())
+            assert told["knobs"] == {"stride": 16, "window": 32, "fill": "blur"}
+            assert told["target"] == "happy"
 
     def test_an_old_recipe_opens_in_the_tab_and_gives_the_same_picture(self, here, portrait, mirrored, tmp_path):
         knobs = '{"stride": 16, "window": 32}'

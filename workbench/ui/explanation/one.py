@@ -56,7 +56,7 @@ class Asked:
     source: Any
     face: str
     model: str
-    target: str
+    target: str | None
     method: str
     knobs: Any
     parser: str
@@ -128,7 +128,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         **QUEUE,
     }
     outcome.run(start.click, **asked, api_name="explain")
-    cleared = outcome.photos([source], clears=[answer_box, face])
+    cleared = outcome.photos([source], clears=[answer_box, face, target])
     outcome.cancels()
     outcome.also(begin(photo, cleared, face).then(**say, api_visibility="private", show_progress="minimal"))
     face.input(**say, api_visibility="private")
@@ -243,9 +243,10 @@ def explain(
 ) -> Iterator[tuple[Any, ...]]:
     """Explain one number of one face, and prove the map.
 
-    face: by size, such as "Face 2", or a place in the photo ("x, y" or "left, top, right, bottom"). knobs: JSON of the
-    method's settings. Returns the face with its heat, the verdict in words, the curves and parts as
-    pictures, and the full picture, the numbers (NPZ) and the recipe (JSON) as files.
+    face: by size, such as "Face 2", or a place in the photo ("x, y" or "left, top, right, bottom"). target: the label
+    asked about; empty: the model's own answer. knobs: JSON of the method's settings. Returns the face with its heat,
+    the verdict in words, the curves and parts as pictures, and the full picture, the numbers (NPZ) and the recipe
+    (JSON) as files.
     """
     if source is None:
         raise BadRequest("Drop a photo first.")
@@ -266,13 +267,14 @@ def _work(bench: Workbench, asked: Asked, watch: Watch) -> tuple[views.CloseUp, 
     photo = find_in(bench, asked.source)
     image, (number, mine) = photo.image, chosen(photo, asked.face or "Face 1")
     parts = parsed(bench, image, photo.faces, asked.parser)
-    target = named(scorer, task, asked.target)
+    label = asked.target or own_answer(scorer, task, image, mine)
+    target = named(scorer, task, label)
     found = explanation.explained(
         target, image, mine, method.id, settings, parsing=parts, seed=asked.seed, watch=watch.part(0.1, 0.45)
     )
     proof = explanation.proof_of(found, randomise=asked.shuffle, more=asked.more, watch=watch.part(0.45, 1.0))
     recipe = explanation_record.recipe(
-        found, image, number, asked.target, "" if parts is None else parts.model, photo.photo.name or "PHOTO"
+        found, image, number, label, "" if parts is None else parts.model, photo.photo.name or "PHOTO"
     )
     stem, values = photo.photo.stem, found.heatmap.values
     files = {
@@ -281,6 +283,11 @@ def _work(bench: Workbench, asked: Asked, watch: Watch) -> tuple[views.CloseUp, 
         f"{stem}_explanation.json": explanation_record.as_json(recipe, found, proof),
     }
     return views.cut(image, values, mine), found.heatmap.extra, proof, files
+
+
+def own_answer(scorer: Any, task: str, image: np.ndarray, face: Face) -> str:
+    """What is asked of a model when nobody said: its highest label; a parser's hair."""
+    return "hair" if task == "parsing" else str(scorer.scores(image, face).top)
 
 
 def seed_of(value: Any) -> int:
