@@ -52,7 +52,7 @@ def test_a_changed_model_makes_a_result_out_of_date(page, server, portrait, keep
     expect(page.locator("#spoken")).to_have_text(re.compile("^Compact"))
     chosen = page.locator("#compare-second input").input_value()
     page.locator("#compare-second input").click()
-    other = page.get_by_role("option").filter(has_not_text=re.compile(re.escape(chosen))).first
+    other = page.locator("[role=option]").filter(has_not_text=re.compile(re.escape(chosen))).first
     other.click()
 
     expect(line.locator("[data-state=stale]")).to_be_visible()

@@ -201,8 +201,10 @@ def test_a_mask_is_painted_undone_used_saved_and_opened_again(page, server, port
     expect(page.locator("#correct-score")).to_contain_text("Ear (image left)")
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_function(WHOLE)  # a phone that was turned showed a corner of the photo
-    low, wrapped, height = editor.evaluate(FITS)
-    assert (low, wrapped) == ([], 0), "tools are as large as fingers, in rows that scroll"
+    page.wait_for_function(
+        f"() => {{ const [low, wrapped] = ({FITS})(document.querySelector('.me')); return !low.length && !wrapped; }}"
+    )  # tools are as large as fingers, in rows that scroll
+    height = editor.evaluate(FITS)[2]
     assert height < 844, "tools and picture are in one view"
     keep(page, "phone")
     stage.press("f")

@@ -78,7 +78,7 @@ def driver(out: Path, address: str, env: dict[str, str]) -> subprocess.Popen:
     return subprocess.Popen(words, cwd=ROOT, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
 
 
-def until(what, seconds: float = 60) -> None:
+def until(what, seconds: float = 100) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end
