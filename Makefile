@@ -35,7 +35,8 @@ run: setup ## open the app on port 7860
 	$(OFF) $(BIN)/python app.py
 
 test: setup $(DEV) ## everything that can be checked here; prints what it skipped
-	$(PYTEST) tests -n 4 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) tests --ignore=tests/browser -n 3 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) tests/browser
 
 test-gpu: setup $(DEV) ## the models on this machine's graphics card, beside the processor, with times
 	$(PYTEST) tests/gpu -m gpu

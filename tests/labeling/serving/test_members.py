@@ -115,7 +115,9 @@ def test_an_archived_study_is_closed_to_raters_keeps_its_data_and_can_be_reopene
     rater = agree(desk)
     items = desk.sync({"rater": rater, "want": 2})["items"]
     owner.do({"token": TOKEN, "action": "archive"})
-    told = desk.sync({"rater": rater, "votes": [vote(items[0])], "want": 2})
+    told = desk.sync(
+        {"rater": rater, "votes": [vote(items[0], "different_3")], "want": 2}
+    )  # right for the gold one too
     assert (told["votes"][0]["state"], told["state"], told["items"]) == ("recorded", "archived", [])
     assert told["redirect"].endswith("OK1")
     assert desk.welcome()["state"] == "archived"

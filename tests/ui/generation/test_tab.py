@@ -3,6 +3,7 @@ input."""
 
 import io
 import json
+import os
 import re
 import time
 import zipfile
@@ -308,11 +309,13 @@ class TestPairStudy:
         next(events)
         time.sleep(0.4)
         events.close()
-        for _ in range(100):
-            if not any(path.is_file() for path in (tmp_path / "uploads").rglob("*")):
+        left = []
+        for _ in range(200):
+            left = [name for _, _, names in os.walk(tmp_path / "uploads") for name in names]  # folders may go meanwhile
+            if not left:
                 break
             time.sleep(0.05)
-        assert not any(path.is_file() for path in (tmp_path / "uploads").rglob("*"))
+        assert not left
         assert not (here.settings.data / "studies").exists()
 
 
