@@ -200,14 +200,15 @@ def test_what_it_needs_is_said(
 
 
 def test_between_two_people_the_regions_that_both_show_are_blended(model: consistent_id.ConsistentId) -> None:
-    other = copy.copy(model)
-    other._looks = model._looks.flip(-1)
+    other, looks = copy.copy(model), model._looks
+    assert looks is not None
+    turned = other._looks = looks.flip(-1)
     other._regions = {name: look + 1 for name, look in model._regions.items() if name != "ears"}
     middle = model.between(other, 0.25)
 
     assert list(middle._regions) == ["face", "eyes", "nose", "mouth"]
     assert torch.allclose(middle._regions["eyes"], model._regions["eyes"] + 0.25)
-    assert torch.allclose(middle._looks, 0.75 * model._looks + 0.25 * other._looks, atol=1e-5)
+    assert torch.allclose(middle._looks, 0.75 * looks + 0.25 * turned, atol=1e-5)
     other._regions = {}
     with pytest.raises(BadRequest, match="no region in both"):
         model.between(other, 0.5)

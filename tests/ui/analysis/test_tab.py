@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.ui.handlers import quiet
 from workbench.errors import BadRequest
 from workbench.signs import Signs
 from workbench.tasks.analysis import FaceAnalysis, analyse_face
@@ -17,10 +18,6 @@ from workbench.ui.analysis.cards import MOST, cards, dial
 from workbench.ui.analysis.overlay import LAYERS, thumbnail, view
 from workbench.ui.analysis.tab import FILES, find, read
 from workbench.values import Pose
-
-
-def quiet(*told, **more) -> None:
-    """A progress that nobody sees."""
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests import bad_images
+from tests.ui.handlers import quiet
 from workbench.colour import UNREADABLE
 from workbench.errors import BadRequest, ManyFaces
 from workbench.photo import Found, Photo
@@ -27,10 +28,6 @@ SIZE = (2700, 1500)
 """Width and height: more than the working size."""
 PLACES = ((450, 700, 601), (1350, 600, 600), (2250, 800, 602))
 """Centre and width of three heads of nearly one size."""
-
-
-def quiet(*args: object, **kwargs: object) -> None:
-    pass
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.ui.handlers import last, quiet
 from workbench.errors import BadRequest, Cancelled, NoFace, WorkbenchError
 from workbench.ui.common.background import in_background
 from workbench.ui.common.faces import find_in
@@ -22,15 +23,6 @@ from workbench.ui.explanation import parts as explanation_parts
 from workbench.ui.explanation import recipes as explanation_recipes
 from workbench.ui.explanation import views
 from workbench.values import Scores
-
-
-def quiet(*args, **kwargs) -> None:
-    """A progress nobody sees."""
-
-
-def last(events):
-    """What is on the screen at the end."""
-    return list(events)[-1]
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """The Generation tab's handlers, called without a browser: figures beside every sheet, consent first, sentences for bad
 input."""
 
-import io
 import json
-import os
 import re
 import time
 import zipfile
@@ -13,67 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.generation.fake_portrait import FakePortrait
-from workbench.bench import Workbench
-from workbench.catalog import MODELS
-from workbench.catalog.spec import ModelSpec
-from workbench.errors import BadRequest, ManyFaces, ModelMissing, NoFace, NotAllowed, OutOfMemory
+from tests.ui.handlers import last, quiet
+from workbench.errors import BadRequest, ManyFaces, ModelMissing, NoFace, OutOfMemory
 from workbench.generation import marking
-from workbench.labeling.study.reading import load_items
-from workbench.labeling.study.study import load_study
-from workbench.settings import Settings
 from workbench.sources import figures
-from workbench.ui.generation import mix as generation_mix
 from workbench.ui.generation import new as generation_new
 from workbench.ui.generation import parts as generation_parts
 from workbench.ui.generation import portraits as generation_portraits
 from workbench.ui.generation import repose as generation_repose
 from workbench.ui.generation import scene as generation_scene
-from workbench.ui.generation import study as generation_study
 from workbench.ui.generation import wishes as generation_wishes
-
-
-def quiet(*args, **kwargs) -> None:
-    """A progress nobody sees."""
-
-
-def last(events):
-    """What is on the screen at the end."""
-    return list(events)[-1]
-
-
-@pytest.fixture
-def fake(bench) -> FakePortrait:
-    return FakePortrait(bench.model("dcgan-digiface-64"))
-
-
-@pytest.fixture
-def here(bench, fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workbench:
-    """A bench with a fake portrait model, and folders of its own for results and studies."""
-    row = ModelSpec(id="fake", task="portrait", title="Fake", load="nowhere:load", files=())
-    settings = Settings(cache=bench.settings.cache, data=tmp_path / "data", owner_token="the owner's own token")
-    mine = Workbench(settings, {"fake": row, **MODELS})
-    real = bench.model
-    mine.model = lambda name, task="": (
-        fake if (name, bool(mine.spec(name, task))) == ("fake", True) else real(name, task)
-    )
-    (tmp_path / "uploads").mkdir()
-    monkeypatch.setattr("workbench.ui.common.widgets.uploads.folder", lambda settings: tmp_path / "uploads")
-    return mine
-
-
-@pytest.fixture
-def portrait(tmp_path: Path, astronaut: np.ndarray) -> str:
-    path = tmp_path / "astronaut.png"
-    Image.fromarray(astronaut).save(path)
-    return str(path)
-
-
-@pytest.fixture
-def wall(tmp_path: Path) -> str:
-    path = tmp_path / "wall.png"
-    Image.fromarray(np.full((200, 200, 3), 128, np.uint8)).save(path)
-    return str(path)
 
 
 class TestPortraits:
@@ -226,99 +173,6 @@ class TestRepose:
             generation_repose.repose(here, str(several_people), consent=True)
 
 
-def test_faces_between_two_people_come_from_one_noise(here, fake, portrait, example_photos):
-    other = str(example_photos[1])
-    gallery, _words, *_ = last(
-        generation_mix.mix(here, [(portrait, None)], [(other, None)], True, "fake", 3, progress=quiet)
-    )
-    assert [len(vectors) for vectors, _ in fake.calls] == [1, 1, 1]
-    assert all("to the first person" in caption and "to the second person" in caption for _, caption in gallery)
-    with pytest.raises(BadRequest, match="both people"):
-        last(generation_mix.mix(here, [(portrait, None)], None, True, "fake", progress=quiet))
-
-
-def test_a_model_that_looks_at_photos_mixes_what_it_sees_of_both(here, fake, portrait, example_photos, monkeypatch):
-    row = ModelSpec(id="fake", task="portrait", title="Fake", load="nowhere:load", files=(), photo="must", mixes=True)
-    spec, asked = here.spec, []
-    monkeypatch.setattr(here, "spec", lambda name, task="": row if name == "fake" else spec(name, task))
-    monkeypatch.setattr(fake, "photo", "must")
-    fake.shown = lambda photo, face: fake
-    fake.between = lambda other, share: asked.append(share) or fake
-    last(
-        generation_mix.mix(here, [(portrait, None)], [(str(example_photos[1]), None)], True, "fake", 3, progress=quiet)
-    )
-    assert asked == [0, 0.5, 1]
-
-
-def test_a_model_that_must_see_a_photo_is_not_asked_for_what_has_none(here, portrait):
-    with pytest.raises(BadRequest, match="cannot mix two"):
-        last(generation_mix.mix(here, [(portrait, None)], [(portrait, None)], True, "flux1-kontext", 3, progress=quiet))
-    for model in ("photomaker-v1", "flux1-kontext"):
-        with pytest.raises(BadRequest, match="nobody it has not seen a photo of"):
-            last(generation_new.new_identities(here, model, 3, progress=quiet))
-        with pytest.raises(BadRequest, match="nobody it has not seen a photo of"):
-            last(generation_study.pair_study(here, "a", model, progress=quiet))
-
-
-def test_new_people_need_no_photo_and_keep_away_from_those_given(here, portrait):
-    gallery, words, *_ = last(generation_new.new_identities(here, "fake", 3, progress=quiet))
-    assert len(gallery) == 3
-    assert "taken for one person" in words
-    words = last(
-        generation_new.new_identities(here, "fake", 2, gallery=[(portrait, None)], consent=True, progress=quiet)
-    )[1]
-    assert "the nearest to keep away from" in words
-    with pytest.raises(BadRequest, match="confirm"):
-        last(generation_new.new_identities(here, "fake", 2, gallery=[(portrait, None)], progress=quiet))
-    with pytest.raises(BadRequest, match="were not found"):
-        last(generation_new.new_identities(here, "fake", 40, 120, progress=quiet))
-
-
-class TestPairStudy:
-    def ask(self, here, **changed):
-        asked = {"name": "pairs", "model": "fake", "people": 2, "pictures": 2, "widest": 30} | changed
-        return generation_study.pair_study(here, **asked, progress=quiet)
-
-    def test_it_comes_as_a_zip_that_loads(self, here, tmp_path):
-        gallery, words, download = last(self.ask(here))
-        assert "turned 30°" in words
-        assert all(marking.read(Path(path))["AI-generated"] == "true" for path, _ in gallery)
-        data = Path(download).read_bytes()
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            archive.extractall(tmp_path / "unpacked")
-        assert len(load_items(load_study(tmp_path / "unpacked"))) >= 4
-        assert not (here.settings.data / "studies").exists()
-
-    def test_the_owner_keeps_it_for_the_labeling_tab(self, here):
-        words = last(self.ask(here, token="the owner's own token"))[1]
-        assert "open the Labeling tab" in words
-        assert load_items(load_study(here.settings.data / "studies" / "pairs"))
-        with pytest.raises(Exception, match="already"):
-            last(self.ask(here, token="the owner's own token"))
-
-    def test_a_wrong_token_or_design_is_refused(self, here):
-        with pytest.raises(NotAllowed, match="needs the owner's token"):
-            last(self.ask(here, token="guess"))
-        with pytest.raises(BadRequest, match="at most 200 pictures"):
-            last(self.ask(here, people=40, pictures=9))
-        with pytest.raises(BadRequest, match="Study name"):
-            last(self.ask(here, name="../up"))
-
-    def test_a_cancelled_study_leaves_nothing(self, here, tmp_path):
-        events = self.ask(here, people=20, pictures=5)
-        next(events)
-        time.sleep(0.4)
-        events.close()
-        left = []
-        for _ in range(200):
-            left = [name for _, _, names in os.walk(tmp_path / "uploads") for name in names]  # folders may go meanwhile
-            if not left:
-                break
-            time.sleep(0.05)
-        assert not left
-        assert not (here.settings.data / "studies").exists()
-
-
 def test_a_judge_never_is_the_models_own_recogniser(here):
     assert generation_parts.judges(here, "dlib")[0] == "sface"
     assert "sface" not in generation_parts.judges(here, "sface")
@@ -350,23 +204,6 @@ def test_a_chosen_repair_is_told_of_and_an_unknown_one_is_refused_before_drawing
     with pytest.raises(BadRequest, match="no repair model"):
         last(generation_portraits.generate(here, [portrait], True, "fake", 1, repair="sface", progress=quiet))
     assert len(fake.calls) == drawn
-
-
-def test_the_way_between_two_people_is_a_curve_that_says_where_it_begins_and_ends() -> None:
-    import pandas as pd
-
-    from workbench.ui.generation.way import curve_html
-
-    rows = [
-        {"picture": 1, "face": True, "sface to the first person": 0.9, "sface to the second person": 0.1},
-        {"picture": 2, "face": False, "sface to the first person": None, "sface to the second person": None},
-        {"picture": 3, "face": True, "sface to the first person": 0.2, "sface to the second person": 0.8},
-    ]
-    shown = curve_html(pd.DataFrame(rows))
-
-    assert "SFace: to the first person from 0.90 to 0.20; to the second person from 0.10 to 0.80." in shown
-    assert shown.count("<circle") == 4, "a picture without a face has no point"
-    assert curve_html(None) == curve_html(pd.DataFrame(rows[:1])) == ""
 
 
 def test_the_card_of_a_model_says_what_it_is_before_anything_is_drawn(bench) -> None:
