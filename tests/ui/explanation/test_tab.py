@@ -108,6 +108,13 @@ class TestOneFace:
             assert told["knobs"] == {"stride": 16, "window": 32, "fill": "blur"}
             assert told["target"] == "happy"
 
+    def test_nothing_is_asked_about_before_the_model_has_answered(self, here):
+        """The first label of the list stood there: pressed within the first moment, Explain said why not "neutral"."""
+        with gr.Blocks() as page:
+            explanation_one.build_inside(here, gr.State(None))
+        (found,) = [block for block in page.blocks.values() if getattr(block, "elem_id", "") == "explain-target"]
+        assert found.value is None
+
     def test_an_old_recipe_opens_in_the_tab_and_gives_the_same_picture(self, here, portrait, mirrored, tmp_path):
         knobs = '{"stride": 16, "window": 32}'
         asked = ("Face 1", "fer", "neutral", "occlusion", knobs, "none", False, 3)

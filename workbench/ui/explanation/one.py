@@ -79,7 +79,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             face = open_choice(["Face 1"], "Face 1", "Face", "explain-face")
             model = gr.Dropdown(models, value=first, label="Model", elem_id="explain-model")
             labels = list(bench.spec(first).labels) if first else []
-            target = open_choice(labels, labels[0] if labels else None, "Explain why it says", "explain-target")
+            target = open_choice(labels, None, "Explain why it says", "explain-target")
             method = open_choice(method_rows(USUAL), DEFAULT_METHOD, "Method", "explain-method")
             with gr.Accordion("Advanced", open=False):
                 knobs = knob_panel(method, "explain")
