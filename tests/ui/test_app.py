@@ -96,4 +96,5 @@ def test_the_look_is_soft_but_for_the_colours_of_texts_and_buttons() -> None:
     changed = {key for key, value in vars(soft).items() if isinstance(value, str) and value != getattr(ours, key)}
 
     assert "background_fill_primary" not in changed
-    assert {"body_text_color_subdued", "block_label_text_color", "button_primary_background_fill"} <= changed
+    texts = {"body_text_color_subdued", "block_label_text_color", "button_primary_background_fill"}
+    assert texts | {"checkbox_border_color", "checkbox_border_color_dark"} <= changed

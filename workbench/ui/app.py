@@ -71,6 +71,11 @@ def theme() -> gr.themes.Base:
         link_text_color_active_dark="*primary_300",
         link_text_color_visited_dark="*primary_300",
         checkbox_label_background_fill_selected="*primary_600",
+        checkbox_border_color="*neutral_500",  # Soft's is nearly the white of the page: an empty box could not be seen
+        checkbox_border_color_dark="*neutral_400",
+        checkbox_border_color_hover="*neutral_600",
+        checkbox_border_color_hover_dark="*neutral_200",
+        checkbox_border_width_dark="1px",
     )
 
 
