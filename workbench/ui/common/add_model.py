@@ -83,7 +83,7 @@ def _fields(bench: Workbench, here: list[str], choice: gr.Dropdown | None) -> No
         name = _textbox("", label="Id", placeholder="my-parser", max_lines=1)
         task = _dropdown(here, value=here[0], label="Task")
         runtime = _dropdown(_RUNTIMES, value="onnx", label="Runtime")
-    upload = _file(label="ONNX file", file_types=[".onnx"], height=140)
+    upload = _file(label="ONNX file", file_types=[".onnx"], height=170)
     source = _textbox(
         "", label="Or where it lies", max_lines=1, placeholder="owner/name of the Hub, or local:/models/mine.onnx"
     )

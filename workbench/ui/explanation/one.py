@@ -91,7 +91,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
                 recipe = gr.File(
                     label="Open a recipe (JSON) of this photo",
                     file_types=[".json"],
-                    height=140,
+                    height=170,
                     elem_id="explain-recipe",
                 )
             start, stop = run_buttons("Explain", "explain")

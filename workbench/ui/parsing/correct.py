@@ -49,7 +49,7 @@ def build_inside(bench: Workbench, one: Screen, tab: gr.Tab) -> None:
             file_types=[".png", ".json", ".zip"],
             elem_id="correct-open",
             min_width=300,
-            height=140,
+            height=170,
         )
         back = gr.Button("Back to the model's mask", size="sm", elem_id="correct-back")
     table = gr.Dataframe(

@@ -52,7 +52,7 @@ def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
                 label="Keep these people visible (photos, one face each)",
                 file_count="multiple",
                 file_types=["image"],
-                height=140,
+                height=170,
                 elem_id="plain-keep",
             )
             start, stop = run_buttons("Hide", "plain")

@@ -35,7 +35,7 @@ def build_inside(bench: Workbench) -> None:
                 label="Keep these people visible (photos, one face each)",
                 file_count="multiple",
                 file_types=["image"],
-                height=140,
+                height=170,
                 elem_id="hide-video-keep",
             )
             sound = gr.Checkbox(True, label="Keep the sound (voices tell who speaks)", elem_id="hide-video-sound")
