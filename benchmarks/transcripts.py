@@ -8,6 +8,7 @@ leaves with 1 when a call failed or answered something else.
 import argparse
 import asyncio
 import base64
+import json
 import mimetypes
 import re
 import sys
@@ -134,11 +135,41 @@ def by_tool(address: str) -> tuple[Callable[[str, dict[str, Any]], Any], Callabl
         answer = asyncio.run(talk(name, given))
         if answer.isError:
             raise RuntimeError(answer.content[0].text)
-        return tuple(
-            f"{part.type} {len(getattr(part, 'text', '') or getattr(part, 'data', ''))}" for part in answer.content
-        )
+        return tuple(answer.content)
 
     return call, _url
+
+
+LETTERS = (("u", r"(?:SVG )?Image URL: http"), ("h", r"https?://\S+$"), ("n", r"null$"), ("j", r"[\[{]"))
+"""What a text of a tool's answer is: a picture's address, a file's, nothing, JSON; any other is `t`."""
+TOLD = {
+    "a file": "(?:iu|h|n)", "a photo (file)": "(?:iu|n)",
+    "photos (files)": "(?:(?:iu|h)[tj]?)*", "a clip (file)": "[hn]",
+    "two pictures (files)": "(?:iu[tj]?){2}|n", "a table": "[jn]", "a figure": "[jn]", "nativeplot": "[jn]",
+}  # fmt: skip
+"""How each documented kind comes to an agent; text and HTML as one text of any kind."""
+
+
+def letter(part: Any) -> str:
+    """A part of a tool's answer in a letter. Raises ValueError for text that looks like JSON and is none."""
+    if part.type == "image":
+        return "i"
+    found = next((name for name, begins in LETTERS if re.match(begins, part.text)), "t")
+    if found == "j":
+        json.loads(part.text)
+    return found
+
+
+def wrong_for_agents(answer: tuple[Any, ...], said: list[str]) -> list[str]:
+    """What of a tool's answer is not as documented, or longer than a model should have to read."""
+    come = "".join(map(letter, answer))
+    wanted = "".join(f"(?:{TOLD.get(kind, '[tjhn]')})" for kind in said)
+    long = [f"{len(part.text)} characters" for part in answer if part.type == "text" and len(part.text) > LONGEST]
+    return [*([] if re.fullmatch(wanted, come) else [f"{come} for {', '.join(said)}"]), *long]
+
+
+LONGEST = 60_000
+"""Characters of text an agent's model may have to read at once."""
 
 
 def _given(value: Any, made: dict[str, list[str]], handed: Callable[[Path], Any]) -> Any:
@@ -176,14 +207,18 @@ def main() -> int:
         start = time.perf_counter()
         try:
             answer = call(name, given)
-            wrong = [] if said.mcp else _wrong(answer, told[name])
-            come = ", ".join(each if said.mcp else kind(each) for each in answer)
+            wrong = (wrong_for_agents if said.mcp else _wrong)(answer, told[name])
+            come = ", ".join(_size(each) if said.mcp else kind(each) for each in answer)
         except Exception as error:  # noqa: BLE001, the table says it
             wrong, come = [f"{type(error).__name__}: {str(error)[:200]}"], ""
         bad += bool(wrong)
         row = [name, ASKED[name], come, "; ".join(wrong) or "as documented", f"{time.perf_counter() - start:.1f}"]
         print("| " + " | ".join(map(str, row)) + " |", flush=True)
     return bool(bad)
+
+
+def _size(part: Any) -> str:
+    return f"{part.type} {len(part.data if part.type == 'image' else part.text)}"
 
 
 def _wrong(answer: tuple[Any, ...], said: list[str]) -> list[str]:

@@ -372,3 +372,51 @@ def test_questions_and_practice_come_first_by_keys(page, corner) -> None:
     wait_shown(page, first)
     sent(page)
     assert len(stored(folder, "school")) == 1
+
+
+def test_a_refusal_says_what_happened_and_what_to_do_and_no_answer_is_lost(page, corner) -> None:
+    """Whatever was not an answer in JSON read "The server cannot be reached"; a failed consent was a dead end."""
+    address, folder = corner
+    refusals: dict[str, object] = {"welcome": (401, {"detail": "Not authenticated"})}
+
+    def refuse(route) -> None:
+        asked = route.request.post_data_json
+        found = refusals.get(asked["fn_name"]) if asked["fn_name"] != "sync" or asked["data"]["votes"] else None
+        if found is None:
+            route.continue_()
+        elif found == 0:
+            route.abort()
+        else:
+            status, body = found
+            route.fulfill(status=status, **({"body": body} if isinstance(body, str) else {"json": body}))
+
+    page.route("**/component_server/", refuse)
+    page.goto(f"{address}?lang=fr")
+    expect(page.locator("[data-part=loading]")).to_contain_text("reconnectez-vous", timeout=60_000)
+    refusals["welcome"], refusals["enter"] = None, (502, "<h1>Bad Gateway</h1>")
+    root, refused = page.locator(ROOT_OF), page.locator("[data-part=refused]")
+    expect(root).to_have_attribute("data-screen", "consent", timeout=20_000)
+    page.locator("[data-do=agree]").click()
+    expect(refused).to_contain_text("Cochez d’abord la case")
+    page.locator("[data-part=age]").check()
+    page.locator("[data-do=agree]").click()
+    expect(refused).to_contain_text("redémarre")
+    refusals["enter"] = None
+    page.locator("[data-do=agree]").click()
+    first, line = wait_shown(page, ""), page.locator("[data-part=error]")
+    for found, told in (
+        (0, "injoignable"),
+        ((500, {"detail": "Ours."}), "erreur 500"),
+        ((413, "large"), "en une fois"),
+    ):
+        refusals["sync"] = found
+        if found == 0:
+            page.keyboard.press("1")
+        page.evaluate("dispatchEvent(new Event('online'))")  # instead of waiting until it tries again
+        expect(line).to_contain_text(told, timeout=15_000)
+        expect(line).to_contain_text("Vos réponses sont conservées ici")
+    refusals["sync"] = None
+    page.evaluate("dispatchEvent(new Event('online'))")
+    sent(page)
+    expect(line).to_be_empty()
+    assert stored(folder).set_index("label").loc[first, "answer"] == "c1"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from workbench.ui.common.languages import script
+from workbench.ui.common.languages import files, script, words_of
 
 SCREEN = Path(__file__).resolve().parents[2] / "workbench/ui/labeling/screen"
 
@@ -61,3 +61,38 @@ def test_only_languages_that_are_here_are_spoken(page) -> None:
     page.goto("http://127.0.0.1:9/?lang=constructor")
     page.add_script_tag(path=SCREEN / "words.js")
     assert page.evaluate("[preferred(), t('toString'), t('{valueOf}', {})]") == ["en", "toString", "{valueOf}"]
+
+
+OWN = """<table><tr class="file"><td class="filename">Parse</td><td>Parse</td></tr></table><h2 translate="no">Parse</h2>
+<div class="given-0 given-2"><b data-col="0">Parse</b><i data-col="1">Parse</i><b data-col="2">Parse</b></div>
+<div class="given-heads"><span role="columnheader">Parse</span></div>
+<div class="given-names"><p class="caption-label">✓ Fear: 2 faces</p><img alt="Fear: 2 faces"><p>Parse</p></div>
+<p>Parse · Parse</p><p id="told">Parse was made with 3 items, 1 of them gold. Choose it above to serve it.</p>
+<div class="given-choices"><input role="combobox" value="Parse">
+<div><span role="option">All</span><span role="option">All</span></div></div>"""
+
+
+def test_what_somebody_gave_keeps_its_words_where_it_reads_like_a_text_of_the_page(page) -> None:
+    """A group called "Fear", a study called "Parse" and a file of that name were translated on the screen."""
+
+    def answer(route) -> None:
+        url = route.request.url
+        if url.endswith("/words.js"):
+            route.fulfill(body=script().decode(), content_type="text/javascript")
+        elif url.endswith(files()["de"]):
+            route.fulfill(json=words_of("de"))
+        else:
+            html = f'<!doctype html><meta charset="utf-8"><script src="/words.js"></script><body>{OWN}</body>'
+            route.fulfill(body=html, content_type="text/html")
+
+    page.route("**/*", answer)
+    page.goto("http://127.0.0.1:9/?lang=de", wait_until="networkidle")
+    page.wait_for_function("document.querySelector('p:not([class])').textContent === 'Segmentieren'")
+    texts = page.locator("td, h2, b, i, span, p").all_inner_texts()
+    theirs = ["Parse", "Segmentieren", "Parse", "Parse", "Segmentieren", "Parse", "Parse", "✓ Fear: 2 Gesichter"]
+    assert texts[:8] == theirs
+    assert texts[8:10] == ["Segmentieren", "Segmentieren · Segmentieren"]
+    assert texts[10].startswith("Parse wurde mit 3")
+    assert texts[11:] == ["Alle", "All"]
+    assert page.locator("img").get_attribute("alt") == "Fear: 2 Gesichter"
+    assert page.locator("[role=combobox]").evaluate("field => field.parentElement.dataset.words") is None

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from gradio.routes import App
 
 from workbench.tabs import TABS
 from workbench.ui.app import build_app, build_tab, theme
@@ -70,23 +71,33 @@ def test_every_tab_is_also_a_page_of_its_own(bench, tab) -> None:
     assert build_tab(bench, tab).blocks
 
 
-def test_building_twice_makes_two_pages(bench) -> None:
-    assert build_app(bench) is not build_app(bench)
+def test_building_twice_makes_two_pages_each_one_web_application_and_not_one_per_tab(bench, monkeypatch) -> None:
+    """Gradio made two for every tab and a configuration of each: a second of every start."""
+    made: list[object] = []
+    create = App.create_app
+    monkeypatch.setattr(App, "create_app", lambda page, **options: made.append(page) or create(page, **options))
+    one, other = build_app(bench), build_app(bench)
+
+    assert one is not other
+    assert set(made) == {one, other}
+    assert {f"tab-{tab.stem}" for tab in TABS} <= {getattr(block, "elem_id", "") for block in one.blocks.values()}
 
 
-def test_starting_loads_no_model_library(settings) -> None:
+def test_starting_loads_no_model_library_and_writes_no_stubs(settings) -> None:
+    """Gradio wrote type stubs of its components at every start, which took over a second."""
     code = (
         "import sys; from workbench.bench import Workbench; from workbench.ui.app import build_app; "
         "build_app(Workbench.from_env()); "
         "print([name for name in ('torch', 'transformers', 'diffusers', 'captum', 'onnxruntime', 'sklearn', 'scipy', "
-        "'matplotlib') if name in sys.modules])"
+        "'matplotlib', 'pyarrow.parquet') if name in sys.modules]); "
+        "print(sys.modules['gradio.component_meta'].create_or_modify_pyi.__module__)"
     )
     environment = {key: value for key, value in os.environ.items() if key in ("HOME", "PATH", "XDG_CACHE_HOME")}
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=True
     )
 
-    assert run.stdout.strip() == "[]"
+    assert run.stdout.split() == ["[]", "workbench.ui.stubs"]
 
 
 def test_the_look_is_soft_but_for_the_colours_of_texts_and_buttons() -> None:

@@ -16,7 +16,8 @@ under the same name; there a photo is a `data:` URL. "Use via API" below the pag
 are here. Files come back as paths, which the client downloads; what cannot be done raises an error with its sentence.
 A face is chosen by number ("Face 2", the largest is 1) or by a point or box in the photo's pixels; it may be left out
 where a photo has one face. Photos (files) are a list of `{"image": handle_file("photo.jpg"), "caption": None}`, files a
-plain list; an agent gives a `data:` URL for each.
+plain list; an agent gives a `data:` URL for each. It gets pictures as pictures (of a gallery the first eight), tables
+and other values as JSON without the pictures in them, and files as addresses.
 
 ```python
 from gradio_client import Client, handle_file

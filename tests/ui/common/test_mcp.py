@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+import json
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -65,7 +66,7 @@ def test_every_part_of_an_answer_comes_by_itself_and_a_drawn_photo_as_a_picture(
     _, answer = _asked(address, "landmarks", source=_url(astronaut))
 
     assert [part.type for part in answer.content] == ["image", "text", "text"], "it was one text for all"
-    assert answer.content[2].text.startswith("{'headers'")
+    assert answer.content[2].text.startswith('{"headers"')
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::ResourceWarning")
@@ -136,3 +137,30 @@ def test_a_sessions_part_takes_no_answer_away(agents: Agents) -> None:
     assert agents.pop_returned_state(parts, [(None, "told")]) == ["told"], "it was nothing"
     assert agents.pop_returned_state(parts, [None, "told"]) == ["told"]
     assert agents.pop_returned_state(parts[1:], ["told"]) == ["told"]
+
+
+def test_an_answer_is_json_and_pictures_and_no_picture_is_spelled_out(agents: Agents, astronaut, tmp_path) -> None:
+    """The content of the viewer was 129 kB of text, a gallery one text of paths in Python's spelling."""
+    Image.fromarray(astronaut[:64, :64]).save(tmp_path / "a.png")
+    file = {"path": str(tmp_path / "a.png"), "orig_name": "a.png", "meta": {"_type": "gradio.FileData"}}
+    told = agents.postprocess_output_data(
+        [
+            {"labels": [None, "hair"], "photo": _url(astronaut)},
+            [{"image": file, "caption": "before"}] * 9,
+            {"video": file | {"path": "/clip.mp4"}, "subtitles": None},
+            f'<iframe title="Report" srcdoc="{"x" * 9000}"></iframe>',
+            "found",
+            None,
+        ],
+        "http://127.0.0.1:9",
+    )
+    kinds = [part.type for part in told]
+    texts = [part.text for part in told if part.type == "text"]
+
+    assert json.loads(texts[0])["labels"] == [None, "hair"]
+    assert "(image/png, " in texts[0]
+    assert len(texts[0]) < 100
+    assert kinds.count("image") == 8, "the ninth comes as its address"
+    assert texts.count("before") == 9
+    assert texts[-4].endswith("/clip.mp4")
+    assert texts[-3:] == ['<iframe title="Report" (a page, 9 kB, left out)></iframe>', "found", "null"]

@@ -8,20 +8,18 @@ import pytest
 
 from tests.labeling.conftest import STUDY
 from workbench.errors import StudyError
-from workbench.labeling.serving.desk import WORDS
+from workbench.labeling.serving.words import WORDS
 from workbench.labeling.study.details import UNITS
 from workbench.labeling.study.study import parse_study
 from workbench.labeling.study.tasktypes import TASK_TYPES
-from workbench.ui.labeling.tab import LANGUAGES, SCREEN, words_of
+from workbench.ui.labeling.tab import LANGUAGES, SCREEN, SCRIPTS, words_of
 
 TEXT = r'"((?:[^"\\]|\\.)*)"'
 
 
 def spoken() -> set[str]:
     """Every string that a rater can read."""
-    code = "".join(
-        (SCREEN / name).read_text() for name in ("words.js", "forms.js", "practice.js", "keys.js", "judge.js")
-    )
+    code = "".join((SCREEN / name).read_text() for name in SCRIPTS if name != "box.js")
     found = set(re.findall(rf"\bt\({TEXT}", code)) | set(re.findall(rf"\|\| {TEXT}\)", code))
     found |= set(re.findall(rf"data-t(?:-title|-label)?={TEXT}", (SCREEN / "judge.html").read_text()))
     keys = (SCREEN / "keys.js").read_text()

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from workbench.errors import StudyError, first_line
 from workbench.labeling.foreign.given import (
@@ -87,6 +86,8 @@ def _csv(data: bytes, path: Path) -> list[Mapping[str, Any]]:
 def _parquet(data: bytes, path: Path) -> list[Mapping[str, Any]]:
     """The rows of a Parquet file, batch by batch, each text that many share read once: what a small file says of itself
     can be without end."""
+    import pyarrow.parquet as pq  # takes a third of a second, which no start of a server needs
+
     file = pq.ParquetFile(io.BytesIO(data))
     kinds = file.schema_arrow
     if file.metadata.num_rows > MOST_ROWS:

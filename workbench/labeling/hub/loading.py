@@ -9,8 +9,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.json
-import pyarrow.parquet as pq
 
 from workbench.errors import StudyError
 
@@ -99,6 +97,9 @@ def declared(card: dict[str, Any], config: str) -> pa.Schema:
 
 
 def _read(path: Path, schema: pa.Schema) -> pa.Table:
+    import pyarrow.json
+    import pyarrow.parquet as pq
+
     try:
         if path.suffix == ".parquet":
             table = pq.read_table(path)

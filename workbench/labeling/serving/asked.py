@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.errors import BadRequest
+from workbench.labeling.serving.words import WORDS
 from workbench.labeling.store.leases import FLAGS, Vote
 from workbench.labeling.study.details import check_detail
 from workbench.labeling.study.study import Study
@@ -82,7 +83,7 @@ def check_accepted(asked: Mapping[str, Any]) -> None:
     """Raises BadRequest for who only previews a task (as MTurk marks them): their answers would be nobody's."""
     given = asked.get("parameters")
     if isinstance(given, Mapping) and given.get("assignmentId") == "ASSIGNMENT_ID_NOT_AVAILABLE":
-        raise BadRequest("This is a preview. Accept the task on the platform first, then open it from there.")
+        raise BadRequest(WORDS["preview"])
 
 
 def _is_text(value: str) -> bool:

@@ -18,6 +18,7 @@ from workbench.labeling.serving.pace import Pace
 from workbench.labeling.serving.pictures import Shelf
 from workbench.labeling.serving.tokens import Sealer
 from workbench.labeling.serving.training import Training
+from workbench.labeling.serving.words import WORDS
 from workbench.labeling.store import members, replicas
 from workbench.labeling.store.deciding import ADJUDICATOR
 from workbench.labeling.store.entries import COLUMNS, DECISION, LABEL, RATER, WITHDRAWAL
@@ -33,19 +34,6 @@ from workbench.settings import Settings
 GRACE = 20.0
 """Seconds after a wiped disk in which nothing new is lent: every page that is open comes back within ten and brings the
 votes that the Hub had not got, so that no item is lent whose places are taken."""
-
-WORDS = {
-    "expired": "This pair was shown too long ago and went to somebody else; the answer was not counted.",
-    "withdrawn": "These answers were withdrawn, nothing more is stored. Thank you all the same.",
-    "taken": "This answer was already changed elsewhere; the newer one stands.",
-    "waiting": "Others are judging what is left. This page goes on by itself if something comes back.",
-    "archived": "This study is closed. Thank you; nothing more is asked.",
-    "undisputed": "Nothing is disputed at the moment. This page goes on by itself when something is.",
-    "recovering": "The server was restarted and brings back earlier answers. This page goes on by itself.",
-    "full": "Everything was judged before you came. Nothing was asked of you, and nothing is counted.",
-    "failed_checks": "There is nothing left for you to judge. Too few of your answers can be counted for the code: "
-    "skipped and very fast ones are not, and some pairs were there to see whether one looks.",
-}
 
 
 class Desk:
@@ -130,7 +118,7 @@ class Desk:
             return {"state": "no_consent", "redirect": self._redirect("no_consent", person)}
         read.check_accepted(asked)
         if asked.get("version") != self.study.consent.version:
-            raise BadRequest("The consent text has changed since you opened this page. Reload it and read it again.")
+            raise BadRequest(WORDS["new_consent"])
         if self.store.state(self.study.name) == "archived":
             raise NotAllowed(WORDS["archived"])
         told, decides = read.demographics(self.study, asked), self._decider(asked)
@@ -149,7 +137,7 @@ class Desk:
         known = members.roles(self.store, asked.get("key"), str(asked.get("account", "")))
         found = [one for one in known if one.study == self.study.name and one.role == ADJUDICATOR]
         if asked.get("key") and not found:
-            raise NotAllowed("This key is for another study, or was taken back. Ask whoever sent you the link.")
+            raise NotAllowed(WORDS["other_key"])
         return found[0].name if found and self.study.adjudication.rule else ""
 
     def sync(self, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -214,7 +202,7 @@ class Desk:
         rater, _ = self._rater(asked, resend=[])
         lease = self.store.revise(self.study, rater, str(asked.get("label", ""))[:64])
         if lease is None:
-            raise NotAllowed(f"Only one's own last {self.study.assigning.undo_window} answers can be changed.")
+            raise NotAllowed(WORDS["too_old"])
         return {"item": self._item(lease)}
 
     def withdraw(self, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -249,7 +237,7 @@ class Desk:
 
     def _need_ready(self) -> None:
         if not self.outbox.ready:
-            raise StudyError("The study is starting: it is bringing back earlier answers. This page goes on by itself.")
+            raise StudyError(WORDS["starting"])
 
     def _look_back(self, known: bool) -> None:
         """Note whether the disk was wiped: it began empty, and the Hub or a browser remembers an earlier life."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from workbench.errors import StudyError
+from workbench.labeling.serving.words import WORDS
 from workbench.labeling.study.study import FILE
 from workbench.settings import Settings
 
@@ -64,7 +65,7 @@ def set_opened(settings: Settings, name: str, is_open: bool) -> None:
 def open_folder(settings: Settings, name: str) -> Path:
     """The folder of a study that raters may open. Raises StudyError, the same for all others."""
     if name not in opened(settings):
-        raise StudyError("This study is not open, or not here (any more). Ask whoever sent you the link.")
+        raise StudyError(WORDS["no_study"])
     return studies_folder(settings) / name
 
 

@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 
 from workbench.errors import NotAllowed
+from workbench.labeling.serving.words import WORDS
 
 _BURST, _PER_SECOND = 120.0, 60.0
 _MOST = 10_000
@@ -25,4 +26,4 @@ class Pace:
             while len(self._left) > _MOST:
                 self._left.popitem(last=False)
         if left < 0:
-            raise NotAllowed("Too many requests in a second. Wait a moment; nothing was lost.")
+            raise NotAllowed(WORDS["too_fast"])

@@ -25,7 +25,16 @@ from workbench.ui.common.examples import example_row
 from workbench.ui.common.faces import find_in
 from workbench.ui.common.model_fetch import fetch_panel
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import model_choice, photo_box, read_photo, receive, results, send_to, tab_row
+from workbench.ui.common.widgets import (
+    model_choice,
+    part_of_page,
+    photo_box,
+    read_photo,
+    receive,
+    results,
+    send_to,
+    tab_row,
+)
 from workbench.values import Face
 
 CSS = (Path(__file__).parent / "analysis.css").read_text(encoding="utf-8")
@@ -52,7 +61,7 @@ SHOWN = (
 
 def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
     """The tab."""
-    with gr.Blocks() as tab, tab_row():
+    with part_of_page() as tab, tab_row():
         with gr.Tab("Photo", id="analysis-one"):
             _one(bench, photo)
         with gr.Tab("Clip", id="analysis-clip"):

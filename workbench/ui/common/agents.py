@@ -3,11 +3,15 @@
 It answers with one text for all parts, and with none or an error where a part is a session's; tells a schema that
 points nowhere where several files are taken, and turns no file in a list into one; and allows no value at all where
 the page has no choice before a photo is there; it keeps the files that agents send where nobody sweeps, and reads
-those that they name by a path. Here every part is an answer of its own, a list of files is a list of `data:` URLs, and
-what was sent lies among the uploads. Knows nothing of the tabs.
+those that they name by a path; it answers with tables as Python writes them, with pictures of a gallery and clips as
+paths in such a text, and with every picture inside a text as it is, which is a page of a conversation for each. Here
+every part is an answer of its own, a list of files is a list of `data:` URLs, tables are JSON, pictures are pictures,
+and what was sent lies among the uploads. Knows nothing of the tabs.
 """
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -15,11 +19,16 @@ from gradio.mcp import GradioMCPServer
 from gradio.processing_utils import save_base64_to_cache
 from gradio.utils import get_upload_folder
 from gradio_client import handle_file
+from gradio_client.utils import is_file_obj_with_meta
 
 from workbench.ui.common.door import paths
 
 FILE = {"type": "string", "format": "a data: URL of a file"}
 NAMED = "Invalid file data: expected a data: URL of the file itself; this server reads no path and fetches no address."
+PICTURES = 8
+"""As many pictures of a gallery come as pictures, the others as addresses: a model pays for each."""
+_INSIDE = re.compile(r"data:([\w.+/-]+);base64,[A-Za-z0-9+/=]{400,}")
+_PAGE = re.compile(r'srcdoc=(?:"[^"]{2000,}"|\\"[^"\\]{2000,}\\")')
 EACH = "each"
 """In a file's place in the arguments: one of a list of files, or of a gallery's pictures."""
 
@@ -66,6 +75,11 @@ class Agents(GradioMCPServer):
                 given[str(name)] = _file(told)
         return given
 
+    def postprocess_output_data(self, data: Any, root_url: str) -> list[Any]:
+        """The parts of an answer as an agent reads them."""
+        parts = [part for output in data for part in _parts(output)]
+        return list(super().postprocess_output_data(parts, root_url))
+
     @staticmethod
     def pop_returned_state(components: Sequence[Any], data: Any) -> list[Any]:
         """The parts of an answer, without the session's."""
@@ -75,6 +89,28 @@ class Agents(GradioMCPServer):
         if len(parts) != len(components):
             return parts
         return [part for component, part in zip(components, parts, strict=True) if not isinstance(component, gr.State)]
+
+
+def _parts(output: Any) -> Iterator[Any]:
+    """A part of an answer as an agent gets it: a gallery as pictures with captions, a clip as file, values as JSON."""
+    if isinstance(output, list) and output and all(isinstance(each, dict) and "image" in each for each in output):
+        for number, each in enumerate(output):
+            file = {"url": None, **each["image"]}
+            yield file if number < PICTURES else file["url"] or file["path"]
+            if each.get("caption"):
+                yield str(each["caption"])
+    elif isinstance(output, dict) and isinstance(output.get("video"), dict):
+        yield {"url": None, **output["video"]}
+    elif isinstance(output, str) or is_file_obj_with_meta(output):
+        yield output if isinstance(output, dict) else _lean(output)
+    else:
+        yield _lean(json.dumps(output, ensure_ascii=False, default=str))
+
+
+def _lean(text: str) -> str:
+    """Text without the pictures and pages in it, which come as files too."""
+    text = _PAGE.sub(lambda found: f"(a page, {len(found[0]) // 1000} kB, left out)", text)
+    return _INSIDE.sub(lambda found: f"({found[1]}, {len(found[0]) * 3 // 4000} kB, left out)", text)
 
 
 def _file(text: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import base64
 import binascii
 import secrets
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -152,6 +153,13 @@ def heard(name: str) -> gr.HTML:
 def openings() -> list[Any]:
     """The events of opening what is laid out now."""
     return [tab.select for tab in tabs_around()]
+
+
+def part_of_page() -> AbstractContextManager[gr.Blocks]:
+    """The page that is being built, else one of its own. Of every Blocks Gradio makes two web applications and a
+    configuration; a part of another never uses them, and seven tabs took a second of each start."""
+    around = gr.context.Context.root_block
+    return gr.Blocks() if around is None else nullcontext(around)
 
 
 def tab_row(**options: Any) -> gr.Tabs:

@@ -1,10 +1,13 @@
 (() => {
   // The page in the reader's language. Everything is written in English; what is shown is looked up here, whole sentences
   // at a time, as it comes onto the page and before it is painted. The English of each text is kept, so that the language
-  // can be changed at any time. What a person typed, and what a language lacks, stays as it is.
+  // can be changed at any time. What a person typed or brought (a group's name, a study's title, a file's name), and what
+  // a language lacks, stays as it is, also where it reads like a text of the page.
   const NAMES = __NAMES__, FILES = __FILES__;
   const INLINE = new Set('A B STRONG I EM CODE U SMALL SUP SUB'.split(' '));
-  const UNREAD = 'script, style, svg, template, textarea, [translate=no], #labeling-judge';
+  // `given`: a person's own words; `given-2`: those in the third column of a table.
+  const OWN = ['.given', 'td.filename', '.given-choices [role=option]:not(:first-child)', '.given-heads [role=columnheader]', ...[...Array(10).keys()].map(column => `.given-${column} [data-col="${column}"]`)];
+  const UNREAD = ['script, style, svg, template, textarea, [translate=no], #labeling-judge', ...OWN].join(', ');
   const ATTRIBUTES = ['placeholder', 'aria-label', 'title', 'alt'];
   const here = document.currentScript ? document.currentScript.src : document.baseURI;
   let language = 'en', exact = {}, patterns = [], known = new Map();
@@ -16,6 +19,7 @@
 
   // ---- what a text is in it
   const FIGURE = String.raw`([−+~±≈-]?\d[\d.,:×/]*(?:\s?(?:%|°|px|[kMG]?B))?)`;
+  const KEPT = /^given/;  // a person's own words: not looked up themselves
   const escaped = text => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const pattern = ([english, theirs]) => {
     const names = [...english.matchAll(/\{(\w+)\}/g)].map(found => found[1]);
@@ -26,7 +30,7 @@
     return {names, theirs, letters, loose, fits: new RegExp(`^${source}$`, 's')};
   };
   const filled = ({names, theirs}, values, depth) =>
-    theirs.replace(/\{(\w+)\}/g, (_, name) => { const value = values[names.indexOf(name)]; return look(value, depth + 1) ?? value; });
+    theirs.replace(/\{(\w+)\}/g, (_, name) => { const value = values[names.indexOf(name)]; return KEPT.test(name) ? value : look(value, depth + 1) ?? value; });
   // Several names in one text: each is looked up, where every one is known or has no words.
   const joined = (text, mark, every, depth) => {
     const pieces = text.split(mark);
@@ -55,6 +59,12 @@
       known.set(clean, look(clean) ?? text);
     }
     return before + known.get(clean) + after;
+  };
+  // In a caption that begins with a file's name, that name stays.
+  const sayAt = (text, element) => {
+    if (!element.closest('.given-names :is(.caption-label, .caption, img)')) return say(text);
+    const [, name, rest] = /^(.*?(?: · |: |$))(.*)$/s.exec(text);
+    return name + say(rest);
   };
 
   // ---- texts of the page: what stands between two blocks is one text, with what is bold or linked in it
@@ -93,7 +103,7 @@
     if (!wordy) return;
     if (wordy === 1) {
       const place = texts.findIndex(text => text.trim());
-      return put(pieces[2 * place], texts[place], say(texts[place]));
+      return put(pieces[2 * place], texts[place], sayAt(texts[place], nodes[0].parentElement));
     }
     const tags = pieces.filter((_, place) => place % 2).map(each => open.has(each) ? tag(each, '/') : (open.add(each), tag(each)));
     const whole = texts.map((text, place) => text + (tags[place] || '')).join('');
@@ -117,7 +127,7 @@
       const now = element.getAttribute(name);
       if (!now) continue;
       const mark = marks.get(element) || {}, original = mark[name] && mark[name].shown === now ? mark[name].english : now;
-      const words = say(original);
+      const words = sayAt(original, element);
       marks.set(element, {...mark, [name]: {english: original, shown: words}});
       if (words !== now) element.setAttribute(name, words);
     }
@@ -150,7 +160,7 @@
     const select = document.getElementById('page-language');
     if (select && select.value !== language) select.value = language;
     for (const field of document.querySelectorAll('input[role=combobox]')) {
-      const words = language === 'en' ? field.value : say(field.value), over = field.parentElement;
+      const words = language === 'en' || field.closest('.given-choices') && field.value !== 'All' ? field.value : say(field.value), over = field.parentElement;
       if (words === field.value) delete over.dataset.words; else if (over.dataset.words !== words) over.dataset.words = words;
     }
   };

@@ -20,7 +20,7 @@ from workbench.ui.common.background import in_background
 from workbench.ui.common.card_view import card_view
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import results, tab_row
+from workbench.ui.common.widgets import part_of_page, results, tab_row
 from workbench.ui.evaluation import people
 from workbench.watch import Watch
 
@@ -64,7 +64,7 @@ Large folders: `python -m workbench evaluate FOLDER --model ID --out DIR`.
 
 def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
     """The tab. It takes no photo from other tabs: one photo has no figures."""
-    with gr.Blocks() as tab, tab_row():
+    with part_of_page() as tab, tab_row():
         with gr.Tab("Models", id="models"):
             build_inside(bench)
         with gr.Tab("People in a folder", id="people"):

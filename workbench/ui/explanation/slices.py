@@ -52,11 +52,18 @@ def build_inside(bench: Workbench) -> None:
             places = gr.HTML(elem_id="slices-map")
             with gr.Row():
                 said = gr.Dropdown([ALL], value=ALL, label="Answer", allow_custom_value=True)
-                group = gr.Dropdown([ALL], value=ALL, label="Group", allow_custom_value=True)
-                right = gr.Dropdown([ALL, "right", "wrong"], value=ALL, label="Correct", elem_id="slices-right")
+                group = gr.Dropdown(
+                    [ALL], value=ALL, label="Group", allow_custom_value=True, elem_classes="given-choices"
+                )
+                right = gr.Dropdown([ALL, "right", "wrong"], value=ALL, label="Right or wrong", elem_id="slices-right")
                 least = gr.Slider(0, 1, 0, step=0.05, label="Confidence from")
                 quality = gr.Slider(0, 1, 0, step=0.05, label="Quality from")
-            table = gr.Dataframe(label="Photos", interactive=False, elem_id="slices-table")
+            table = gr.Dataframe(
+                label="Photos",
+                interactive=False,
+                elem_id="slices-table",
+                elem_classes=["given-0", "given-1", "given-7"],
+            )
             with gr.Row():
                 page = gr.DownloadButton("Page (HTML)", size="sm", interactive=False, elem_id="slices-page")
                 rows = gr.DownloadButton("Table (CSV)", size="sm", interactive=False)

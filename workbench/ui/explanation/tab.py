@@ -3,7 +3,7 @@
 import gradio as gr
 
 from workbench.bench import Workbench
-from workbench.ui.common.widgets import tab_row
+from workbench.ui.common.widgets import part_of_page, tab_row
 from workbench.ui.explanation import compare as explanation_compare
 from workbench.ui.explanation import many as explanation_many
 from workbench.ui.explanation import one as explanation_one
@@ -14,7 +14,7 @@ from workbench.ui.explanation import what_if as explanation_what_if
 
 def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
     """The tab. `photo` is the one photo of the page, which every tab reads; None in a Space of its own."""
-    with gr.Blocks() as tab, tab_row():
+    with part_of_page() as tab, tab_row():
         with gr.Tab("One face", id="explain-one"):
             explanation_one.build_inside(bench, photo)
         with gr.Tab("What if", id="explain-what-if"):

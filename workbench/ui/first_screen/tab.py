@@ -26,7 +26,9 @@ CARDS = (
 )
 """Tab, title, sentence. The last one opens a part of Parsing."""
 PRIVACY = "Photos are kept an hour at most, never logged or sent on."
-READY = "<p class='first-line ready' role='status'><b>Your photo is here.</b> Pick a card: each tab has it already.</p>"
+READY = (
+    "<p class='first-line ready' role='status'><b>Your photo is here.</b> Pick a card: every tab has it already.</p>"
+)
 EMPTY = f"<p class='first-line'>{PRIVACY}</p>"
 
 

@@ -61,13 +61,24 @@ def build_inside(bench: Workbench) -> None:
         with gr.Column(scale=3, min_width=320):
             outcome = Outcome("likeness", start, stop)
             words = gr.Markdown(EMPTY, elem_id="likeness-words")
-            figures = gr.Dataframe(label="Figures with 95 % ranges", interactive=False, elem_id="likeness-figures")
+            figures = gr.Dataframe(
+                label="Figures with 95 % ranges",
+                interactive=False,
+                elem_id="likeness-figures",
+                elem_classes="given-heads",
+            )
             choice = gr.Dropdown(list(FILTERS), value="All", label="Show", elem_id="likeness-filter")
             gallery = gr.Gallery(
-                show_label=False, columns=4, height="auto", elem_id="likeness-gallery", elem_classes="figures",
+                show_label=False, columns=4, height="auto", elem_id="likeness-gallery",
+                elem_classes=["figures", "given-names"],
                 buttons=PLAIN, interactive=False,
             )  # fmt: skip
-            table = gr.Dataframe(label="Every picture; a heading sorts", interactive=False, elem_id="likeness-table")
+            table = gr.Dataframe(
+                label="Every picture; a heading sorts",
+                interactive=False,
+                elem_id="likeness-table",
+                elem_classes=["given-0", "given-1", "given-2"],
+            )
             with gr.Row():
                 page = gr.DownloadButton("Report (HTML)", size="sm", interactive=False, elem_id="likeness-report")
                 best = gr.DownloadButton("The best (zip)", size="sm", interactive=False, elem_id="likeness-best")

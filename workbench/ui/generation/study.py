@@ -1,6 +1,7 @@
 """Pair study: a labeling study of drawn people whose identity is turned by known angles; to take along, or to open in
 the Labeling tab."""
 
+import html
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -200,7 +201,7 @@ def _words(folder: Path, design: Any, home: Path | None) -> str:
         for name, row in zip(table.index, table.to_numpy(), strict=True)
     ]
     place = (
-        f"It is kept here: open the Labeling tab, Owner, and serve **{design.name}**."
+        f'It is kept here: open the Labeling tab, Owner, and serve <b class="given">{html.escape(design.name)}</b>.'
         if home
         else "Unpack it and serve it: `python -m workbench label serve FOLDER`"
     )

@@ -4,7 +4,7 @@ studies of them."""
 import gradio as gr
 
 from workbench.bench import Workbench
-from workbench.ui.common.widgets import tab_row
+from workbench.ui.common.widgets import part_of_page, tab_row
 from workbench.ui.generation import likeness as generation_likeness
 from workbench.ui.generation import mix as generation_mix
 from workbench.ui.generation import new as generation_new
@@ -15,7 +15,7 @@ from workbench.ui.generation import study as generation_study
 
 def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
     """The tab. `photo` is the one photo of the page, which every tab reads; None in a Space of its own."""
-    with gr.Blocks() as tab, tab_row():
+    with part_of_page() as tab, tab_row():
         with gr.Tab("Re-pose", id="generate-repose"):
             generation_repose.build_inside(bench, photo)
         with gr.Tab("Portraits", id="generate-portraits"):

@@ -21,7 +21,7 @@ from workbench.errors import BadRequest, NotAllowed, WorkbenchError
 from workbench.ui.common.direct import direct
 from workbench.ui.common.door import CLIENT, Page
 from workbench.ui.common.masks import brush
-from workbench.ui.common.widgets import tab_row
+from workbench.ui.common.widgets import part_of_page, tab_row
 from workbench.ui.labeling.room import Room
 from workbench.ui.labeling.studies import Studies
 
@@ -29,6 +29,8 @@ log = logging.getLogger("workbench")
 SCREEN = Path(__file__).parent / "screen"
 LANGUAGES = ("en", "de", "es", "fr", "zh", "ja", "ar")
 """What the raters' screen speaks; `screen/words/` has a file for each but English."""
+SCRIPTS = ("words.js", "asking.js", "box.js", "forms.js", "practice.js", "keys.js", "judge.js")
+"""What the raters' screen runs, in this order."""
 LARGEST = 512_000
 """Bytes a rater's browser may send at once; a hundred receipts are a fifth of it."""
 LARGEST_FROM_OWNER = 40_000_000
@@ -37,13 +39,12 @@ LARGEST_FROM_OWNER = 40_000_000
 def build(bench: Workbench, photo: gr.State | None = None, room: Room | None = None) -> gr.Blocks:
     """The tab. It takes no photo: pictures come from the study. `room`: another study than the bench's own."""
     room, oauth = room or Room(bench), bench.settings.oauth
-    with gr.Blocks() as tab, tab_row():
+    with part_of_page() as tab, tab_row():
         with gr.Tab("Judge", id="judge"):
             gr.HTML(
                 html_template=_read("judge.html"),
                 css_template=_read("judge.css"),
-                js_on_load=brush()
-                + "".join(map(_read, ("words.js", "box.js", "forms.js", "practice.js", "keys.js", "judge.js"))),
+                js_on_load=brush() + "".join(map(_read, SCRIPTS)),
                 server_functions=[_for_raters(function, oauth) for function in rater_functions(room)],
                 elem_id="labeling-judge",
             )
@@ -53,7 +54,7 @@ def build(bench: Workbench, photo: gr.State | None = None, room: Room | None = N
             gr.HTML(
                 html_template=_read("owner.html"),
                 css_template=_read("owner.css"),
-                js_on_load=_read("owner.js"),
+                js_on_load=_read("asking.js") + _read("owner.js"),
                 server_functions=[
                     _guarded(function, LARGEST_FROM_OWNER, oauth) for function in owner_functions(room, bench)
                 ],
@@ -164,7 +165,7 @@ def _guarded(
     def handler(asked: Any, request: gr.Request) -> dict[str, Any]:
         size = request.headers.get("content-length", "0")
         if not size.isdecimal() or int(size) > largest:
-            raise HTTPException(413, f"Too large: at most {largest} bytes can be sent at once.")
+            raise HTTPException(413, f"Too large: at most {largest / 1e6:g} MB can be sent at once.")
         if not isinstance(asked, dict):
             raise HTTPException(400, "Expected an object.")
         try:

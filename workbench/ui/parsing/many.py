@@ -42,11 +42,11 @@ def build_inside(bench: Workbench) -> None:
                 columns=5,
                 height="auto",
                 elem_id="many-grid",
-                elem_classes="figures",
+                elem_classes=["figures", "given-names"],
                 buttons=["fullscreen"],
                 interactive=False,
             )
-            table = gr.Dataframe(label="Photos", interactive=False, elem_id="many-table")
+            table = gr.Dataframe(label="Photos", interactive=False, elem_id="many-table", elem_classes="given-0")
     outcome.run(
         start.click,
         bound(parse_many, bench),

@@ -3,13 +3,13 @@
 import gradio as gr
 
 from workbench.bench import Workbench
-from workbench.ui.common.widgets import tab_row
+from workbench.ui.common.widgets import part_of_page, tab_row
 from workbench.ui.parsing import compare, correct, cutting, many, one
 
 
 def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
     """The tab. `photo` is the one photo of the page, which every tab reads; None in a Space of its own."""
-    with gr.Blocks() as tab, tab_row():
+    with part_of_page() as tab, tab_row():
         with gr.Tab("One photo", id="one"):
             screen = one.build_inside(bench, photo)
         with gr.Tab("Correct", id="correct") as editing:

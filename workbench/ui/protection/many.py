@@ -45,7 +45,9 @@ def build_inside(bench: Workbench) -> None:
         with gr.Column(scale=2, min_width=320):
             outcome = Outcome("protect-many", start, stop, named=[look, strength])
             package = gr.DownloadButton("Everything (zip)", interactive=False, elem_id="protect-many-zip")
-            table = gr.Dataframe(label="Photos", interactive=False, elem_id="protect-many-table")
+            table = gr.Dataframe(
+                label="Photos", interactive=False, elem_id="protect-many-table", elem_classes=["given-0", "given-1"]
+            )
     outcome.run(
         start.click,
         bound(protect_many, bench),

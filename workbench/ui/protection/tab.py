@@ -4,7 +4,7 @@ face."""
 import gradio as gr
 
 from workbench.bench import Workbench
-from workbench.ui.common.widgets import tab_row
+from workbench.ui.common.widgets import part_of_page, tab_row
 from workbench.ui.protection import elsewhere as protection_elsewhere
 from workbench.ui.protection import many as protection_many
 from workbench.ui.protection import one as protection_one
@@ -14,7 +14,7 @@ from workbench.ui.protection import video as protection_video
 
 def build(bench: Workbench, photo: gr.State | None = None) -> gr.Blocks:
     """The tab. `photo` is the one photo of the page, which every tab reads; None in a Space of its own."""
-    with gr.Blocks() as tab, tab_row() as tabs:
+    with part_of_page() as tab, tab_row() as tabs:
         with gr.Tab("Makeup that protects", id="protect-one"):
             protection_one.build_inside(bench, photo, tabs)
         with gr.Tab("Blur, mosaic, silhouette", id="protect-plain"):

@@ -6,7 +6,7 @@ const STUDY = new URLSearchParams(location.search).get("study") || "";
 const KEY = new URLSearchParams(location.hash.slice(1)).get("key") || "";
 const HOLD = 4, BEAT = 10000, LATER = 5000;
 let study = null, box = null, keys = {}, queue = [], current = null, history = [], busy = false, again = false;
-let checkedAt = 0, shownAt = 0, flags = new Set(), offline = false, dry = false, place = null, most = 1, blurred = false, before = "", countdown = 0, later = 0, noticed = 0, seeded = false;
+let checkedAt = 0, shownAt = 0, flags = new Set(), offline = false, dry = false, place = null, most = 1, blurred = false, before = "", countdown = 0, later = 0, noticed = 0, sending = 0, fit = 20, refused = false, seeded = false;
 
 const say = (name, text) => { part(name).textContent = text; };
 const show = (screen) => { root.dataset.screen = screen; root.querySelector('[data-do="withdraw"]').hidden = !(box && box.me().rater) || screen === "loading"; };
@@ -18,25 +18,12 @@ function write(node, text) {
   text.trim().split("**").forEach((piece, index) => node.append(index % 2 ? make("strong", piece) : document.createTextNode(piece)));
 }
 
-/* Gradio's own caller hides why a call was refused; this one tells. */
-async function call(name, payload) {
-  const config = window.gradio_config;
-  const mine = config && config.components.find((one) => one.props && one.props.elem_id === "labeling-judge");
-  if (!mine) return server[name](payload);
-  const body = JSON.stringify({ data: payload, component_id: mine.id, fn_name: name, session_hash: "labeling" });
-  const response = await fetch(`${config.root}${config.api_prefix}/component_server/`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
-  const answer = await response.json();
-  if (response.ok) return answer;
-  const error = new Error(answer.detail || `The server answered ${response.status}.`);
-  error.told = response.status < 500; error.status = response.status;
-  throw error;
-}
+const call = (name, payload) => callOf("labeling-judge", name, payload);
+const ask = (name, payload) => call(name, STUDY ? { ...payload, study: STUDY } : payload);
 
-async function ask(name, payload) {
-  const answer = await call(name, STUDY ? { ...payload, study: STUDY } : payload);
-  if (answer === null || answer === undefined) throw new Error("The server did not answer.");
-  return answer;
-}
+/* Why something was refused, and what to do: what was given is still there. */
+const retry = () => t("Nothing is lost: please try again in a moment.");
+const why = (error, then) => [error.cause || causeOf(404), error.told ? "" : then, error.status >= 400 && error.status < 600 && !error.told ? t("If this stays, tell whoever invited you.") : ""].filter(Boolean).join(" ");
 
 async function start() {
   for (;;) {
@@ -45,11 +32,12 @@ async function start() {
       if (study.state !== "starting") break;
       say("loading", t("The study is starting and brings back earlier answers …"));
     } catch (error) {
-      say("loading", error.told ? t(error.message) : t("The server cannot be reached; trying again …"));
+      say("loading", why(error, t("This page tries again by itself.")));
       if (error.told && !/starting/.test(error.message)) return;
     }
     await new Promise((next) => setTimeout(next, 1500));
   }
+  say("loading", "");
   box = openBox(study.study);
   warn();
   loadKeys();
@@ -69,8 +57,8 @@ async function welcome(name) {
 
 /* Another language, in the middle of whatever is on the screen. */
 async function change(name) {
+  try { await welcome(name); } catch (error) { part("language").value = language; say("refused", why(error, retry())); return notice(why(error, retry())); }
   keepLanguage(name);
-  await welcome(name);
   loadKeys(); warn(); drawConsent(); drawAnswers(); drawForm(); mark(); progress();
   say("question", asking());
   if (root.dataset.screen === "judging") say("step", step());
@@ -102,7 +90,8 @@ function drawConsent() {
 }
 
 async function agree(yes) {
-  if (yes && !part("age").checked) { part("age").focus(); return say("status", t("Please tick the box first.")); }
+  if (yes && !part("age").checked) { part("age").focus(); return say("refused", t("Please tick the box first.")); }
+  say("refused", "");
   if (yes && box.me().rater) return begin(); // agreed in another tab meanwhile
   const parameters = Object.fromEntries(new URLSearchParams(location.search));
   const demographics = {};
@@ -112,7 +101,7 @@ async function agree(yes) {
     if (!yes) return finish(t("You did not agree, so nothing was stored."), answer.redirect);
     box.enter(answer.rater, answer.receipt); warn();
     await begin();
-  } catch (error) { say("loading", error.message); show("loading"); }
+  } catch (error) { say("refused", why(error, retry())); }
 }
 
 async function begin() {
@@ -126,7 +115,7 @@ async function begin() {
 async function exchange(want) {
   if (busy) { again = true; return; }
   busy = true;
-  const sent = few(box.votes(), 20, (vote) => vote.answer.length);
+  const sent = few(box.votes(), fit, (vote) => vote.answer.length);
   const unsaved = box.receiptIds(), look = Date.now() - checkedAt > 3000;
   if (look) checkedAt = Date.now();
   const asked = {
@@ -141,12 +130,15 @@ async function exchange(want) {
       if (answer.missing && answer.missing.length) { await resend(answer.boot); again = true; }
       take(answer, sent, want !== false);
     }
-    offline = false;
+    if (offline || refused) say("error", "");
+    offline = refused = false; fit = 20;
   } catch (error) {
-    offline = !error.told;
+    offline = !error.told; refused = true;
     if (error.status === 403 && /rater token/.test(error.message)) return stranger();
-    say("error", error.told ? t(error.message) : t("No connection. Your answers are kept here and sent when it is back."));
-    setTimeout(() => exchange(true), error.told ? 4000 : 1500);
+    if (error.status === 413) fit = Math.max(1, Math.floor(fit / 2));
+    say("error", why(error, t("Your answers are kept here and are sent again by themselves.")));
+    clearTimeout(sending);
+    sending = setTimeout(() => exchange(true), error.status ? 4000 : 1500);
   }
   busy = false;
   progress();
@@ -289,7 +281,7 @@ async function undo() {
     show("judging");
     say("status", t("The last one again."));
     next();
-  } catch (error) { say("error", t(error.message)); }
+  } catch (error) { say("error", why(error, retry())); }
 }
 
 function rest() {
@@ -369,21 +361,26 @@ async function really() {
     box.empty();
     queue = []; current = null; place = null; history = [];
     await settle();
-  } catch (error) { say("error", t(error.message)); }
+  } catch (error) { sheet(make("p", why(error, retry())), make("button", t("Withdraw"), { "data-do": "really" }), make("button", t("Keep them"), { "data-do": "close" })); }
 }
 
 /* The withdrawal is kept here, and brought back if need be, until it is in the data set. */
 async function settle() {
+  let known = true, told = "";
   for (let left = box.left(); left; left = box.left()) {
-    finish(t("Your answers were withdrawn and will not be used. Please leave this page open until the data set knows of it."), "");
+    finish(t("Your answers were withdrawn and will not be used. Please leave this page open until the data set knows of it.") + told, "");
     try {
       const answer = await ask("withdraw", left);
+      told = "";
       if (answer.on_hub) box.setLeft(null); else box.setLeft({ ...left, receipt: answer.receipt });
-    } catch (error) { if (error.status === 403) box.setLeft(null); }
+    } catch (error) {
+      told = ` ${why(error, t("This page tries again by itself."))}`;
+      if (error.told && error.status === 403) { known = false; box.setLeft(null); } // set up anew: nobody here knows of the answers
+    }
     if (box.left()) await new Promise((next) => setTimeout(next, 2000));
   }
   root.dataset.withdrawn = "true";
-  finish(t("Your answers were withdrawn and will not be used; the data set knows of it. You may close this page."), "");
+  finish(known ? t("Your answers were withdrawn and will not be used; the data set knows of it. You may close this page.") : t("Your answers were withdrawn."), "");
 }
 
 const DO = {

@@ -5,20 +5,10 @@ const make = (tag, text, attributes) => { const node = document.createElement(ta
 /* Storage may be blocked (a frame of another site): then the token is asked for again after a reload. */
 const kept = (text) => { try { if (text) sessionStorage.setItem("labeling:owner", text); return sessionStorage.getItem("labeling:owner") || ""; } catch (error) { return ""; } };
 let token = kept();
+/* In English: the page puts what is shown into the reader's language. */
+const t = (english, values) => english.replace(/\{(\w+)\}/g, (whole, name) => (values && Object.hasOwn(values, name) ? values[name] : whole));
 
-/* Gradio's own caller hides why a call was refused; this one tells. */
-async function call(name, payload) {
-  const config = window.gradio_config;
-  const mine = config && config.components.find((one) => one.props && one.props.elem_id === "labeling-owner");
-  if (!mine) return server[name](payload);
-  const body = JSON.stringify({ data: payload, component_id: mine.id, fn_name: name, session_hash: "labeling" });
-  const response = await fetch(`${config.root}${config.api_prefix}/component_server/`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
-  const answer = await response.json();
-  if (response.ok) return answer;
-  const error = new Error(answer.detail || `The server answered ${response.status}.`);
-  error.told = response.status < 500; error.status = response.status;
-  throw error;
-}
+const call = (name, payload) => callOf("labeling-owner", name, payload);
 
 /* The study that is looked at: another open one by its name, else the one that is served. */
 let looked = new URLSearchParams(location.search).get("study") || "";
@@ -26,14 +16,17 @@ const ask = (name, payload) => call(name, { token, ...(name === "owner" && looke
 
 async function guarded(work) {
   part("error").textContent = "";
-  try { await work(); } catch (error) { part("error").textContent = error.message; }
+  try { await work(); } catch (error) { part("error").textContent = error.message || `${error.cause} ${t("Nothing that you entered is lost: please try again in a moment.")}`; }
 }
+
+/* Words that somebody gave (a study's name, a group, a person) stay as they are in every language of the page. */
+const given = (tag, text, attributes) => make(tag, text, { translate: "no", ...attributes });
 
 const table = (head, rows) => {
   const node = make("table"), top = make("tr");
   head.forEach((text) => top.append(make("th", text, { scope: "col" })));
   node.append(top);
-  rows.forEach((cells) => { const row = make("tr"); cells.forEach((cell) => { if (cell instanceof Node) { row.append(cell); } else { row.append(make("td", cell)); } }); node.append(row); });
+  rows.forEach((cells) => { const row = make("tr"); cells.forEach((cell) => row.append(cell instanceof Node ? cell : make("td", cell))); node.append(row); });
   return node;
 };
 
@@ -44,7 +37,7 @@ async function refresh() {
   if (mine.length && !mine.includes(looked || studies.serving)) looked = mine[0];
   root.dataset.role = mine.length ? studies.roles[looked || studies.serving] : "server";
   root.dataset.screen = "open";
-  part("studies").replaceChildren(...[...new Set([...(mine.length ? [] : ["demo"]), ...studies.studies])].map((name) => { const option = make("option", name, { value: name }); option.selected = name === studies.serving; return option; }));
+  part("studies").replaceChildren(...[...new Set([...(mine.length ? [] : ["demo"]), ...studies.studies])].map((name) => { const option = given("option", name, { value: name }); option.selected = name === studies.serving; return option; }));
   part("links").replaceChildren(table(["Study", "", "Link for raters", ""], studies.studies.map((name) => linked(name, studies))));
   if (!mine.length && !part("toml").value) part("toml").value = (await ask("study", { action: "template" })).toml;
   const seen = await ask("owner", { action: "overview" });
@@ -66,7 +59,7 @@ async function refresh() {
   part("raters").replaceChildren(raters((await ask("owner", { action: "raters" })).raters, seen.disputes));
   if (root.dataset.role !== "reader") members(await ask("owner", { action: "members" }));
   const log = (await ask("owner", { action: "audit" })).audit;
-  part("audit").replaceChildren(table(["When", "Who", "What", "Detail"], log.map((line) => [line.at, line.who, line.what, line.detail])));
+  part("audit").replaceChildren(table(["When", "Who", "What", "Detail"], log.map((line) => [line.at, given("td", line.who), line.what, given("td", line.detail)])));
 }
 
 function coverage(seen) {
@@ -75,7 +68,7 @@ function coverage(seen) {
   seen.coverage.levels.forEach((level) => { counts[`${level.grp}|${level.filled}`] = level.n; });
   const rows = groups.map((group) => {
     const all = seen.coverage.levels.filter((level) => level.grp === group).reduce((sum, level) => sum + level.n, 0);
-    const cells = [make("th", group || "(no group)", { scope: "row" })];
+    const cells = [group ? given("th", group, { scope: "row" }) : make("th", "(no group)", { scope: "row" })];
     for (let filled = 0; filled <= top; filled += 1) {
       const n = counts[`${group}|${filled}`] || 0;
       cells.push(make("td", n || "·", { class: "heat", style: `background: rgba(54, 71, 184, ${(0.75 * n / all).toFixed(3)}); ${n / all > 0.55 ? "color: #fff" : ""}` }));
@@ -92,14 +85,14 @@ function raters(rows, disputes) {
     const again = make("button", "Ask others again"); again.dataset.again = row.rater;
     act.append(button, again);
     if (disputes) { const decide = make("button", row.role ? "Let judge as others" : "Let decide disputes"); decide.dataset.decide = row.rater; decide.dataset.to = row.role ? "dismiss" : "appoint"; act.append(decide); }
-    return [row.rater, row.role || row.state, row.answered, row.seconds === null ? "–" : row.seconds, row.gold, row.verdict, row.reasons.join(" "), act];
+    return [given("td", row.rater), row.role || row.state, row.answered, row.seconds === null ? "–" : row.seconds, row.gold, row.verdict, row.reasons.join(" "), act];
   }));
 }
 
 function members(told) {
   part("members").replaceChildren(table(["Who", "Role", ""], told.members.map((one) => {
     const act = make("td"), button = make("button", "Take away"); button.dataset.member = one.name; act.append(button);
-    return [one.name, one.role, act];
+    return [given("td", one.name), one.role, act];
   })));
 }
 
@@ -116,13 +109,13 @@ const linkTo = (name) => { const url = new URL(location.href); url.hash = ""; ur
 /* A line of the list of studies: raters come by its link or its QR code while it is open. */
 function linked(name, studies) {
   const isOpen = studies.open.includes(name) || name === studies.serving, act = make("td"), where = make("td");
-  if (isOpen) where.append(make("a", linkTo(name), { href: linkTo(name) }));
+  if (isOpen) where.append(given("a", linkTo(name), { href: linkTo(name) }));
   const add = (text, key) => { const button = make("button", text); button.dataset[key] = name; act.append(button); };
   if (name !== studies.serving) add(isOpen ? "Close" : "Open to raters", isOpen ? "shut" : "admit");
   if (isOpen) { add("Look at", "look"); add("QR code", "qr"); add((studies.archived || []).includes(name) ? "Reopen" : "Archive", (studies.archived || []).includes(name) ? "reopen" : "archive"); }
   if (isOpen) add("Edit …", "edit");
   add("Clone …", "clone");
-  return [name, (studies.archived || []).includes(name) ? "archived" : isOpen ? (name === studies.serving ? "served" : "open") : "closed", where, act];
+  return [given("td", name), (studies.archived || []).includes(name) ? "archived" : isOpen ? (name === studies.serving ? "served" : "open") : "closed", where, act];
 }
 
 let editing = null;
@@ -167,11 +160,12 @@ async function written() {
 function choices(names) {
   if (part("recognisers").dataset.names === names.join(" ")) return;
   part("recognisers").dataset.names = names.join(" ");
-  part("recognisers").replaceChildren(...names.map((name) => { const label = make("label"); label.append(make("input", "", { type: "checkbox", value: name }), document.createTextNode(` ${name} `)); return label; }));
+  part("recognisers").replaceChildren(...names.map((name) => { const label = make("label"); label.append(make("input", "", { type: "checkbox", value: name }), given("span", ` ${name} `)); return label; }));
 }
 
 /* A chosen file as base64; nothing for none. */
-const encoded = (file) => file ? new Promise((done, fail) => { const reader = new FileReader(); reader.onload = () => done(reader.result.split(",")[1] || ""); reader.onerror = fail; reader.readAsDataURL(file); }) : "";
+const MOST = 29;
+const encoded = (file) => file ? new Promise((done, fail) => { if (file.size > MOST * 1e6) throw new Error(t("This file has {n} MB; at most {n2} MB can be sent from here. The command line takes files of any size.", { n: Math.ceil(file.size / 1e6), n2: MOST })); const reader = new FileReader(); reader.onload = () => done(reader.result.split(",")[1] || ""); reader.onerror = fail; reader.readAsDataURL(file); }) : "";
 
 const DO = {
   refresh,

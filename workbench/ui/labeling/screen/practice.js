@@ -3,8 +3,9 @@ let practising = "";
 
 async function practise(sent) {
   try { drawPractice(await ask("practice", { rater: box.me().rater, ...sent })); } catch (error) {
-    if (error.status === 403) return stranger();
-    part("practice").append(make("p", error.told ? t(error.message) : t("No connection. Your answers are kept here and sent when it is back."), { class: "error", role: "alert" }));
+    if (error.told && error.status === 403) return stranger();
+    part("practice").querySelectorAll(".error").forEach((node) => node.remove());
+    part("practice").append(make("p", why(error, t("Your answers are kept here and are sent again by themselves.")), { class: "error", role: "alert" }));
     if (!error.told) setTimeout(() => practise(sent), 3000);
   }
 }

@@ -11,11 +11,14 @@ function preferred() {
 
 function keepLanguage(name) { try { localStorage.setItem("labeling:language", name); } catch (error) { /* asked again next time */ } }
 
-const t = (english, values) => (Object.hasOwn(words, english) && words[english] || english || "").replace(/\{(\w+)\}/g, (whole, name) => (values && Object.hasOwn(values, name) ? values[name] : whole));
+/* Before the first answer of the server brought the words, the page around knows what there is to say. */
+let spoken = false;
+const around = (text) => (!spoken && window.words ? window.words.say(text) : text);
+const t = (english, values) => around((Object.hasOwn(words, english) && words[english] || english || "").replace(/\{(\w+)\}/g, (whole, name) => (values && Object.hasOwn(values, name) ? values[name] : whole)));
 
 /* What stands in the page itself. Pictures keep their places from left to right in every language. */
 function speak(root, name, theirs) {
-  language = name; words = theirs;
+  language = name; words = theirs; spoken = true;
   root.lang = name; root.dir = name === "ar" ? "rtl" : "ltr";
   root.querySelectorAll("[data-t]").forEach((node) => { node.textContent = t(node.dataset.t); });
   root.querySelectorAll("[data-t-title]").forEach((node) => { node.title = t(node.dataset.tTitle); });
