@@ -10,7 +10,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from tests.browser.walker import Keys, Stopped, do, do_before, layout, stops
 
 SIZES = {1280: 720, 1440: 900, 390: 844}
 STATES = ("empty", "running", "done", "stale", "error")
+CALM = "walk.calm()"
 DARK = """dark => document.body.classList.toggle('dark', dark)"""
 AXE = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations
     .filter(one => ['critical', 'serious'].includes(one.impact))
@@ -48,7 +49,7 @@ class Looking:
             for width, height in () if self.brief else SIZES.items():
                 if every or (width, dark) in ((1280, False), (390, True)):
                     self.page.set_viewport_size({"width": width, "height": height})
-                    self.page.wait_for_timeout(250)
+                    self.page.evaluate(CALM)
                     self.picture(state, width, dark)
             self.page.set_viewport_size({"width": 1280, "height": 720})
             if self.axe and state in ("empty", "done"):
@@ -65,7 +66,7 @@ class Looking:
 
     def check(self, state: str, theme: str) -> None:
         """What axe finds."""
-        self.page.wait_for_timeout(400)
+        self.page.evaluate(CALM)
         if not self.page.evaluate("() => Boolean(window.axe)"):
             self.page.evaluate(self.axe)
         count = 0
@@ -97,11 +98,11 @@ def spoil(page: Any, job: Job, bad: Path) -> None:
                 clear.first.click()
             box = page.locator(f"#{part} input[type=file]").first
         box.set_input_files(str(bad))
-        page.wait_for_timeout(1500)
+        page.evaluate(CALM)
     button = page.locator(f"#{job.start}") if job.start else None
     if button and button.is_enabled():
         button.click()
-    page.wait_for_timeout(2500)
+    page.evaluate(CALM)
 
 
 def visit(
@@ -114,13 +115,14 @@ def visit(
     looking = Looking(page, job, folder, axe, brief)
     try:
         page.goto(f"{address}?tab={job.tab}" + (f"&sub={job.sub}" if job.sub and not job.before else ""))
-        page.locator(f"#tab-{job.tab}").wait_for()
-        page.wait_for_timeout(2500)
+        page.wait_for_function("window.strip")
+        person.arrived(job.tab, job.before or job.sub)
+        page.evaluate(CALM)
         if job.before:
             do_before(person, job, given)
         looking.look("empty")
         do(person, replace(job, change="", file=""), given)
-        page.wait_for_timeout(1200)
+        page.evaluate(CALM)
         if job.state or job.steps:
             looking.first = _first(page, job)
             looking.look("done", every)
@@ -134,12 +136,13 @@ def visit(
         if job.change:
             with held(page):
                 person.change(job.change)
-                page.wait_for_timeout(700)
+                page.evaluate(CALM)
                 looking.look("stale")
         if job.start:
             with held(page):
                 page.locator(f"#{job.start}").click()
-                page.wait_for_timeout(700)
+                with suppress(Exception):  # then the picture shows it
+                    page.wait_for_function("stem => walk.state(stem) === 'running'", arg=job.state, timeout=3_000)
                 looking.look("running")
         if job.given:
             bad = folder / "notes.jpg"

@@ -27,7 +27,7 @@ SHOWN = {
     "explanation": "explanation/one-face",
     "generation": "generation/new-identities",
     "protection": "protection/blur-mosaic-silhouette",
-    "labeling": "labeling",
+    "labeling": "labeling/judge",
     "evaluation": "evaluation/people-in-a-folder",
     "models": "models",
 }
@@ -46,17 +46,19 @@ def taken(browser: Any, address: str, name: str, given: dict[str, list[str]]) ->
     page.set_default_timeout(60_000)
     job, person = next(job for job in JOBS if job.name == name), Keys(page)
     page.goto(f"{address}?tab={job.tab}" + (f"&sub={job.sub}" if job.sub else ""))
-    page.locator(f"#tab-{job.tab}").wait_for()
-    page.wait_for_timeout(3000)
+    page.wait_for_function("window.strip")
+    person.arrived(job.tab, job.sub)
+    page.evaluate("walk.calm()")
     if name in ASKED:  # the first answer's own question, not the setting that happens to stand there
         do(person, replace(job, start="", state="", change="", file=""), given)
         page.locator(ASKED[name]).first.wait_for()
         person.press(ASKED[name])
         job = replace(job, given={}, start="")
-    if job.tab == "labeling":
-        page.get_by_role("checkbox").first.wait_for()
-    do(person, replace(job, change="", file=""), given)
-    page.wait_for_timeout(1500)
+    if job.tab in ("labeling", "models"):  # as they open
+        page.locator(job.steps[0][0]).wait_for()
+    else:
+        do(person, replace(job, change="", file=""), given)
+    page.evaluate("walk.calm()")
     page.evaluate("() => { document.activeElement.blur(); scrollTo(0, 0); }")
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").resize(SIDE, Image.Resampling.LANCZOS)
     page.context.close()

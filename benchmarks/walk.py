@@ -10,6 +10,7 @@ import argparse
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.browser.chromium import launched
 from tests.browser.page_jobs import JOBS, Job, files
-from tests.browser.walker import Keys, Stopped, do, do_before, layout, stops
+from tests.browser.walker import MENU, Keys, Stopped, do, do_before, layout, stops
 
 BELOW = """([stem, start]) => {
     const line = document.getElementById(stem + '-state'), button = document.getElementById(start);
@@ -37,8 +38,8 @@ class Touch(Keys):
     def open(self, address: str, job: Job) -> None:
         """By a link, as phones get them."""
         self.page.goto(f"{address}?tab={job.tab}" + (f"&sub={job.sub}" if job.sub else ""))
-        self.page.locator(f"#tab-{job.tab}").wait_for(timeout=20_000)
-        self.page.wait_for_timeout(1500)
+        self.page.wait_for_function("window.strip")
+        self.arrived(job.tab, job.sub)
 
     def sub(self, tab: str, sub: str) -> None:
         """Open a sub-tab, folded away or not."""
@@ -50,10 +51,12 @@ class Touch(Keys):
             )
         button.first.tap()
         self.pressed += 1
-        self.page.wait_for_timeout(800)
+        self.arrived(tab, sub)
 
     def reach(self, selector: str, most: int = 160) -> None:
-        """See that it is there."""
+        """See that it is there, once it can be used."""
+        with suppress(Exception):  # then it is said where it is
+            self.page.wait_for_function("part => walk.able(part)", arg=selector)
         if (where := self.page.evaluate("selector => walk.where(selector)", selector)) in ("absent", "disabled"):
             raise Stopped(f"{selector} is {where}")
 
@@ -75,9 +78,13 @@ class Touch(Keys):
         chooser.value.set_files(paths if chooser.value.is_multiple() else paths[0])
 
     def use(self, part: str, keys: str) -> None:
-        """Tap a part."""
+        """Tap a part, and type there; of a menu, its last choice."""
         self.press(part)
-        self.page.wait_for_timeout(800)
+        if keys.startswith("="):
+            self.page.locator(part).locator("visible=true").first.fill(keys[1:])
+        elif self.page.evaluate(MENU):
+            self.page.get_by_role("option").last.tap()
+        self.page.evaluate("walk.frames()")
 
     def tick(self, part: str) -> None:
         """Tick a box."""
@@ -127,6 +134,7 @@ def walk(
             person.sub(job.tab, job.before)
             do_before(person, job, given)
         do(person, job, given)
+        person.kept()
     except Exception as error:  # noqa: BLE001, the table says it
         where = str(error).split("\n")[0][:200]
     seconds = time.perf_counter() - start

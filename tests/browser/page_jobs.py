@@ -23,7 +23,8 @@ class Job:
     """One sub-tab's job. given: a part and the kind of file it takes, or `EXAMPLE`, by id. consent, start, change,
     file: the box to tick, the button, a setting and a download, "" where there is none. state: stem of the line that
     tells how it went. words: fields and what is typed there. before: the sub-tab whose job comes first.
-    steps: a part and the keys that are pressed there, instead of a start."""
+    steps: a part and the keys that are pressed there (or, after a `=`, what is typed), instead of a start. found: what
+    shows in the end where no line tells. In steps and found are selectors; file may be one."""
 
     tab: str
     sub: str
@@ -36,6 +37,7 @@ class Job:
     words: dict[str, str] = field(default_factory=dict)
     before: str = ""
     steps: tuple[tuple[str, str], ...] = ()
+    found: str = ""
 
     @property
     def name(self) -> str:
@@ -57,7 +59,12 @@ JOBS = (
     Job("parsing", "many-photos", "many", {"many-photos": "photos"}, "many-start", "many-model", "many-zip"),
     Job("analysis", "photo", "analysis", {"analysis-photo": EXAMPLE}, "", "analysis-expression", "analysis-csv"),
     Job("analysis", "clip", "clip", {"clip-source": "clip"}, "clip-start", "clip-every", "clip-csv"),
-    Job("analysis", "camera"),
+    Job(
+        "analysis",
+        "camera",
+        steps=(("#live-camera button", "Enter"), ("#live-camera .button-wrap button", "Enter")),
+        found="#live-faces img",
+    ),
     Job(
         "explanation",
         "one-face",
@@ -126,9 +133,9 @@ JOBS = (
         "study",
         {},
         "study-start",
-        "study-people",
+        "study-pictures",
         "study-zip",
-        words={"study-name": "walked-pairs", "study-token": TOKEN},
+        words={"study-name": "walked-pairs", "study-people": "2", "study-pictures": "2", "study-token": TOKEN},
     ),
     Job(
         "protection",
@@ -179,7 +186,7 @@ JOBS = (
         "evaluation",
         {"evaluation-zip": "masks"},
         "evaluation-start",
-        "evaluation-models",
+        "evaluation-kind",
         "evaluation-report",
     ),
     Job(
@@ -191,8 +198,41 @@ JOBS = (
         "people-model",
         "people-page-file",
     ),
-    Job("labeling", ""),
-    Job("models", ""),
+    Job(
+        "labeling",
+        "judge",
+        steps=(
+            ("#labeling-judge [data-part=age]", "Space"),
+            ("#labeling-judge [data-do=agree]", "Enter"),
+            ("#labeling-judge [data-practice-key='1']", "Enter"),
+            ("#labeling-judge [data-practice-key=Enter]", "Enter"),
+            ("#labeling-judge [data-answer]", "Enter"),
+            ("#labeling-judge [data-do=undo]", "Enter"),
+        ),
+        found="#labeling-judge [data-answer].before",
+    ),
+    Job(
+        "labeling",
+        "owner",
+        steps=(
+            ("#labeling-owner [data-part=token]", f"={TOKEN}"),
+            ("#labeling-owner [type=submit]", "Enter"),
+            ("#labeling-owner [data-do=show]", "Enter"),
+        ),
+        found="#labeling-owner iframe[data-part=report]",
+        file="#labeling-owner [data-export=csv]",
+    ),
+    Job(
+        "models",
+        "",
+        steps=(
+            ("#models-cards [name=words]", "=compact"),
+            ("#models-cards [name=here]", "Space"),
+            ("#tab-models button.label-wrap", "Enter"),
+            ("#tab-models [role=combobox]", "ArrowDown ArrowDown Enter"),
+        ),
+        found="#tab-models .prose h1",
+    ),
 )
 
 

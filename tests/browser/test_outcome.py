@@ -2,8 +2,11 @@
 
 import json
 import re
+from pathlib import Path
 
 from playwright.sync_api import expect
+
+SPOKEN = Path(__file__).resolve().parents[2] / "workbench/ui/common/spoken.js"
 
 LISTEN = """() => { window.heard = []; const region = document.getElementById('spoken');
     new MutationObserver(() => heard.push(region.textContent)).observe(region, {childList: true}); }"""
@@ -61,3 +64,30 @@ def test_a_changed_model_makes_a_result_out_of_date(page, server, portrait, keep
     heard = page.evaluate("heard")
     assert [words.split(" ")[0].strip(":. ") for words in heard[-3:]] == ["Running", "Compact", "Out"], heard
     assert not [words for words in heard if " s ·" in words], "the seconds that pass are not read"
+
+
+def test_what_a_slow_page_finds_is_said_however_late_it_comes(page) -> None:
+    """Two seconds after the line "done" nobody listened any more, and the finding was never said."""
+    page.clock.install()
+    page.set_content(
+        '<div class="outcome" id="x-state"><div data-state="empty">Ready.</div></div><div id="x-words"></div>'
+    )
+    page.add_script_tag(path=SPOKEN)
+    page.evaluate(LISTEN)
+    line, words = "document.getElementById('x-state').innerHTML", "document.getElementById('x-words').textContent"
+    for state in ("running", "done"):
+        page.evaluate(f"{line} = '<div data-state={state}>{state.capitalize()}</div>'")
+        page.clock.run_for(100)
+    page.clock.run_for(60_000)
+    assert page.evaluate("heard") == ["Running", "Done"], "the line is said alone, once"
+    page.evaluate(f"{words} = 'Two faces.'")
+    page.clock.run_for(60_000)
+    assert page.evaluate("heard") == ["Running", "Done", "Two faces."]
+
+    page.evaluate(f"{line} = '<div data-state=running>Running</div>'; {words} = ''")
+    page.clock.run_for(100)
+    page.evaluate(f"{line} = '<div data-state=done>Done</div>'")
+    page.clock.run_for(1_000)
+    page.evaluate(f"{words} = 'Three faces.'")
+    page.clock.run_for(60_000)
+    assert page.evaluate("heard")[3:] == ["Running", "Done. Three faces."], "what comes soon is said with the line"

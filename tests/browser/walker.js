@@ -7,11 +7,32 @@ window.walk = (() => {
   // Whether nothing has the focus.
   const lost = () => !document.activeElement || document.activeElement === document.body;
 
-  const able = file => !document.getElementById(file).disabled;
+  // Whether a part can be used; `usual` has an id for its selector.
+  const usual = part => /^[#.[]/.test(part) ? part : '#' + part;
+  const able = part => [...document.querySelectorAll(usual(part))].some(one => shown(one) && !one.disabled);
 
-  const settled = stem => {
-    const line = document.querySelector(`#${stem}-state [data-state]`);
-    return Boolean(line) && ['done', 'error', 'stale'].includes(line.dataset.state);
+  const seen = part => [...document.querySelectorAll(usual(part))].some(shown);
+
+  const line = stem => document.querySelector(`#${stem}-state [data-state]`);
+  const state = stem => line(stem) ? line(stem).dataset.state : '';
+  const settled = stem => ['done', 'error', 'stale'].includes(state(stem));
+  const told = stem => line(stem) ? line(stem).outerHTML : '';
+
+  // Two frames later: what a key does at once is done.
+  const frames = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+
+  // Once nothing has changed on the page for a while, nothing that ends is moving and every picture is there.
+  const calm = async (still = 250, most = 8000) => {
+    let last = performance.now();
+    const began = last, watching = new MutationObserver(() => { last = performance.now(); });
+    watching.observe(document, {childList: true, subtree: true, attributes: true, characterData: true});
+    const moving = () => document.getAnimations().some(one => one.playState === 'running' && one.effect
+      && Number.isFinite(one.effect.getComputedTiming().endTime));
+    const loading = () => [...document.images].some(one => shown(one) && one.loading !== 'lazy' && !one.complete);
+    while (performance.now() - began < most && (performance.now() - last < still || moving() || loading())) {
+      await new Promise(done => setTimeout(done, 50));
+    }
+    watching.disconnect();
   };
 
   // Where a part lies as seen from the focus.
@@ -82,5 +103,5 @@ window.walk = (() => {
     .filter(([, box]) => box.width > 1 && box.height > 1 && (box.width < 23.5 || box.height < 23.5))
     .map(([part, box]) => `${part.tagName.toLowerCase()} ${holder(part)} "${words(part).slice(0, 24)}" ${Math.round(box.width)}×${Math.round(box.height)}`);
 
-  return {lost, able, settled, where, begin, stop, small};
+  return {lost, able, seen, state, settled, told, frames, calm, where, begin, stop, small};
 })();

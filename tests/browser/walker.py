@@ -6,7 +6,9 @@ from typing import Any
 
 from tests.browser.page_jobs import EXAMPLE, JOBS, Job
 
-SLOW = 120_000
+SLOW, NOTICED = 120_000, 5_000
+"""Milliseconds that a run may take, and that a page may take to notice that a setting was changed."""
+MENU = "document.activeElement.getAttribute('role') === 'combobox'"
 ASKING = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 """What is asked of a page, as `window.walk`."""
 
@@ -19,7 +21,7 @@ class Keys:
     """A person with a keyboard on one page."""
 
     def __init__(self, page: Any) -> None:
-        self.page, self.pressed, self.lost = page, 0, list[str]()
+        self.page, self.pressed, self.lost, self.last = page, 0, list[str](), ""
         page.add_init_script(ASKING)
         # Else dialogues are caught only from the next one on, and a busy page takes the key before it hears of that.
         page.on("filechooser", _caught)
@@ -28,7 +30,7 @@ class Keys:
         """From the first screen to the job's sub-tab."""
         self.page.goto(address)
         self.page.locator("#tab-start-button").wait_for()
-        self.page.wait_for_timeout(1500)
+        self.page.wait_for_function("window.strip")  # the page's own script: what is pressed before is lost
         self.press(f"#tab-{job.tab}-button")
         self.sub(job.tab, job.sub)
 
@@ -44,7 +46,15 @@ class Keys:
             self.page.evaluate("([s, n]) => document.querySelectorAll(s)[n].id = 'walk-sub'", [found, meant])
             self.press("#walk-sub")
             self.page.evaluate("() => document.getElementById('walk-sub').removeAttribute('id')")
-        self.page.wait_for_timeout(2000)
+        self.arrived(tab, sub)
+
+    def arrived(self, tab: str, sub: str) -> None:
+        """Wait until what a job begins with is there."""
+        job = next((job for job in JOBS if (job.tab, job.sub) == (tab, sub)), None)
+        begins = [job.start, job.state and f"{job.state}-state", *(part for part, _ in job.steps)] if job else []
+        first = next(filter(None, begins), "") if job and not job.before else ""
+        self.page.wait_for_function("part => walk.seen(part)", arg=first or f"tab-{tab}")
+        self.page.evaluate("walk.frames()")
 
     def key(self, name: str) -> None:
         """Press one key."""
@@ -52,7 +62,11 @@ class Keys:
         self.pressed += 1
 
     def reach(self, selector: str, most: int = 160) -> None:
-        """Tab to a part, forwards or backwards. Raises Stopped when it is not reached."""
+        """Tab to a part, forwards or backwards, once it can be used. Raises Stopped when it is not reached."""
+        self.kept()
+        self.last = ""
+        with suppress(Exception):  # then it is said where it is
+            self.page.wait_for_function("part => walk.able(part)", arg=selector)
         for _ in range(most):
             where = self.page.evaluate("selector => walk.where(selector)", selector)
             if where == "there":
@@ -63,14 +77,20 @@ class Keys:
         raise Stopped(f"{selector} is not reached by {most} times Tab")
 
     def press(self, selector: str) -> None:
-        """Reach a button and press it; the focus may not fall off the page."""
+        """Reach a button and press it; the focus may not fall off the page, then or until the next key."""
         self.reach(selector)
         self.key("Enter")
-        self.page.wait_for_timeout(150)
-        with suppress(Exception):  # then it is noted; a busy page brings it back a little later
-            self.page.wait_for_function("!walk.lost()", timeout=3_000)
-        if self.page.evaluate("walk.lost()"):
-            self.lost.append(selector)
+        self.last = selector
+        self.page.evaluate("walk.frames()")
+        self.kept()
+
+    def kept(self) -> None:
+        """Note that what was pressed last took the focus along; a busy page brings it back a little later."""
+        if self.last and self.page.evaluate("walk.lost()"):
+            with suppress(Exception):
+                self.page.wait_for_function("!walk.lost()", timeout=3_000)
+            if self.page.evaluate("walk.lost()"):
+                self.lost.append(self.last)
 
     def give(self, part: str, paths: list[str]) -> None:
         """Choose files in the browser's own dialogue."""
@@ -80,11 +100,23 @@ class Keys:
         chooser.value.set_files(paths if chooser.value.is_multiple() else paths[0])
 
     def use(self, part: str, keys: str) -> None:
-        """Press keys on a part."""
+        """Press keys on a part, or type what follows an `=`."""
         self.reach(part)
-        for key in keys.split():
-            self.key(key)
-        self.page.wait_for_timeout(800)
+        if keys.startswith("="):
+            self.page.keyboard.type(keys[1:])
+            self.pressed += len(keys) - 1
+        else:
+            self.keys(keys.split())
+        self.page.evaluate("walk.frames()")
+
+    def keys(self, names: list[str]) -> None:
+        """Press one after the other; a menu opens first."""
+        for number, name in enumerate(names):
+            self.key(name)
+            self.page.evaluate("walk.frames()")
+            if not number and name == "ArrowDown" and self.page.evaluate(MENU):
+                with suppress(Exception):  # then there is none to open
+                    self.page.get_by_role("option").first.wait_for(timeout=5_000)
 
     def tick(self, part: str) -> None:
         """Tick a box."""
@@ -103,7 +135,7 @@ class Keys:
         field = f"#{part} input:not([type=file]), #{part} textarea, #{part} button"
         self.reach(field)
         kind = self.page.evaluate("() => document.activeElement.getAttribute('role') || document.activeElement.type")
-        for key in {
+        keys = {
             "combobox": ["ArrowDown", "ArrowDown", "Enter"],
             "checkbox": ["Space"],
             "radio": ["ArrowRight"],
@@ -112,9 +144,8 @@ class Keys:
             "textarea": ["Control+A", *"happy"],
             "text": ["Control+A", *"happy"],
             "button": ["Enter"],
-        }.get(kind, ["ArrowRight"]):
-            self.key(key)
-            self.page.wait_for_timeout(120)
+        }.get(kind, ["ArrowRight"])
+        self.keys(keys)
 
 
 def _caught(chooser: Any) -> None:
@@ -131,7 +162,6 @@ def do(person: Keys, job: Job, given: dict[str, list[str]]) -> None:
             person.give(part, given[kind])
         shown = f"#{part} :is(img, video, canvas, .file-preview), #strip [data-photo]"  # on a phone the strip has it
         page.locator(shown).locator("visible=true").first.wait_for()
-        page.wait_for_timeout(1000)
     for part, words in job.words.items():
         person.write(part, words)
     for part, keys in job.steps:
@@ -139,24 +169,33 @@ def do(person: Keys, job: Job, given: dict[str, list[str]]) -> None:
     if job.consent:
         person.tick(job.consent)
     if job.start:
-        page.wait_for_timeout(600)
         person.press(f"#{job.start}")
     if job.state:
         _settled(page, job)
+    if job.found:
+        page.locator(job.found).locator("visible=true").first.wait_for()
     if job.change:
-        person.change(job.change)
-        page.wait_for_timeout(600)
-        again = page.locator(f"#{job.state}-state [data-press]")
-        if again.count() and again.first.is_visible():
-            person.press(f"#{job.state}-state [data-press]")
-        page.wait_for_timeout(400)
-        _settled(page, job)
+        _change(person, job)
     if job.file:
-        with suppress(Exception):  # then it is said to be disabled
-            page.wait_for_function("file => walk.able(file)", arg=job.file)
-        person.reach(f"#{job.file}")
+        file = job.file if job.file[0] in "#[" else f"#{job.file}"
+        person.reach(file)
         with page.expect_download():
-            person.press(f"#{job.file}")
+            person.press(file)
+
+
+def _change(person: Keys, job: Job) -> None:
+    """A setting, and the run again where the page asks for that; some settings leave a result as it is."""
+    page, again = person.page, f"#{job.state}-state [data-press]"
+    before = page.evaluate("stem => walk.told(stem)", job.state)
+    person.change(job.change)
+    with suppress(Exception):
+        page.wait_for_function(
+            "([stem, before]) => walk.told(stem) !== before", arg=[job.state, before], timeout=NOTICED
+        )
+    if page.evaluate("part => walk.able(part)", again):
+        person.press(again)
+        page.wait_for_function("stem => walk.state(stem) !== 'stale'", arg=job.state)
+    _settled(page, job)
 
 
 def do_before(person: Keys, job: Job, given: dict[str, list[str]]) -> None:

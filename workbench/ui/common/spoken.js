@@ -2,7 +2,9 @@
   // People who hear the page are told of a result once, by one region that is there from the start: how its line stands,
   // and what was found. (A region that comes with its words is not read by every reader, and one that a run writes into
   // would be read at every step.) What failed says so itself, as an alert.
-  const LONG = 240, PAUSE = 10000;  // characters; milliseconds between two words on how far a run has come
+  const LONG = 240;  // characters
+  const PAUSE = 10000, AWHILE = 2000;  // milliseconds: between two words on how far a run has come; until a line is
+  // said that waits for what was found
   const short = text => {
     const lines = text.split('\n').filter(row => !row.includes('\t'));  // without tables
     const plain = lines.join(' ').trim().replace(/\s+/g, ' ');
@@ -51,12 +53,15 @@
     if (told) { since = performance.now(); say(told); }
   };
 
-  // What was found may come a while after the line that says that it was.
-  const finished = (stem, words, tries = 10) => {
-    if (before[stem] !== `done${words}`) return;
+  // What was found may come a while after the line that says that it was. For a moment the line waits, to be said with
+  // it; then it is said alone, and what was found by itself when it comes, however slow the page is.
+  const turn = {};
+  const finished = (stem, words, mine = turn[stem] = (turn[stem] || 0) + 1, waited = 0) => {
+    if (turn[stem] !== mine || before[stem] !== `done${words}`) return;
     const told = window.found(stem);
-    if (told || !tries || !telling(stem).length) say(`${words}. ${told}`.trim());
-    else setTimeout(() => finished(stem, words, tries - 1), 200);
+    if (told) return say(waited > AWHILE ? told : `${words}. ${told}`);
+    if (waited === AWHILE || !waited && !telling(stem).length) { say(words); waited = AWHILE; }
+    setTimeout(() => finished(stem, words, mine, waited + 200), waited < AWHILE ? 200 : 1000);
   };
 
   const heard = () => {
