@@ -157,7 +157,7 @@ def do(person: Keys, job: Job, given: dict[str, list[str]]) -> None:
     page = person.page
     for part, kind in job.given.items():
         if kind == EXAMPLE:
-            person.press(f"#tab-{job.tab} .column:has(#{part}) .examples button.gallery-item")
+            person.press(f"#tab-{job.tab} .column:has(#{part}) .examples:not(.looks) button.gallery-item")
         else:
             person.give(part, given[kind])
         shown = f"#{part} :is(img, video, canvas, .file-preview), #strip [data-photo]"  # on a phone the strip has it
