@@ -136,7 +136,7 @@ class Keys:
         self.reach(field)
         kind = self.page.evaluate("() => document.activeElement.getAttribute('role') || document.activeElement.type")
         keys = {
-            "combobox": ["ArrowDown", "ArrowDown", "Enter"],
+            "combobox": ["ArrowDown", "Enter"],
             "checkbox": ["Space"],
             "radio": ["ArrowRight"],
             "range": ["ArrowRight"],
