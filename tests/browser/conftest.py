@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -68,10 +70,10 @@ def chromium():
         yield browser
 
 
-@pytest.fixture
-def page(chromium):
+@contextmanager
+def _noted(chromium, **options: Any) -> Iterator[Any]:
     """A fresh page that notes every request to another machine and every error of its own scripts."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 950}, accept_downloads=True)
+    context = chromium.new_context(accept_downloads=True, **options)
     page = context.new_page()
     outside: list[str] = []
     errors: list[str] = []
@@ -88,6 +90,20 @@ def page(chromium):
     context.close()
     assert outside == []
     assert errors == []
+
+
+@pytest.fixture
+def page(chromium):
+    """A fresh page on a laptop."""
+    with _noted(chromium, viewport={"width": 1280, "height": 950}) as page:
+        yield page
+
+
+@pytest.fixture
+def phone(chromium):
+    """A fresh page on a phone."""
+    with _noted(chromium, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as page:
+        yield page
 
 
 @pytest.fixture(scope="session")

@@ -204,8 +204,6 @@ JOBS = (
         steps=(
             ("#labeling-judge [data-part=age]", "Space"),
             ("#labeling-judge [data-do=agree]", "Enter"),
-            ("#labeling-judge [data-practice-key='1']", "Enter"),
-            ("#labeling-judge [data-practice-key=Enter]", "Enter"),
             ("#labeling-judge [data-answer]", "Enter"),
             ("#labeling-judge [data-do=undo]", "Enter"),
         ),
@@ -254,12 +252,18 @@ def files(folder: Path) -> dict[str, list[str]]:
         writer.write(cv2.resize(whole[:400, 40 + step : 440 + step, ::-1], (320, 320)))
     writer.release()
     zips = {name: str(folder / f"{name}.zip") for name in ("masks", "drawn")}
-    with zipfile.ZipFile(zips["drawn"], "w") as drawn:
-        for path in photos:
-            drawn.write(path, f"someone/{Path(path).name}")
+    zipped(Path(zips["drawn"]), photos)
     if not Path(zips["masks"]).exists():
         _mask_zip(Path(zips["masks"]), photos)
     return {"photo": photos[1:2], "photos": photos, "clip": [clip], "masks": [zips["masks"]], "drawn": [zips["drawn"]]}
+
+
+def zipped(path: Path, photos: list[str]) -> str:
+    """Photos of somebody as a zip with a folder per person; its path."""
+    with zipfile.ZipFile(path, "w") as people:
+        for photo in photos:
+            people.write(photo, f"someone/{Path(photo).name}")
+    return str(path)
 
 
 def saved_mask(photo: Path, path: Path) -> Path:

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from tests.browser.page_jobs import JOBS
+from tests.browser.walker import Keys
 from tests.models import tiny_onnx
 
 
@@ -44,9 +46,12 @@ def package(tmp_path_factory, bench, astronaut) -> str:
 
 
 def test_a_zip_with_masks_becomes_a_report(page, server: str, package: str, keep) -> None:
-    _open(page, server)
-    _give(page, package)
-    page.locator("#evaluation-start").click()
+    """By keys alone."""
+    person = Keys(page)
+    person.open(server, next(job for job in JOBS if job.state == "evaluation"))
+    person.give("evaluation-zip", [package])
+    expect(page.locator("#evaluation-state")).to_contain_text("Ready")
+    person.press("#evaluation-start")
 
     expect(page.locator("#evaluation-words")).to_contain_text("10 photos", timeout=120_000)
     expect(page.locator("#evaluation-table")).to_contain_text("pooled F1")
@@ -54,7 +59,8 @@ def test_a_zip_with_masks_becomes_a_report(page, server: str, package: str, keep
     expect(report.locator("h1")).to_contain_text("Compact parser")
     expect(report.locator(".pair").first).to_be_visible()
     with page.expect_download() as download:
-        page.locator("#evaluation-report").click()
+        person.press("#evaluation-report")
+    assert person.lost == []
     text = Path(download.value.path()).read_text()
     assert "The worst pictures" in text
     keep(page)

@@ -10,6 +10,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from tests.browser.page_jobs import JOBS
+from tests.browser.thumbs import Touch, below
+from tests.browser.walker import Keys, layout
+
 VERDICT = re.compile("Evidence|No better than chance here|No evidence")
 
 
@@ -23,27 +27,30 @@ def tab(page, server, portrait):
     return page
 
 
-def explained(tab) -> None:
-    """Nothing is explained before somebody asks: it takes long."""
+def explained(tab) -> Keys:
+    """By keys alone. Nothing is explained before somebody asks: it takes long."""
     expect(tab.locator("#explain-state")).to_contain_text("Ready")
     expect(tab.locator("#explain-heat img")).to_have_count(0)
-    tab.locator("#explain-start").click()
+    person = Keys(tab)
+    person.press("#explain-start")
     expect(tab.locator("#explain-verdict")).to_contain_text(VERDICT, timeout=240_000)
+    return person
 
 
 def test_answer_heatmap_proof_and_downloads(tab, keep):
-    explained(tab)
+    person = explained(tab)
     expect(tab.locator("#explain-heat img")).to_be_visible()
     expect(tab.locator("#explain-curves img")).to_be_visible()
     expect(tab.locator("#explain-shares img")).to_be_visible()
     keep(tab)
     with tab.expect_download() as download:
-        tab.locator("#explain-json").click()
+        person.press("#explain-json")
     recipe = json.loads(download.value.path().read_text())
     assert recipe["method"] == "occlusion"
     assert recipe["proof"]["verdict"]
     with tab.expect_download() as download:
-        tab.locator("#explain-npz").click()
+        person.press("#explain-npz")
+    assert person.lost == []
     with np.load(download.value.path()) as saved:
         assert saved["heatmap"].shape == (512, 512)
 
@@ -85,21 +92,23 @@ def test_what_if_a_slider_is_moved_by_keyboard_the_score_follows_and_the_flip_is
     keep(page)
 
 
-def test_two_photos_are_compared_and_explained(page, server, portrait, astronaut, tmp_path, keep):
-    other = tmp_path / "mirrored.png"
+def test_two_photos_are_compared_and_explained(phone, server, portrait, astronaut, tmp_path, keep):
+    """By touch."""
+    other, job = tmp_path / "mirrored.png", next(job for job in JOBS if job.state == "pair")
     Image.fromarray(astronaut[:, ::-1]).save(other)
-    page.goto(server)
-    page.get_by_role("tab", name="Explanation").click()
-    page.get_by_role("tab", name="Why do these two match?").click()
-    page.locator("#pair-0 input[type=file]").set_input_files(portrait)
-    page.locator("#pair-1 input[type=file]").set_input_files(str(other))
-    expect(page.locator("#pair-words")).to_contain_text("one person", timeout=120_000)
-    page.get_by_role("button", name="Advanced").last.click()
-    page.get_by_label("Prove both maps (slower)").uncheck()
-    page.locator("#pair-start").click()
-    expect(page.locator("#pair-map-1 img")).to_be_visible(timeout=240_000)
-    expect(page.locator("#pair-verdict")).to_contain_text("Makes them alike")
-    keep(page)
+    person = Touch(phone)
+    person.open(server, job)
+    person.give("pair-0", [portrait])
+    person.give("pair-1", [str(other)])
+    expect(phone.locator("#pair-words")).to_contain_text("one person", timeout=120_000)
+    phone.get_by_role("button", name="Advanced").last.tap()
+    phone.get_by_label("Prove both maps (slower)").uncheck()
+    person.press("#pair-start")
+    expect(phone.locator("#pair-map-1 img")).to_be_visible(timeout=240_000)
+    expect(phone.locator("#pair-verdict")).to_contain_text("Makes them alike")
+    assert (layout(phone), person.far) == ([], [])
+    assert below(phone, job) <= 24
+    keep(phone)
 
 
 def test_the_api_explains_what_the_screen_has_not_listed(server, portrait):

@@ -6,6 +6,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.page_jobs import JOBS
+from tests.browser.thumbs import Touch, below
+from tests.browser.walker import Keys, layout
 from workbench.generation import marking
 
 OWNER = "owner-token-of-the-browser-tests"
@@ -45,20 +48,26 @@ def test_a_reference_becomes_a_sheet_with_figures_and_marked_downloads(page, ser
     assert text["Model"]
 
 
-@pytest.mark.parametrize("scheme", ["dark", "phone"])
-def test_it_is_readable_in_the_dark_and_on_a_phone(chromium, server, portrait, keep, scheme):
-    phone = scheme == "phone"
-    size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 950}
-    context = chromium.new_context(viewport=size, color_scheme="light" if phone else "dark")
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    page.goto(server + ("" if phone else "?__theme=dark"))
-    page.get_by_role("tab", name="Generation").click()
-    page.get_by_role("tab", name="Portraits").click()
-    draw(page, portrait, 2)
-    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"] + 1
+def test_it_is_readable_in_the_dark(page, server, portrait, keep):
+    page.emulate_media(color_scheme="dark")
+    draw(open_tab(page, f"{server}?__theme=dark", "Portraits"), portrait, 2)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1281
     keep(page, "generation")
-    context.close()
+
+
+def test_portraits_are_drawn_by_touch(phone, server, portrait, keep):
+    person, job = Touch(phone), next(job for job in JOBS if job.name == "generation/portraits")
+    person.open(server, job)
+    person.give("generate-references", [portrait])
+    expect(phone.locator("#generate-references img").first).to_be_attached()
+    person.write("generate-count", "2")
+    person.tick("generate-consent")
+    person.press("#generate-start")
+    expect(phone.locator("#generate-words")).to_contain_text("A face was found", timeout=120_000)
+    expect(phone.locator("#generate-gallery img")).to_have_count(2)
+    assert (layout(phone), person.far) == ([], [])
+    assert below(phone, job) <= 24
+    keep(phone, "generation")
 
 
 def test_without_consent_nothing_is_drawn_and_cancel_leaves_nothing(page, server, portrait):
@@ -77,18 +86,21 @@ def test_without_consent_nothing_is_drawn_and_cancel_leaves_nothing(page, server
 
 
 def test_sliders_turn_the_photo_and_the_download_says_edited(page, server, portrait, keep):
-    open_tab(page, server, "Re-pose")
-    page.locator("#repose-photo input[type=file]").set_input_files(portrait)
-    page.locator("#repose-consent input").check()
+    """By keys alone."""
+    person = Keys(page)
+    person.open(server, next(job for job in JOBS if job.name == "generation/re-pose"))
+    person.give("repose-photo", [portrait])
+    person.tick("repose-consent")
     expect(page.locator("#repose-shown img")).to_be_visible(timeout=60_000)
-    page.locator("#repose-yaw input[type=number]").fill("12")
-    page.locator("#repose-smile input[type=number]").fill("0.6")
+    person.write("repose-yaw", "12")
+    person.write("repose-smile", "0.6")
     expect(page.locator("#repose-words")).to_contain_text("yaw +12, smile +0.6")
-    page.locator("#repose-make").click()
+    person.press("#repose-make")
     expect(page.locator("#repose-png")).to_be_enabled(timeout=60_000)
     keep(page)
     with page.expect_download() as download:
-        page.locator("#repose-png").click()
+        person.press("#repose-png")
+    assert person.lost == []
     text = marking.read(download.value.path())
     assert text["Edited"] == "true"
     assert text["Edit"] == "yaw +12, smile +0.6"

@@ -19,6 +19,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import ROOT
 from tests.browser.labeling_booth import OWNER, consent, judge, wait_shown
+from tests.browser.walker import Keys
 
 
 @pytest.mark.timeout(300)
@@ -145,18 +146,22 @@ def test_the_raw_address_refuses_forgeries_and_large_bodies(booth) -> None:
 
 
 def test_the_owner_sees_coverage_raters_and_downloads(page, booth) -> None:
+    """Into the view and to the answers by keys alone."""
     address, _ = booth
+    person, token = Keys(page), "#labeling-owner [data-part=token]"
     page.goto(address)
-    page.get_by_role("tab", name="Owner").click()
-    page.locator("#labeling-owner [data-part=token]").fill("wrong")
-    page.keyboard.press("Enter")
+    page.get_by_role("tab", name="Owner").press("Enter")
+    person.use(token, "=wrong")
+    person.key("Enter")
     expect(page.locator("#labeling-owner [data-part=error]")).to_contain_text("owner's token")
-    page.locator("#labeling-owner [data-part=token]").fill(OWNER)
-    page.keyboard.press("Enter")
+    person.use(token, "Control+A")
+    person.use(token, f"={OWNER}")
+    person.key("Enter")
     expect(page.locator("#labeling-owner .owner")).to_have_attribute("data-screen", "open")
     expect(page.locator("#labeling-owner [data-part=coverage]")).to_contain_text("synthetic")
     with page.expect_download() as download:
-        page.locator("[data-export=parquet]").click()
+        person.press("[data-export=parquet]")
+    assert person.lost == []
     assert len(pd.read_parquet(download.value.path())) >= 0
     theirs = "item,rater,answer\nno-such-item,ann,same_2\n"
     page.locator("[data-part=from]").select_option("csv")

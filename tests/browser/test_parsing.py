@@ -3,12 +3,16 @@
 import io
 import re
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from tests.browser.page_jobs import JOBS
+from tests.browser.thumbs import Touch
+from tests.browser.walker import do, layout
 from workbench.parts import INDEX
 
 
@@ -72,16 +76,14 @@ def test_the_photo_travels_to_another_tab(page, server, portrait, keep) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_everything_without_sideways_scrolling(chromium, server, portrait, keep, scheme) -> None:
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    _upload(page, server, portrait, f"&__theme={scheme}")
-    width = page.evaluate("document.documentElement.scrollWidth")
-    keep(page)
-    context.close()
-
-    assert width <= 392
+def test_a_phone_shows_everything_without_sideways_scrolling(phone, server, keep, scheme) -> None:
+    """And one does the whole job by touch."""
+    phone.emulate_media(color_scheme=scheme)
+    person, job = Touch(phone), next(job for job in JOBS if job.state == "parsing")
+    person.open(f"{server}?__theme={scheme}", job)
+    do(person, replace(job, change=""), {})
+    keep(phone)
+    assert (layout(phone), person.far) == ([], [])
 
 
 def test_a_text_file_named_jpg_gets_a_sentence(page, server, tmp_path) -> None:

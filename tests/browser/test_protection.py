@@ -3,12 +3,16 @@ shown figures."""
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from tests.browser.page_jobs import JOBS
+from tests.browser.thumbs import Touch, below
+from tests.browser.walker import Keys, do, layout
 from tests.video import clips
 from workbench.images import decode
 from workbench.portraits import Recipe, Wishes
@@ -144,12 +148,15 @@ def test_a_shade_and_an_intensity_show_at_once_and_cancel_keeps_nothing(tab):
     expect(tab.locator("#protect-jpeg")).to_be_disabled()
 
 
-def test_blur_mosaic_silhouette(tab, portrait, keep):
-    tab.get_by_role("tab", name="Blur, mosaic, silhouette").click()
-    tab.locator("#plain-photo input[type=file]").set_input_files(portrait)
+def test_blur_mosaic_silhouette(page, server, portrait, keep):
+    """By keys alone."""
+    person, tab = Keys(page), page
+    person.open(server, next(job for job in JOBS if job.state == "plain"))
+    person.give("plain-photo", [portrait])
     expect(tab.locator("#plain-slider img").first).to_be_visible(timeout=60_000)
-    tab.get_by_label("Mosaic").check()
-    tab.locator("#plain-start").click()
+    person.use("#plain-kind input", "ArrowRight")
+    expect(tab.get_by_label("Mosaic")).to_be_checked()
+    person.press("#plain-start")
     expect(tab.locator("#plain-words")).to_contain_text("not matched", timeout=60_000)
     expect(tab.locator("#spoken")).to_contain_text("1 hidden")  # to people who hear the page, once
     expect(tab.locator("#plain-slider img").last).to_have_attribute("alt", re.compile("^After: .*1 hidden"))
@@ -175,16 +182,25 @@ def test_a_clip_is_hidden_and_downloaded(page, server, tmp_path, astronaut, keep
     keep(tab)
 
 
-@pytest.mark.parametrize("scheme", ["dark", "phone"])
-def test_it_is_readable_in_the_dark_and_on_a_phone(chromium, server, portrait, keep, scheme):
-    phone = scheme == "phone"
-    size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 950}
-    context = chromium.new_context(viewport=size, color_scheme="light" if phone else "dark")
-    page = context.new_page()
-    page.goto(server + ("" if phone else "?__theme=dark"))
-    page.get_by_role("tab", name="Protection").click()
-    page.locator("#protect-photo input[type=file]").set_input_files(portrait)
-    expect(page.locator("#protect-verdict .verdict")).to_have_attribute("data-state", "makeup", timeout=60_000)
-    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"] + 1
+def test_it_is_readable_in_the_dark(page, server, portrait, keep):
+    page.emulate_media(color_scheme="dark")
+    opened(page, f"{server}?__theme=dark", portrait)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1281
     keep(page)
-    context.close()
+
+
+def test_a_photo_is_made_up_and_blurred_by_touch(phone, server, portrait, keep):
+    person, makeup, blur = (
+        Touch(phone),
+        *(next(job for job in JOBS if job.state == stem) for stem in ("protect", "plain")),
+    )
+    person.open(server, makeup)
+    person.give("protect-photo", [portrait])
+    expect(phone.locator("#protect-verdict .verdict")).to_have_attribute("data-state", "makeup", timeout=60_000)
+    expect(phone.locator("#protect-start")).to_be_in_viewport(ratio=0.99)
+    assert layout(phone) == []
+    keep(phone)
+    person.sub("protection", blur.sub)
+    do(person, replace(blur, given={}, change=""), {})
+    assert (layout(phone), person.far) == ([], [])
+    assert below(phone, blur) <= 24

@@ -23,6 +23,8 @@ class Keys:
     def __init__(self, page: Any) -> None:
         self.page, self.pressed, self.lost, self.last = page, 0, list[str](), ""
         page.add_init_script(ASKING)
+        if page.url != "about:blank":
+            page.evaluate(ASKING)
         # Else dialogues are caught only from the next one on, and a busy page takes the key before it hears of that.
         page.on("filechooser", _caught)
 
@@ -169,7 +171,9 @@ def do(person: Keys, job: Job, given: dict[str, list[str]]) -> None:
     if job.consent:
         person.tick(job.consent)
     if job.start:
+        before = page.evaluate("stem => walk.told(stem)", job.state)
         person.press(f"#{job.start}")
+        _noticed(page, job, before)
     if job.state:
         _settled(page, job)
     if job.found:
@@ -188,14 +192,19 @@ def _change(person: Keys, job: Job) -> None:
     page, again = person.page, f"#{job.state}-state [data-press]"
     before = page.evaluate("stem => walk.told(stem)", job.state)
     person.change(job.change)
-    with suppress(Exception):
-        page.wait_for_function(
-            "([stem, before]) => walk.told(stem) !== before", arg=[job.state, before], timeout=NOTICED
-        )
+    _noticed(page, job, before)
     if page.evaluate("part => walk.able(part)", again):
         person.press(again)
         page.wait_for_function("stem => walk.state(stem) !== 'stale'", arg=job.state)
     _settled(page, job)
+
+
+def _noticed(page: Any, job: Job, before: str) -> None:
+    """Wait until a job's line tells something else than before, or will not."""
+    with suppress(Exception):
+        page.wait_for_function(
+            "([stem, before]) => walk.told(stem) !== before", arg=[job.state, before], timeout=NOTICED
+        )
 
 
 def do_before(person: Keys, job: Job, given: dict[str, list[str]]) -> None:
