@@ -146,10 +146,18 @@ def test_the_raw_address_refuses_forgeries_and_large_bodies(booth) -> None:
 
 
 def test_the_owner_sees_coverage_raters_and_downloads(page, booth) -> None:
-    """Into the view and to the answers by keys alone."""
+    """Into the view and to the answers by keys alone. On the consent, Enter agreed whatever had the focus: another tab,
+    or "I do not agree"."""
     address, _ = booth
     person, token = Keys(page), "#labeling-owner [data-part=token]"
     page.goto(address)
+    expect(page.locator(".judge")).to_have_attribute("data-screen", "consent", timeout=60_000)
+    page.get_by_role("tab", name="Owner").press("Enter")
+    page.get_by_role("tab", name="Judge").press("Enter")
+    page.get_by_role("tab", name="Judge").press("Enter")  # is open: the key is the screen's
+    expect(page.locator("[data-part=age]")).to_be_checked()
+    page.locator("[data-do=refuse]").press("Enter")
+    expect(page.locator("[data-part=done-text]")).to_contain_text("You did not agree")
     page.get_by_role("tab", name="Owner").press("Enter")
     person.use(token, "=wrong")
     person.key("Enter")

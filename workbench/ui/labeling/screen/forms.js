@@ -160,7 +160,7 @@ function grid(form) {
   const box = make("div", "", { class: "affect", role: "group", "aria-label": t("How does it feel?") }), cells = make("div", "", { class: "cells" });
   for (let arousal = 4; arousal >= -4; arousal--) for (let valence = -4; valence <= 4; valence++) {
     const cell = make("button", "", { type: "button", "data-cell": `${valence},${arousal}`, "aria-label": `${valence}, ${arousal}`, "aria-pressed": String(form.valence === valence && form.arousal === arousal), tabindex: "-1" });
-    cell.addEventListener("click", (event) => { event.stopPropagation(); feel(valence, arousal); });
+    cell.addEventListener("click", (event) => { event.stopPropagation(); if (event.detail) cell.blur(); feel(valence, arousal); });
     cells.append(cell);
   }
   box.append(make("span", t("excited"), { class: "up" }), make("span", t("unpleasant"), { class: "left" }), cells, make("span", t("pleasant"), { class: "right" }), make("span", t("calm"), { class: "down" }));

@@ -397,7 +397,7 @@ root.addEventListener("click", (event) => {
   else if (button.dataset.flag) toggle(button.dataset.flag);
   else if (button.dataset.reason) { sheet(); skipWith(+button.dataset.reason); }
   else if (button.dataset.remap) { root.dataset.remap = button.dataset.remap; button.textContent = t("press a key"); }
-  if (root.dataset.screen === "judging" && !button.dataset.remap && !event.detail) button.blur();
+  if (root.dataset.screen === "judging" && !button.dataset.remap) button.blur(); // the next key is the screen's
 });
 
 /* Said for a while, whatever else goes on. */

@@ -53,10 +53,14 @@ function pressed(event) {
   return spot ? spot[1].toLowerCase() : key;
 }
 
+/* Enter and space are for the button, the link or the other tab that has the focus: on "I do not agree" they agreed. */
+const own = (event) => ["Enter", " "].includes(event.key) && event.target.closest && event.target.closest("button, a[href], summary, [role=button]") && !event.target.closest("[role=tab][aria-selected=true]");
+
 document.addEventListener("keydown", (event) => {
   if (!event.key || !document.contains(root) || root.offsetParent === null || (event.repeat && !event.key.startsWith("Arrow")) || event.ctrlKey || event.metaKey || event.altKey) return;
   const key = pressed(event);
   if (event.target.closest && event.target.closest("input, textarea, select, [contenteditable=true]") && event.target.type !== "checkbox") return;
+  if (!root.dataset.remap && own(event)) return;
   const sheetOpen = !part("sheet").hidden;
   if (root.dataset.remap) { event.preventDefault(); const name = root.dataset.remap; delete root.dataset.remap; if (event.key.length === 1) return remap(name, event.key.toLowerCase()); return help(); }
   if (key === "Escape" && sheetOpen) { event.preventDefault(); return sheet(); }
