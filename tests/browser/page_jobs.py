@@ -204,7 +204,7 @@ JOBS = (
         steps=(
             ("#labeling-judge [data-part=age]", "Space"),
             ("#labeling-judge [data-do=agree]", "Enter"),
-            ("#labeling-judge [data-answer]", "Enter"),
+            ("#labeling-judge .judge[data-shown]:not([data-shown='']) [data-answer]", "Enter"),
             ("#labeling-judge [data-do=undo]", "Enter"),
         ),
         found="#labeling-judge [data-answer].before",

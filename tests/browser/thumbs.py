@@ -29,18 +29,6 @@ class Touch(Keys):
         self.page.wait_for_function("window.strip")
         self.arrived(job.tab, job.sub)
 
-    def sub(self, tab: str, sub: str) -> None:
-        """Open a sub-tab, folded away or not."""
-        button = self.page.locator(f"#tab-{tab} button[role=tab]").filter(has_text=sub.replace("-", " ").capitalize())
-        if not button.count() or not button.first.is_visible():
-            self.page.locator(f"#tab-{tab} [aria-label='More tabs']").tap()
-            button = self.page.locator(f"#tab-{tab} .overflow-dropdown button").filter(
-                has_text=sub.replace("-", " ").capitalize()
-            )
-        button.first.tap()
-        self.pressed += 1
-        self.arrived(tab, sub)
-
     def reach(self, selector: str, most: int = 160) -> None:
         """See that it is there, once it can be used."""
         with suppress(Exception):  # then it is said where it is

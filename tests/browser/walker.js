@@ -38,7 +38,8 @@ window.walk = (() => {
   // Where a part lies as seen from the focus.
   const where = selector => {
     const all = [...document.querySelectorAll(selector)].filter(shown);
-    const target = all.find(part => !part.disabled) || all[0], here = document.activeElement;
+    const first = all.find(part => !part.disabled) || all[0], here = document.activeElement;
+    const target = first && first.type === 'radio' && all.find(part => part.name === first.name && part.checked) || first;
     if (!target) return 'absent';
     if (target.disabled) return 'disabled';
     if (here === target || target.contains(here)) return 'there';

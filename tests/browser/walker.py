@@ -45,9 +45,9 @@ class Keys:
             meant = next((n for n, name in enumerate(names) if _slug(name) == sub), None)
             if meant is None:
                 raise Stopped(f"no sub-tab {sub} among {names}")
-            self.page.evaluate("([s, n]) => document.querySelectorAll(s)[n].id = 'walk-sub'", [found, meant])
-            self.press("#walk-sub")
-            self.page.evaluate("() => document.getElementById('walk-sub').removeAttribute('id')")
+            self.page.evaluate("([s, n]) => document.querySelectorAll(s)[n].dataset.walk = ''", [found, meant])
+            self.press("[data-walk]")
+            self.page.evaluate("() => delete document.querySelector('[data-walk]').dataset.walk")
         self.arrived(tab, sub)
 
     def arrived(self, tab: str, sub: str) -> None:

@@ -178,6 +178,10 @@
       for (const button of root.querySelectorAll(`[aria-label="${old}"]`)) button.setAttribute('aria-label', name);
     }
     for (const head of root.querySelectorAll('.toast-header[role=button]')) head.setAttribute('role', 'group');  // holds one
+    for (const option of root.querySelectorAll('.block input[type=radio]')) {  // each had a name of its own: arrows did nothing
+      const first = option.closest('.block').querySelector('input[type=radio]');
+      if (option.name !== first.name) option.name = first.name;
+    }
     for (const frame of root.querySelectorAll('button > .image-frame')) {
       const button = frame.parentElement, picture = frame.querySelector('img');
       const words = finding(button);
