@@ -22,6 +22,7 @@ LIGHT = {
     "detections",
     "portraits",
     "scenes",
+    "spots",
     "signs",
     "checks",
     "catalog",

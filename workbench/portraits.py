@@ -10,6 +10,7 @@ import numpy as np
 from workbench import checks
 from workbench.errors import BadRequest
 from workbench.scenes import Scene
+from workbench.spots import Spot
 from workbench.values import Face
 from workbench.watch import Watch
 
@@ -169,6 +170,14 @@ class MixingModel(LookingModel, Protocol):
     def between(self, other: Self, share: float) -> Self:
         """The same model, which sees so much (0..1) of what the other was shown, and the rest of its own. Raises
         BadRequest where one of them was shown nothing."""
+
+
+class GroupModel(PortraitModel, Protocol):
+    """Draws several people in one picture, each at a place."""
+
+    def beside(self, others: Sequence[tuple[np.ndarray, Self]], spots: Sequence[Spot]) -> Self:
+        """The same model, which draws these others beside the person it is told: each with a vector (d,) and the model
+        as it sees them. spots: of all, the told one's first. Raises BadRequest for more people than it takes."""
 
 
 @runtime_checkable

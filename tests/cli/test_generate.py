@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.generation.fake_portrait import FakePortrait
+from tests.generation.fake_portrait import FakeLooker, FakePortrait
 from tests.labeling.conftest import Time
 from tests.labeling.votes import answer_all
 from workbench.bench import Workbench
@@ -88,6 +88,53 @@ def test_new_people_keep_away_from_the_photos(drawing, portrait, tmp_path):
     assert {row["to"] for row in report["likeness"]} == {"its own vector", "the nearest to keep away from"}
     assert report["diversity"][0]["within"] is None
     assert report["diversity"][0]["across"] > 0
+
+
+@pytest.fixture
+def looker(drawing, monkeypatch) -> FakeLooker:
+    """A model that must see a photo, mixes, and draws two people in one picture; the fake one draws for it."""
+    from workbench.bench import Workbench as found
+
+    mine = found(None)
+    row = ModelSpec(
+        id="looker", task="portrait", title="Looker", load="n:l", files=(), photo="must", mixes=True, people=2
+    )
+    double, spec, model = FakeLooker(drawing.sampler), mine.spec, mine.model
+    monkeypatch.setattr(mine, "spec", lambda name, task="": row if name == "looker" else spec(name, task))
+    monkeypatch.setattr(mine, "model", lambda name, task="": double if name == "looker" else model(name, task))
+    return double
+
+
+def test_new_people_and_a_study_of_a_model_that_must_see_a_photo(looker, tmp_path, capsys):
+    words = ["generate", "--model", "looker", "--least", "25"]
+    assert main([*words, "--new", "2", "--out", str(tmp_path / "new")]) == 0
+    assert "lies at least 25° apart by dlib" in capsys.readouterr().out
+    report = json.loads((tmp_path / "new" / "report.json").read_text(encoding="utf-8"))
+    assert {row["to"] for row in report["likeness"]} == {"the photo drawn first"}
+    assert "drew one of each" in report["notes"][0]
+    study = ["--study", str(tmp_path / "turned"), "--people", "2", "--pictures", "2", "--widest", "25"]
+    assert main([*words, *study]) == 0
+    assert len(list((tmp_path / "turned" / "images").iterdir())) == 6
+    assert main(["generate", "--model", "flux1-kontext", *study]) == 2
+    assert "cannot turn a face by degrees" in capsys.readouterr().err
+    assert main([*words, "--new", "2", "--out", str(tmp_path / "s"), "--engine", "local"]) == 2
+    assert "must see a photo of each new person" in capsys.readouterr().err
+
+
+def test_two_people_in_one_picture(looker, portrait, example_photos, tmp_path, capsys):
+    words = ["generate", portrait, "--model", "looker", "--beside", str(example_photos[1]), "--count", "1"]
+    assert main([*words, "--out", str(tmp_path / "two"), "--places", "50 0 100 100; 0 0 50 100"]) == 0
+    report = json.loads((tmp_path / "two" / "report.json").read_text(encoding="utf-8"))
+    assert [row["to"] for row in report["likeness"]] == ["person 1", "person 1", "person 2", "person 2"]
+    for more, message in (
+        (["--beside", portrait], "draws 2 people at most"),
+        (["--drift", "5"], "goes without --drift"),
+        (["--places", "0 0 60 100; 50 0 100 100"], "overlap"),
+    ):
+        assert main([*words, *more, "--out", str(tmp_path / "not")]) == 2
+        assert message in capsys.readouterr().err
+    assert main(["generate", portrait, "--model", "fake", "--beside", portrait, "--out", str(tmp_path / "no")]) == 2
+    assert "one person only" in capsys.readouterr().err
 
 
 def test_bias_draws_waits_for_people_and_sets_them_beside_recognisers(drawing, tmp_path, monkeypatch, capsys):

@@ -83,6 +83,7 @@ def _rows(
             parameters=parameters,
             reads_prompt=True,
             photo="must",
+            hears=False,
             takes=("size", "style", *(("negative",) if load == "load_qwen" else ())),
             sides=(512, 1280),
             gpu_seconds=120,

@@ -128,6 +128,7 @@ def _faceid(kind: str, title: str, size: int, note: str, plus: bool = True) -> M
         reads_prompt=True,
         photo="must" if plus else "",
         mixes=plus,
+        people=4,
         note=note,
         takes=(*_SCENE, "strength"),
         sides=_SIDES,
@@ -208,6 +209,7 @@ def _photo_maker(version: str, size: int, terms: str, note: str) -> ModelSpec:
         reads_prompt=True,
         photo="must",
         mixes=True,
+        hears=version == "v2",
         takes=_SCENE,
         sides=_XL_SIDES,
         gpu_seconds=60,
@@ -245,8 +247,16 @@ def _instant_id(id: str, title: str, repository: str, terms: str, data: str, pap
 
 def _in_8_bits(row: ModelSpec) -> ModelSpec:
     """The same files, the denoiser's weights held in 8 bits."""
-    more = "in 8 bits: the denoiser's weights held as 8-bit floats, about half the memory"
-    return replace(row, id=f"{row.id}-8bit", title=row.title.replace("GPU)", "GPU, 8 bit)"), note=f"{row.note}; {more}")
+    if row.title.endswith("GPU)"):
+        more = "in 8 bits: the denoiser's weights held as 8-bit floats, about half the memory"
+        title = row.title.replace("GPU)", "GPU, 8 bit)")
+    else:
+        more = (
+            "in 8 bits: the denoiser's weights held as 8-bit floats, 0.9 GB instead of 3.4, for small graphics cards; "
+            "on a processor nothing is gained, for every layer is widened again at every step"
+        )
+        title = f"{row.title}, 8 bit"
+    return replace(row, id=f"{row.id}-8bit", title=title, note=f"{row.note}; {more}")
 
 
 _RETRAINED = "; InstantID's network trained anew; the names of the files in its repository are not verified"
@@ -297,17 +307,19 @@ _PHOTO_MAKERS = (
 
 _LCM = File("hub:latent-consistency/lcm-lora-sdv1-5:pytorch_lora_weights.safetensors", size=135_000_000, role="lora")
 
-ROWS = (
+_ARC2FACES = (
     _arc2face(
         "arc2face-lcm",
         "Arc2Face, few steps (LCM-LoRA)",
         "3 steps without guidance: the one for a CPU. 5 GB of memory",
         (_LCM,),
     ),
-    _VEC2FACE,
     _arc2face(
         "arc2face", "Arc2Face", "25 steps with guidance 3, as its authors use it: minutes on a CPU. 5 GB of memory"
     ),
+)
+
+_FACEIDS = (
     _faceid("faceid", "FaceID", 96_700_000, "reads a prompt; minutes on a CPU. 5 GB of memory", plus=False),
     _faceid(
         "faceid-plus",
@@ -318,8 +330,17 @@ ROWS = (
     _faceid(
         "faceid-plusv2", "FaceID Plus v2", 157_000_000, "as Plus, the vector leading; minutes on a CPU. 8 GB of memory"
     ),
+)
+
+_FEW, _SLOW = _ARC2FACES
+
+ROWS = (
+    _FEW,
+    _VEC2FACE,
+    _SLOW,
+    *_FACEIDS,
     _CONSISTENT_ID,
     *_PHOTO_MAKERS,
     *_INSTANT_IDS,
-    *(_in_8_bits(row) for row in (*_PHOTO_MAKERS, _INSTANT_IDS[0])),
+    *(_in_8_bits(row) for row in (*_PHOTO_MAKERS, *_INSTANT_IDS, *_ARC2FACES, *_FACEIDS, _CONSISTENT_ID)),
 )

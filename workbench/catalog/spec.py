@@ -65,8 +65,9 @@ class ModelSpec:
 
     What it can do: gradients: be attacked and explained from inside. reads_prompt: words matter to it. photo: one of
     `PHOTO`, whether a portrait model looks at a photo besides its vector. wishes: heeds what a person wishes of looks.
-    steady: can hold looks while identity turns. mixes: draws between two people,
-    shown a photo of each. takes: of `TAKES`, what a portrait model may be told of the scene;
+    steady: can hold looks while identity turns. mixes: draws between two people, shown a photo of each. people: most in
+    one picture, each at a place. hears: a recogniser's vector makes a difference to a portrait model. takes: of
+    `TAKES`, what a portrait model may be told of the scene;
     sides: least and most pixels of its pictures, where it takes a size. gives: of `GIVES`, what its `raw` says about a
     face besides its labels. input: of a person's own model, what its loader has to know.
     """
@@ -90,6 +91,8 @@ class ModelSpec:
     wishes: bool = False
     steady: bool = False
     mixes: bool = False
+    people: int = 1
+    hears: bool = True
     takes: tuple[str, ...] = ()
     sides: tuple[int, ...] = ()
     gives: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from workbench import batch, images
 from workbench.batch import record
+from workbench.cli import generate_people as people
 from workbench.cli import generate_scene as scene_of
 from workbench.cli.folder import add_engine_arguments, ask, in_shards
 from workbench.errors import BadRequest
@@ -64,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "age (years), hair, glasses, background (words), brightness (0 to 255); may be given several times",
     )
     scene_of.add_arguments(parser)
+    people.add_arguments(parser)
     parser.add_argument("--face", type=int, help="which face, counted from 1 by size, where a photo has several")
     parser.add_argument(
         "--least", type=float, default=0.0, help="degrees between two new people (default: as far as the threshold)"
@@ -95,8 +97,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     _check(args)
     bench = Workbench(settings)
     model_id = args.model or bench.first("portrait").id
-    if (args.study or args.new is not None) and bench.spec(model_id, "portrait").photo == "must":
-        raise BadRequest(f"{model_id} draws nobody it has not seen a photo of: leave out --new and --study.")
+    people.check(args, bench.spec(model_id, "portrait"), in_shards(args))
     model = bench.portrait(model_id)
     if args.repair:
         bench.repairer(args.repair)  # refused now rather than after an hour of drawing
@@ -160,7 +161,8 @@ def _study(
         args.steps,
         args.guidance,
     )
-    maker = Maker(model, bench.finder(), recognisers, bench.settings, bench.spec(model_id).steady)
+    steady, painter = bench.spec(model_id).steady, people.painter(bench, model_id)
+    maker = Maker(model, bench.finder(), recognisers, bench.settings, steady, painter)
     make_study(design, args.study, maker, watch)
     record.begin(batch.Record("generate", "", {"model": model_id}), args.study)  # no folder command reads it
     watch.tell(1.0, "done")
@@ -185,8 +187,9 @@ def _album(
     recipe, *queue = [checked(each, model) for each in scene_of.recipes(args, bench.spec(model_id))]
     variety = len(queue)
     queue = queue or [recipe]
-    files = [path for given in args.photos for path in batch.photos(given)]
-    vectors, groups, targets, warnings = _identities(args, files, bench, model, recognisers, watch)
+    files = people.photos_of(args.photos)
+    cast = people.cast(args, files, bench, model_id, model, recognisers, watch.part(0, 0.05))
+    vectors, warnings = cast.vectors, cast.warnings
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     album.begin(args.out, _plan(args, model_id, files))
@@ -194,19 +197,21 @@ def _album(
     if in_shards(args) and not _draw_in_shards(args, vectors, files, bench, model_id, recipe):
         print("The same command without --shard or --plan-only measures the pictures when all parts are done.")
         return 0
-    seeing, many = _seeing(args, files, bench, model), len(queue)
+    many = len(queue)
     pictures: list[Path] = []
     for place, each in enumerate(queue):
         part = watch.part(0.05 + 0.8 * place / many, 0.05 + 0.8 * (place + 1) / many)
-        pictures += album.fill(args.out, vectors, seeing, model_id, each, part, len(pictures))
-    groups = [*groups] * many
+        pictures += album.fill(args.out, vectors, cast.model, model_id, each, part, len(pictures), cast.views)
+    groups = cast.groups * many
 
     if isinstance(model, CountingModel) and model.redrawn:
         print(again_in_words(model.redrawn))
 
     def measured(files: Sequence[Path], part: Watch) -> Any:
         drawn = album.Files(files, bench.settings)
-        return measure(drawn, groups, targets, bench.finder(), recognisers, model.recogniser, part)
+        if cast.company is not None:
+            return cast.company.measured(drawn, bench.finder(), recognisers, part)
+        return measure(drawn, groups, cast.targets, bench.finder(), recognisers, model.recogniser, part)
 
     report = measured(pictures, watch.part(0.85, 0.9 if args.repair else 1))
     told: tuple[Any, ...] = ()
@@ -216,9 +221,10 @@ def _album(
         report = measured(files, watch.part(0.95, 1))
         told = drifts(before, report, recognisers)
     names = variants.told(queue, recipe, len(vectors)) if variety else ()
-    _write(args.out, report, model_id, recipe, warnings, told, names)
+    _write(args.out, report, model_id, recipe, warnings, [*report.notes, *cast.notes], told, names)
     watch.tell(1.0, "done")
-    print("\n" + "\n".join([report.words(), *(f"- {drift.words()}" for drift in told)]))
+    lines = [*(drift.words() for drift in told), *cast.notes]
+    print("\n" + "\n".join([report.words(), *(f"- {line}" for line in lines)]))
     print(f"Wrote {len(pictures)} AI-generated pictures, report.json and figures.csv into {args.out}.")
     return 0
 
@@ -291,53 +297,6 @@ def _draw_in_shards(
     return True
 
 
-def _seeing(args: argparse.Namespace, files: Sequence[Path], bench: "Workbench", model: Any) -> Any:
-    """The model, shown the person's first photo if it looks at photos."""
-    from workbench.generation.references import seen
-
-    if model.photo and args.new is None:
-        first = images.decode(files[0], bench.settings)
-        model = seen(model, [(files[0].name, first)], bench.finder(), args.face)
-    return scene_of.posed(args, bench, model)
-
-
-def _identities(
-    args: argparse.Namespace,
-    files: Sequence[Path],
-    bench: "Workbench",
-    model: Any,
-    recognisers: dict[str, Any],
-    watch: Watch,
-) -> tuple[np.ndarray, Sequence[int], list[Any], list[str]]:
-    """Vectors to draw, whose each is, whom pictures are compared with, and warnings."""
-    from workbench.generation import identity
-    from workbench.generation.packing import invented
-    from workbench.generation.population import population
-    from workbench.generation.references import read_person
-    from workbench.generation.report import Target
-
-    own = model.recogniser
-    photos = [(path.name, images.decode(path, bench.settings)) for path in files]
-    finder, metric = bench.finder(), recognisers[own].metric
-    if args.new is not None:
-        people = [read_person([photo], finder, recognisers, choice=args.face) for photo in photos]
-        known = np.stack([person.vectors[own] for person in people]) if people else None
-        vectors = invented(
-            args.new, args.least, own, recognisers[own], gallery=known, seed=args.seed, watch=watch.part(0, 0.05)
-        )
-        away = {name: np.stack([person.vectors[name] for person in people]) for name in recognisers} if people else {}
-        targets = [
-            Target("its own vector", {own: vectors}),
-            *([Target("the nearest to keep away from", away, nearest=True)] if people else []),
-        ]
-        return vectors, range(args.new), targets, []
-    person = read_person(photos, finder, recognisers, choice=args.face)
-    vector = identity.drift(person.vectors[own], args.drift, metric, args.seed, population(own))
-    rows = identity.perturb(vector, args.variation, args.count, metric, args.seed)
-    turned = [Target("the turned identity", {own: vector})] if args.drift else []
-    return rows, [0] * args.count, [Target(person.name, person.vectors), *turned], list(person.warnings)
-
-
 def _plan(args: argparse.Namespace, model_id: str, files: Sequence[Path]) -> dict[str, Any]:
     """What must be the same for a run to go on: every choice, and the photos by their content."""
     names = (
@@ -355,7 +314,7 @@ def _plan(args: argparse.Namespace, model_id: str, files: Sequence[Path]) -> dic
         "repair",
     )
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
-    told = {name: getattr(args, name) for name in names} | scene_of.plan(args)
+    told = {name: getattr(args, name) for name in names} | scene_of.plan(args) | people.plan(args)
     return {"model": model_id, **told, "photos": digests}
 
 
@@ -365,12 +324,14 @@ def _write(
     model_id: str,
     recipe: Any,
     warnings: Sequence[str],
+    notes: Sequence[str],
     told: Sequence[Any],
     variants: Sequence[str] = (),
 ) -> None:
     from workbench.generation.repair import with_drifts
 
     head = {"ai_generated": True, "model": model_id, **recipe.told(), "warnings": list(warnings)}
+    head |= {"notes": list(notes)} if notes else {}
     rows = with_drifts(report.rows(), told)
     rows = [row | {"variant": name} for row, name in zip(rows, variants, strict=True)] if variants else rows
     content = head | report.figures() | {"pictures": rows}

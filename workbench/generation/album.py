@@ -15,6 +15,7 @@ import numpy as np
 from workbench.batch import write_atomically
 from workbench.errors import BadRequest
 from workbench.generation import marking
+from workbench.generation.sitters import EachSees
 from workbench.images import decode
 from workbench.portraits import PortraitModel, Recipe
 from workbench.settings import Settings
@@ -48,9 +49,11 @@ def fill(
     recipe: Recipe,
     watch: Watch | None = None,
     first: int = 0,
+    views: Sequence[PortraitModel] = (),
 ) -> list[Path]:
     """A marked PNG per row of (n, d) vectors, portrait-0001.png and so on; those that are there stay. The files, in
-    order. first: how many pictures, of other variants, lie before them.
+    order. first: how many pictures, of other variants, lie before them. views: the model as it sees each row, where it
+    must see a photo of each.
 
     Round k, of eight pictures, is drawn from seed + k, so that a run that goes on gives the pictures it would have
     given.
@@ -64,7 +67,8 @@ def fill(
             continue
         now = replace(recipe, seed=recipe.seed + start // ROUND)
         part = watch.part(start / len(files), (start + len(these)) / len(files))
-        for file, data in zip(these, drawn(vectors[start : start + ROUND], now, model, model_id, part), strict=True):
+        drawer = EachSees(views[start : start + ROUND]) if views else model
+        for file, data in zip(these, drawn(vectors[start : start + ROUND], now, drawer, model_id, part), strict=True):
             write_atomically(file, data)
     watch.tell(1.0, "drawn")
     return files

@@ -46,27 +46,44 @@ def new_identities(
     checks.number("least angle", least, 0, 120, "0 to 120 degrees")
     watch = watch or Watch()
     length = population.length[0] if Metric.of(metric) is Metric.L2 else 1.0
-    scale = population.length[0]
     others = np.zeros((0, len(population.mean))) if gallery is None else _unit(np.asarray(gallery, np.float64))
     start = _unit(population.sample(count, seed))
-    best, widest = start, -1.0
-    for number, push in enumerate(PUSHES):
-        found = (
-            start
-            if push == 0
-            else packed(start, others, population, scale, push, least, watch.part(number / len(PUSHES), 1.0))
-        )
-        reached = nearest(found, others)
-        if reached > widest:
-            best, widest = found, reached
-        if reached >= least:
-            return (length * found).astype(np.float32)
+    found, reached = _apart(start, others, least, population, watch)
+    if reached >= least:
+        return (length * found).astype(np.float32)
     watch.check()
     raise BadRequest(
         f"{count} identities at least {least:.0f}° "
         f"apart{' from each other and from the gallery' if len(others) else ''} were not found; "
-        f"{np.floor(10 * nearest(best, others)) / 10:.1f}° were. Ask for fewer, or for a smaller angle."
+        f"{np.floor(10 * reached) / 10:.1f}° were. Ask for fewer, or for a smaller angle."
     )
+
+
+def moved_apart(
+    rows: np.ndarray, least: float, recogniser: str, model: Any, gallery: np.ndarray | None, watch: Watch | None = None
+) -> tuple[np.ndarray, float]:
+    """Vectors (n, d) of a recogniser (its id and itself) turned as little as needed to lie `least` degrees apart and
+    from the gallery, each of its own length, float32; and the angle that was reached, which may be less."""
+    others = np.zeros((0, rows.shape[1])) if gallery is None else _unit(np.asarray(gallery, np.float64))
+    known, lengths = measured(recogniser) or _anywhere(model), np.linalg.norm(rows, axis=1, keepdims=True)
+    found, reached = _apart(_unit(np.asarray(rows, np.float64)), others, least, known, watch or Watch())
+    return (lengths * found).astype(np.float32), reached
+
+
+def _apart(
+    start: np.ndarray, others: np.ndarray, least: float, population: Population, watch: Watch
+) -> tuple[np.ndarray, float]:
+    """Unit rows moved until `least` degrees lie between any two and any other; the widest found, and its angle."""
+    best, widest = start, -1.0
+    for number, push in enumerate(PUSHES):
+        part = watch.part(number / len(PUSHES), 1.0)
+        found = start if push == 0 else packed(start, others, population, population.length[0], push, least, part)
+        reached = nearest(found, others)
+        if reached > widest:
+            best, widest = found, reached
+        if reached >= least:
+            break
+    return best, widest
 
 
 def invented(
@@ -85,9 +102,17 @@ def invented(
     least: degrees apart; 0 means as far as its threshold for two people.
     """
     known = measured(recogniser) or _anywhere(model)
-    length = known.length[0] if model.metric is Metric.L2 else 1.0
-    bound = least or (0.0 if model.threshold is None else angle_at(model.threshold, model.metric, length))
-    return new_identities(count, bound, model.metric, known, gallery=gallery, seed=seed, watch=watch)
+    apart = bound(least, recogniser, model)
+    return new_identities(count, apart, model.metric, known, gallery=gallery, seed=seed, watch=watch)
+
+
+def bound(least: float, recogniser: str, model: Any) -> float:
+    """Degrees that two people keep from each other by a recogniser (its id and itself): `least`, or for 0 as many as
+    its threshold for two people is."""
+    if least or model.threshold is None:
+        return least
+    known = measured(recogniser) or _anywhere(model)
+    return angle_at(model.threshold, model.metric, known.length[0] if model.metric is Metric.L2 else 1.0)
 
 
 def _anywhere(model: Any) -> Population:

@@ -26,6 +26,7 @@ from workbench.generation.packing import invented
 from workbench.generation.population import population
 from workbench.generation.report import Report, Target, measure
 from workbench.generation.sheets import checked
+from workbench.generation.sitters import EachSees, Painter, Turning, turning
 from workbench.images import decode
 from workbench.labeling.study.demo import upscale, vary
 from workbench.labeling.study.items import Item, Picture, write_items
@@ -100,13 +101,15 @@ class Drawn:
 @dataclass(frozen=True, slots=True, eq=False)
 class Maker:
     """The models a study is made with. recognisers: those that measure it, the portrait model's own among them. steady:
-    the model is a `SteadyModel`, and so brightness, hair and glasses stay while identity turns."""
+    the model is a `SteadyModel`, and so brightness, hair and glasses stay while identity turns. painter: what draws the
+    people first, where the model must see a photo; it is then a `MixingModel`."""
 
     model: PortraitModel
     finder: FaceFinder
     recognisers: Mapping[str, FaceRecogniser]
     settings: Settings
     steady: bool = False
+    painter: Painter | None = None
 
     def held(self, vectors: np.ndarray) -> PortraitModel:
         """The model, holding what it can tell of these people (n, d) besides who they are."""
@@ -123,9 +126,9 @@ def make_study(design: Design, folder: Path, maker: Maker, watch: Watch | None =
     """
     watch = watch or Watch()
     begin(folder, asdict(design))
-    asked = _vectors(design, maker, watch.part(0.0, 0.05))
-    rows = _plan(design)
-    _draw(design, folder, maker, asked, rows, watch.part(0.05, 0.8))
+    people = _people(design, maker, watch.part(0.0, 0.15 if maker.painter else 0.05))
+    asked, rows = people.vectors, _plan(design)
+    _draw(design, folder, maker, people, rows, watch.part(0.15 if maker.painter else 0.05, 0.8))
     pictures = Files([folder / row.file for row in rows], maker.settings)
     first = Target(
         "its first picture's vector", {maker.model.recogniser: np.repeat(asked[:, 0], design.pictures + 1, axis=0)}
@@ -139,7 +142,7 @@ def make_study(design: Design, folder: Path, maker: Maker, watch: Watch | None =
         maker.model.recogniser,
         watch.part(0.8, 1),
     )
-    _write(design, folder, maker, asked, rows, report)
+    _write(design, folder, maker, people, rows, report)
     return load_study(folder)
 
 
@@ -152,20 +155,20 @@ def package(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _vectors(design: Design, maker: Maker, watch: Watch) -> np.ndarray:
-    """(people, pictures + 1, d): every identity, itself turned step by step in one direction, and once more itself."""
-    own = maker.model.recogniser
+def _people(design: Design, maker: Maker, watch: Watch) -> Turning:
+    """Who is drawn, (people, pictures + 1, d): every identity, itself turned step by step, and once more itself;
+    turned in a direction of their own, or, where photos must be seen, towards somebody else."""
+    own, degrees = maker.model.recogniser, (*design.angles, 0.0)
+    if maker.painter is not None:
+        told = (design.people, degrees, design.least, maker.model, maker.recognisers, maker.painter)
+        return turning(*told, seed=design.seed, watch=watch)
     model, known = maker.recognisers[own], population(own)
-    found = invented(design.people, design.least, own, model, seed=design.seed, watch=watch)
-    return np.stack(
-        [
-            [
-                identity.drift(row, angle, model.metric, design.seed + 7919 * number, known)
-                for angle in (*design.angles, 0.0)
-            ]
-            for number, row in enumerate(found)
-        ]
-    )
+    rows = invented(design.people, design.least, own, model, seed=design.seed, watch=watch)
+    turned = [
+        [identity.drift(row, angle, model.metric, design.seed + 7919 * number, known) for angle in degrees]
+        for number, row in enumerate(rows)
+    ]
+    return Turning(np.stack(turned))
 
 
 def _plan(design: Design) -> list[Drawn]:
@@ -182,7 +185,7 @@ def _plan(design: Design) -> list[Drawn]:
     return rows
 
 
-def _draw(design: Design, folder: Path, maker: Maker, asked: np.ndarray, rows: Sequence[Drawn], watch: Watch) -> None:
+def _draw(design: Design, folder: Path, maker: Maker, asked: Turning, rows: Sequence[Drawn], watch: Watch) -> None:
     """Eight people at a time, one level after the other: a model's noise goes by row, so that a person keeps theirs."""
     each = design.pictures + 1
     starts = [(first, level) for first in range(0, design.people, ROUND) for level in range(design.pictures)]
@@ -196,8 +199,9 @@ def _draw(design: Design, folder: Path, maker: Maker, asked: np.ndarray, rows: S
             continue
         recipe = checked(Recipe(these[0].seed, design.steps, design.guidance), maker.model)
         part = watch.part(place / len(starts), (place + 1) / len(starts))
-        model = maker.held(asked[people, 0])
-        for row, picture in zip(these, model(asked[people, level], recipe, part), strict=True):
+        seen = [asked.views[person][level] for person in people] if asked.views else []
+        model = EachSees(seen) if seen else maker.held(asked.vectors[people, 0])
+        for row, picture in zip(these, model(asked.vectors[people, level], recipe, part), strict=True):
             _keep(folder, row, upscale(picture, SMALLEST) if len(picture) < SMALLEST else picture, design, recipe)
     for number, row in enumerate(rows):
         if row.again and not (folder / row.file).is_file():
@@ -211,10 +215,8 @@ def _keep(folder: Path, row: Drawn, picture: np.ndarray, design: Design, recipe:
     write_atomically(folder / row.file, marking.png(picture, marking.drawn(design.model, row.seed, **told)))
 
 
-def _write(
-    design: Design, folder: Path, maker: Maker, asked: np.ndarray, rows: Sequence[Drawn], report: Report
-) -> None:
-    flat = asked.reshape(len(rows), -1)
+def _write(design: Design, folder: Path, maker: Maker, asked: Turning, rows: Sequence[Drawn], report: Report) -> None:
+    flat = asked.vectors.reshape(len(rows), -1)
     arrays: dict[str, np.ndarray] = {f"measured_{name}": found for name, found in report.vectors.items()}
     stream = io.BytesIO()
     np.savez_compressed(
@@ -236,6 +238,7 @@ def _write(
     told = [asdict(pair) | {name: values[n] for name, values in figures.items()} for n, pair in enumerate(pairs)]
     write_atomically(folder / "pairs.csv", _table(told))
     head = {"ai_generated": True, **asdict(design), "left_out": [rows[number].file for number in report.missing]}
+    head |= {"drawn_first": asked.said} if asked.said else {}
     write_atomically(folder / "report.json", (json.dumps(head | report.figures(), indent=1) + "\n").encode())
     order = np.random.default_rng(design.seed).permutation(len(pairs))
     write_items([_item(pairs[place], design.task) for place in order], folder / "items.csv")

@@ -24,6 +24,11 @@ TITLES = {"sface": "SFace", "dlib": "dlib", "mobilefacenet": "MobileFaceNet", "f
 """Short names of recognisers for captions; others go by their id."""
 
 
+def title_of(recogniser: str) -> str:
+    """A recogniser's short name for captions, its id where it has none."""
+    return TITLES.get(recogniser, recogniser)
+
+
 BAR = 8
 """Pieces of the bar beside a picture."""
 JUDGE = "sface"
@@ -73,7 +78,7 @@ class Likeness:
     @property
     def title(self) -> str:
         """The recogniser's short name."""
-        return TITLES.get(self.recogniser, self.recogniser)
+        return title_of(self.recogniser)
 
     @property
     def passes(self) -> np.ndarray:
@@ -128,16 +133,15 @@ class Diversity:
         mistaken = (
             "" if self.mistaken is None else f"; {self.mistaken:.0%} of pairs of identities are taken for one person"
         )
-        return (
-            f"Diversity by {TITLES.get(self.recogniser, self.recogniser)}, mean distance: {', '.join(told)}{mistaken}."
-        )
+        return f"Diversity by {title_of(self.recogniser)}, mean distance: {', '.join(told)}{mistaken}."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
     """Everything that stands beside a sheet. faces, qualities: per picture, None where no face was found.
 
-    vectors: per recogniser (n, d) float32, a row of NaN where there is none.
+    vectors: per recogniser (n, d) float32, a row of NaN where there is none. notes: more sentences. together: several
+    people are in every picture, each compared with a face of their own; a picture is then as good as its least alike.
     """
 
     faces: tuple[Face | None, ...]
@@ -145,6 +149,8 @@ class Report:
     likenesses: tuple[Likeness, ...]
     diversities: tuple[Diversity, ...]
     vectors: Mapping[str, np.ndarray] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    together: bool = False
 
     def __post_init__(self) -> None:
         counts = {len(self.faces), len(self.qualities), *(len(likeness.scores) for likeness in self.likenesses)}
@@ -161,7 +167,7 @@ class Report:
     def sign(self, number: int) -> str:
         """One picture in a tick or cross and a bar, by the recogniser that took no part in drawing: half of the bar is
         the threshold. number: from 0."""
-        judged = next((row for row in sorted(self.likenesses, key=lambda row: row.conditioned)), None)
+        judged = self._judged(number)
         score = float("nan") if judged is None else float(judged.scores[number])
         if judged is None or judged.threshold is None or not np.isfinite(score):
             return f"{number + 1} · not judged"
@@ -169,6 +175,15 @@ class Report:
         share = share if judged.metric.word == "cosine" else 1 - share
         full = round(BAR * min(max(share, 0), 1))
         return f"{number + 1} {'✓' if judged.passes[number] else '✗'} {'█' * full}{'░' * (BAR - full)}"
+
+    def _judged(self, number: int) -> Likeness | None:
+        """The likeness that a picture's sign tells: of several people in it, the least, or one without a face."""
+        rows = sorted(self.likenesses, key=lambda row: row.conditioned)
+        if not self.together or not rows:
+            return rows[0] if rows else None
+        same = [row for row in rows if row.recogniser == rows[0].recogniser]
+        unseen = [row for row in same if not np.isfinite(row.scores[number])]
+        return unseen[0] if unseen else min(same, key=lambda row: row.metric.similarity(row.scores[number]))
 
     def caption(self, number: int) -> str:
         """One picture's figures in a line. A tick: taken for one person. number: from 0."""
@@ -191,6 +206,7 @@ class Report:
         if self.missing:
             lines[0] += f" None in {', '.join(str(number + 1) for number in self.missing)}: these have no figures."
         lines += [likeness.words() for likeness in sorted(self.likenesses, key=lambda row: row.conditioned)]
+        lines += self.notes
         lines += [text for diversity in self.diversities if (text := diversity.words())]
         verdicts = [quality.verdict for quality in self.qualities if quality]
         lines.append(
@@ -262,23 +278,24 @@ def measure(
         found = find_faces(picture, finder)
         faces.append(found[0] if found else None)
         for model_id, model in recognisers.items():
-            vectors[model_id].append(_vector(picture, faces[-1], model))
+            vectors[model_id].append(vector_of(picture, faces[-1], model))
     likenesses = tuple(
-        _likeness(target, model_id, vectors[model_id], model, model_id == conditioner)
+        likeness_of(target, model_id, vectors[model_id], model, model_id == conditioner)
         for target in targets
         for model_id, model in recognisers.items()
         if model_id in target.vectors
     )
     diversities = tuple(
-        _diversity(model_id, vectors[model_id], groups, model) for model_id, model in recognisers.items()
+        diversity_of(model_id, vectors[model_id], groups, model) for model_id, model in recognisers.items()
     )
-    qualities = tuple(map(_quality, pictures, faces))
+    qualities = tuple(map(quality_of, pictures, faces))
     return Report(
         tuple(faces), qualities, likenesses, diversities, {name: _stacked(rows) for name, rows in vectors.items()}
     )
 
 
-def _vector(picture: np.ndarray, face: Face | None, model: FaceRecogniser) -> np.ndarray | None:
+def vector_of(picture: np.ndarray, face: Face | None, model: FaceRecogniser) -> np.ndarray | None:
+    """A face's vector by one recogniser; None where there is no face, or it cannot be aligned."""
     try:
         return None if face is None else embed(picture, face, model).vector
     except (
@@ -292,16 +309,18 @@ def _stacked(rows: Sequence[np.ndarray | None]) -> np.ndarray:
     return np.stack([np.full(size, np.nan, np.float32) if row is None else row for row in rows])
 
 
-def _quality(picture: np.ndarray, face: Face | None) -> Quality | None:
+def quality_of(picture: np.ndarray, face: Face | None) -> Quality | None:
+    """How good a face's picture is; None where there is no face, or it cannot be told."""
     try:
         return None if face is None else assess(picture, face)
     except WorkbenchError:
         return None
 
 
-def _likeness(
+def likeness_of(
     target: Target, model_id: str, vectors: Sequence[np.ndarray | None], model: FaceRecogniser, conditioned: bool
 ) -> Likeness:
+    """How like a target each picture's face is, by one recogniser. vectors: of the faces, None where there is none."""
     asked = np.atleast_2d(np.asarray(target.vectors[model_id], np.float64))
     table = strangers(model_id)
     scores, chances = np.full(len(vectors), np.nan), np.full(len(vectors), np.nan)
@@ -315,9 +334,10 @@ def _likeness(
     return Likeness(model_id, target.name, conditioned, model.metric, model.threshold, scores, chances)
 
 
-def _diversity(
+def diversity_of(
     model_id: str, vectors: Sequence[np.ndarray | None], groups: Sequence[int], model: FaceRecogniser
 ) -> Diversity:
+    """How unlike faces are, by one recogniser. vectors: None where there is none. groups: whose each is."""
     seen = [number for number, vector in enumerate(vectors) if vector is not None]
     table = strangers(model_id)
     apart = None if table is None else (model.metric.distance(model.metric.similarity(table.mean_different)))

@@ -4,7 +4,7 @@ report."""
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,9 @@ MOST = 64
 
 LONGEST_PROMPT = 1000
 
+Judge = Callable[[Sequence[np.ndarray], Watch], Report]
+"""Reports of pictures."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sheet:
@@ -33,7 +36,7 @@ class Sheet:
     groups: which identity each picture is of, from 0. model: catalogue id. warnings: sentences a person should read
     first. repair: catalogue id of what repaired them, "" for nothing; drifts: how far that took them. redrawn: how
     often a picture was drawn again because it showed no face or next to nothing. recipes: of each picture, where they
-    are variants. Raises BadRequest when the report is of other pictures.
+    are variants. notes: sentences of how it came about. Raises BadRequest when the report is of other pictures.
     """
 
     pictures: tuple[np.ndarray, ...]
@@ -46,6 +49,7 @@ class Sheet:
     drifts: tuple[Drift, ...] = ()
     redrawn: int = 0
     recipes: tuple[Recipe, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (
@@ -65,8 +69,9 @@ class Sheet:
 
     def words(self) -> str:
         """The report as Markdown, with how far a repair went and how much was drawn again."""
-        again = [f"- {again_in_words(self.redrawn)}"] if self.redrawn else []
-        return "\n".join([self.report.words(), *(f"- {drift.words()}" for drift in self.drifts), *again])
+        told = [*(drift.words() for drift in self.drifts), *self.notes]
+        told += [again_in_words(self.redrawn)] if self.redrawn else []
+        return "\n".join([self.report.words(), *(f"- {sentence}" for sentence in told)])
 
     def rows(self) -> list[dict[str, Any]]:
         """One row of figures per picture, with the variant it is."""
@@ -90,6 +95,7 @@ class Sheet:
         }
         head |= {"repair": self.repair} if self.repair else {}
         head |= {"drawn again": self.redrawn} if self.redrawn else {}
+        head |= {"notes": list(self.notes)} if self.notes else {}
         return head | self.report.figures() | {"pictures": self.rows()}
 
     def package(self) -> bytes:
@@ -125,12 +131,15 @@ def draw_sheet(
     repair: tuple[str, Repairer] | None = None,
     queue: Sequence[Recipe] = (),
     views: Sequence[PortraitModel] = (),
+    notes: Sequence[str] = (),
+    judge: Judge | None = None,
 ) -> Sheet:
     """One picture per row of (n, d) vectors, and their report.
 
     queue: variants, each of which draws them all, one after another, with the same noise where its seed is the same.
 
-    views: with one_noise, the model as it sees each row, where that differs from row to row.
+    views: with one_noise, the model as it sees each row, where that differs from row to row. notes: sentences of how
+    the sheet came about. judge: what reports of the pictures, where several people are in each.
 
     groups: the identity of each row; None: all of one. one_noise: every picture from the noise of the first, so that
     only the vectors make a difference. recognisers: those that report, the model's own among them. repair: id and
@@ -157,15 +166,19 @@ def draw_sheet(
     recipes = tuple(each for each in queue for _ in vectors)
 
     def measured(these: Sequence[np.ndarray], part: Watch) -> Report:
+        if judge is not None:
+            return judge(these, part)
         return measure(these, owners, targets, finder, recognisers, model.recogniser, part)
 
     report = measured(pictures, watch.part(0.85, 0.9 if repair else 1.0))
     if repair is None:
-        return Sheet(tuple(pictures), report, model_id, recipe, owners, tuple(warnings), redrawn=again, recipes=recipes)
+        told: Any = {"redrawn": again, "recipes": recipes, "notes": tuple(notes)}
+        return Sheet(tuple(pictures), report, model_id, recipe, owners, tuple(warnings), **told)
     pictures = repaired(pictures, report.faces, repair[1], watch.part(0.9, 0.96))
     after = measured(pictures, watch.part(0.96, 1.0))
-    told = drifts(report, after, recognisers)
-    return Sheet(tuple(pictures), after, model_id, recipe, owners, tuple(warnings), repair[0], told, again, recipes)
+    gone = drifts(report, after, recognisers)
+    given = (owners, tuple(warnings), repair[0], gone, again, recipes, tuple(notes))
+    return Sheet(tuple(pictures), after, model_id, recipe, *given)
 
 
 def _queued(

@@ -294,3 +294,18 @@ def test_memory_that_runs_out_while_drawing_is_said_and_the_model_lives_on(
             model(VECTORS[:1], Recipe(steps=1))
 
     assert len(model(VECTORS[:1], Recipe(steps=1))) == 1
+
+
+def test_in_8_bits_it_draws_about_the_same_from_weights_of_one_byte(model: arc2face.Arc2Face, tmp_path: Path) -> None:
+    """With LCM-LoRA too, which is merged while the weights are wide."""
+    small = arc2face.load(MODELS["arc2face-8bit"], _files(tmp_path), "cpu")
+    full, eighth, other = (
+        drawer(VECTORS[:1], Recipe(seed, steps=2))[0].astype(int)
+        for drawer, seed in ((model, 0), (small, 0), (model, 1))
+    )
+
+    assert 0 < np.abs(full - eighth).mean() < np.abs(full - other).mean() / 4
+    fast = arc2face.load(MODELS["arc2face-lcm-8bit"], _files(tmp_path / "fast", fast=True), "cpu")
+    for drawer in (small, fast):
+        kept = [weight.dtype for weight in drawer.pipeline.unet.parameters()]
+        assert kept.count(torch.float8_e4m3fn) > len(kept) / 4

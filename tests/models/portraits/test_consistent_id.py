@@ -66,7 +66,11 @@ def _own(weights: Mapping[str, torch.Tensor]) -> dict[str, dict[str, torch.Tenso
 
 
 def _model(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, labels: np.ndarray | None = None, **changes: torch.Tensor
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    labels: np.ndarray | None = None,
+    id: str = "consistentid",
+    **changes: torch.Tensor,
 ) -> consistent_id.ConsistentId:
     weights = WEIGHTS | changes
     files = tiny_diffusion.write(folder, weights)
@@ -74,7 +78,7 @@ def _model(
     files["adapter"] = files["parser"] = folder / "ConsistentID-v1.bin"
     torch.save(_own(weights), files["adapter"])
     monkeypatch.setattr(bisenet, "load", lambda *given: _parser(_labels() if labels is None else labels))
-    return consistent_id.load(MODELS["consistentid"], files, "cpu")
+    return consistent_id.load(MODELS[id], files, "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -212,3 +216,17 @@ def test_between_two_people_the_regions_that_both_show_are_blended(model: consis
     other._regions = {}
     with pytest.raises(BadRequest, match="no region in both"):
         model.between(other, 0.5)
+
+
+def test_in_8_bits_it_draws_about_the_same_from_weights_of_one_byte(
+    model: consistent_id.ConsistentId, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = _model(tmp_path, monkeypatch, id="consistentid-8bit").shown(PHOTO, FACE)
+    full, eighth, other = (
+        drawer(VECTORS[:1], Recipe(seed, steps=2, prompt=PROMPT))[0].astype(int)
+        for drawer, seed in ((model, 0), (small, 0), (model, 1))
+    )
+
+    assert 0 < np.abs(full - eighth).mean() < np.abs(full - other).mean() / 4
+    kept = [weight.dtype for weight in small.pipeline.unet.parameters()]
+    assert kept.count(torch.float8_e4m3fn) > len(kept) / 4

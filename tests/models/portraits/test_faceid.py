@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers.image_processor import IPAdapterMaskProcessor
+from PIL import Image
 from safetensors.torch import save_file
 
 from tests.golden.digest import Pictures
@@ -21,8 +23,10 @@ from workbench.catalog import MODELS
 from workbench.errors import BadRequest, BadWeights
 from workbench.models.portraits import faceid
 from workbench.models.portraits.clip_pixels import clip_pixels
+from workbench.models.portraits.diffusion_portrait import noise_of
 from workbench.portraits import Recipe
 from workbench.scenes import Scene
+from workbench.spots import Spot, in_a_row
 from workbench.values import Face
 
 EXACT = 1e-5
@@ -45,14 +49,16 @@ def _adapter(weights: Mapping[str, torch.Tensor], path: Path) -> Path:
     return path
 
 
-def _model(id: str, folder: Path, changes: Mapping[str, torch.Tensor] | None = None) -> faceid.FaceId:
+def _model(
+    id: str, folder: Path, changes: Mapping[str, torch.Tensor] | None = None, eighth: bool = False
+) -> faceid.FaceId:
     load, golden, _ = KINDS[id]
     weights = golden.weights() | dict(changes or {})
     files = tiny_diffusion.write(folder, weights | TEXT)
     files["adapter"] = _adapter(weights, folder / "adapter.bin")
     if golden is PLUS:
         files |= tiny_diffusion.write_vision(folder, weights)
-    model = load(MODELS[id], files, "cpu")
+    model = load(MODELS[f"{id}-8bit" if eighth else id], files, "cpu")
     return _shown(model) if golden is PLUS else model
 
 
@@ -249,3 +255,80 @@ def test_between_two_people_the_plus_kinds_look_at_both(tmp_path: Path) -> None:
     blind._looks = None
     with pytest.raises(BadRequest, match="a photo of both people"):
         first.between(blind, 0.5)
+
+
+PLAIN_AND_V2 = pytest.mark.parametrize("model", ["ip-adapter-faceid", "ip-adapter-faceid-plusv2"], indirect=True)
+
+
+@PLAIN_AND_V2
+def test_two_people_are_heard_at_their_places_as_diffusers_own_masks_have_it(model: faceid.FaceId) -> None:
+    """The pipeline called by itself, masks from diffusers' own reader of masks: the same pixels."""
+    places = Spot(0, 0, 0.5, 1), Spot(0.5, 0.25, 1, 1)
+    other = copy.copy(model)
+    if other.image_encoder is not None:
+        other._looks = model.looks(photo(12, 224, 224))
+
+    (ours,) = model.beside([(VECTORS[1], other)], places)(VECTORS[:1], Recipe(seed=2, steps=3, prompt="two faces"))
+
+    drawn = [Image.fromarray((255 * place.mask(64)).astype(np.uint8)) for place in places]
+    masks = IPAdapterMaskProcessor(vae_scale_factor=model.pipeline.vae_scale_factor).preprocess(drawn, 64, 64)
+    unit = torch.nn.functional.normalize(torch.from_numpy(VECTORS[:2]), dim=1)[None]
+    if model.image_encoder is not None:
+        looks = torch.stack([model._looks, other._looks], 1)[:, None]
+        model.projection.clip_embeds = torch.cat([looks[0], looks[1]])
+    with torch.inference_mode():
+        theirs = model.pipeline(
+            prompt_embeds=model.words("two faces", 1),
+            negative_prompt_embeds=model.words(faceid.NEGATIVE, 1),
+            ip_adapter_image_embeds=[torch.cat([torch.zeros_like(unit), unit])],
+            cross_attention_kwargs={"ip_adapter_masks": [masks.reshape(1, 2, 64, 64)]},
+            height=64,
+            width=64,
+            num_inference_steps=3,
+            guidance_scale=7.5,
+            generator=[noise_of(2, 0)],
+            output_type="np",
+        ).images[0]
+
+    assert np.array_equal(ours, np.clip(theirs * 255 + 0.5, 0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("model", ["ip-adapter-faceid"], indirect=True)
+def test_whoever_stands_where_is_told_by_the_place_and_not_by_the_order(model: faceid.FaceId) -> None:
+    left, right = in_a_row(2)
+    recipe = Recipe(seed=1, steps=2)
+
+    (picture,) = model.beside([(VECTORS[1], model)], (left, right))(VECTORS[:1], recipe)
+    (turned,) = model.beside([(VECTORS[0], model)], (right, left))(VECTORS[1:2], recipe)
+    (exchanged,) = model.beside([(VECTORS[1], model)], (right, left))(VECTORS[:1], recipe)
+    alone = [model(VECTORS[:1], recipe)[0] for _ in range(2)]
+
+    assert np.abs(picture.astype(int) - turned).max() <= 1
+    assert not np.array_equal(picture, exchanged)
+    assert np.array_equal(alone[0], alone[1]), "one person is drawn as ever after a picture of two"
+    assert not np.array_equal(picture, alone[0])
+    with pytest.raises(BadRequest, match="2 to 4 people in one picture, each at a place, got 5 with 5"):
+        model.beside([(VECTORS[1], model)] * 4, in_a_row(5))
+
+
+@pytest.mark.parametrize("model", ["ip-adapter-faceid-plus"], indirect=True)
+def test_a_plus_kind_must_have_seen_everybody(model: faceid.FaceId) -> None:
+    blind = copy.copy(model)
+    blind._looks = None
+
+    with pytest.raises(BadRequest, match="needs to see a photo"):
+        model.beside([(VECTORS[1], blind)], in_a_row(2))(VECTORS[:1], Recipe(steps=1))
+
+
+@PLAIN_AND_V2
+def test_in_8_bits_it_draws_about_the_same_from_weights_of_one_byte(model: faceid.FaceId, tmp_path: Path) -> None:
+    small = _model(model.spec.id, tmp_path, eighth=True)
+    full, eighth, other = (
+        drawer(VECTORS[:1], Recipe(seed, steps=2))[0].astype(int)
+        for drawer, seed in ((model, 0), (small, 0), (model, 1))
+    )
+
+    assert 0 < np.abs(full - eighth).mean() < np.abs(full - other).mean() / 4
+    kept = [weight.dtype for weight in small.pipeline.unet.parameters()]
+    assert kept.count(torch.float8_e4m3fn) > len(kept) / 4
+    assert "on a processor nothing is gained" in small.spec.note

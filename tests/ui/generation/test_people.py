@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.generation.fake_portrait import FakeLooker
 from tests.ui.handlers import last, quiet
 from workbench.catalog.spec import ModelSpec
-from workbench.errors import BadRequest, NotAllowed
+from workbench.errors import BadRequest, ModelMissing, NotAllowed
 from workbench.generation import marking
 from workbench.labeling.study.reading import load_items
 from workbench.labeling.study.study import load_study
 from workbench.ui.generation import mix as generation_mix
 from workbench.ui.generation import new as generation_new
+from workbench.ui.generation import portraits as generation_portraits
 from workbench.ui.generation import study as generation_study
 
 
@@ -43,14 +45,86 @@ def test_a_model_that_looks_at_photos_mixes_what_it_sees_of_both(here, fake, por
     assert asked == [0, 0.5, 1]
 
 
-def test_a_model_that_must_see_a_photo_is_not_asked_for_what_has_none(here, portrait):
+def test_an_editor_of_photos_is_not_asked_for_what_it_cannot(here, portrait):
     with pytest.raises(BadRequest, match="cannot mix two"):
         last(generation_mix.mix(here, [(portrait, None)], [(portrait, None)], True, "flux1-kontext", 3, progress=quiet))
-    for model in ("photomaker-v1", "flux1-kontext"):
-        with pytest.raises(BadRequest, match="nobody it has not seen a photo of"):
-            last(generation_new.new_identities(here, model, 3, progress=quiet))
-        with pytest.raises(BadRequest, match="nobody it has not seen a photo of"):
-            last(generation_study.pair_study(here, "a", model, progress=quiet))
+    with pytest.raises(BadRequest, match="cannot turn a face by degrees"):
+        last(generation_study.pair_study(here, "a", "flux1-kontext", progress=quiet))
+
+
+@pytest.fixture
+def looker(here, fake, monkeypatch) -> FakeLooker:
+    """A model that must see a photo, mixes, and draws two people in one picture; the fake one draws for it."""
+    row = ModelSpec(
+        id="looker", task="portrait", title="Looker", load="n:l", files=(), photo="must", mixes=True, people=2
+    )
+    found, spec, model, names = FakeLooker(fake.sampler), here.spec, here.model, here.here
+    monkeypatch.setattr(here, "spec", lambda name, task="": row if name == "looker" else spec(name, task))
+    monkeypatch.setattr(here, "model", lambda name, task="": found if name == "looker" else model(name, task))
+    monkeypatch.setattr(here, "here", lambda task: [row, *names(task)] if task == "portrait" else names(task))
+    return found
+
+
+def test_new_people_of_a_model_that_must_see_a_photo_are_drawn_by_another_first(here, looker, fake, portrait):
+    gallery, words, *_ = last(generation_new.new_identities(here, "looker", 2, 25, progress=quiet))
+    assert len(gallery) == 2
+    assert "lies at least 25° apart by dlib" in words
+    assert "to the photo drawn first" in words
+    assert fake.calls, "the one that needs no photo drew"
+    near = last(
+        generation_new.new_identities(here, "looker", 1, 25, gallery=[(portrait, None)], consent=True, progress=quiet)
+    )
+    assert "the nearest to keep away from" in near[1]
+
+
+def test_without_a_model_that_could_draw_first_it_is_said_how_to_fetch_one(here, looker, monkeypatch):
+    monkeypatch.setattr(here, "here", lambda task: [here.spec("looker")] if task == "portrait" else [])
+    with pytest.raises(ModelMissing, match="models fetch appearance-portrait-256"):
+        last(generation_new.new_identities(here, "looker", 2, progress=quiet))
+
+
+def test_a_pair_study_of_a_model_that_must_see_a_photo(here, looker):
+    _, words, download = last(
+        generation_study.pair_study(here, "seen", "looker", 2, 2, 25, 25, steps=1, progress=quiet)
+    )
+    assert "turned 25°" in words
+    assert "Fake drew one of each person first" in words
+    with zipfile.ZipFile(download) as archive:
+        assert b"drew one of each person first" in archive.read("report.json")
+
+
+class TestSeveralPeople:
+    def ask(self, here, portrait, other, **changed):
+        asked = {"consent": True, "model": "looker", "count": 1, "second": [(other, None)]} | changed
+        return last(generation_portraits.generate(here, [(portrait, None)], **asked, progress=quiet))
+
+    def test_each_is_judged_at_their_place(self, here, looker, portrait, example_photos):
+        gallery, words, table, _ = self.ask(here, portrait, str(example_photos[1]))
+        assert len(gallery) == 1
+        assert "to person 1" in words
+        assert "to person 2" in words
+        assert {"sface to person 1", "sface to person 2"} <= set(table.columns)
+
+    @pytest.mark.parametrize(
+        ("changed", "message"),
+        [
+            ({"model": "fake"}, "draws one person only in one picture"),
+            ({"third": "again"}, "draws 2 people at most"),
+            ({"places": "0 0 60 100\n50 0 100 100"}, "overlap"),
+            ({"places": "everywhere"}, "one for each of 2 people"),
+            ({"second": None, "places": "0 0 50 100"}, "add photos of the second person"),
+            ({"drift": 10}, "for one person in a picture"),
+            ({"consent": False}, "confirm"),
+        ],
+    )
+    def test_what_cannot_be_asked_is_refused(self, here, looker, portrait, changed, message):
+        changed = {name: [(portrait, None)] if value == "again" else value for name, value in changed.items()}
+        with pytest.raises(BadRequest, match=message):
+            self.ask(here, portrait, portrait, **changed)
+
+    def test_the_form_is_shown_for_models_that_draw_several(self, here, looker):
+        assert generation_portraits.ranges(here, "looker")[-1]["visible"] is True
+        assert generation_portraits.ranges(here, "fake")[-1]["visible"] is False
 
 
 def test_new_people_need_no_photo_and_keep_away_from_those_given(here, portrait):

@@ -131,7 +131,7 @@ class TestPortraits:
 
     def test_a_chosen_model_shows_its_ranges(self, here):
         steps, guidance, prompt, *scene = generation_portraits.ranges(here, "fake")
-        assert len(scene) == 5
+        assert len(scene) == 6
         assert (steps.maximum, guidance.maximum, prompt.visible) == (50, 10.0, False)
 
 

@@ -19,7 +19,7 @@ from workbench.catalog.spec import ModelSpec
 from workbench.errors import BadWeights
 from workbench.models.blocks import memory
 from workbench.models.files import checkpoint
-from workbench.models.portraits import diffusion_parts, lora
+from workbench.models.portraits import diffusion_parts, lora, small_weights
 from workbench.models.portraits.diffusion_portrait import DiffusionPortrait
 from workbench.portraits import Recipe
 
@@ -105,9 +105,9 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> Arc2Face:
     files: those of `stable_diffusion`. Raises BadWeights for the file of another model, OutOfMemory before loading what
     cannot fit.
     """
-    memory.require(HEADROOM * sum(path.stat().st_size for path in files.values()), spec.title, device)
+    place = where(spec, files, device)
     with memory.in_words(spec.title):
-        pipeline = stable_diffusion(files, device)
+        pipeline = stable_diffusion(files, place)
         width = pipeline.text_encoder.config.hidden_size
         if width < DiffusionPortrait.length:
             raise BadWeights(
@@ -120,7 +120,28 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> Arc2Face:
             lora.merge(pipeline.unet, found, files["lora"].name)
         kind = LCMScheduler if fast else DPMSolverMultistepScheduler
         pipeline.scheduler = diffusion_parts.schedule(kind, pipeline.scheduler.config)
+        pipeline = finished(spec, pipeline, device)
     return Arc2Face(spec, pipeline, fast)
+
+
+def where(spec: ModelSpec, files: Mapping[str, Path], device: str) -> str:
+    """Where Stable Diffusion 1.5 is loaded: on the device; in rows whose denoiser is held in 8 bits on the processor,
+    so that a card never holds it wide. Raises OutOfMemory."""
+    sizes = {role: path.stat().st_size for role, path in files.items()}
+    small = small_weights.wanted(spec) and device.startswith("cuda")
+    wide = HEADROOM * sum(sizes.values())
+    memory.require(wide - (HEADROOM * 0.75 * sizes["unet"] if small else 0), spec.title, device)
+    if small:
+        memory.require(wide, spec.title)
+    return "cpu" if small_weights.wanted(spec) else device
+
+
+def finished(spec: ModelSpec, pipeline: StableDiffusionPipeline, device: str) -> StableDiffusionPipeline:
+    """The pipeline on its device; its denoiser in 8 bits where its row says so: after all is merged and attached."""
+    if not small_weights.wanted(spec):
+        return pipeline
+    small_weights.held(pipeline.unet, pipeline.unet.dtype)
+    return pipeline.to(device)
 
 
 def stable_diffusion(files: Mapping[str, Path], device: str) -> StableDiffusionPipeline:

@@ -22,7 +22,7 @@ from workbench.models.blocks import memory
 from workbench.models.files import checkpoint
 from workbench.models.parsers import bisenet
 from workbench.models.portraits import diffusion_parts, face_regions, identity_adapter, resampler
-from workbench.models.portraits.arc2face import HEADROOM, stable_diffusion
+from workbench.models.portraits.arc2face import finished, stable_diffusion, where
 from workbench.models.portraits.faceid import NEGATIVE, FaceId
 from workbench.portraits import Recipe
 from workbench.values import Face
@@ -163,17 +163,18 @@ def load(spec: ModelSpec, files: Mapping[str, Path], device: str) -> ConsistentI
 
     Raises BadWeights, OutOfMemory.
     """
-    memory.require(HEADROOM * sum(path.stat().st_size for path in files.values()), spec.title, device)
+    place = where(spec, files, device)
     with memory.in_words(spec.title):
         found = checkpoint.groups(files["adapter"], GROUPS, {"image_proj_model": "image_proj"})
         encoder = facial_encoder(found["FacialEncoder"], files["adapter"].name, device)
-        pipeline = stable_diffusion(files, device)
+        pipeline = stable_diffusion(files, place)
         pipeline.scheduler = diffusion_parts.schedule(EulerDiscreteScheduler, pipeline.scheduler.config)
         projection = identity_adapter.attach(
             pipeline, found["image_proj"], found["adapter_modules"], files["adapter"].name
         )
         seeing = diffusion_parts.image_encoder(files["image_encoder_config"], files["image_encoder"], device)
         parser = bisenet.load(replace(spec, id="bisenet-zll-resnet18"), {"weights": files["parser"]}, device)
+        pipeline = finished(spec, pipeline, device)
     return ConsistentId(spec, pipeline, projection, seeing, encoder, parser)
 
 

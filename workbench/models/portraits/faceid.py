@@ -5,7 +5,7 @@ al., "IP-Adapter", arXiv 2308.06721 (tencent-ailab/IP-Adapter, h94/IP-Adapter-Fa
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,15 +21,18 @@ from workbench.models.blocks import memory
 from workbench.models.blocks.windows import arcface
 from workbench.models.files import checkpoint
 from workbench.models.portraits import diffusion_parts, identity_adapter
-from workbench.models.portraits.arc2face import HEADROOM, stable_diffusion
+from workbench.models.portraits.arc2face import finished, stable_diffusion, where
 from workbench.models.portraits.clip_pixels import clip_pixels
 from workbench.models.portraits.diffusion_portrait import DiffusionPortrait
 from workbench.portraits import Recipe
+from workbench.spots import Spot
 from workbench.values import Face
 
 RECOGNISER = "insightface-w600k-r50"
 PROMPT = "best quality, high quality"
 NEGATIVE = "monochrome, lowres, bad anatomy, worst quality, low quality"
+TOGETHER = "{} people side by side, their faces to the camera, best quality, high quality"
+NUMBERS = {2: "two", 3: "three", 4: "four"}
 FACE_SIDE = 224
 GROUPS = ("image_proj", "ip_adapter")
 
@@ -72,6 +75,9 @@ class FaceId(PromptedPortrait):
     ) -> None:
         super().__init__(spec, pipeline, RECOGNISER, (30, 1, 100), (7.5, 1.0, 20.0))
         self.projection, self.image_encoder, self._looks = projection, image_encoder, None
+        self._beside: tuple[tuple[Tensor, Tensor | None], ...] = ()
+        """Vector (1, d) and looks of who else is in the picture."""
+        self._spots: tuple[Spot, ...] = ()
         if image_encoder is not None:
             self.projection.shortcut = shortcut
 
@@ -91,6 +97,23 @@ class FaceId(PromptedPortrait):
         found._looks = torch.lerp(self._looks, other._looks, share)
         return found
 
+    def beside(self, others: Sequence[tuple[np.ndarray, Self]], spots: Sequence[Spot]) -> Self:
+        """The same model, which draws these others beside the person it is told, each at a place, the told one's first.
+        Raises BadRequest for more people than its row takes, or one whom a Plus kind has not seen."""
+        if not 1 <= len(others) < self.spec.people or len(spots) != len(others) + 1:
+            raise BadRequest(
+                f"{self.spec.title} draws 2 to {self.spec.people} people in one picture, each at a place, got "
+                f"{len(others) + 1} with {len(spots)} places."
+            )
+        found = copy.copy(self)
+        found._beside = tuple((self.checked(vector[None]), view._looks) for vector, view in others)
+        found._spots = tuple(spots)
+        return found
+
+    def masks(self, side: int) -> Tensor:
+        """(1, people, side, side), where each of several people is heard: as diffusers' attention wants them."""
+        return torch.from_numpy(np.stack([spot.mask(side) for spot in self._spots]))[None].to(self.device)
+
     @torch.inference_mode()
     def looks(self, chip: np.ndarray) -> Tensor:
         """(2, 257, 1280): CLIP's last layer but one for a picture without content and for a face (224, 224, 3) uint8
@@ -107,20 +130,29 @@ class FaceId(PromptedPortrait):
         """Put what was shown where the projection looks for it. Raises BadRequest when nothing was."""
         if self.image_encoder is None:
             return
-        if self._looks is None:
+        seen = [self._looks, *(looks for _, looks in self._beside)]
+        if any(looks is None for looks in seen):
             raise BadRequest(f"{self.spec.title} needs to see a photo of the face besides its vector. Give it a photo.")
-        black, face = (half[None, None].expand(count, -1, -1, -1) for half in self._looks)
-        self.projection.clip_embeds = torch.cat([black, face]) if guided else face
+        black, faces = torch.stack([looks for looks in seen if looks is not None], 1)[:, None].expand(
+            -1, count, -1, -1, -1
+        )
+        self.projection.clip_embeds = torch.cat([black, faces]) if guided else faces
 
     def condition(self, vectors: Tensor, recipe: Recipe, guided: bool) -> dict[str, Any]:
-        """The prompt's tokens and the face's vectors; the projection inside the denoiser makes tokens of these."""
-        unit, count, scene = nn.functional.normalize(vectors, dim=1), len(vectors), recipe.scene
+        """The prompt's tokens and the faces' vectors; the projection inside the denoiser makes tokens of these, which
+        of several people are heard at their places alone."""
+        count, scene = len(vectors), recipe.scene
+        everybody = [vectors, *(vector.expand(count, -1) for vector, _ in self._beside)]
+        unit = nn.functional.normalize(torch.stack(everybody, 1), dim=-1)
         self.look_at(count, guided)
         self.pipeline.set_ip_adapter_scale(scene.strength or 1.0)
-        given = {
-            "prompt_embeds": self.words(scene.worded(recipe.prompt or PROMPT), count),
-            "ip_adapter_image_embeds": [identity_adapter.both(unit, guided)],
+        prompt = recipe.prompt or (PROMPT if not self._beside else TOGETHER.format(NUMBERS[len(everybody)]))
+        given: dict[str, Any] = {
+            "prompt_embeds": self.words(scene.worded(prompt), count),
+            "ip_adapter_image_embeds": [torch.cat([torch.zeros_like(unit), unit]) if guided else unit],
         }
+        if self._beside:
+            given["cross_attention_kwargs"] = {"ip_adapter_masks": [self.masks(self.sized(recipe))]}
         return given | {"negative_prompt_embeds": self.words(scene.against(NEGATIVE), count)} if guided else given
 
     @torch.inference_mode()
@@ -162,7 +194,7 @@ def load_plus_v2(spec: ModelSpec, files: Mapping[str, Path], device: str) -> Fac
 
 
 def _load(spec: ModelSpec, files: Mapping[str, Path], device: str, shortcut: bool = False) -> FaceId:
-    memory.require(HEADROOM * sum(path.stat().st_size for path in files.values()), spec.title, device)
+    place = where(spec, files, device)
     with memory.in_words(spec.title):
         found = checkpoint.groups(files["adapter"], GROUPS)
         plus = any(key.startswith("perceiver_resampler.") for key in found["image_proj"])
@@ -172,7 +204,7 @@ def _load(spec: ModelSpec, files: Mapping[str, Path], device: str, shortcut: boo
                 f"{'one' if plus else 'the plain one'}. "
                 "Use the file this model names."
             )
-        pipeline = stable_diffusion(files, device)
+        pipeline = stable_diffusion(files, place)
         pipeline.scheduler = diffusion_parts.schedule(DDIMScheduler, pipeline.scheduler.config)
         projection = identity_adapter.attach(pipeline, found["image_proj"], found["ip_adapter"], files["adapter"].name)
         encoder = (
@@ -180,4 +212,5 @@ def _load(spec: ModelSpec, files: Mapping[str, Path], device: str, shortcut: boo
             if plus
             else None
         )
+        pipeline = finished(spec, pipeline, device)
     return FaceId(spec, pipeline, projection, encoder, shortcut)

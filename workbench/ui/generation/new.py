@@ -23,7 +23,7 @@ def build_inside(bench: Workbench) -> None:
     """Lay the sub-tab out: how many and how far apart left, the sheet right."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
-            model = parts.portrait_choice(bench, "new", parts.UNSEEN)
+            model = parts.portrait_choice(bench, "new")
             count = gr.Slider(1, 16, 8, step=1, label="New identities", elem_id="new-count")
             least = gr.Slider(
                 0, 60, 0, step=1, label="Degrees apart at least (0: as far as the threshold)", elem_id="new-least"
@@ -90,7 +90,7 @@ def new_identities(
     looks = wishes.wishes_of(bench, model, (yaw, pitch, smile, mouth, light, age, hair, glasses, background))
     number, recipe = check_count(count), replace(parts.Asked(seed, steps, guidance).recipe(), wishes=looks)
     checks.number("least", least, 0, 120, "0 to 120 degrees")
-    parts.check_fits(bench, model, parts.UNSEEN)
+    parts.check_fits(bench, model, parts.ALL)
     photos = parts.photos_of(bench, gallery, consent) if gallery else []
 
     def work(watch: Watch, preview: parts.Previews) -> Any:
@@ -110,7 +110,6 @@ def _drawn(
     watch: Watch,
     preview: parts.Previews,
 ) -> Any:
-    from workbench.generation.packing import invented
     from workbench.generation.references import read_person
     from workbench.generation.report import Target
     from workbench.generation.sheets import draw_sheet
@@ -120,21 +119,40 @@ def _drawn(
     people = [read_person([photo], tools.finder, tools.recognisers, choice=face) for photo in photos]
     own = tools.model.recogniser
     known = np.stack([person.vectors[own] for person in people]) if people else None
-    vectors = invented(count, least, own, tools.own, gallery=known, seed=recipe.seed, watch=watch.part(0.05, 0.15))
-    targets = [Target("its own vector", {own: vectors})]
-    if people:
-        stacked = {name: np.stack([person.vectors[name] for person in people]) for name in tools.recognisers}
-        targets.append(Target("the nearest to keep away from", stacked, nearest=True))
+    vectors, target, model, notes = _of_nobody(bench, tools, count, least, known, recipe.seed, watch.part(0.05, 0.25))
+    stacked = {name: np.stack([person.vectors[name] for person in people]) for name in tools.recognisers if people}
+    away = [Target("the nearest to keep away from", stacked, nearest=True)] if people else []
     return draw_sheet(
-        tools.model,
+        model,
         tools.id,
         vectors,
-        targets,
+        [target, *away],
         recipe,
         tools.finder,
         tools.recognisers,
         groups=range(count),
         warnings=tools.notes,
-        watch=watch.part(0.15, 1.0),
+        notes=notes,
+        watch=watch.part(0.25, 1.0),
         preview=preview,
     )
+
+
+def _of_nobody(
+    bench: Workbench, tools: parts.Tools, count: int, least: float, known: Any, seed: int, watch: Watch
+) -> tuple[np.ndarray, Any, Any, tuple[str, ...]]:
+    """Vectors of new people, what their pictures are compared with, what draws them, and how they came about where the
+    model had to see a photo of each."""
+    from workbench.generation import sitters
+    from workbench.generation.packing import invented
+    from workbench.generation.report import Target
+
+    own = tools.model.recogniser
+    painter = parts.painter_of(bench, tools.id)
+    if painter is None:
+        vectors = invented(count, least, own, tools.own, gallery=known, seed=seed, watch=watch)
+        return vectors, Target("its own vector", {own: vectors}), tools.model, ()
+    told = (count, least, tools.model, tools.recognisers, painter)
+    found = sitters.sitters(*told, gallery=known, seed=seed, watch=watch)
+    target = Target("the photo drawn first", found.vectors)
+    return found.told, target, sitters.EachSees(found.shown_to(tools.model)), (found.said,)

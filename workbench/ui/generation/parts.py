@@ -152,17 +152,26 @@ class Fits:
 
 
 ALL = Fits(lambda spec: True, "")
-UNSEEN = Fits(
-    lambda spec: spec.photo != "must",
-    "draws nobody it has not seen a photo of. Choose a model that takes a face vector alone",
+TURNS = Fits(
+    lambda spec: spec.photo != "must" or spec.mixes,
+    "edits one photo and cannot turn a face by degrees. Choose a model that takes a face vector",
 )
-"""Whoever does not exist has no photo."""
+"""Those that can draw the way from one person to another."""
 
 
 def check_fits(bench: Workbench, model_id: Any, fits: Fits) -> None:
     """Raises BadRequest for a portrait model that the sub-tab does not take, and an unknown one."""
     if model_id and not fits.of(spec := bench.spec(str(model_id), "portrait")):
         raise BadRequest(f"{spec.title} {fits.why}.")
+
+
+def painter_of(bench: Workbench, model_id: str) -> Any:
+    """What draws people of nobody first, for a model that must see a photo; None for the others. Raises
+    ModelMissing."""
+    from workbench.generation import sitters
+
+    spec, here = bench.spec(model_id, "portrait"), bench.here("portrait")
+    return sitters.painter_of(spec, here, bench.portrait, bench.recogniser, bench.finder)
 
 
 def portrait_choice(bench: Workbench, prefix: str, fits: Fits = ALL) -> gr.Dropdown:

@@ -9,12 +9,13 @@ import numpy as np
 
 from workbench import checks
 from workbench.bench import Workbench
+from workbench.errors import BadRequest
 from workbench.ui.common.ask_people import Shown, ask_panel
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.examples import example_row
 from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.widgets import receive
-from workbench.ui.generation import parts, scene, wishes
+from workbench.ui.generation import company, parts, scene, wishes
 from workbench.watch import Watch
 
 EMPTY = "Add photos of one person. What comes out is **AI-generated**; figures beside it say how like the person it is."
@@ -33,6 +34,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             prompt = gr.Textbox("", label="Words", visible=False, elem_id="generate-prompt", max_lines=4)
             looks = wishes.controls("generate")
             told = scene.controls("generate")
+            several, others = company.controls("generate")
             with gr.Accordion("Advanced", open=False):
                 seed, steps, guidance = parts.knobs("generate")
                 variation = gr.Slider(
@@ -68,19 +70,20 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             *looks,
             repair,
             *told,
+            *others,
         ],
         outputs,
         api_name="generate",
         show_progress_on=[outputs[0]],
         **parts.QUEUE,
     )
-    outcome.photos([references])
-    outcome.ages(model, count, drift, prompt, seed, steps, guidance, variation, face, repair, *told)
+    outcome.photos([references, *others[:-1]])
+    outcome.ages(model, count, drift, prompt, seed, steps, guidance, variation, face, repair, *told, others[-1])
     outcome.cancels()
     model.input(
         bound(ranges, bench),
         model,
-        [steps, guidance, prompt, *told[:-1]],
+        [steps, guidance, prompt, *told[:-1], several],
         api_visibility="private",
         show_progress_on=[model],
         **parts.QUEUE,
@@ -96,8 +99,8 @@ def asked(bench: Workbench, question: str, references: Any, drawn: Any, model: s
 
 @GPU
 def ranges(bench: Workbench, model_id: str) -> tuple[Any, ...]:
-    """What a chosen model allows: its steps and guidance, a line for words where it reads them, and what it takes of
-    the scene."""
+    """What a chosen model allows: its steps and guidance, a line for words where it reads them, what it takes of the
+    scene, and whether it draws several people."""
     model = parts.tools(bench, model_id).model
     (steps, fewest, most), (guidance, least, strongest) = model.steps, model.guidance
     return (
@@ -111,6 +114,7 @@ def ranges(bench: Workbench, model_id: str) -> tuple[Any, ...]:
         ),
         gr.Textbox("", visible=bool(model.reads_prompt)),
         *scene.shown(bench, model_id),
+        company.shown(bench, model_id),
     )
 
 
@@ -144,6 +148,10 @@ def generate(
     size: float = 0,
     pose: str | None = None,
     variants: str = "",
+    second: Any = None,
+    third: Any = None,
+    fourth: Any = None,
+    places: str = "",
     progress: gr.Progress = gr.Progress(),  # noqa: B008
 ) -> Iterator[tuple[Any, ...]]:
     """Draw one person, and report.
@@ -152,7 +160,9 @@ def generate(
     variation: noise on it from picture to picture. yaw to background: how the person is to look (`Wishes`). repair: id
     of a network that repairs the pictures afterwards; the report then says how far that took each from what was drawn.
     negative to pose: what models from the Hub are told beside the person (`Scene`), each for those whose row takes it.
-    variants: lines of choices, each of which draws all pictures.
+    variants: lines of choices, each of which draws all pictures. second to fourth: photos of others in the same
+    picture, for models that draw several; places: a line for each of them all, left top right bottom in per cent, side
+    by side without.
     Returns marked PNGs with captions, the report, a row of figures per picture, and all as a zip.
     """
     from workbench.generation.sheets import check_count
@@ -166,9 +176,18 @@ def generate(
     check_count(number * max(1, len(queue)))
     posing = scene.pose_of(bench, model, pose)
     photos = parts.photos_of(bench, references, consent)
+    others, places_of = company.asked(bench, model, (second, third, fourth), places, consent)
     turned = checks.number("drift", drift, 0, 90), checks.number("variation", variation, 0, 2)
 
+    if others and (any(turned) or repair or posing is not None):
+        raise BadRequest("Drift, variation, pose and repair are for one person in a picture. Leave them out.")
+
     def work(watch: Watch, preview: parts.Previews) -> Any:
+        if others:
+            people = [photos, *others]
+            return _several(
+                bench, people, places_of, model, number, recipe, parts.face_number(face), queue, watch, preview
+            )
         shown = parts.face_number(face), posing
         return _drawn(bench, photos, model, number, recipe, turned, shown, repair, queue, watch, preview)
 
@@ -225,4 +244,47 @@ def _drawn(
         preview=preview,
         repair=repairing,
         queue=queue,
+    )
+
+
+def _several(
+    bench: Workbench,
+    groups: list[Any],
+    places: tuple[Any, ...],
+    model_id: str,
+    count: int,
+    recipe: Any,
+    face: int | None,
+    queue: list[Any],
+    watch: Watch,
+    preview: parts.Previews,
+) -> Any:
+    """A sheet of pictures with several people in each."""
+    from workbench.generation.company import Company, named
+    from workbench.generation.references import read_person, seen
+    from workbench.generation.sheets import draw_sheet
+
+    watch.tell(0.02, "loading the model")
+    tools = parts.tools(bench, model_id)
+    watch.tell(0.05, "reading the photos")
+    people = named([read_person(photos, tools.finder, tools.recognisers, choice=face) for photos in groups])
+    views = tuple(seen(tools.model, photos, tools.finder, face) for photos in groups)
+    company = Company(people, places, views)
+
+    def judge(pictures: Any, part: Watch) -> Any:
+        return company.measured(pictures, tools.finder, tools.recognisers, part)
+
+    return draw_sheet(
+        company.model(),
+        tools.id,
+        np.repeat(people[0].vectors[tools.model.recogniser][None], count, axis=0),
+        (),
+        recipe,
+        tools.finder,
+        tools.recognisers,
+        warnings=[*(sentence for person in people for sentence in person.warnings), *tools.notes],
+        watch=watch.part(0.1, 1.0),
+        preview=preview,
+        queue=queue,
+        judge=judge,
     )

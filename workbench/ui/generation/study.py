@@ -2,6 +2,7 @@
 the Labeling tab."""
 
 import html
+import json
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ def build_inside(bench: Workbench) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
             name = gr.Textbox("drawn-pairs", label="Name of the study", max_lines=1, elem_id="study-name")
-            model = parts.portrait_choice(bench, "study", parts.UNSEEN)
+            model = parts.portrait_choice(bench, "study", parts.TURNS)
             people = gr.Slider(2, 40, 8, step=1, label="New identities", elem_id="study-people")
             pictures = gr.Slider(2, 9, 5, step=1, label="Pictures of each", elem_id="study-pictures")
             widest = gr.Slider(5, 90, 40, step=1, label="Degrees of the farthest picture", elem_id="study-widest")
@@ -100,7 +101,7 @@ def pair_study(
     if number * each > MOST:
         raise BadRequest(f"Expected at most {MOST} pictures here. For more: python -m workbench generate --study DIR")
 
-    parts.check_fits(bench, model, parts.UNSEEN)
+    parts.check_fits(bench, model, parts.TURNS)
 
     def work(watch: Watch, preview: parts.Previews) -> Any:
         from workbench.generation.pair_sets import Design
@@ -141,9 +142,8 @@ def _made(bench: Workbench, design: Any, keep: bool, watch: Watch) -> tuple[Any,
         raise StudyError(f"There is a study {design.name!r} already. Judgements belong to one name: choose another.")
     out = results(bench.settings)
     folder = out / f".{secrets.token_hex(4)}"
-    maker = pair_sets.Maker(
-        tools.model, tools.finder, tools.recognisers, bench.settings, bench.spec(design.model).steady
-    )
+    steady, painter = bench.spec(design.model).steady, parts.painter_of(bench, design.model)
+    maker = pair_sets.Maker(tools.model, tools.finder, tools.recognisers, bench.settings, steady, painter)
     try:
         pair_sets.make_study(design, folder, maker, watch)
         gallery = _first(folder)
@@ -209,4 +209,5 @@ def _words(folder: Path, design: Any, home: Path | None) -> str:
         f"**{len(pairs)} pairs** of {design.people} drawn people. Mean similarity (more is more alike; distances "
         f"are negative):"
     )
-    return f"{head}\n\n{header}\n" + "\n".join(lines) + f"\n\n{place}"
+    first = json.loads((folder / "report.json").read_text(encoding="utf-8")).get("drawn_first", "")
+    return f"{head}\n\n{header}\n" + "\n".join(lines) + f"\n\n{first} {place}"
