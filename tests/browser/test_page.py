@@ -1,8 +1,12 @@
 """The page itself: a tab can be linked to, Back goes back, a reload returns; its gaps in access are mended."""
 
 import re
+from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
+
+PAGE = Path(__file__).parents[2] / "workbench" / "ui" / "common"
 
 
 def _ready(page, address: str) -> None:
@@ -202,3 +206,54 @@ def test_one_photo_and_one_face_of_it_serve_every_tab_and_a_new_photo_leaves_not
     assert "png" not in page.url
     dropped = "window.strip.take('explain-photo', '', {path: 'dropped the moment the tab opened'}, false)"
     assert page.evaluate(dropped) is None, "what is not the page's yet is not taken away"
+
+
+ROOM = """tall => {
+  const html = {headline: `<div id="headline" style="height:${tall}px"></div>`, strip: '<div id="strip"></div>', photo:
+    '<div id="start-photo" style="height:190px"></div>', examples: '<div class="examples" style="height:92px"></div>'};
+  const tops = missing => {
+    const part = name => missing.includes(name) ? '' : html[name];
+    const row = `<div class="row"><div class="column">${part('photo')}${part('examples')}<p id="start-words"
+      style="margin-bottom:0">words</p></div></div>`;
+    const tab = `<div class="column" style="gap:16px">${missing.includes('row') ? '' : row}<p id="start-cards">-</p>`;
+    document.body.innerHTML = `<main><div class="column" style="gap:16px">${part('headline')}${part('strip')}
+      <div id="tabs">${tab}</div></div></main>`;
+    return Math.round(document.getElementById('start-cards').getBoundingClientRect().top);
+  };
+  return [[], ['row'], ['photo'], ['examples'], ['photo', 'examples'], ['headline'], ['strip']].map(tops);
+}"""
+"""Where the cards of the first screen are while some of what stands before them has not come."""
+
+
+@pytest.mark.parametrize(("width", "headline"), [(1280, 33), (390, 50)])
+def test_parts_of_the_page_that_come_late_push_nothing_away(chromium, width: int, headline: int) -> None:
+    page = chromium.new_page(viewport={"width": width, "height": 720})
+    style = "*, p { box-sizing: border-box; margin: 0; } .column { display: flex; flex-direction: column; } "
+    style += ".row { display: flex; } .row > .column { gap: 16px; flex: 1; }"
+    page.set_content(f"<html data-tab='start'><head><style>{style}</style><body></body></html>")
+    page.add_style_tag(path=PAGE / "page.css")
+    tops = page.evaluate(ROOM, headline)
+    assert max(tops) - min(tops) <= 12, tops
+    page.close()
+
+
+def test_one_empty_box_stands_for_a_result_and_a_failure_is_said_by_its_line_alone(chromium) -> None:
+    page = chromium.new_page(viewport={"width": 1280, "height": 720})
+    box = "<div class='block'><div class='empty'>box</div></div>"
+    for state, seen in (("empty", 1), ("error", 1), ("done", 3)):
+        line = f"<div class='outcome'><div data-state='{state}'>line</div></div>"
+        failed = "<div data-testid='status-tracker'><span class='error'>Error</span></div>"
+        page.set_content(f"<div class='row'><div class='column'>{line}{box * 3}{failed}</div></div>")
+        page.add_style_tag(path=PAGE / "page.css")
+        assert [each.is_visible() for each in page.locator(".empty").all()].count(True) == seen
+        assert page.locator(".error").is_visible() == (state != "error")
+    page.close()
+
+
+def test_a_menu_says_every_model_that_is_chosen_in_the_line_above_the_result(chromium) -> None:
+    page = chromium.new_page()
+    page.set_content("<div id='models'><span class='token'>One</span><span class='token'>Two</span><input></div>")
+    page.evaluate((PAGE / "outcome.js").read_text("utf-8"))
+    said = page.evaluate("outcome.begun({stem: 'x', named: ['models'], held: 0}, [])[0]")
+    assert "Running: One, Two" in said
+    page.close()

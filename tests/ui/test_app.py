@@ -109,3 +109,4 @@ def test_the_look_is_soft_but_for_the_colours_of_texts_and_buttons() -> None:
     assert "background_fill_primary" not in changed
     texts = {"body_text_color_subdued", "block_label_text_color", "button_primary_background_fill"}
     assert texts | {"checkbox_border_color", "checkbox_border_color_dark"} <= changed
+    assert (ours.input_border_width, ours.input_border_color) == ("1px", "*neutral_400"), "as for what is written"

@@ -229,7 +229,7 @@ def test_real_faces_in_a_clip_are_hidden_but_for_the_one_who_is_kept(
     Image.fromarray(astronaut).save(tmp_path / "me.png")
     out, me, page = (tmp_path / name for name in ("out.mp4", "me.png", "s.jpg"))
     assert main(["hide-video", str(source), "--out", str(out), "--keep", str(me), "--sheet", str(page)]) == 0
-    assert "1 tracks left visible" in capsys.readouterr().out
+    assert "1 track left visible" in capsys.readouterr().out
     for frame in list(frames(open_clip(out)))[::4]:
         found = [face.box for face in find_faces(frame.image, bench.finder())]
         assert [box[0] < 240 for box in found] == [True]

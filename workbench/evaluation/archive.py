@@ -31,7 +31,7 @@ def unpack(archive: Path, folder: Path) -> Path:
     except BadRequest:
         raise
     except Exception as error:
-        raise BadRequest(f"The upload is no zip that can be unpacked ({type(error).__name__}).") from error
+        raise BadRequest("The upload is no zip that can be unpacked. Pack it anew and give it again.") from error
     inner = list(folder.iterdir())
     return inner[0] if len(inner) == 1 and inner[0].is_dir() else folder
 

@@ -76,6 +76,9 @@ def theme() -> gr.themes.Base:
         checkbox_border_color_hover="*neutral_600",
         checkbox_border_color_hover_dark="*neutral_200",
         checkbox_border_width_dark="1px",
+        input_border_width="1px",
+        input_border_color="*neutral_400",
+        input_border_color_dark="*neutral_500",
     )
 
 

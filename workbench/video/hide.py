@@ -65,8 +65,8 @@ class HiddenClip:
         """What was done, as sentences."""
         if not self.spots and not self.kept:
             return f"No face was found in {self.frames:,} pictures; the written clip was searched again."
-        said = f"{self.frames:,} pictures: {self.spots:,} faces hidden along {self.tracks - self.kept} tracks"
-        said += f", {self.kept} tracks left visible" if self.kept else ""
+        said = f"{self.frames:,} pictures: {self.spots:,} faces hidden along {_tracks(self.tracks - self.kept)}"
+        said += f", {_tracks(self.kept)} left visible" if self.kept else ""
         more = [
             f" {self.added:,} only the second search found." if self.added else "",
             f" {self.stronger:,} needed more strength than asked" if self.stronger else "",
@@ -231,3 +231,7 @@ def _plan(
         for number, spot in spots(track, seconds, start, stop, wish.strength, person).items():
             plan[number].append(spot)
     return plan
+
+
+def _tracks(count: int) -> str:
+    return f"{count} track" + "s" * (count != 1)

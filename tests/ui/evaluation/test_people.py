@@ -27,7 +27,7 @@ def package(tmp_path: Path, astronaut, stranger) -> str:
 def test_a_zip_becomes_folders_of_people_and_a_page_that_may_only_run_its_own_script(bench, package: str) -> None:
     *_, (words, page, folders, shown) = find_people(bench, package, "sface", "folders", like=None)
 
-    assert "**1 people** with several faces, 1 faces like no other" in words
+    assert "**1 person** with several faces, 1 face like no other" in words
     assert "BCubed F 1.000" in words
     with zipfile.ZipFile(folders) as archive:
         assert {"folders/person-001/1.png", "folders/person-001/2.png", "folders/alone/3.png", "people.csv"} <= set(

@@ -25,6 +25,8 @@
     if (!box) return '';
     const ticked = [...box.querySelectorAll('label')].filter(label => label.querySelector('input:checked'));
     if (ticked.length) return ticked.map(label => (window.words ? window.words.english(label) : label.textContent).trim()).join(', ');
+    const several = [...box.querySelectorAll('.token')];
+    if (several.length) return several.map(token => (window.words ? window.words.english(token) : token.textContent).trim()).join(', ');
     const field = box.querySelector('input:not([type=checkbox]):not([type=radio]), textarea');
     return field ? String(field.value).trim() : '';
   };
@@ -110,6 +112,8 @@
     const words = said ? said.textContent.trim() : '';
     for (const toast of document.querySelectorAll('[data-testid=toast-body]')) {
       if (words.length > 20 && toast.textContent.includes(words)) toast.style.display = 'none';
+      // A clip of a kind that the browser cannot play is read all the same; its frame says so.
+      if (toast.textContent.includes('Video not playable') && document.querySelector('.unshown video')) toast.style.display = 'none';
     }
     for (const shown of failed.filter(each => !('seen' in each.dataset))) {
       shown.dataset.seen = '';

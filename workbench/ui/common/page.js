@@ -96,7 +96,10 @@
     const query = new URLSearchParams(window.location.search);
     const named = EARLIER[query.get('tab')] || query.get('tab') || '', known = Boolean(TITLES[named]);
     const stem = known ? named : otherwise, sub = known && query.get('sub') || '';
-    if (!stem) return;
+    if (!stem) {
+      document.documentElement.dataset.tab = '';  // the first screen, whatever the address says
+      return;
+    }
     asked = true;
     const isTab = button => stemOf(button) === stem, isSub = button => slug(english(button)) === sub;
     const tab = await wait(() => top().find(isTab), 20);
@@ -198,16 +201,24 @@
   };
 
   // A picture that cannot be shown is told of in words (page.css).
+  const FRAMES = {IMG: '.image-container, .thumbnail-item', VIDEO: '.wrap'};
   const torn = event => {
-    const frame = event.target.tagName === 'IMG' && (event.target.closest('.image-container') || event.target.closest('.thumbnail-item'));
+    const frame = FRAMES[event.target.tagName] && event.target.closest(FRAMES[event.target.tagName]);
     if (frame) frame.classList.toggle('unshown', event.type === 'error');
+  };
+
+  // A menu is often narrower than what is chosen there.
+  const read_whole = event => {
+    const menu = event.target.closest && event.target.closest('.secondary-wrap'), field = menu && menu.querySelector('input');
+    if (field && field.title !== field.value) field.title = field.value;
   };
 
   const start = async () => {
     document.documentElement.dataset.tab = new URLSearchParams(window.location.search).get('tab') || '';
     await wait(() => top().length || document.querySelector('.gradio-container'));
     document.documentElement.lang = document.documentElement.lang || 'en';
-    for (const kind of ['error', 'load']) document.addEventListener(kind, torn, true);
+    for (const kind of ['error', 'load', 'loadeddata']) document.addEventListener(kind, torn, true);
+    document.addEventListener('pointerover', read_whole);
     mend(document);
     let due = false;  // once per frame: a tab that opens changes the page a thousand times
     new MutationObserver(() => {

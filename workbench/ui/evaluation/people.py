@@ -44,7 +44,7 @@ def build_inside(bench: Workbench) -> None:
             model = model_choice(bench, "recognition", "Recogniser", elem_id="people-model")
             known = gr.Dropdown(_KNOWN, value="", label="Who is who", elem_id="people-known")
             start, stop = run_buttons("Find people", "people")
-            with gr.Accordion("Search, correct, knobs", open=False):
+            with gr.Accordion("Search, correct, advanced", open=False):
                 like = photo_box("Search for this face too (optional)", height=200, elem_id="people-like")
                 corrected = gr.File(label="A corrected table (people.csv)", file_types=[".csv"])
                 method = gr.Dropdown(_METHODS, value="linkage", label="How faces are grouped")
@@ -164,13 +164,19 @@ def _zipped(folder: Path, path: Path) -> Path:
     return path
 
 
+def _many(count: int, one: str, several: str = "") -> str:
+    """A number with its word."""
+    return f"{count} {one if count == 1 else several or one + 's'}"
+
+
 def _words(found: Any) -> str:
     faces = found.faces
     alone = sum(not who for who in found.people)
     lines = [
-        f"**{found.count} people** with several faces, {alone} faces like no other, "
-        f"{len(faces.failed)} photos without a face.",
-        f"{len(found.twice)} pairs are probably one picture; {len(found.doubtful)} lie probably in a wrong folder.",
+        f"**{_many(found.count, 'person', 'people')}** with several faces, {_many(alone, 'face')} like no other, "
+        f"{_many(len(faces.failed), 'photo')} without a face.",
+        f"Probably one picture twice: {_many(len(found.twice), 'pair')}. "
+        f"Probably in a wrong folder: {_many(len(found.doubtful), 'photo')}.",
     ]
     if found.by_face and found.by_pair:
         lines.append(f"Against who is who: BCubed F {found.by_face.f:.3f}, F over pairs {found.by_pair.f:.3f}.")

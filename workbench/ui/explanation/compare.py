@@ -58,6 +58,7 @@ def build_inside(bench: Workbench, photo: PagePhoto = None) -> None:
                 columns=3,
                 height="auto",
                 elem_id="grid-gallery",
+                elem_classes="figures",
                 buttons=PLAIN,
                 object_fit="contain",
             )

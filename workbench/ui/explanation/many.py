@@ -50,8 +50,9 @@ def build_inside(bench: Workbench) -> None:
         with gr.Column(scale=2, min_width=320):
             outcome = Outcome("global", start, stop, named=[chosen, label, method])
             gallery = gr.Gallery(
-                label="Global heatmaps", columns=4, height="auto", elem_id="global-gallery", buttons=PLAIN
-            )
+                label="Global heatmaps", columns=4, height="auto", elem_id="global-gallery", buttons=PLAIN,
+                elem_classes="figures",
+            )  # fmt: skip
             words = gr.Markdown(elem_id="global-words")
             table = gr.Dataframe(
                 label="Agreement with the Friesen–Ekman regions", interactive=False, elem_id="global-table"

@@ -12,12 +12,17 @@ from workbench.ui.common.widgets import data_url
 
 STYLE = (
     "<style>.matrix { overflow-x: auto; } .matrix table { border-collapse: collapse; font-size: .86rem; } "
-    ".matrix th, .matrix td { padding: 4px 6px !important; text-align: left; vertical-align: top; } "
+    ".matrix th, .matrix td { padding: 4px 6px !important; text-align: start; vertical-align: top; } "
     ".matrix td { min-width: 130px; max-width: 220px; } .matrix figure { position: relative; margin: 0; } "
     ".matrix img { display: block; width: 100%; height: auto; border-radius: 6px; margin: 0; } "
-    ".matrix .badge { position: absolute; left: 4px; bottom: 4px; padding: 1px 7px; border-radius: 999px; "
+    ".matrix .badge { position: absolute; inset-inline-start: 4px; bottom: 4px; max-width: calc(100% - 8px); "
+    "box-sizing: border-box; padding: 1px 7px; border-radius: 8px; line-height: 1.3; "
     "font-size: .78rem; color: #fff; background: #475569; } .matrix .badge.good { background: #166534; } "
-    ".matrix .badge.bad { background: #b91c1c; }</style>"
+    ".matrix .badge.bad { background: #b91c1c; } "
+    "@media (max-width: 640px) { .matrix table { width: 100%; table-layout: fixed; font-size: .78rem; } "
+    ".matrix th, .matrix td { padding: 2px 3px !important; overflow-wrap: anywhere; hyphens: auto; } "
+    ".matrix td { min-width: 0; } .matrix thead td { width: 22%; } .matrix .badge { position: static; display: block; "
+    "max-width: none; font-size: .72rem; } }</style>"
 )
 
 

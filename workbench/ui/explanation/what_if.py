@@ -55,6 +55,11 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
                 fetch_panel(bench, "expression", "attributes", "recognition")
         with gr.Column(scale=4, min_width=320):
             outcome = Outcome("whatif", start, stop, named=[asked, label])
+            words = gr.Markdown(elem_id="whatif-words")
+            found = gr.Gallery(
+                label="Smallest changes found", columns=3, height="auto", object_fit="contain", buttons=PLAIN,
+                elem_id="whatif-found", elem_classes="figures",
+            )  # fmt: skip
             with gr.Row(equal_height=False):
                 with gr.Column(scale=3, min_width=280):
                     shown = gr.Image(
@@ -65,11 +70,6 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
                     curve = gr.HTML("", elem_id="whatif-curve")
                 with gr.Column(scale=2, min_width=240):
                     controls, sliders, reset = _controls(values)
-            words = gr.Markdown(elem_id="whatif-words")
-            found = gr.Gallery(
-                label="Smallest changes found", columns=3, height="auto", object_fit="contain", buttons=PLAIN,
-                elem_id="whatif-found", elem_classes="figures",
-            )  # fmt: skip
             curves = gr.HTML(elem_id="whatif-curves")
             with gr.Row():
                 page = gr.DownloadButton("Page (HTML)", size="sm", interactive=False, elem_id="whatif-page")

@@ -20,8 +20,8 @@ def build_inside(bench: Workbench) -> None:
     """Lay the sub-tab out."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
-            before = photo_box("The photo as it was", elem_id="elsewhere-before", height=220)
-            after = photo_box("The photo as it is now", elem_id="elsewhere-after", height=220)
+            before = photo_box("The photo as it was", elem_id="elsewhere-before", height=170)
+            after = photo_box("The photo as it is now", elem_id="elsewhere-after", height=170)
             with gr.Accordion("Compare with another photo of the same person", open=False):
                 other = photo_box("Another photo", height=170, elem_id="elsewhere-other")
             start, stop = run_buttons("Judge", "elsewhere")

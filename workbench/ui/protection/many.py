@@ -46,8 +46,9 @@ def build_inside(bench: Workbench) -> None:
             outcome = Outcome("protect-many", start, stop, named=[look, strength])
             package = gr.DownloadButton("Everything (zip)", interactive=False, elem_id="protect-many-zip")
             table = gr.Dataframe(
-                label="Photos", interactive=False, elem_id="protect-many-table", elem_classes=["given-0", "given-1"]
-            )
+                label="Photos", interactive=False, wrap=True, elem_id="protect-many-table",
+                elem_classes=["given-0", "given-1"],
+            )  # fmt: skip
     outcome.run(
         start.click,
         bound(protect_many, bench),
