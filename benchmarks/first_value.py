@@ -32,6 +32,11 @@ OWN: dict[str, tuple[tuple[str, ...], str]] = {
     ),
 }
 """Tabs whose first value comes otherwise: what is tapped, and what is there then."""
+AT_ONCE = {
+    "explanation/one-face": "/%/.test(document.querySelector('#explain-answer')?.innerText)",
+    "explanation/why-do-these-two-match": "document.querySelector('#pair-words li')",
+}
+"""Answers that come without the button, which then asks for more: what holds when they are there."""
 LEFT_OUT = ("analysis/camera",)
 """Shows what a camera sees; a benchmark has none."""
 SETTLED = """stem => ['done', 'error'].includes(
@@ -91,6 +96,9 @@ class Stranger:
     def do(self, job: Job, given: dict[str, list[str]]) -> str:
         """The job up to its first value; what its line says then."""
         self.give(job, given)
+        if job.name in AT_ONCE:
+            self.page.wait_for_function(f"() => {AT_ONCE[job.name]}", timeout=300_000)
+            return "the answer; the button asks for its reasons"
         for part, words in job.words.items():
             self.page.locator(f"#{part}").locator("input, textarea").first.fill(words)
             self.did()

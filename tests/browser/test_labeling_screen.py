@@ -419,4 +419,5 @@ def test_a_refusal_says_what_happened_and_what_to_do_and_no_answer_is_lost(page,
     page.evaluate("dispatchEvent(new Event('online'))")
     sent(page)
     expect(line).to_be_empty()
+    expect(page.locator("[data-part=saved]")).to_have_text("tout est enregistré")  # the data set is a folder
     assert stored(folder).set_index("label").loc[first, "answer"] == "c1"

@@ -162,7 +162,23 @@ def test_a_webcam_is_asked_for_once_however_often_it_is_pressed(page, server: st
     assert page.evaluate("window.streams.length") == 1
 
 
-def test_remove_takes_the_mask_out_of_the_editor_that_is_open(page, server: str, portrait: str) -> None:
+TOO_LARGE = "Too large: at most 40 MB can be sent at once."
+REFUSALS: dict[str, dict[str, object]] = {
+    TOO_LARGE: {"status": 413, "json": {"detail": TOO_LARGE}},
+    "The server is busy or just being restarted.": {"status": 502, "body": "<h1>Bad Gateway</h1>"},
+    "The server made a mistake (error 500).": {"status": 500, "body": ""},
+}
+
+
+def _refusing(page, address: str, answer: dict[str, object]) -> None:
+    page.unroute(address)
+    page.route(address, lambda route: route.fulfill(**answer))
+
+
+def test_remove_takes_the_mask_out_of_the_editor_that_is_open_and_what_is_not_taken_says_why(
+    page, server: str, portrait: str
+) -> None:
+    """The strip told of `HTTP 413: {"detail": …}`, or a proxy's whole page; a run nobody took was running for ever."""
     _ready(page, f"{server}?tab=parsing")
     page.locator("#strip input[type=file]").set_input_files(portrait)
     expect(page.locator("#parsing-state [data-state=done]")).to_be_visible()
@@ -170,6 +186,24 @@ def test_remove_takes_the_mask_out_of_the_editor_that_is_open(page, server: str,
     expect(page.locator("#correct-editor .me[data-state=ready]")).to_be_visible()
     page.locator("#strip").get_by_role("button", name="Remove").click()
     expect(page.locator("#correct-editor .me[data-state=empty]")).to_be_visible()
+
+    for told, answer in REFUSALS.items():
+        _refusing(page, "**/upload*", answer)
+        page.locator("#strip input[type=file]").set_input_files(portrait)
+        expect(page.locator("#strip .strip-say")).to_have_text(f"The photo did not arrive: {told}")
+    page.unroute("**/upload*")
+
+    page.get_by_role("tab", name="One photo").click()
+    page.locator("#strip input[type=file]").set_input_files(portrait)
+    line = page.locator("#parsing-state [data-state]")
+    expect(line).to_have_attribute("data-state", "done")
+    _refusing(page, "**/queue/join*", {"status": 502, "body": "<h1>Bad Gateway</h1>"})
+    page.locator("#parsing-start").click()
+    expect(line).to_have_attribute("data-state", "error")  # it said "Running" for ever
+    expect(line).to_contain_text("The server is busy or just being restarted.")
+    page.unroute("**/queue/join*")
+    line.get_by_role("button", name="Again").click()
+    expect(line).to_have_attribute("data-state", "done")
 
 
 def test_one_photo_and_one_face_of_it_serve_every_tab_and_a_new_photo_leaves_nothing_of_the_old_one(

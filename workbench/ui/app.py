@@ -28,7 +28,7 @@ from workbench.ui.common.light import Light
 from workbench.ui.common.limits import WAITING, Limits, client_of
 from workbench.ui.common.sessions import bounded
 from workbench.ui.common.strip import photo_strip
-from workbench.ui.common.widgets import tab_row
+from workbench.ui.common.widgets import refusals, tab_row
 from workbench.ui.first_screen import tab as first_screen
 from workbench.ui.models import tab as models_page
 from workbench.ui.protection.pictures import style as look_style
@@ -86,6 +86,7 @@ def script(tabs: tuple[Tab, ...]) -> str:
     """The page's own JavaScript: the tab one is in stands in the address, and Gradio's gaps in access are mended."""
     names = ("spoken.js", "page.js", "outcome.js", "focus.js")
     spoken, page, outcome, focus = ((COMMON / name).read_text(encoding="utf-8").strip() for name in names)
+    outcome = refusals() + outcome
     named = {first_screen.STEM: first_screen.TITLE} | {tab.stem: tab.title for tab in tabs}
     named |= {models_page.STEM: models_page.TITLE}
     titles = json.dumps(named) if len(tabs) > 1 else "{}"

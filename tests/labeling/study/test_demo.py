@@ -19,6 +19,8 @@ def test_the_demo_study_loads_with_gold_and_truth(tmp_path):
     assert sum(bool(item.gold) for item in items) == 4
     assert sum(item.truth == "same" for item in items) == 8
     assert study.source.synthetic
+    assert set(study.texts) == {"de", "es", "fr", "zh", "ja", "ar"}, "its consent was English in every language"
+    assert all(own.keys() == {"title", "instructions", "consent"} for own in study.texts.values())
     assert "same" not in "".join(p.file for item in items for p in item.pictures)
 
 

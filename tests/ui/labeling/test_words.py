@@ -12,6 +12,7 @@ from workbench.labeling.serving.words import WORDS
 from workbench.labeling.study.details import UNITS
 from workbench.labeling.study.study import parse_study
 from workbench.labeling.study.tasktypes import TASK_TYPES
+from workbench.ui.common.widgets import refusals
 from workbench.ui.labeling.tab import LANGUAGES, SCREEN, SCRIPTS, words_of
 
 TEXT = r'"((?:[^"\\]|\\.)*)"'
@@ -19,7 +20,7 @@ TEXT = r'"((?:[^"\\]|\\.)*)"'
 
 def spoken() -> set[str]:
     """Every string that a rater can read."""
-    code = "".join((SCREEN / name).read_text() for name in SCRIPTS if name != "box.js")
+    code = "".join((SCREEN / name).read_text() for name in SCRIPTS if name != "box.js") + refusals()
     found = set(re.findall(rf"\bt\({TEXT}", code)) | set(re.findall(rf"\|\| {TEXT}\)", code))
     found |= set(re.findall(rf"data-t(?:-title|-label)?={TEXT}", (SCREEN / "judge.html").read_text()))
     keys = (SCREEN / "keys.js").read_text()

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from workbench.errors import BadRequest, NotAllowed, StudyError, WorkbenchError
+from workbench.labeling.hub.hub import LocalHub
 from workbench.labeling.hub.outbox import Outbox
 from workbench.labeling.serving import asked as read
 from workbench.labeling.serving.pace import Pace
@@ -104,6 +105,7 @@ class Desk:
             "block": study.blocks.size,
             "break_seconds": study.blocks.break_seconds,
             "synthetic": study.source.synthetic,
+            "folder": isinstance(self.outbox.hub, LocalHub),
             "state": self.store.state(study.name) if self.outbox.ready else "starting",
         }
 

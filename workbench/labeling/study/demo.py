@@ -54,7 +54,10 @@ gold = 2
 repeats = 1
 repeat_gap = 5
 break_seconds = 5
+
 '''  # noqa: E501
+_TEXTS = Path(__file__).with_name("demo_texts.toml")
+"""What it says in the other languages of the raters' screen."""
 
 
 def build_demo(folder: Path, sample: Sample, vary: Vary, *, people: int = 12, gold: int = 4, seed: int = 1) -> Study:
@@ -93,7 +96,7 @@ def build_demo(folder: Path, sample: Sample, vary: Vary, *, people: int = 12, go
             items.append(item)
     rng.shuffle(items)
     write_items(items, folder / "items.csv")
-    (folder / FILE).write_text(_TOML, encoding="utf-8")
+    (folder / FILE).write_text(_TOML + _TEXTS.read_text(encoding="utf-8"), encoding="utf-8")
     return load_study(folder)
 
 

@@ -1,7 +1,15 @@
 (() => {
   // The states of each result on the page: empty, running, done, out of date, failed. They turn over here, at once; the
   // server says only why something failed. Values that go back to Gradio: the line, and whether Cancel can be pressed.
-  const known = {};
+  const known = {}, PATIENCE = 2500;  // milliseconds for the server to say why a run failed
+  let runs = 0;  // each run's line is another text: what was changed here is drawn anew
+  let refused = 0;  // how a run that could not even be asked for was answered; 0: not at all
+  const asking = window.fetch;
+  window.fetch = async (...asked) => {
+    const answer = await asking(...asked);
+    if (!answer.ok && /\/queue\/join/.test(String(asked[0]?.url ?? asked[0]))) refused = answer.status;
+    return answer;
+  };
   const of = about => (known[about.stem] = known[about.stem] || {});
   // The first line of an outcome says what it is about; the lines after it need not.
   const told = about => {
@@ -37,7 +45,7 @@
   };
   const running = about => {
     Object.assign(of(about), {since: performance.now(), aged: false, asked: names(about)});
-    return line('running', `<span class="turning"></span>Running${of(about).asked ? ': ' + escaped(of(about).asked) : ''} · <span class="elapsed" aria-hidden="true" data-stem="${about.stem}">0 s</span>`);
+    return line('running', `<span class="turning" data-run="${++runs}"></span>Running${of(about).asked ? ': ' + escaped(of(about).asked) : ''} · <span class="elapsed" aria-hidden="true" data-stem="${about.stem}">0 s</span>`);
   };
   const stale = about => line('stale', 'Out of date: something was changed after this result. ', press(about, 'Again'));
 
@@ -71,7 +79,20 @@
       if (now(about) === 'running') return undefined;  // pressed before the photo had arrived: that run is under way
       return [line('empty', paths ? 'Ready. ' : escaped(about.empty), paths ? press(about, about.name) : ''), ...cancel(about, false)];
     },
-    failed: about => { of(about).stopping = false; return []; },
+    // The server says why, unless it is what failed: then nobody would, and the line would run for ever.
+    failed: about => {
+      const state = of(about), {since} = state, status = refused;
+      state.stopping = false;
+      refused = 0;
+      setTimeout(() => {
+        const shown = document.querySelector(`#${about.stem}-state [data-state]`);
+        if (!shown || shown.dataset.state !== 'running' || state.since !== since) return;
+        Object.assign(shown.dataset, {state: 'error'});
+        shown.setAttribute('role', 'alert');
+        shown.innerHTML = `${causeOf(status)} ${about.start ? press(about, 'Again') : ''}`;
+      }, PATIENCE);
+      return [];
+    },
     stopped: about => {
       Object.assign(of(about), {stopping: now(about) === 'running', clearing: true});
       return [line('empty', 'Cancelled; nothing was kept.'), ...cancel(about, false)];

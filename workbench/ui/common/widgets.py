@@ -168,6 +168,11 @@ def tab_row(**options: Any) -> gr.Tabs:
     return gr.Tabs(overflow_behavior="wrap", **options)
 
 
+def refusals() -> str:
+    """What is said of an answer that is none, as JavaScript: `causeOf(status)`."""
+    return (Path(__file__).parent / "refusals.js").read_text(encoding="utf-8")
+
+
 def tabs_around() -> list[gr.Tab]:
     """The tabs that what is laid out now stands in, the innermost first."""
     found, here = [], gr.context.Context.block

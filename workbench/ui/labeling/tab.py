@@ -21,7 +21,7 @@ from workbench.errors import BadRequest, NotAllowed, WorkbenchError
 from workbench.ui.common.direct import direct
 from workbench.ui.common.door import CLIENT, Page
 from workbench.ui.common.masks import brush
-from workbench.ui.common.widgets import part_of_page, tab_row
+from workbench.ui.common.widgets import part_of_page, refusals, tab_row
 from workbench.ui.labeling.room import Room
 from workbench.ui.labeling.studies import Studies
 
@@ -44,7 +44,7 @@ def build(bench: Workbench, photo: gr.State | None = None, room: Room | None = N
             gr.HTML(
                 html_template=_read("judge.html"),
                 css_template=_read("judge.css"),
-                js_on_load=brush() + "".join(map(_read, SCRIPTS)),
+                js_on_load=refusals() + brush() + "".join(map(_read, SCRIPTS)),
                 server_functions=[_for_raters(function, oauth) for function in rater_functions(room)],
                 elem_id="labeling-judge",
             )
@@ -54,7 +54,7 @@ def build(bench: Workbench, photo: gr.State | None = None, room: Room | None = N
             gr.HTML(
                 html_template=_read("owner.html"),
                 css_template=_read("owner.css"),
-                js_on_load=_read("asking.js") + _read("owner.js"),
+                js_on_load=refusals() + _read("asking.js") + _read("owner.js"),
                 server_functions=[
                     _guarded(function, LARGEST_FROM_OWNER, oauth) for function in owner_functions(room, bench)
                 ],

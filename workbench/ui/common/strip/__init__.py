@@ -18,7 +18,7 @@ from workbench.errors import WorkbenchError
 from workbench.images import encode_jpeg, shrink
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.faces import find
-from workbench.ui.common.widgets import QUIET, PagePhoto, data_url, heard, photo_box, read_photo
+from workbench.ui.common.widgets import QUIET, PagePhoto, data_url, heard, photo_box, read_photo, refusals
 from workbench.values import Face
 
 HERE = Path(__file__).parent
@@ -39,7 +39,7 @@ def photo_strip(bench: Workbench) -> gr.Textbox:
         None,
         html_template=(HERE / "strip.html").read_text("utf-8"),
         css_template=(HERE / "strip.css").read_text("utf-8"),
-        js_on_load=(HERE / "strip.js").read_text("utf-8"),
+        js_on_load=refusals() + (HERE / "strip.js").read_text("utf-8"),
         elem_id="strip",
         padding=False,
         apply_default_css=False,

@@ -146,9 +146,19 @@ async function give(file) {
     state.given = JSON.stringify({...kind, ...sent, meta: {_type: 'gradio.FileData'}});
   } catch (error) {
     if (ticket !== state.ticket) return;
-    return failed(`The photo did not arrive: ${error.message || 'try again'}`);
+    return failed(`The photo did not arrive: ${reason(error)}`);
   }
   trigger('select');
+}
+
+// Why sending failed, in a sentence: Gradio says `HTTP 413: {"detail": …}`, or what the browser says.
+function reason(error) {
+  const [, status, body] = /^HTTP (\d+): (.*)$/s.exec(error.message || '') || [0, 0, ''];
+  try {
+    const {detail} = JSON.parse(body);
+    if (typeof detail === 'string' && status !== '401') return detail;
+  } catch { /* a proxy's own page, or no answer at all */ }
+  return causeOf(Number(status));
 }
 
 // A photo that failed leaves nothing of the old one.

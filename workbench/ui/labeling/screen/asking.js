@@ -18,16 +18,6 @@ function refusal(status, detail) {
   const sentence = typeof detail === "string" ? detail : "", error = new Error(sentence);
   error.status = status;
   error.told = Boolean(sentence) && (status === 400 || status === 403);
-  error.cause = error.told ? t(sentence) : causeOf(status);
+  error.cause = error.told ? t(sentence) : causeOf(status, t);
   return error;
-}
-
-function causeOf(status) {
-  if (!status) return t("The server cannot be reached.");
-  if (status === 401) return t("You are not signed in any more: reload this page and sign in again.");
-  if (status === 403) return t("The server refuses this page: open it anew by the link you were given.");
-  if (status === 404) return t("This page does not fit the server any more: reload it.");
-  if (status === 413) return t("That is more than the server takes at once.");
-  if ([408, 425, 429, 502, 503, 504].includes(status)) return t("The server is busy or just being restarted.");
-  return t("The server made a mistake (error {n}).", { n: status });
 }

@@ -23,7 +23,7 @@ const ask = (name, payload) => call(name, STUDY ? { ...payload, study: STUDY } :
 
 /* Why something was refused, and what to do: what was given is still there. */
 const retry = () => t("Nothing is lost: please try again in a moment.");
-const why = (error, then) => [error.cause || causeOf(404), error.told ? "" : then, error.status >= 400 && error.status < 600 && !error.told ? t("If this stays, tell whoever invited you.") : ""].filter(Boolean).join(" ");
+const why = (error, then) => [error.cause || causeOf(404, t), error.told ? "" : then, error.status >= 400 && error.status < 600 && !error.told ? t("If this stays, tell whoever invited you.") : ""].filter(Boolean).join(" ");
 
 async function start() {
   for (;;) {
@@ -64,13 +64,15 @@ async function change(name) {
   if (root.dataset.screen === "judging") say("step", step());
 }
 
+/* What is said when nothing waits; the data set may be a folder of the server. */
+const kept = () => (study.folder ? t("all saved") : t("all on the Hub"));
 const asking = () => t(study.question_words, { attribute: study.attribute });
 const step = () => (current && current.decides ? `${t("Raters disagreed about this one: your answer decides.")} ` : "") + (study.form ? formStep() : study.picks < 2 ? "" : current && current.picked ? t("Now the one with least.") : t("First the one with most."));
 
 /* Said as long as a reload would lose something. */
 function warn() {
   part("storage").hidden = box.lasting;
-  if (!box.lasting) say("storage", t("This browser keeps nothing for this page (a private window, or a frame of another site). Your answers are sent as you give them; what is not sent yet is lost on a reload, and you begin as somebody new. Please stay until it says “all on the Hub”."));
+  if (!box.lasting) say("storage", t("This browser keeps nothing for this page (a private window, or a frame of another site). Your answers are sent as you give them; what is not sent yet is lost on a reload, and you begin as somebody new. Please stay until it says “{kept}”.", { kept: kept() }));
 }
 
 function drawConsent() {
@@ -305,7 +307,7 @@ function progress() {
   const saved = box.receiptIds().length, unsent = box.votes().length;
   say("count", place === null ? "" : t("{n} of at most {most}", { n: place + unsent, most }));
   part("progress").max = most; part("progress").value = place || 0;
-  say("saved", unsent ? t("{n} being sent", { n: unsent }) : saved ? t("saved; {n} on the way to the Hub", { n: saved }) : t("all on the Hub"));
+  say("saved", unsent ? t("{n} being sent", { n: unsent }) : saved ? (study.folder ? t("saved") : t("saved; {n} on the way to the Hub", { n: saved })) : kept());
   root.dataset.pending = unsent; root.dataset.unhubbed = saved;
 }
 
