@@ -6,6 +6,7 @@ over; not a test itself. Everything on the page is named by the `elem_id` of its
 
 import io
 import os
+import time
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ import numpy as np
 from PIL import Image
 
 EXAMPLE = "an example"
+NEW = f"{time.time():.0f}"
+"""No study has this name yet."""
 TOKEN = os.environ.get("WORKBENCH_OWNER_TOKEN", "")
 """The owner's, when the workbench has one: a pair study is then kept."""
 
@@ -133,9 +136,9 @@ JOBS = (
         "study",
         {},
         "study-start",
-        "study-pictures",
+        "study-name",
         "study-zip",
-        words={"study-name": "walked-pairs", "study-people": "2", "study-pictures": "2", "study-token": TOKEN},
+        words={"study-name": f"walked-{NEW}", "study-people": "2", "study-pictures": "2", "study-token": TOKEN},
     ),
     Job(
         "protection",

@@ -20,6 +20,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import ROOT
 from tests.browser.labeling_booth import OWNER, consent, judge, wait_shown
 from tests.browser.walker import Keys
+from workbench.drawing import luminance
 
 
 @pytest.mark.timeout(300)
@@ -167,6 +168,10 @@ def test_the_owner_sees_coverage_raters_and_downloads(page, booth) -> None:
     person.key("Enter")
     expect(page.locator("#labeling-owner .owner")).to_have_attribute("data-screen", "open")
     expect(page.locator("#labeling-owner [data-part=coverage]")).to_contain_text("synthetic")
+    for ground in page.locator(".owner td.heat").evaluate_all("cells => cells.map(cell => cell.style.background)"):
+        share = float(ground.rpartition(",")[2].rstrip(") "))  # white on 0.41 of this blue could not be read
+        blue = "#" + "".join(f"{round(255 - share * (255 - part)):02x}" for part in (54, 71, 184))
+        assert (luminance(blue) + 0.05) / (luminance("#1f2937") + 0.05) >= 4.5, ground
     with page.expect_download() as download:
         person.press("[data-export=parquet]")
     assert person.lost == []

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import Any
 
-from tests.browser.page_jobs import Job
+from tests.browser.page_jobs import NEW, Job
 from tests.browser.walker import MENU, Keys, Stopped
 
 BELOW = """([stem, start]) => {
@@ -79,7 +79,9 @@ class Touch(Keys):
         kind = field.get_attribute("role") or field.get_attribute("type")
         if kind == "combobox":
             field.tap()
-            self.page.get_by_role("option").last.tap()
+            options = self.page.get_by_role("option")
+            options.first.wait_for()
+            options.nth(min(1, options.count() - 1)).tap()
         elif kind == "radio":
             self.page.locator(f"#{part} label").last.tap()
         elif kind in ("range", "number"):
@@ -87,7 +89,7 @@ class Touch(Keys):
             number.fill(str(float(number.input_value() or 0) + float(number.get_attribute("step") or 1)))
             number.blur()
         elif kind == "text" or not kind:
-            field.fill("happy")
+            field.fill(NEW if part.endswith("-name") else "happy")
         else:
             field.tap()
         self.pressed += 1

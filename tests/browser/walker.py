@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.browser.page_jobs import EXAMPLE, JOBS, Job
+from tests.browser.page_jobs import EXAMPLE, JOBS, NEW, Job
 
 SLOW, NOTICED = 120_000, 5_000
 """Milliseconds that a run may take, and that a page may take to notice that a setting was changed."""
@@ -144,7 +144,7 @@ class Keys:
             "range": ["ArrowRight"],
             "number": ["ArrowUp", "Tab"],
             "textarea": ["Control+A", *"happy"],
-            "text": ["Control+A", *"happy"],
+            "text": ["Control+A", *(NEW if part.endswith("-name") else "happy")],
             "button": ["Enter"],
         }.get(kind, ["ArrowRight"])
         self.keys(keys)
@@ -193,10 +193,11 @@ def _change(person: Keys, job: Job) -> None:
     before = page.evaluate("stem => walk.told(stem)", job.state)
     person.change(job.change)
     _noticed(page, job, before)
+    _settled(page, job)
     if page.evaluate("part => walk.able(part)", again):
         person.press(again)
         page.wait_for_function("stem => walk.state(stem) !== 'stale'", arg=job.state)
-    _settled(page, job)
+        _settled(page, job)
 
 
 def _noticed(page: Any, job: Job, before: str) -> None:

@@ -1,14 +1,19 @@
 """Blur, mosaic, silhouette on the screen: the exact outline, sizes, and people who stay."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from workbench.drawing import luminance
 from workbench.errors import BadRequest
 from workbench.tasks.detection import find_faces
 from workbench.ui.protection.plain import anonymise
+from workbench.ui.protection.views import STYLE
+
+TONES = sorted(set(re.findall(r"\.(?:good|bad|open) \{ --tone: (#\w+)", STYLE.split(".dark")[0])))
 
 
 @pytest.fixture
@@ -48,3 +53,11 @@ def test_choices_out_of_range_and_nobody_left_to_hide_are_sentences(here, pair, 
         anonymise(here, pair, "blur", 1.0, None, "ellipse", 7.0)
     with pytest.raises(BadRequest, match=r"at most 50 photos"):
         anonymise(here, pair, "blur", 1.0, None, "ellipse", 1.0, me * 51)
+
+
+@pytest.mark.parametrize("tone", TONES)
+def test_a_verdict_is_read_on_its_own_tint(tone: str) -> None:
+    """Red on its own tint had a contrast of 3.85, green 4.08; 4.5 is what small letters need."""
+    parts = [int(tone[at : at + 2], 16) for at in (1, 3, 5)]
+    tint = "#" + "".join(f"{round(0.12 * part + 0.88 * 248):02x}" for part in parts)
+    assert (luminance(tint) + 0.05) / (luminance(tone) + 0.05) >= 4.5

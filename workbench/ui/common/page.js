@@ -132,7 +132,9 @@
   const finding = (button, name = labelled(button)) => {
     const line = button.closest('.column') && button.closest('.column').querySelector(':scope > .outcome [data-state=done]');
     const found = line && (window.found(window.resultOf(line)) || line.textContent.trim());
-    return [name, found || ''].filter(Boolean).join(': ');
+    const badge = / *[^:]*$/.exec(name)[0].replace(/^[^\p{L}]+/u, '');  // of the name, where what was found says it again
+    const plain = badge && found && found.startsWith(badge) ? name.replace(/:? *[^:]*$/, '') : name;
+    return [plain, found || ''].filter(Boolean).join(': ');
   };
 
   // The line between before and after moves by keys too, which Gradio's does not: arrows a little, Page keys more, Home
@@ -190,6 +192,11 @@
       const words = finding(button);
       if (words && button.getAttribute('aria-label') !== words) button.setAttribute('aria-label', words);
       if (words && picture && picture.alt !== words) picture.alt = words;
+    }
+    for (const plot of root.querySelectorAll('img[data-plot], img[alt$="plot visualising provided data"]')) {
+      const words = finding(plot);
+      plot.dataset.plot = '';
+      if (plot.alt !== words) plot.alt = words;
     }
     for (const given of root.querySelectorAll('div > .image-frame img[alt=""]')) given.alt = labelled(given);
     for (const slider of root.querySelectorAll('[id$=slider]')) {

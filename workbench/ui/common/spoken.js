@@ -7,7 +7,8 @@
   // said that waits for what was found
   const short = text => {
     const lines = text.split('\n').filter(row => !row.includes('\t'));  // without tables
-    const plain = lines.join(' ').trim().replace(/\s+/g, ' ');
+    const read = lines.join(' ').trim().replace(/\s+/g, ' ');
+    const plain = read.replace(/^[^\p{L}]*(\p{L}[\p{L} ]*?) \1:/u, '$1:');  // a head that the sentence says again
     if (plain.length <= LONG) return plain;
     const end = plain.lastIndexOf('. ', LONG);
     return end > 40 ? plain.slice(0, end + 1) : `${plain.slice(0, plain.lastIndexOf(' ', LONG))} …`;

@@ -29,13 +29,13 @@ STYLE = """<style>
 .verdict { --tone: #64748b; border-inline-start: 6px solid var(--tone); padding: 8px 12px; border-radius: 6px;
   background: color-mix(in srgb, var(--tone) 12%, transparent); }
 .verdict b { font-size: 1.1rem; }
-.verdict.good { --tone: #15803d; } .verdict.bad { --tone: #dc2626; } .verdict.open { --tone: #b45309; }
+.verdict.good { --tone: #166534; } .verdict.bad { --tone: #b91c1c; } .verdict.open { --tone: #92400e; }
 .verdict:not(.plain) b, .readings .good, .readings .bad, .readings .open { color: var(--tone); }
 .sideways { overflow-x: auto; }
 .readings { border-collapse: collapse; width: 100%; font-size: .86rem; }
 .readings th, .readings td { text-align: start; padding: 3px 7px !important; white-space: nowrap; }
-.readings .good { --tone: #15803d; font-weight: 600; } .readings .bad { --tone: #dc2626; font-weight: 600; }
-.readings .open { --tone: #b45309; }
+.readings .good { --tone: #166534; font-weight: 600; } .readings .bad { --tone: #b91c1c; font-weight: 600; }
+.readings .open { --tone: #92400e; }
 .dark .good { --tone: #4ade80 !important; } .dark .bad { --tone: #f87171 !important; } .dark .open { --tone: #fbbf24 !important; }
 .small { opacity: .8; font-size: .85em; }
 </style>"""  # noqa: E501

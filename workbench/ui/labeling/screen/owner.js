@@ -71,7 +71,7 @@ function coverage(seen) {
     const cells = [group ? given("th", group, { scope: "row" }) : make("th", "(no group)", { scope: "row" })];
     for (let filled = 0; filled <= top; filled += 1) {
       const n = counts[`${group}|${filled}`] || 0;
-      cells.push(make("td", n || "·", { class: "heat", style: `background: rgba(54, 71, 184, ${(0.75 * n / all).toFixed(3)}); ${n / all > 0.55 ? "color: #fff" : ""}` }));
+      cells.push(make("td", n || "·", { class: "heat", style: `background: rgba(54, 71, 184, ${(0.5 * n / all).toFixed(3)})` }));
     }
     return cells;
   });
