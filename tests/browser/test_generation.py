@@ -56,9 +56,11 @@ def test_it_is_readable_in_the_dark(page, server, portrait, keep):
 
 
 def test_portraits_are_drawn_by_touch(phone, server, portrait, keep):
-    """And Re-pose has its button on the screen."""
+    """And Re-pose, whose photo pushed it away, has its button on the screen."""
     person, job = Touch(phone), next(job for job in JOBS if job.name == "generation/portraits")
     person.open(server, next(job for job in JOBS if job.name == "generation/re-pose"))
+    person.give("repose-photo", [portrait])
+    expect(phone.locator("#repose-shown")).to_be_in_viewport()
     expect(phone.locator("#repose-make")).to_be_in_viewport(ratio=0.99)
     person.open(server, job)
     person.give("generate-references", [portrait])
