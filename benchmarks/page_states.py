@@ -135,7 +135,7 @@ def visit(
             ]
         if job.change:
             with held(page):
-                person.change(job.change)
+                person.change(job.change, job.on)
                 page.evaluate(CALM)
                 looking.look("stale")
         if job.start:

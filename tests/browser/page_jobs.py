@@ -27,7 +27,8 @@ class Job:
     file: the box to tick, the button, a setting and a download, "" where there is none. state: stem of the line that
     tells how it went. words: fields and what is typed there. before: the sub-tab whose job comes first.
     steps: a part and the keys that are pressed there (or, after a `=`, what is typed), instead of a start. found: what
-    shows in the end where no line tells. In steps and found are selectors; file may be one."""
+    shows in the end where no line tells. In steps and found are selectors; file may be one. on: how far down a menu
+    the changed choice is."""
 
     tab: str
     sub: str
@@ -41,6 +42,7 @@ class Job:
     before: str = ""
     steps: tuple[tuple[str, str], ...] = ()
     found: str = ""
+    on: int = 1
 
     @property
     def name(self) -> str:
@@ -58,7 +60,7 @@ JOBS = (
         steps=(("#correct-editor .me-stage", "ArrowRight Enter"), ("#correct-editor .me-use", "Enter")),
     ),
     Job("parsing", "cut-out", "cutout", {}, "cutout-start", "cutout-subject", "cutout-saved", before="one-photo"),
-    Job("parsing", "compare-models", "compare", {"compare-photo": EXAMPLE}, "compare-start", "compare-second"),
+    Job("parsing", "compare-models", "compare", {"compare-photo": EXAMPLE}, "compare-start", "compare-second", on=2),
     Job("parsing", "many-photos", "many", {"many-photos": "photos"}, "many-start", "many-model", "many-zip"),
     Job("analysis", "photo", "analysis", {"analysis-photo": EXAMPLE}, "", "analysis-expression", "analysis-csv"),
     Job("analysis", "clip", "clip", {"clip-source": "clip"}, "clip-start", "clip-every", "clip-csv"),

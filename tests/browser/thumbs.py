@@ -72,7 +72,7 @@ class Touch(Keys):
         self.page.locator(f"#{part} input, #{part} textarea").first.fill(words)
         self.pressed += 1
 
-    def change(self, part: str) -> None:
+    def change(self, part: str, on: int = 1) -> None:
         """Change a setting by taps."""
         every = f"#{part} input:not([type=file]), #{part} textarea, #{part} button"
         field = self.page.locator(every).locator("visible=true").first
@@ -81,7 +81,7 @@ class Touch(Keys):
             field.tap()
             options = self.page.get_by_role("option")
             options.first.wait_for()
-            options.nth(min(1, options.count() - 1)).tap()
+            options.nth(min(on, options.count() - 1)).tap()
         elif kind == "radio":
             self.page.locator(f"#{part} label").last.tap()
         elif kind in ("range", "number"):

@@ -132,13 +132,13 @@ class Keys:
         self.page.keyboard.type(words)
         self.pressed += len(words) + 1
 
-    def change(self, part: str) -> None:
-        """Change a setting by the keys of its kind."""
+    def change(self, part: str, on: int = 1) -> None:
+        """Change a setting by the keys of its kind; of a menu, the choice that is `on` further down."""
         field = f"#{part} input:not([type=file]), #{part} textarea, #{part} button"
         self.reach(field)
         kind = self.page.evaluate("() => document.activeElement.getAttribute('role') || document.activeElement.type")
         keys = {
-            "combobox": ["ArrowDown", "Enter"],
+            "combobox": [*["ArrowDown"] * on, "Enter"],
             "checkbox": ["Space"],
             "radio": ["ArrowRight"],
             "range": ["ArrowRight"],
@@ -191,7 +191,7 @@ def _change(person: Keys, job: Job) -> None:
     """A setting, and the run again where the page asks for that; some settings leave a result as it is."""
     page, again = person.page, f"#{job.state}-state [data-press]"
     before = page.evaluate("stem => walk.told(stem)", job.state)
-    person.change(job.change)
+    person.change(job.change, job.on)
     _noticed(page, job, before)
     _settled(page, job)
     if page.evaluate("part => walk.able(part)", again):
