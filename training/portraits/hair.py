@@ -18,7 +18,7 @@ from workbench.models.portraits import combing
 from workbench.models.portraits.appearance import LAYERS, OUTLINE
 from workbench.models.portraits.canvas import REACH
 from workbench.models.portraits.frame import SIDE
-from workbench.models.portraits.hair import FLOOR, GREY
+from workbench.models.portraits.shading import FLOOR, GREY
 
 LEAST, FEWEST = 0.04, 24
 """Share of the frame that hair must fill for a photo to count, and how many photos a mean is of at least."""

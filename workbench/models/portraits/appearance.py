@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from workbench.models.portraits.clothing import calm
+
 TEXTURE, HAIR, CLOTH, OUTLINE = 128, 32, 16, 64
 """Sides of the grids of the colours of skin, hair and clothes, and of the three outlines: of skin, of head (skin and
 hair), of person."""
@@ -48,6 +50,10 @@ BRIGHTNESS = ("bright", "bright_base", "bright_weight", "bright_bias", "warm")
 FINE = ("fine_mean", "fine")
 OUTLINES = ("outlines", "outline_weight", "outline_bias")
 WORN = ("age", "glasses_weight", "glasses_bias", "degrees")
+
+VARIED = 1.35
+"""By how much more than in photos how a head is turned and lit, and its mouth, differ from picture to picture: these
+make a person's pictures differ without making them of another person."""
 
 DECIDED = 0.08
 """How far from a clear choice the choice of an outline is: near 0 one of them, more a blend."""
@@ -133,7 +139,7 @@ class Appearance:
         told, (n,). moved: (a,), added to the attributes. years: by how much the face is older.
         """
         drawn = self.expected(vectors) + spread * noise @ self.residual.T + years * self.age
-        wanted = spread * (noise @ self.attributes.T) * self.attribute_spread
+        wanted = VARIED * spread * (noise @ self.attributes.T) * self.attribute_spread
         if moved is not None:
             wanted = wanted + moved
         told = self.brightness(vectors) if brightness is None else brightness
@@ -200,7 +206,7 @@ class Appearance:
     def around(self, coefficients: Tensor, hair_tone: Tensor | None = None) -> "Around":
         """What is around a face of (1, k). hair_tone: as of `dyed`, None as told."""
         _, hair, clothes = self._layers(coefficients)
-        return Around(dyed(hair, hair_tone), clothes)
+        return Around(dyed(hair, hair_tone), calm(clothes))
 
     def _layers(self, coefficients: Tensor) -> list[Tensor]:
         flat = self.mean + coefficients[:, : self.textures] @ self.layers

@@ -33,7 +33,7 @@ from workbench.models.portraits.chance import Chance
 from workbench.models.portraits.complexion import even, plain
 from workbench.models.portraits.detail import DetailNetwork
 from workbench.models.portraits.frame import SIDE, Frame
-from workbench.models.portraits.hair import Hair, fitting
+from workbench.models.portraits.hair import Hair, bared, fitting
 from workbench.models.portraits.mouth import natural
 from workbench.models.portraits.order import Order, ordered
 from workbench.models.portraits.search import Guide, Painter, Search, Wanted
@@ -66,7 +66,7 @@ class AppearancePortrait:
     reads_prompt, photo = False, "may"
     side = SIDE
     steps = (20, 2, 50)
-    guidance = (1.05, 1.0, 6.0)
+    guidance = (1.0, 1.0, 6.0)
 
     def __init__(
         self,
@@ -222,8 +222,8 @@ class AppearancePortrait:
         """(1, 3, 256, 256) in about −1..1 of coefficients (1, k)."""
         layers = self.guide.painter.layers(coefficients, pose, self._tensor(chance.detail[None]))
         tone = (pose.around or self.model.around(coefficients)).hair.mean((0, 2, 3))
-        layers = self._complexion(canvas.crisp(layers), pose)
-        layers = self.hair.over(layers, pose, self._fitting(tone, layers), chance.strands, chance.bend)
+        layers = bared(self._complexion(canvas.crisp(layers), pose), pose.outlines)
+        layers = self.hair.over(layers, pose, self._fitting(tone, layers), chance.hair, chance.side)
         return canvas.shown(layers, pose.back, pose.wall) + self._tensor(chance.grain[None, None])
 
     def _complexion(self, layers: Tensor, pose: Pose) -> Tensor:

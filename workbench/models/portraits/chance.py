@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.models.portraits import canvas, combing, hair
+from workbench.models.portraits import canvas, hair
 from workbench.models.portraits.appearance import Appearance
 from workbench.models.portraits.frame import SIDE
 
@@ -18,20 +18,24 @@ class Chance:
     """A picture's own noise.
 
     coefficients: (k,). outlines: (o,), of the choice among them. tufts: (3, 64, 64), added to the one chosen. detail:
-    (1, 128, 128), of skin; strands: (2, 256, 256) and bend: (64, 64), of hair. moves: (steps, 2), of the search's
-    crops. grain: (256, 256). wall: (3, 256, 256) in −1..1. number: of what else there is to choose.
+    (1, 128, 128), of skin. hair: how it is combed. moves: (steps, 2), of the search's crops. grain: (256, 256). wall:
+    (3, 256, 256) in −1..1. number: of what else there is to choose.
     """
 
     coefficients: np.ndarray
     outlines: np.ndarray
     tufts: np.ndarray
     detail: np.ndarray
-    strands: np.ndarray
-    bend: np.ndarray
+    hair: hair.Noise
     moves: np.ndarray
     grain: np.ndarray
     wall: np.ndarray
     number: int
+
+    @property
+    def side(self) -> float:
+        """−1..1: from which side light comes."""
+        return self.number % 9 / 4 - 1
 
     @classmethod
     def of(cls, seed: int, row: int, attempt: int, model: Appearance, steps: int, background: str = "") -> "Chance":
@@ -42,8 +46,7 @@ class Chance:
             outlines=turned(seed, row, attempt, len(model.outlines)),
             tufts=hair.tufts(rng),
             detail=rng.standard_normal((1, SIDE // 2, SIDE // 2)),
-            strands=combing.noise(rng),
-            bend=hair.bend(rng),
+            hair=hair.drawn(rng),
             wall=canvas.wall(rng, background),
             grain=canvas.grain(rng),
             moves=rng.standard_normal((steps, 2)),

@@ -52,15 +52,14 @@ def drawn_out(noise: np.ndarray, double: np.ndarray) -> np.ndarray:
     return found
 
 
-LOCKS, STRANDS = ((1.5, 0.6), (3.5, 0.7)), ((0.5, 1.3), (0.8, 1.0))
-"""Pixels over which noise is alike, and how strong it is: of locks of hair, which are long, and of strands."""
+LOCKS, STRANDS = ((1.2, 0.7), (3.0, 1.0)), ((0.5, 1.0), (0.8, 1.0), (1.5, 0.8))
+"""Pixels over which noise is alike, and how strong it is: of locks of hair, on half the side, and of strands."""
 
 
-def noise(rng: np.random.Generator, side: int = 256) -> np.ndarray:
-    """(2, side, side) float32: what is drawn out to locks, and to single strands."""
-    found = np.zeros((2, side, side), np.float32)
-    for layer, parts in zip(found, (LOCKS, STRANDS), strict=True):
-        for reach, weight in parts:
-            part = cv2.GaussianBlur(rng.standard_normal((side, side)).astype(np.float32), (0, 0), reach)
-            layer += weight * part / part.std()
+def noise(rng: np.random.Generator, parts: tuple[tuple[float, float], ...], side: int = 256) -> np.ndarray:
+    """(1, side, side) float32: what is drawn out to strands, or to locks."""
+    found = np.zeros((1, side, side), np.float32)
+    for reach, weight in parts:
+        part = cv2.GaussianBlur(rng.standard_normal((side, side)).astype(np.float32), (0, 0), reach)
+        found[0] += weight * part / part.std()
     return found

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from scipy.spatial import Delaunay
 
-from workbench.mesh import OVAL
+from workbench.mesh import OVAL, polygon
 
 SIDE = 256
 """Of the mean frame and of the pictures, in pixels."""
@@ -20,8 +20,9 @@ AROUND = 1.35
 """How far from the middle of the face's outline the ring lies, in outlines."""
 
 
-BLUNT = 1.2
-"""Pixels over which the corners of the triangles' maps are rounded."""
+BLUNT, LOOSE, BEYOND = 1.2, 7.0, (-1.0, 7.0)
+"""Pixels over which the corners of the triangles' maps are rounded, in the face and outside it; and how far beyond a
+face's outline the one becomes the other. A turned head's far side folds there, and cheeks were torn into steps."""
 
 
 def ring(points: np.ndarray) -> np.ndarray:
@@ -87,8 +88,7 @@ class Frame:
         """
         moved = np.concatenate([shape, ring(shape), border(SIDE)]).astype(np.float64)
         corners = self.triangles.simplices
-        moves = np.linalg.norm((moved - self.points)[corners], axis=2).max(1)
-        order = np.argsort(moves, kind="stable")
+        order = np.argsort(np.linalg.norm((moved - self.points)[corners], axis=2).max(1), kind="stable")
         owner = np.zeros((SIDE, SIDE), np.int32)
         fixed = np.round(np.clip(moved[corners], -4096, 4096) * 16).astype(np.int32)
         for number in order:
@@ -103,7 +103,11 @@ class Frame:
         # a sliver is drawn wider than it is; beside it its map would lead anywhere
         least, most = still.min(axis=1)[owners] - 1, still.max(axis=1)[owners] + 1
         found[rows, columns] = np.clip(np.einsum("nij,nj->ni", affine, place), least, most)
-        return here + cv2.GaussianBlur(found - here, (0, 0), BLUNT)
+        moves = found - here
+        share = _outside(shape)[..., None]
+        return (
+            here + (1 - share) * cv2.GaussianBlur(moves, (0, 0), BLUNT) + share * cv2.GaussianBlur(moves, (0, 0), LOOSE)
+        )
 
     def _weights(self, side: int) -> tuple[np.ndarray, np.ndarray]:
         kept = self.__dict__.setdefault("_kept", {})
@@ -111,6 +115,13 @@ class Frame:
             kept[side] = self.weights(side)
         found: tuple[np.ndarray, np.ndarray] = kept[side]
         return found
+
+
+def _outside(shape: np.ndarray) -> np.ndarray:
+    """(256, 256) float32: 0 in a face of this shape (468, 2), 1 well beyond its outline."""
+    beyond = cv2.distanceTransform((polygon(shape, OVAL, (SIDE, SIDE)) < 128).astype(np.uint8), cv2.DIST_L2, 5)
+    found: np.ndarray = np.clip((beyond - BEYOND[0]) / (BEYOND[1] - BEYOND[0]), 0, 1).astype(np.float32)
+    return np.where(beyond > 0, found, 0)
 
 
 def _affine(moved: np.ndarray, still: np.ndarray) -> np.ndarray:

@@ -46,8 +46,8 @@ class Search:
     soft: float = 0.7
     jitter: float = 1.5
     most: float = 3.0
-    share: float = 0.4
-    every: int = 3
+    share: float = 1.0
+    every: int = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
