@@ -155,7 +155,7 @@ def test_blur_mosaic_silhouette(page, server, portrait, keep):
     person.give("plain-photo", [portrait])
     expect(tab.locator("#plain-slider img").first).to_be_visible(timeout=60_000)
     person.use("#plain-kind input", "ArrowRight")
-    expect(tab.get_by_label("Mosaic")).to_be_checked()
+    expect(tab.get_by_role("group", name="How").get_by_label("Mosaic")).to_be_checked()
     person.press("#plain-start")
     expect(tab.locator("#plain-words")).to_contain_text("not matched", timeout=60_000)
     expect(tab.locator("#spoken")).to_contain_text("1 hidden")  # to people who hear the page, once

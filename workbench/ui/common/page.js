@@ -183,6 +183,10 @@
       for (const button of root.querySelectorAll(`[aria-label="${old}"]`)) button.setAttribute('aria-label', name);
     }
     for (const head of root.querySelectorAll('.toast-header[role=button]')) head.setAttribute('role', 'group');  // holds one
+    for (const set of root.querySelectorAll('fieldset.block:not([aria-labelledby])')) {  // what its choices are of
+      const head = set.querySelector('[data-testid=block-info]');
+      if (head) set.setAttribute('aria-labelledby', head.id = head.id || `${set.id}-head`);
+    }
     for (const option of root.querySelectorAll('.block input[type=radio]')) {  // each had a name of its own: arrows did nothing
       const first = option.closest('.block').querySelector('input[type=radio]');
       if (option.name !== first.name) option.name = first.name;

@@ -105,8 +105,8 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
             opacity = gr.Slider(0, 1, 0.7, step=0.05, label="Opacity", elem_id="explain-opacity")
             verdict = gr.Markdown(elem_id="explain-verdict")
             with gr.Row(equal_height=False, elem_classes="figured"):
-                curves = gr.Plot(show_label=False, elem_id="explain-curves", min_width=300)
-                shares = gr.Plot(show_label=False, elem_id="explain-shares", min_width=300)
+                curves = gr.Plot(label="Curves", show_label=False, elem_id="explain-curves", min_width=300)
+                shares = gr.Plot(label="Parts", show_label=False, elem_id="explain-shares", min_width=300)
             with gr.Row():
                 png = gr.DownloadButton("Photo with heat (PNG)", size="sm", interactive=False, elem_id="explain-png")
                 npz = gr.DownloadButton("Numbers (NPZ)", size="sm", interactive=False, elem_id="explain-npz")
