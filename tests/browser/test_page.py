@@ -249,9 +249,10 @@ ROOM = """tall => {
     const part = name => missing.includes(name) ? '' : html[name];
     const row = `<div class="row"><div class="column">${part('photo')}${part('examples')}<p id="start-words"
       style="margin-bottom:0">words</p></div></div>`;
-    const tab = `<div class="column" style="gap:16px">${missing.includes('row') ? '' : row}<p id="start-cards">-</p>`;
+    const tab = `<div class="column" style="gap:16px">
+      ${missing.includes('row') ? '' : row}<p id="start-cards">-</p></div>`;
     document.body.innerHTML = `<main><div class="column" style="gap:16px">${part('headline')}${part('strip')}
-      <div id="tabs">${tab}</div></div></main>`;
+      <div id="tabs">${tab}</div><footer>words</footer></div></main>`;
     return Math.round(document.getElementById('start-cards').getBoundingClientRect().top);
   };
   return [[], ['row'], ['photo'], ['examples'], ['photo', 'examples'], ['headline'], ['strip']].map(tops);
@@ -268,6 +269,9 @@ def test_parts_of_the_page_that_come_late_push_nothing_away(chromium, width: int
     page.add_style_tag(path=PAGE / "page.css")
     tops = page.evaluate(ROOM, headline)
     assert max(tops) - min(tops) <= 12, tops
+    page.evaluate("document.documentElement.dataset.tab = 'models'")  # without a strip, the footer is no second line
+    tabs, footer = (page.locator(name).bounding_box() for name in ("#tabs", "footer"))
+    assert footer["y"] >= tabs["y"] + tabs["height"]
     page.close()
 
 

@@ -225,6 +225,7 @@ def test_an_interval_from_too_few_usable_rounds_says_it_does_not_know():
 
 def test_an_interval_reads_well():
     assert str(metrics.Interval(0.9123, 0.9, 0.92449)) == "0.912 [0.900, 0.924]"
+    assert str(metrics.Interval(0.998, float("nan"), float("nan"))) == "0.998", "no person is told [nan, nan]"
 
 
 def test_wilson_matches_published_values_and_stays_inside_0_to_1():

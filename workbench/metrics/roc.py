@@ -28,7 +28,9 @@ class Interval:
     level: float = 0.95
 
     def __str__(self) -> str:
-        """As written in a table: `0.912 [0.900, 0.924]`."""
+        """As written in a table: `0.912 [0.900, 0.924]`; the value alone where no range could be found."""
+        if self.low != self.low or self.high != self.high:
+            return f"{self.value:.3f}"
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 

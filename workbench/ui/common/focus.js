@@ -22,9 +22,10 @@
   });
   document.addEventListener('keydown', () => { keys = true; }, true);
   document.addEventListener('pointerdown', () => { keys = false; around = []; }, true);
-  // A menu that Tab leaves stays shut: Gradio's own answer to the key comes a moment later and would open it again.
+  // A menu that Tab leaves, forwards or back, stays shut: Gradio's own answer to each key, to Shift alone too, comes a
+  // moment later and would open it again.
   document.addEventListener('keydown', event => {
-    if (event.key === 'Tab' && event.target.getAttribute('role') === 'combobox') event.stopPropagation();
+    if (['Tab', 'Shift'].includes(event.key) && event.target.getAttribute('role') === 'combobox') event.stopPropagation();
   }, true);
   let due = false;
   new MutationObserver(() => {

@@ -53,7 +53,7 @@ def build_inside(bench: Workbench) -> None:
     rated = gr.State(None, time_to_live=bench.settings.photo_lifetime)
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
-            source = gr.File(label="Pictures (zip)", file_types=[".zip"], elem_id="likeness-zip")
+            source = gr.File(label="Pictures (zip)", file_types=[".zip"], height=150, elem_id="likeness-zip")
             references = parts.reference_gallery("References, when the zip has none", "likeness-references")
             consent = parts.consent_tick("likeness-consent")
             keep = gr.Slider(1, 10, 1, step=1, label="The best of each person to keep", elem_id="likeness-keep")
@@ -202,12 +202,15 @@ def words(ratings: "Ratings") -> str:
     """What stands above the table."""
     lost = [row for row in ratings.rated if row.lost]
     faces = sum(row.face for row in ratings.rated)
-    lines = [f"A face was found in {faces} of {len(ratings.rated)} pictures of {len(ratings.people)} people."]
+    count = len(ratings.people)
+    whose = "one person" if count == 1 else f"{count} people"
+    lines = [f"A face was found in {faces} of {len(ratings.rated)} pictures of {whose}."]
     if lost:
         lines.append(f"{len(lost)} are more like somebody else's reference by most recognisers.")
     said = [row.marks.verdict or "nothing" for row in ratings.rated]
-    lines.append("Their files say: " + ", ".join(f"{said.count(word)} {word}" for word in dict.fromkeys(said)) + ".")
-    lines += [told for each in ratings.report.diversities if (told := each.words())]
+    told = ", ".join(f"{word} ({said.count(word)})" for word in dict.fromkeys(said))
+    lines.append(f"What the files themselves say of how they were made: {told}.")
+    lines += [found for each in ratings.report.diversities if (found := each.words())]
     return "\n".join(f"- {line}" for line in [*lines, *ratings.notes])
 
 
