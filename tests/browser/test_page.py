@@ -9,6 +9,13 @@ from playwright.sync_api import expect
 PAGE = Path(__file__).parents[2] / "workbench" / "ui" / "common"
 
 
+WIDE = """() => { const wide = document.createElement('div');
+    const column = document.getElementById('mix-state').closest('.column');
+    wide.style.minWidth = '900px'; column.append(wide);
+    const right = column.getBoundingClientRect().right; wide.remove(); return right; }"""
+"""Where the column of a result ends that holds something wide, in pixels."""
+
+
 def _ready(page, address: str) -> None:
     """Open the page and wait for the strip's own script: what is given or asked before is lost."""
     page.goto(address)
@@ -105,6 +112,7 @@ def test_a_phone_reaches_every_tab_by_thumb_and_a_link_brings_its_tab_into_view(
             tab = page.locator(f"{row} [role=tablist]").first.get_by_role("tab", name=name)
             expect(tab).to_be_in_viewport(ratio=0.99)
             assert tab.bounding_box()["height"] >= 44
+        assert page.evaluate(WIDE) <= 390, "a filmstrip made its column wider than the phone, where nothing scrolls"
         last = page.get_by_role("tab", name="Models")
         last.tap()
         expect(last).to_be_in_viewport(ratio=0.99)

@@ -104,5 +104,16 @@ window.walk = (() => {
     .filter(([, box]) => box.width > 1 && box.height > 1 && (box.width < 23.5 || box.height < 23.5))
     .map(([part, box]) => `${part.tagName.toLowerCase()} ${holder(part)} "${words(part).slice(0, 24)}" ${Math.round(box.width)}×${Math.round(box.height)}`);
 
-  return {lost, able, seen, state, settled, told, frames, calm, where, begin, stop, small};
+  // What is cut off at the side: the page itself does not scroll there.
+  const cut = () => [...document.querySelectorAll('.column, .block, .prose, button')].filter(shown)
+    .filter(part => part.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+    .filter(part => {
+      for (let up = part.parentElement; up; up = up.parentElement) {
+        if (/auto|scroll|hidden/.test(getComputedStyle(up).overflowX)) return false;
+      }
+      return true;
+    })
+    .map(part => `${part.tagName.toLowerCase()} ${holder(part)} "${words(part).slice(0, 24)}" ends at ${Math.round(part.getBoundingClientRect().right)} px`);
+
+  return {lost, able, seen, state, settled, told, frames, calm, where, begin, stop, small, cut};
 })();

@@ -247,8 +247,9 @@ def stops(page: Any, most: int = 140) -> list[str]:
 
 
 def layout(page: Any) -> list[str]:
-    """What is wrong with the page on a phone: targets under 24 px, sideways scrolling."""
+    """What is wrong with the page on a phone: targets under 24 px, parts that are cut off, sideways scrolling."""
     faults = [f"target: {each}" for each in page.evaluate("walk.small()")]
+    faults += [f"cut off: {each}" for each in page.evaluate("walk.cut()")[:4]]
     width = page.evaluate("document.documentElement.scrollWidth")
     if width > page.viewport_size["width"]:
         faults.append(f"{width} px wide")
