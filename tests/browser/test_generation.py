@@ -39,6 +39,8 @@ def test_a_reference_becomes_a_sheet_with_figures_and_marked_downloads(page, ser
     expect(page.locator("#generate-words")).to_contain_text("where 1 % of strangers do")
     expect(page.locator("#generate-gallery .caption-label").first).to_have_text(CAPTION)
     keep(page)
+    empty = "wrap => wrap.clientHeight - wrap.firstElementChild.offsetHeight"
+    assert page.locator("#generate-gallery .grid-wrap").evaluate(empty) < 40, "up to 300 pixels were left empty below"
     page.locator("#generate-gallery button.thumbnail-item").first.click()
     with page.expect_download() as download:
         page.locator("#generate-gallery").get_by_label("Download").first.click()

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from html import escape
 from itertools import combinations
 
+import numpy as np
+
 from workbench.decoding import decode
 from workbench.errors import BadRequest
 from workbench.generation.likeness import Rated, Ratings, against, summary
+from workbench.generation.likeness_tables import of_people, titled
 from workbench.generation.report import TITLES
 from workbench.labeling.report import page as pieces
 from workbench.metrics.roc import Interval
@@ -48,7 +51,7 @@ _TERMS = (
 def page(ratings: Ratings, settings: Settings) -> str:
     """The report as HTML."""
     count = len(ratings.rated)
-    head = f'<p class="kicker">{count} pictures of {len(ratings.people)} people</p><h1>Likeness to the references</h1>'
+    head = f'<p class="kicker">{count} pictures of {of_people(ratings)}</p><h1>Likeness to the references</h1>'
     body = head + (pieces.card(pieces.listing(ratings.notes)) if ratings.notes else "")
     body += pieces.section("Figures", _figures(ratings))
     body += pieces.section("Tool against tool", _against(ratings))
@@ -59,7 +62,7 @@ def page(ratings: Ratings, settings: Settings) -> str:
 def _figures(ratings: Ratings) -> str:
     found = {tool: summary(ratings, tool) for tool in ratings.tools}
     names = list(dict.fromkeys(name for figures in found.values() for name in figures))
-    rows = [[escape(_titled(name)), *(_cell(figures.get(name)) for figures in found.values())] for name in names]
+    rows = [[escape(titled(name)), *(_cell(figures.get(name)) for figures in found.values())] for name in names]
     told = pieces.raw_table(["Mean over people, with a range of 95 %", *(tool or "pictures" for tool in found)], rows)
     words = [text for diversity in ratings.report.diversities if (text := diversity.words())]
     return told + pieces.listing(words)
@@ -73,7 +76,7 @@ def _against(ratings: Ratings) -> str:
         except BadRequest as error:
             told += pieces.paragraphs(str(error))
             continue
-        rows = [[escape(_titled(name)), _cell(gap), _verdict(gap)] for name, gap in gaps.items()]
+        rows = [[escape(titled(name)), _cell(gap), _verdict(gap)] for name, gap in gaps.items()]
         told += f"<h3>{escape(first)} minus {escape(second)}, the same people</h3>"
         told += pieces.raw_table(["", "Difference, with a range of 95 %", ""], rows)
     return told
@@ -109,14 +112,11 @@ def _most(row: Rated, what: str) -> str:
     return f"{getattr(row.changed[part], what):.2f} ({part})"
 
 
-def _titled(name: str) -> str:
-    model, colon, rest = name.partition(":")
-    return f"{TITLES.get(model, model)}{colon}{rest}"
-
-
 def _cell(value: Interval | None) -> str:
     if value is None:
         return "–"
+    if not (np.isfinite(value.low) and np.isfinite(value.high)):
+        return pieces.number(value.value)
     low, high = pieces.number(value.low), pieces.number(value.high)
     return f"{pieces.number(value.value)} ({low} to {high})"
 

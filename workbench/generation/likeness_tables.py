@@ -8,6 +8,7 @@ import numpy as np
 from workbench.batch import as_csv
 from workbench.errors import BadRequest
 from workbench.generation.likeness import Ratings, against, summary
+from workbench.generation.report import title_of
 from workbench.metrics.roc import Interval
 
 
@@ -32,6 +33,17 @@ def figures(ratings: Ratings) -> dict[str, Any]:
         "notes": list(ratings.notes),
         "pictures": [row.row() for row in ratings.rated],
     }
+
+
+def titled(name: str) -> str:
+    """A figure's name for people, its recogniser by its short name."""
+    model, colon, rest = name.partition(":")
+    return f"{title_of(model)}{colon}{rest}"
+
+
+def of_people(ratings: Ratings) -> str:
+    """How many people, in words."""
+    return "one person" if len(ratings.people) == 1 else f"{len(ratings.people)} people"
 
 
 def _plain(found: dict[str, Interval]) -> dict[str, Any]:

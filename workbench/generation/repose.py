@@ -52,6 +52,8 @@ class Reposed:
 
     def words(self) -> str:
         """What a caption says: that it is edited, and when part of it was held back."""
+        if self.edit == Edit():
+            return "The photo as it was: nothing is changed yet."
         held = "" if self.share > 0.9 else f" Only {self.share:.0%} of it was possible without folding the picture."
         return f"Edited photo, not a new one: {self.edit.words()}.{held}"
 

@@ -2,7 +2,9 @@
 
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from workbench import images
@@ -28,6 +30,8 @@ def test_figures_pictures_and_downloads_are_on_the_screen(shown):
     words, figures, gallery, table, page, best, held = shown
     assert "4 of 4 pictures of 2 people" in words
     assert "a minus b" in figures.columns
+    assert {"SFace: likeness", "with a face"} <= set(figures[""])
+    assert "more is more alike" in words
     assert [caption.split(" · ")[0] for _, caption in gallery] == [
         "a/ann-1.png",
         "a/bea-1.png",
@@ -38,6 +42,24 @@ def test_figures_pictures_and_downloads_are_on_the_screen(shown):
     assert "<table" in Path(page).read_text()
     with zipfile.ZipFile(best) as archive:
         assert len(archive.namelist()) == 4
+
+
+def test_of_one_person_there_is_no_range_and_no_plural(shown, settings, monkeypatch):
+    """Their figures came as `1.000 [nan, nan]`, of `1 people`."""
+    from workbench.generation.likeness import Ratings
+    from workbench.generation.likeness_page import page
+
+    monkeypatch.setattr(
+        "workbench.generation.likeness_page.decode", lambda path, settings: np.zeros((8, 8, 3), np.uint8)
+    )
+    rows = [entry[2] for entry in shown[-1] if entry[2].case.person == "ann"][:1]
+    report = SimpleNamespace(diversities=())
+    alone = Ratings(tuple(rows), report, ("ann",), {"sface": np.array([[0.9]])}, ())  # type: ignore[arg-type]
+
+    told = likeness.figures(alone)
+    assert list(told.iloc[:, 1])[:2] == ["1.000", "0.900"]
+    assert "1 of 1 pictures of one person." in likeness.words(alone)
+    assert "nan" not in page(alone, settings).partition("All pictures")[0].partition("Figures")[2]
 
 
 def test_a_filter_leaves_who_is_more_like_somebody_else(shown):

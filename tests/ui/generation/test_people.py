@@ -196,8 +196,12 @@ def test_the_way_between_two_people_is_a_curve_that_says_where_it_begins_and_end
         {"picture": 2, "face": False, "sface to the first person": None, "sface to the second person": None},
         {"picture": 3, "face": True, "sface to the first person": 0.2, "sface to the second person": 0.8},
     ]
+    rows = [
+        row | {"sface to the first person, one person": True, "sface to the first person, strangers": 0.1}
+        for row in rows
+    ]
     shown = curve_html(pd.DataFrame(rows))
 
     assert "SFace: to the first person from 0.90 to 0.20; to the second person from 0.10 to 0.80." in shown
-    assert shown.count("<circle") == 4, "a picture without a face has no point"
+    assert shown.count("<circle") == 4, "a picture without a face has no point; verdicts and chances are no curves"
     assert curve_html(None) == curve_html(pd.DataFrame(rows[:1])) == ""

@@ -142,6 +142,7 @@ class TestRepose:
         assert scene is None
         assert shown is None
         scene, plain, words, _ = generation_repose.prepare(here, portrait, True, generation_parts.ASK, *zero)
+        assert words == "The photo as it was: nothing is changed yet."
         turned, words, _ = generation_repose.move(here, scene, 12, 0, 0.5, 0, 0, 0, 0)
         assert max(plain.shape[:2]) == 512
         assert (turned != plain).any()

@@ -5,6 +5,8 @@ import io
 import shutil
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,9 @@ MOST = 300
 
 SHOWN = 60
 """Pictures in the gallery at once."""
+
+COMPARED = 3
+"""Tools set against each other on the screen; the report compares all."""
 
 EMPTY = (
     "Pictures made anywhere (drawn, edited, restored, swapped, protected) as a zip, with the photos they should be "
@@ -200,11 +205,14 @@ def caption(row: "Rated") -> str:
 
 def words(ratings: "Ratings") -> str:
     """What stands above the table."""
+    from workbench.generation.likeness_tables import of_people
+
     lost = [row for row in ratings.rated if row.lost]
     faces = sum(row.face for row in ratings.rated)
-    count = len(ratings.people)
-    whose = "one person" if count == 1 else f"{count} people"
-    lines = [f"A face was found in {faces} of {len(ratings.rated)} pictures of {whose}."]
+    lines = [f"A face was found in {faces} of {len(ratings.rated)} pictures of {of_people(ratings)}."]
+    if len(ratings.people) == 1:
+        lines.append("Ranges are over people: of one person there are none.")
+    lines += ["Likeness is a cosine, or minus a distance: more is more alike."]
     if lost:
         lines.append(f"{len(lost)} are more like somebody else's reference by most recognisers.")
     said = [row.marks.verdict or "nothing" for row in ratings.rated]
@@ -215,17 +223,16 @@ def words(ratings: "Ratings") -> str:
 
 
 def figures(ratings: "Ratings") -> pd.DataFrame:
-    """Means over people with ranges, a column per tool, and what the first two tools differ by."""
+    """Means over people with ranges, a column per tool, and what tools differ by, the first three of them."""
     from workbench.generation.likeness import against, summary
+    from workbench.generation.likeness_tables import titled
 
     found = {tool or "pictures": summary(ratings, tool) for tool in ratings.tools}
     names = list(dict.fromkeys(name for each in found.values() for name in each))
-    told = {"": names} | {tool: [str(each.get(name, "–")) for name in names] for tool, each in found.items()}
-    if len(ratings.tools) > 1:
-        first, second = ratings.tools[:2]
-        try:
+    told = {"": [titled(name) for name in names]}
+    told |= {tool: [str(each.get(name, "–")) for name in names] for tool, each in found.items()}
+    for first, second in combinations(ratings.tools[:COMPARED], 2):
+        with suppress(BadRequest):  # they have no person in common
             gaps = against(ratings, first, second)
-        except BadRequest:
-            return pd.DataFrame(told)
-        told[f"{first} minus {second}"] = [str(gaps.get(name, "–")) for name in names]
+            told[f"{first} minus {second}"] = [str(gaps.get(name, "–")) for name in names]
     return pd.DataFrame(told)

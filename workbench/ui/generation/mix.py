@@ -43,9 +43,9 @@ def build_inside(bench: Workbench) -> None:
             parts.licences(bench, model)
         with gr.Column(scale=3, min_width=320):
             outcome = Outcome("mix", start, stop, named=[model])
-            outputs = parts.sheet_outputs("mix")
+            curve = gr.HTML(elem_id="mix-curve", padding=False, render=False)
+            outputs = parts.sheet_outputs("mix", curve)
             outputs[1].value = EMPTY
-            curve = gr.HTML(elem_id="mix-curve", padding=False)
 
     inputs = [first, second, consent, model, count, seed, steps, guidance, face]
     outcome.run(

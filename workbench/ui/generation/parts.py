@@ -230,9 +230,12 @@ def drawn_gallery(elem_id: str, columns: int, *, tiles: bool = False) -> gr.Gall
     )
 
 
-def sheet_outputs(prefix: str) -> list[Any]:
-    """Gallery, report, table and download of a sheet, laid out here."""
+def sheet_outputs(prefix: str, beneath: gr.HTML | None = None) -> list[Any]:
+    """Gallery, report, table and download of a sheet, laid out here. beneath: what stands right below the pictures, not
+    laid out yet."""
     gallery = drawn_gallery(f"{prefix}-gallery", 4, tiles=True)
+    if beneath is not None:
+        beneath.render()
     words = gr.Markdown(elem_id=f"{prefix}-words")
     package = gr.DownloadButton("All pictures and figures (zip)", size="sm", interactive=False, elem_id=f"{prefix}-zip")
     with gr.Accordion("Every figure", open=False):

@@ -25,7 +25,7 @@ def curve_html(table: Any) -> str:
     lines = {
         column: [float(value) if value == value and value is not None else None for value in table[column]]
         for column in table.columns
-        if " to " in str(column) and not str(column).endswith("strangers")
+        if " to " in str(column) and not str(column).endswith((", strangers", ", one person"))
     }
     lines = {name: values for name, values in lines.items() if sum(value is not None for value in values) > 1}
     if not lines:
