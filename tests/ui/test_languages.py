@@ -54,6 +54,13 @@ def test_a_translation_keeps_figures_and_what_is_bold_or_linked(language) -> Non
         )
 
 
+def test_no_part_of_the_page_itself_is_marked_as_somebodys_own_words(page) -> None:
+    """Re-pose's consent and its menu of faces stood in a row called "given" for its place, and stayed English."""
+    parts = page.get_config_file()["components"]
+
+    assert [part["type"] for part in parts if "given" in (part["props"].get("elem_classes") or ())] == []
+
+
 def test_a_text_that_no_language_has_yet_is_told(texts) -> None:
     words = words_of("de")
     lacks = missing(texts, {english: theirs for english, theirs in words.items() if english != "Parse"})

@@ -164,3 +164,17 @@ def test_an_answer_is_json_and_pictures_and_no_picture_is_spelled_out(agents: Ag
     assert texts.count("before") == 9
     assert texts[-4].endswith("/clip.mp4")
     assert texts[-3:] == ['<iframe title="Report" (a page, 9 kB, left out)></iframe>', "found", "null"]
+
+
+def test_before_and_after_are_pictures_and_no_answer_names_a_place_on_the_server(agents: Agents, astronaut, tmp_path):
+    """Before and after came as one text with both paths; the ninth picture of a gallery and files among values too."""
+    Image.fromarray(astronaut[:64, :64]).save(tmp_path / "a.png")
+    file = {"path": str(tmp_path / "a.png"), "url": "/file=a.png", "meta": {"_type": "gradio.FileData"}}
+    told = agents.postprocess_output_data(
+        [(file, file), [{"image": file, "caption": None}] * 9, {"files": [file]}, [{"image": None}]], "http://here"
+    )
+    texts = [part.text for part in told if part.type == "text"]
+
+    assert [part.type for part in told[:4]] == ["image", "text"] * 2
+    assert texts[-3:] == ["http://here/file=a.png", '{"files": ["http://here/file=a.png"]}', '[{"image": null}]']
+    assert not [text for text in texts if str(tmp_path) in text]

@@ -16,10 +16,10 @@ from typing import Any
 
 import gradio as gr
 from gradio.mcp import GradioMCPServer
-from gradio.processing_utils import save_base64_to_cache
+from gradio.processing_utils import add_root_url, save_base64_to_cache
 from gradio.utils import get_upload_folder
 from gradio_client import handle_file
-from gradio_client.utils import is_file_obj_with_meta
+from gradio_client.utils import is_file_obj_with_meta, traverse
 
 from workbench.ui.common.door import paths
 
@@ -77,7 +77,7 @@ class Agents(GradioMCPServer):
 
     def postprocess_output_data(self, data: Any, root_url: str) -> list[Any]:
         """The parts of an answer as an agent reads them."""
-        parts = [part for output in data for part in _parts(output)]
+        parts = [part for output in add_root_url(data, root_url, None) for part in _parts(output)]
         return list(super().postprocess_output_data(parts, root_url))
 
     @staticmethod
@@ -92,19 +92,31 @@ class Agents(GradioMCPServer):
 
 
 def _parts(output: Any) -> Iterator[Any]:
-    """A part of an answer as an agent gets it: a gallery as pictures with captions, a clip as file, values as JSON."""
-    if isinstance(output, list) and output and all(isinstance(each, dict) and "image" in each for each in output):
+    """A part of an answer as an agent gets it: a gallery as pictures with captions, two pictures as two, a clip as file,
+    values as JSON."""
+    if isinstance(output, list) and output and all(map(_is_shown, output)):
         for number, each in enumerate(output):
             file = {"url": None, **each["image"]}
-            yield file if number < PICTURES else file["url"] or file["path"]
+            yield file if number < PICTURES else _address(file)
             if each.get("caption"):
                 yield str(each["caption"])
+    elif isinstance(output, list) and output and all(map(is_file_obj_with_meta, output)):
+        yield from ({"url": None, **file} for file in output)
     elif isinstance(output, dict) and isinstance(output.get("video"), dict):
         yield {"url": None, **output["video"]}
     elif isinstance(output, str) or is_file_obj_with_meta(output):
         yield output if isinstance(output, dict) else _lean(output)
     else:
-        yield _lean(json.dumps(output, ensure_ascii=False, default=str))
+        told = traverse(output, _address, is_file_obj_with_meta)
+        yield _lean(json.dumps(told, ensure_ascii=False, default=str))
+
+
+def _is_shown(part: Any) -> bool:
+    return isinstance(part, dict) and is_file_obj_with_meta(part.get("image"))
+
+
+def _address(file: dict[str, Any]) -> str:
+    return str(file.get("url") or file["path"])
 
 
 def _lean(text: str) -> str:

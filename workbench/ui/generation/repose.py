@@ -37,7 +37,7 @@ def build_inside(bench: Workbench, photo: gr.State | None) -> None:
         with gr.Column(scale=2, min_width=280):
             source = photo_box("Your photo", elem_id="repose-photo", height=240)
             example_row(bench, source)
-            with gr.Row(elem_classes="given"):
+            with gr.Row(elem_classes="needed"):
                 consent = parts.consent_tick("repose-consent")
                 face = parts.face_menu("repose-face")
             sliders = [

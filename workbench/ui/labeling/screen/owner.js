@@ -165,7 +165,7 @@ function choices(names) {
 
 /* A chosen file as base64; nothing for none. */
 const MOST = 29;
-const encoded = (file) => file ? new Promise((done, fail) => { if (file.size > MOST * 1e6) throw new Error(t("This file has {n} MB; at most {n2} MB can be sent from here. The command line takes files of any size.", { n: Math.ceil(file.size / 1e6), n2: MOST })); const reader = new FileReader(); reader.onload = () => done(reader.result.split(",")[1] || ""); reader.onerror = fail; reader.readAsDataURL(file); }) : "";
+const encoded = (file) => file ? new Promise((done, fail) => { if (file.size > MOST * 1e6) throw new Error(t("This file has {n} MB; at most {n2} MB can be sent from here. The command line takes files of any size.", { n: Math.ceil(file.size / 1e6), n2: MOST })); const reader = new FileReader(); reader.onload = () => done(reader.result.split(",")[1] || ""); reader.onerror = () => fail(new Error(t("This file could not be read: please choose it again."))); reader.readAsDataURL(file); }) : "";
 
 const DO = {
   refresh,
@@ -185,7 +185,7 @@ const DO = {
   requeue: async () => { const items = part("requeue").value.split(/\s+/).filter(Boolean); await ask("owner", { action: "requeue", items, more: 1 }); part("requeue").value = ""; await refresh(); },
   addMember, saveEdit,
   serve: async () => { await ask("study", { action: "serve", name: part("studies").value }); await refresh(); },
-  check: async () => { const found = await ask("study", { action: "check", toml: part("toml").value }); part("made").textContent = `${found.name}: ${found.question} (${found.answers.join(" / ")})`; },
+  check: async () => { const found = await ask("study", { action: "check", toml: part("toml").value }); part("made").replaceChildren(given("span", `${found.name}: ${found.question} (${found.answers.join(" / ")})`)); },
   make: async () => {
     const zip = await encoded(part("zip").files[0]);
     const made = await ask("study", { action: "make", toml: part("toml").value, zip });
