@@ -92,8 +92,8 @@ class Agents(GradioMCPServer):
 
 
 def _parts(output: Any) -> Iterator[Any]:
-    """A part of an answer as an agent gets it: a gallery as pictures with captions, two pictures as two, a clip as file,
-    values as JSON."""
+    """A part of an answer as an agent gets it: a gallery as pictures with captions, two pictures as two, a clip as
+    file, values as JSON."""
     if isinstance(output, list) and output and all(map(_is_shown, output)):
         for number, each in enumerate(output):
             file = {"url": None, **each["image"]}
