@@ -1,5 +1,6 @@
 """The page: fixed API names, nothing heavy at start, no call to another machine, no rendering twice."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -23,6 +24,21 @@ def test_public_api_names_are_unique_and_ours(page) -> None:
 
     assert sorted(names) == sorted(set(names))
     assert not [name for name in names if name.rsplit("_", 1)[-1].isdigit()], "Gradio renamed a clash"
+
+
+def test_what_an_endpoint_has_a_default_for_may_be_left_out_by_clients(page) -> None:
+    """A menu that begins empty made its parameter needed, whatever the function and its documentation said."""
+    told = page.get_api_info()["named_endpoints"]
+    public = [fn for fn in page.fns.values() if fn.api_visibility == "public" and fn.api_name]
+    needed = [
+        f"{fn.api_name}: {row['parameter_name']}"
+        for fn in public
+        for row in told[f"/{fn.api_name}"]["parameters"]
+        if not row["parameter_has_default"]
+        and inspect.signature(fn.fn).parameters[row["parameter_name"]].default is not inspect.Parameter.empty
+    ]
+
+    assert needed == []
 
 
 def test_public_api_names_are_stable(page) -> None:

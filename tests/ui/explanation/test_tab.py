@@ -208,7 +208,14 @@ class TestTwoFaces:
         assert words.count("\n- ") == len(explanation_parts.explainable(here, ("recognition",))) >= 2
         assert "one person" in words
 
-    def test_both_faces_get_a_map_and_words(self, here, portrait, mirrored):
+    def test_both_faces_get_a_map_and_words_and_the_maps_come_before_their_proof(
+        self, here, portrait, mirrored, monkeypatch
+    ):
+        """Nothing was shown for minutes, as the proof takes many times as long as the maps."""
+        told, work = [], explanation_pair._work
+        monkeypatch.setattr(
+            explanation_pair, "_work", lambda bench, asked, watch, _: work(bench, asked, watch, told.append)
+        )
         knobs = '{"stride": 32, "window": 48}'
         asked = (portrait, mirrored, "Face 1", "Face 1", "sface", "occlusion", knobs, "mesh", True, 0)
         words, first, second, verdict, download, answers = last(
@@ -216,7 +223,10 @@ class TestTwoFaces:
         )
         assert "SFace" in words or "sface" in words
         assert first.shape == second.shape == (420, 420, 3)
-        assert verdict.count("Makes them alike") == 2
+        assert verdict.count("Makes them alike") == told[0][3].count("Makes them alike") == 2
+        assert told[0][1].shape == first.shape
+        assert explanation_pair.UNPROVEN in told[0][3]
+        assert explanation_pair.UNPROVEN not in verdict
         with np.load(Path(download)) as saved:
             assert {"heatmap_first", "heatmap_second"} <= set(saved.files)
         assert answers is None

@@ -232,7 +232,7 @@ def explain(
     source: Any,
     face: str = "Face 1",
     model: str = "compact-expression",
-    target: str = "happy",
+    target: str | None = None,
     method: str = DEFAULT_METHOD,
     knobs: str = "{}",
     parser: str = "compact",

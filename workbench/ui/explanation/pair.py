@@ -1,7 +1,7 @@
 """Two faces: every recogniser's verdict against its threshold, then which places make them alike and which keep them
 apart."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -105,6 +105,10 @@ def build_inside(bench: Workbench) -> None:
         face.input(**say, api_visibility="private")
 
 
+UNPROVEN = "**Not proven yet.** What these maps are worth is being worked out; it may be nothing."
+"""Said of maps that are shown before their proof, which takes many times as long."""
+
+
 @GPU
 def compare(bench: Workbench, first: Any, second: Any, first_face: str, second_face: str) -> tuple[Any, ...]:
     """What every recogniser here says of two faces, against its threshold; then the faces of both photos to choose
@@ -152,12 +156,13 @@ def explain_similarity(
     progress: gr.Progress = gr.Progress(),  # noqa: B008
 ) -> Iterator[tuple[Any, ...]]:
     """Why two faces match for a recogniser, or why not: every recogniser's verdict, a map on each face, and what they
-    are worth."""
+    are worth, which comes later than they do."""
     if first is None or second is None:
         raise BadRequest("Drop two photos first: one face in each.")
     asked = (first, second, first_face, second_face, model, method, knobs, parser, prove, seed)
-    for result in in_background(lambda watch: _work(bench, asked, watch), progress):
-        yield result if result is not None else (gr.skip(),) * 6
+    early: list[tuple[Any, ...]] = []
+    for result in in_background(lambda watch: _work(bench, asked, watch, early.append), progress):
+        yield result if result is not None else early.pop() if early else (gr.skip(),) * 6
 
 
 def _read(bench: Workbench, source: Any, face: str) -> tuple[np.ndarray, Face]:
@@ -165,7 +170,9 @@ def _read(bench: Workbench, source: Any, face: str) -> tuple[np.ndarray, Face]:
     return found.image, chosen(found, face or "Face 1")[1]
 
 
-def _work(bench: Workbench, asked: tuple[Any, ...], watch: Watch) -> tuple[Any, ...]:
+def _work(
+    bench: Workbench, asked: tuple[Any, ...], watch: Watch, tell: Callable[[tuple[Any, ...]], None]
+) -> tuple[Any, ...]:
     from workbench.explanation import explain as explanation
     from workbench.explanation import record as explanation_record
 
@@ -186,12 +193,14 @@ def _work(bench: Workbench, asked: tuple[Any, ...], watch: Watch) -> tuple[Any, 
         seed=seed_of(seed),
         watch=watch.part(0.1, end),
     )
+    maps = [
+        views.close_up(image, each.heatmap.values, face, 0.75) for each, (image, face) in zip(found, pair, strict=True)
+    ]
+    if prove:
+        tell((words, *maps, f"{UNPROVEN}\n\n{pair_words(found, (None, None))}", gr.skip(), _answers(found)))
     proofs = [
         _proof(each, watch.part(0.4 + 0.3 * place, 0.7 + 0.3 * place)) if prove else None
         for place, each in enumerate(found)
-    ]
-    maps = [
-        views.close_up(image, each.heatmap.values, face, 0.75) for each, (image, face) in zip(found, pair, strict=True)
     ]
     folder = results(bench.settings)
     data = explanation_record.as_npz_pair(found)
