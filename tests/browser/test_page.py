@@ -199,6 +199,7 @@ def test_remove_takes_the_mask_out_of_the_editor_that_is_open_and_what_is_not_ta
         _refusing(page, "**/upload*", answer)
         page.locator("#strip input[type=file]").set_input_files(portrait)
         expect(page.locator("#strip .strip-say")).to_have_text(f"The photo did not arrive: {told}")
+        expect(page.locator("[data-testid=toast-body]").filter(has_text="HTTP")).to_have_count(0)  # nor in a corner
     page.unroute("**/upload*")
 
     page.get_by_role("tab", name="One photo").click()

@@ -120,7 +120,21 @@
     const box = shown.getBoundingClientRect();
     return box.top >= 0 && box.bottom <= innerHeight;
   };
+  // Gradio tells of an answer that is none as it came: in words, and only where nobody else says it.
+  const plain = toast => {
+    const walker = document.createTreeWalker(toast, NodeFilter.SHOW_TEXT);
+    const said = [...document.querySelectorAll('.outcome [data-state=error], #strip .strip-say')].map(each => window.words ? window.words.english(each) : each.textContent);
+    while (walker.nextNode()) {
+      const text = walker.currentNode, [, status, body] = /^\s*(?:HTTP (\d+): |Could not parse server response|Not authenticated)(.*)$/s.exec(text.data) || [];
+      if (body === undefined) continue;
+      const words = detailOf(body, status) || causeOf(Number(status) || (text.data.includes('Not auth') ? 401 : 502));
+      if (said.some(each => each.includes(words))) toast.style.display = 'none';
+      text.data = words;
+    }
+  };
+
   setInterval(() => {
+    document.querySelectorAll('[data-testid=toast-body]').forEach(plain);
     for (const shown of document.querySelectorAll('.outcome .elapsed')) {
       const state = known[shown.dataset.stem];
       if (state && state.since) shown.textContent = seconds(state.since);

@@ -8,3 +8,11 @@ function causeOf(status, t = (english, values) => english.replace("{n}", values 
   if ([408, 425, 429, 502, 503, 504].includes(status)) return t("The server is busy or just being restarted.");
   return t("The server made a mistake (error {n}).", { n: status });
 }
+
+/* The sentence of this server in an answer; "" where it is a proxy's own page, or Gradio's word for who is not signed in. */
+function detailOf(body, status) {
+  try {
+    const { detail } = JSON.parse(body);
+    return typeof detail === "string" && Number(status) !== 401 ? detail : "";
+  } catch (error) { return ""; }
+}

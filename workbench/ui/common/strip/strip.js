@@ -154,11 +154,7 @@ async function give(file) {
 // Why sending failed, in a sentence: Gradio says `HTTP 413: {"detail": …}`, or what the browser says.
 function reason(error) {
   const [, status, body] = /^HTTP (\d+): (.*)$/s.exec(error.message || '') || [0, 0, ''];
-  try {
-    const {detail} = JSON.parse(body);
-    if (typeof detail === 'string' && status !== '401') return detail;
-  } catch { /* a proxy's own page, or no answer at all */ }
-  return causeOf(Number(status));
+  return detailOf(body, status) || causeOf(Number(status));
 }
 
 // A photo that failed leaves nothing of the old one.
