@@ -13,6 +13,7 @@ from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.ui.common.door import CLIENT
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
+from workbench.ui.common.own_words import own_words
 
 Shown = list[tuple[np.ndarray, str]]
 """The pictures of one item, each with what made it ("" for a photo)."""
@@ -77,7 +78,7 @@ def ask_people(bench: Workbench, question: str, name: str, token: str, gather: C
     set_opened(bench.settings, study.name, True)
     renewed(bench, study.name)
     return (
-        f"**{study.title}** has {count} item{'s' * (count != 1)}. Raters' link: "
+        f"**{own_words(study.title)}** has {count} item{'s' * (count != 1)}. Raters' link: "
         f"[?tab=labeling&study={study.name}](?tab=labeling&study={study.name}); its QR code and results are in "
         "Labeling › Owner."
     )

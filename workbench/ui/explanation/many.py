@@ -19,6 +19,7 @@ from workbench.settings import Settings
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
+from workbench.ui.common.own_words import own_words
 from workbench.ui.common.widgets import PLAIN, read_photo, results, write
 from workbench.ui.explanation import views
 from workbench.ui.explanation.compare import TASKS
@@ -138,7 +139,7 @@ def _words(found: Any) -> str:
             f"Gaya-Morey et al.: "
             f"{mean:.3f}, from {worst:.3f} to {best:.3f}; the paper's masks and threshold are its own)."
         )
-    return "\n".join(lines + [f"- {name}: {reason}" for name, reason in found.missing])
+    return "\n".join(lines + [f"- {own_words(name)}: {reason}" for name, reason in found.missing])
 
 
 def _table(found: Any) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from workbench.explanation.methods import find
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
+from workbench.ui.common.own_words import own_words
 from workbench.ui.common.widgets import PLAIN, QUIET, results, write
 from workbench.ui.explanation.compare import TASKS
 from workbench.ui.explanation.one import QUEUE
@@ -119,7 +120,7 @@ def _work(bench: Workbench, source: str, model: str, method: str, way: str, watc
         shutil.rmtree(scratch, ignore_errors=True)
     gallery = [(pages.coloured(each.heat), pages.words(each, found.rows)) for each in clusters]
     lines = [f"- {pages.words(each, found.rows)}" for each in clusters]
-    lines += [f"- left out: {name}: {why}" for name, why in found.missing[:20]]
+    lines += [f"- left out: {own_words(name)}: {why}" for name, why in found.missing[:20]]
     lean = [_lean(row, cells) for row, cells in zip(found.rows, pages.cells(found.rows, clusters), strict=True)]
     return (
         "\n".join(lines),
