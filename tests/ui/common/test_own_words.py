@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 from markdown_it import MarkdownIt
 
-from workbench.ui.common.own_words import own_words
+from workbench.ui.common.door import _refusal
+from workbench.ui.common.own_words import letter_by_letter, own_words
 from workbench.ui.explanation.many import _words
 
 NAMES = (
@@ -26,9 +27,14 @@ def test_a_name_that_looks_like_markdown_or_html_is_shown_letter_by_letter(name)
     assert "".join(each.content for each in shown) == name
 
 
+def test_a_refusal_with_a_name_in_it_shows_no_html() -> None:
+    """Toasts do: a zip's photo called `<img src=…>` made the page fetch that address."""
+    assert _refusal(f"{NAMES[1]}: no face, 1 < 2").message == "‹img src=x onerror=alert(1)>: no face, 1 < 2"
+
+
 def test_a_photo_that_is_left_out_makes_the_page_fetch_nothing_by_its_name() -> None:
     """Names of a zip's photos went into Markdown as they were."""
     told = MarkdownIt().render(_words(SimpleNamespace(mean_iou=float("nan"), missing=[(NAMES[0], "no face")])))
 
-    assert "<img" not in told
+    assert "<img" not in told + MarkdownIt().render("\n\n".join(map(letter_by_letter, NAMES)))
     assert "no face" in told

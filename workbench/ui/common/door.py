@@ -42,6 +42,7 @@ WHO = "workbench.client"
 REFUSED: ContextVar[MutableMapping[int, str]] = ContextVar("refused")
 """The last refusal of each event of the session that is being answered, for the screen to say it beside the button."""
 
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 log = logging.getLogger("workbench")
@@ -153,7 +154,8 @@ class Page(gr.Blocks):
 
 
 def _refusal(sentence: str) -> gr.Error:
-    return gr.Error(sentence, title="Could not do that", duration=12, print_exception=False)
+    """A toast shows HTML: what a photo in a zip is called may be no picture of another machine's there."""
+    return gr.Error(_TAG.sub("‹", sentence), title="Could not do that", duration=12, print_exception=False)
 
 
 def _check_event(sent: Any) -> None:

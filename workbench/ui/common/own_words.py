@@ -14,5 +14,9 @@ _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;"}
 
 def own_words(text: str) -> str:
     """A text as Markdown that shows it as it is, in every language of the page."""
-    told = re.sub(r"[&<>$]", lambda found: _HTML[found[0]], _MARKS.sub(r"\\\g<0>", escaped(text)))
-    return f'<span class="given">{told}</span>'
+    return f'<span class="given">{letter_by_letter(text)}</span>'
+
+
+def letter_by_letter(text: str) -> str:
+    """A sentence with such words in it as Markdown that shows every letter of it."""
+    return re.sub(r"[&<>$]", lambda found: _HTML[found[0]], _MARKS.sub(r"\\\g<0>", escaped(text)))

@@ -20,6 +20,7 @@ from workbench.ui.common.background import in_background
 from workbench.ui.common.card_view import card_view
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
+from workbench.ui.common.own_words import letter_by_letter
 from workbench.ui.common.widgets import part_of_page, results, tab_row
 from workbench.ui.evaluation import people
 from workbench.watch import Watch
@@ -172,14 +173,14 @@ def _work(bench: Workbench, source: str, kind: str, models: list[str], least: in
 def _words(found: Any) -> str:
     from workbench.evaluation.measuring import better
 
-    lines = [f"**{found.truth.layout}**: {len(found.truth.cases)} photos."]
+    lines = [f"**{letter_by_letter(found.truth.layout)}**: {len(found.truth.cases)} photos."]
     for measured in found.models:
         value = measured.figures[measured.headline]
         lines.append(f"{measured.model}: {measured.headline} **{value}**, {len(measured.left_out)} photos left out.")
     for first, second, gap, _ in found.against:
         name = better(found.models[0].headline, first, second, gap) or "neither is shown to be"
         lines.append(f"{first} against {second}: {name} better ({gap.difference}, p {gap.p:.3g}).")
-    return "\n\n".join([*lines, *found.truth.notes])
+    return "\n\n".join([*lines, *map(letter_by_letter, found.truth.notes)])
 
 
 def _table(found: Any) -> pd.DataFrame:

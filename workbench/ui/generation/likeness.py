@@ -18,6 +18,7 @@ from workbench.bench import Workbench
 from workbench.errors import BadRequest
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
+from workbench.ui.common.own_words import letter_by_letter
 from workbench.ui.common.widgets import PLAIN, QUIET, results, write
 from workbench.ui.generation import parts
 from workbench.watch import Watch
@@ -219,7 +220,7 @@ def words(ratings: "Ratings") -> str:
     told = ", ".join(f"{word} ({said.count(word)})" for word in dict.fromkeys(said))
     lines.append(f"What the files themselves say of how they were made: {told}.")
     lines += [found for each in ratings.report.diversities if (found := each.words())]
-    return "\n".join(f"- {line}" for line in [*lines, *ratings.notes])
+    return "\n".join(f"- {line}" for line in [*lines, *map(letter_by_letter, ratings.notes)])
 
 
 def figures(ratings: "Ratings") -> pd.DataFrame:
