@@ -27,6 +27,18 @@
   document.addEventListener('keydown', event => {
     if (['Tab', 'Shift'].includes(event.key) && event.target.getAttribute('role') === 'combobox') event.stopPropagation();
   }, true);
+  // Who only passes a menu has chosen nothing: Gradio tells of a choice whenever one is left, and results went out of
+  // date, or were thrown away, by a press of Tab. The list is closed as by Escape.
+  const entered = new WeakMap();
+  document.addEventListener('focus', event => {
+    if (event.target.matches && event.target.matches('[role=combobox]')) entered.set(event.target, event.target.value);
+  }, true);
+  document.addEventListener('blur', event => {
+    const menu = event.target;
+    if (!entered.has(menu) || !menu.value || entered.get(menu) !== menu.value) return;
+    event.stopImmediatePropagation();
+    menu.dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape', bubbles: true}));
+  }, true);
   let due = false;
   new MutationObserver(() => {
     if (due || !keys) return;
