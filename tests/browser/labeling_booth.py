@@ -176,14 +176,15 @@ def consent(page, address: str) -> None:
 
 
 def wait_shown(page, after: str) -> str:
-    """Wait for another item (then "shown"), a break or the end; the item's id, or the screen's name."""
-    page.wait_for_function(
+    """Wait for another item (then "shown"), a break or the end; the item's id, or the screen's name. Both come of one
+    look: between two, a page that has just left the consent shows no item yet."""
+    found = page.wait_for_function(
         """after => { const node = document.querySelector('#labeling-judge .judge'), d = node && node.dataset;
-        return d && d.screen !== 'loading' && (d.screen !== 'judging' || (d.shown && d.shown !== after)); }""",
+        if (!d || ['loading', 'consent'].includes(d.screen)) return '';
+        return d.screen !== 'judging' ? d.screen : d.shown && d.shown !== after ? d.shown : ''; }""",
         arg=after,
     )
-    data = page.locator("#labeling-judge .judge").evaluate("node => ({...node.dataset})")
-    return data["shown"] if data["screen"] == "judging" else data["screen"]
+    return str(found.json_value())
 
 
 def judge(page, keys: str, most: int = 1000) -> list[tuple[str, str]]:

@@ -1,11 +1,14 @@
 """What somebody gave shows as it is, whatever it looks like."""
 
+import asyncio
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 from markdown_it import MarkdownIt
 
-from workbench.ui.common.door import _refusal
+from workbench.errors import BadRequest
+from workbench.ui.common.door import Page
 from workbench.ui.common.own_words import letter_by_letter, own_words
 from workbench.ui.explanation.many import _words
 
@@ -29,7 +32,15 @@ def test_a_name_that_looks_like_markdown_or_html_is_shown_letter_by_letter(name)
 
 def test_a_refusal_with_a_name_in_it_shows_no_html() -> None:
     """Toasts do: a zip's photo called `<img src=…>` made the page fetch that address."""
-    assert _refusal(f"{NAMES[1]}: no face, 1 < 2").message == "‹img src=x onerror=alert(1)>: no face, 1 < 2"
+
+    def refuse() -> None:
+        raise BadRequest(f"{NAMES[1]}: no face, 1 < 2")
+
+    with Page() as page:
+        page.load(refuse, None, None)
+    with pytest.raises(gr.Error) as refused:
+        asyncio.run(page.process_api(0, []))
+    assert refused.value.message == "‹img src=x onerror=alert(1)>: no face, 1 < 2"
 
 
 def test_a_photo_that_is_left_out_makes_the_page_fetch_nothing_by_its_name() -> None:

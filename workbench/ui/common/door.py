@@ -82,6 +82,8 @@ class Page(gr.Blocks):
             if error.title != STOPPED:
                 refused[number] = str(error.message)
             error.visible = error.visible and number not in self.told_beside  # its line says it
+            if error.visible:  # a toast shows HTML, and a zip's photo has any name
+                error.message = _TAG.sub("‹", str(error.message))
             raise
 
     @functools.cached_property
@@ -154,8 +156,7 @@ class Page(gr.Blocks):
 
 
 def _refusal(sentence: str) -> gr.Error:
-    """A toast shows HTML: what a photo in a zip is called may be no picture of another machine's there."""
-    return gr.Error(_TAG.sub("‹", sentence), title="Could not do that", duration=12, print_exception=False)
+    return gr.Error(sentence, title="Could not do that", duration=12, print_exception=False)
 
 
 def _check_event(sent: Any) -> None:
