@@ -59,7 +59,7 @@ class Touch(Keys):
         if keys.startswith("="):
             self.page.locator(part).locator("visible=true").first.fill(keys[1:])
         elif self.page.evaluate(MENU):
-            self.page.get_by_role("option").last.tap()
+            self.page.locator("[role=option]").last.tap()
         self.page.evaluate("walk.frames()")
 
     def tick(self, part: str) -> None:
@@ -79,7 +79,7 @@ class Touch(Keys):
         kind = field.get_attribute("role") or field.get_attribute("type")
         if kind == "combobox":
             field.tap()
-            options = self.page.get_by_role("option")
+            options = self.page.locator("[role=option]")
             options.first.wait_for()
             options.nth(min(on, options.count() - 1)).tap()
         elif kind == "radio":

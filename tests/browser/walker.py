@@ -118,7 +118,7 @@ class Keys:
             self.page.evaluate("walk.frames()")
             if not number and name == "ArrowDown" and self.page.evaluate(MENU):
                 with suppress(Exception):  # then there is none to open
-                    self.page.get_by_role("option").first.wait_for(timeout=5_000)
+                    self.page.locator("[role=option]").first.wait_for(timeout=5_000)
 
     def tick(self, part: str) -> None:
         """Tick a box."""
