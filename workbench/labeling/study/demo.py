@@ -29,7 +29,7 @@ task = "same_different"
 instructions = """
 You will see two faces. Say whether they show the same person, and how sure you are.
 All faces are **synthetic**: a small network drew them, none belongs to a person. \
-Pairs marked "same" by construction show one drawn face twice, posed and lit differently.
+Pairs that are "the same" show one drawn face twice, posed and lit differently.
 Take your time: four to eight seconds a pair is usual."""
 seed = 1
 
