@@ -281,6 +281,11 @@ def test_parts_of_the_page_that_come_late_push_nothing_away(chromium, width: int
     page.evaluate("document.documentElement.dataset.tab = 'models'")  # without a strip, the footer is no second line
     tabs, footer = (page.locator(name).bounding_box() for name in ("#tabs", "footer"))
     assert footer["y"] >= tabs["y"] + tabs["height"]
+    page.evaluate("""() => {
+      document.documentElement.dataset.tab = 'labeling';
+      document.body.insertAdjacentHTML('beforeend', '<div class="judge" data-screen="judging"></div>');
+    }""")  # while people judge, the headline gives its room to the answers
+    assert page.locator("#tabs").bounding_box()["y"] <= 48
     page.close()
 
 
