@@ -26,7 +26,7 @@ READY = "#start-portrait .first[data-state=ready]"
 OWN: dict[str, tuple[tuple[str, ...], str]] = {
     "start": ((), READY),
     "models": (("#tab-models-button",), ".model-cards article"),
-    "labeling": (
+    "labeling/judge": (
         ("#tab-labeling-button", "#labeling-judge [data-part=age]", "#labeling-judge [data-do=agree]"),
         "#labeling-judge .judge[data-shown] .pair img",
     ),
@@ -37,8 +37,8 @@ AT_ONCE = {
     "explanation/why-do-these-two-match": "document.querySelector('#pair-words li')",
 }
 """Answers that come without the button, which then asks for more: what holds when they are there."""
-LEFT_OUT = ("analysis/camera",)
-"""Shows what a camera sees; a benchmark has none."""
+LEFT_OUT = ("analysis/camera", "labeling/owner")
+"""Shows what a camera sees, which a benchmark has none of; what only the owner of studies opens."""
 SETTLED = """stem => ['done', 'error'].includes(
     (document.querySelector(`#${stem}-state [data-state]`) || {dataset: {}}).dataset.state)"""
 
