@@ -82,7 +82,7 @@ class Stranger:
     def give(self, job: Job, given: dict[str, list[str]]) -> None:
         """Hand over what the job needs."""
         for part, kind in job.given.items():
-            examples = f"#tab-{job.tab} .column:has(#{part}) .examples button.gallery-item"
+            examples = f"#tab-{job.tab} .column:has(#{part}) .examples:not(.looks) button.gallery-item"
             if kind == EXAMPLE:
                 self.tap(examples)
             else:
