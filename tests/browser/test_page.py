@@ -286,6 +286,13 @@ def test_parts_of_the_page_that_come_late_push_nothing_away(chromium, width: int
       document.body.insertAdjacentHTML('beforeend', '<div class="judge" data-screen="judging"></div>');
     }""")  # while people judge, the headline gives its room to the answers
     assert page.locator("#tabs").bounding_box()["y"] <= 48
+    box = "<div class='block' style='height:256px'></div>"
+    below = []
+    for come in ("", box):
+        page.set_content(f"<div class='column file-room'>{come}</div><p>below</p>")
+        page.add_style_tag(path=PAGE / "page.css")
+        below.append(page.locator("p").bounding_box()["y"])
+    assert below[0] == below[1], below
     page.close()
 
 

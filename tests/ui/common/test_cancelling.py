@@ -263,7 +263,8 @@ def _inputs(fn: Any, photo: dict[str, Any], moving: dict[str, Any]) -> list[Any]
         elif isinstance(component, gr.File):
             value = [photo] * 40
         elif isinstance(component, gr.Gallery):
-            value = [{"image": photo, "caption": None}]
+            alone = component.elem_id in ("generate-second", "generate-third", "generate-fourth")
+            value = None if alone else [{"image": photo, "caption": None}]  # offline models draw one person
         elif isinstance(component, gr.Checkbox):
             value = True
         elif isinstance(component, gr.State):

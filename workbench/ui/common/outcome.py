@@ -47,7 +47,7 @@ def _after_given(children: Sequence[Any]) -> int:
 
 
 def _is_given(part: Any) -> bool:
-    if isinstance(part, gr.Row):
+    if isinstance(part, (gr.Row, gr.Column)):
         return bool(part.children) and all(_is_given(each) for each in part.children)
     consent = isinstance(part, gr.Checkbox) and str(part.elem_id).endswith("consent")
     return consent or isinstance(part, (gr.Image, gr.Gallery, gr.File, gr.Video))

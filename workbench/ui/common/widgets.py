@@ -37,6 +37,12 @@ QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 """Of an event that is no endpoint and shows nobody that it runs."""
 
 
+def file_room(kind: str = "file") -> gr.Column:
+    """The room of a "file" box, a "short" one or a "gallery" at the top of a tab: kept while Gradio still fetches the
+    box, so that nothing moves."""
+    return gr.Column(elem_classes=f"{kind}-room", min_width=0)
+
+
 def photo_box(label: str = "Photo", **options: Any) -> gr.Image:
     """A photo box with upload, webcam and clipboard; options as for `gr.Image`.
 

@@ -15,7 +15,7 @@ from workbench.errors import BadRequest
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import model_choice, photo_box, read_photo, results
+from workbench.ui.common.widgets import file_room, model_choice, photo_box, read_photo, results
 from workbench.watch import Watch
 
 MOST = 3000
@@ -40,7 +40,8 @@ def build_inside(bench: Workbench) -> None:
     """Lay the sub-tab out in the tab that is open."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):
-            source = gr.File(label="Photos (zip)", file_types=[".zip"], elem_id="people-zip")
+            with file_room():
+                source = gr.File(label="Photos (zip)", file_types=[".zip"], elem_id="people-zip")
             model = model_choice(bench, "recognition", "Recogniser", elem_id="people-model")
             known = gr.Dropdown(_KNOWN, value="", label="Who is who", elem_id="people-known")
             start, stop = run_buttons("Find people", "people")

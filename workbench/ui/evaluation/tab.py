@@ -21,7 +21,7 @@ from workbench.ui.common.card_view import card_view
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.own_words import letter_by_letter
-from workbench.ui.common.widgets import part_of_page, results, tab_row
+from workbench.ui.common.widgets import file_room, part_of_page, results, tab_row
 from workbench.ui.evaluation import people
 from workbench.watch import Watch
 
@@ -82,7 +82,8 @@ def build_inside(bench: Workbench) -> None:
     ]
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):
-            source = gr.File(label="Photos with truth (zip)", file_types=[".zip"], elem_id="evaluation-zip")
+            with file_room():
+                source = gr.File(label="Photos with truth (zip)", file_types=[".zip"], elem_id="evaluation-zip")
             kind = gr.Dropdown(_KINDS, value="", label="What the truth is", elem_id="evaluation-kind")
             chosen = gr.Dropdown(
                 models, value=[], multiselect=True, label="Models", info="None: the default for this truth. "

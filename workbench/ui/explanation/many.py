@@ -20,7 +20,7 @@ from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.own_words import own_words
-from workbench.ui.common.widgets import PLAIN, read_photo, results, write
+from workbench.ui.common.widgets import PLAIN, file_room, read_photo, results, write
 from workbench.ui.explanation import views
 from workbench.ui.explanation.compare import TASKS
 from workbench.ui.explanation.one import QUEUE
@@ -40,7 +40,8 @@ def build_inside(bench: Workbench) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):
             name = f"Photos (up to {MOST}; the largest face counts)"
-            sources = gr.File(label=name, file_count="multiple", file_types=["image"], elem_id="global-photos")
+            with file_room():
+                sources = gr.File(label=name, file_count="multiple", file_types=["image"], elem_id="global-photos")
             label = gr.Textbox(OWN, label="Expression asked for", elem_id="global-label")
             chosen = gr.CheckboxGroup(
                 models, value=[value for _, value in models], label="Models", elem_id="global-models"

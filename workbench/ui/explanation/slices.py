@@ -15,7 +15,7 @@ from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.own_words import own_words
-from workbench.ui.common.widgets import PLAIN, QUIET, results, write
+from workbench.ui.common.widgets import PLAIN, QUIET, file_room, results, write
 from workbench.ui.explanation.compare import TASKS
 from workbench.ui.explanation.one import QUEUE
 from workbench.ui.explanation.parts import USUAL, explainable, method_rows, model_of
@@ -37,7 +37,8 @@ def build_inside(bench: Workbench) -> None:
     held = gr.State(None, time_to_live=bench.settings.photo_lifetime)
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):
-            source = gr.File(label=f"Photos (zip, up to {MOST})", file_types=[".zip"], elem_id="slices-photo")
+            with file_room():
+                source = gr.File(label=f"Photos (zip, up to {MOST})", file_types=[".zip"], elem_id="slices-photo")
             model = gr.Dropdown(models, value=models[0][1] if models else None, label="Model", elem_id="slices-model")
             method = gr.Dropdown(methods, value="occlusion", label="Heatmaps by", elem_id="slices-method")
             way = gr.Dropdown([("PCA", "pca"), ("UMAP (extra)", "umap")], value="pca", label="Map of the photos")

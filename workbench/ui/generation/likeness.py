@@ -19,7 +19,7 @@ from workbench.errors import BadRequest
 from workbench.ui.common.events import GPU, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
 from workbench.ui.common.own_words import letter_by_letter
-from workbench.ui.common.widgets import PLAIN, QUIET, results, write
+from workbench.ui.common.widgets import PLAIN, QUIET, file_room, results, write
 from workbench.ui.generation import parts
 from workbench.watch import Watch
 
@@ -59,8 +59,10 @@ def build_inside(bench: Workbench) -> None:
     rated = gr.State(None, time_to_live=bench.settings.photo_lifetime)
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
-            source = gr.File(label="Pictures (zip)", file_types=[".zip"], height=150, elem_id="likeness-zip")
-            references = parts.reference_gallery("References, when the zip has none", "likeness-references")
+            with file_room("short"):
+                source = gr.File(label="Pictures (zip)", file_types=[".zip"], height=150, elem_id="likeness-zip")
+            with file_room("gallery"):
+                references = parts.reference_gallery("References, when the zip has none", "likeness-references")
             consent = parts.consent_tick("likeness-consent")
             keep = gr.Slider(1, 10, 1, step=1, label="The best of each person to keep", elem_id="likeness-keep")
             start, stop = run_buttons("Measure", "likeness")

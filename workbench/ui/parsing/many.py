@@ -15,7 +15,7 @@ from workbench.errors import BadRequest, Cancelled, WorkbenchError
 from workbench.images import limit
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import model_choice, results
+from workbench.ui.common.widgets import file_room, model_choice, results
 
 MOST = 200
 """Photos one visit may send at once; a folder of more belongs on the command line."""
@@ -27,9 +27,10 @@ def build_inside(bench: Workbench) -> None:
     """Lay the batch out in the tab that is open."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):
-            sources = gr.File(
-                label=f"Photos (up to {MOST})", file_count="multiple", file_types=["image"], elem_id="many-photos"
-            )
+            with file_room():
+                sources = gr.File(
+                    label=f"Photos (up to {MOST})", file_count="multiple", file_types=["image"], elem_id="many-photos"
+                )
             model = model_choice(bench, "parsing", elem_id="many-model")
             start, stop = run_buttons("Parse all", "many")
             gr.Markdown("Whole folders: `python -m workbench parse FOLDER --out DIR`")

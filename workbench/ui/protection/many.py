@@ -16,7 +16,7 @@ from workbench.marks import kept
 from workbench.ui.common.background import in_background
 from workbench.ui.common.events import GPU, MODELS_AT_ONCE, MODELS_QUEUE, bound
 from workbench.ui.common.outcome import Outcome, run_buttons
-from workbench.ui.common.widgets import results
+from workbench.ui.common.widgets import file_room, results
 from workbench.ui.protection.makeup import DEFAULT
 from workbench.ui.protection.parts import look_of, proposed_roles, ready, recognisers, roles
 from workbench.watch import Watch
@@ -34,7 +34,10 @@ def build_inside(bench: Workbench) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=280):
             name = f"Photos (up to {MOST}; the largest face counts)"
-            sources = gr.File(label=name, file_count="multiple", file_types=["image"], elem_id="protect-many-photos")
+            with file_room():
+                sources = gr.File(
+                    label=name, file_count="multiple", file_types=["image"], elem_id="protect-many-photos"
+                )
             looks = [(look.name.capitalize(), look.name) for look in LOOKS.values()]
             look = gr.Dropdown(looks, value=DEFAULT, label="Look", elem_id="protect-many-look")
             strength = gr.Radio(STRENGTHS, value="light", label="Strength", elem_id="protect-many-strength")
