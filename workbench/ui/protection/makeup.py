@@ -20,7 +20,7 @@ DEFAULT = "neutral"
 TITLES = {"brow": "Brows", "lip": "Lips", "liner": "Eyeliner", "shadow": "Eye shadow"}
 EMPTY = views.box(
     "Drop a photo",
-    "Makeup shows at once; Protect then searches for what recognisers cannot read through. That takes some 15 seconds "
+    "Makeup shows at once; Protect then searches for what recognisers cannot read through. That takes some 25 seconds "
     "on two cores.",
     "plain",
     "empty",
